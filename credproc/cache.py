@@ -1,0 +1,229 @@
+"""Where entries live; how one is read and judged.
+
+Loaded on every run, so it imports only what a bare interpreter has loaded. Whatever is wrong with a
+file or a directory is a miss: nothing here costs anybody the credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAGIC = b"credproc-entry"
+VERSION = b"1"
+#: Bytes. A document is 1 to 2 KiB; a session token may grow to several.
+MAX_ENTRY = 256 * 1024
+
+# What may be done with an entry. In words, because they are also what --verbose says.
+FRESH = "fresh"
+AHEAD = "fresh, to be refreshed in the background"
+NOW = "to be refreshed now"
+EXPIRED = "expired"
+ABSENT = "not there"
+
+# The largest prime below 2**128.
+_PRIME = 2**128 - 159
+NOFOLLOW = os.ONOFOLLOW | os.O_CLOEXEC
+
+
+class Entry:
+    """One stored answer: its times (epoch seconds), the request it answers, the bytes for stdout.
+
+    ``provider`` names what answered. ``failure`` is the last failed refresh, "" if none; an entry may
+    hold nothing but a failure, and then answers for a few seconds that the call need not be repeated.
+    """
+
+    __slots__ = (
+        "request",
+        "document",
+        "provider",
+        "issued",
+        "ahead",
+        "now",
+        "look",
+        "expiration",
+        "failure",
+    )
+
+    def __init__(self, request: bytes) -> None:
+        self.request = request
+        self.document = b""
+        self.provider = "none"
+        self.issued = 0
+        self.ahead = 0
+        self.now = 0
+        self.look = 0
+        self.expiration = 0
+        self.failure = ""
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.provider}, expiration {self.expiration}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and encode(self) == encode(other)
+
+    __hash__ = None  # type: ignore[assignment]  # times change
+
+    def judge(self, now: float) -> str:
+        """Say what may be done with the entry at ``now``.
+
+        An entry issued in the future means that the clock was wrong then or is wrong now.
+        """
+        if not self.document:
+            return ABSENT
+        if now >= self.expiration or now < self.issued:
+            return EXPIRED
+        if now < self.ahead or now < self.look:
+            return FRESH
+        return AHEAD if now < self.now else NOW
+
+    def is_valid(self, now: float) -> bool:
+        """Whether the document may be printed as it is."""
+        return self.judge(now) not in (ABSENT, EXPIRED)
+
+
+def fingerprint(data: bytes) -> str:
+    """Return 32 hex digits that tell byte strings apart (Rabin's: the residue modulo a prime).
+
+    Not for secrets, and no proof against an adversary: an entry is compared with the whole request.
+    """
+    return f"{int.from_bytes(data, 'big') % _PRIME:032x}"
+
+
+def encode(entry: Entry) -> bytes:
+    """Return the file of an entry: a line with version, checksum and length, a line with the times,
+    and then the request, the document and the failure, one behind the other.
+    """
+    failure = entry.failure.encode("utf-8", "replace")
+    numbers = (
+        entry.issued,
+        entry.ahead,
+        entry.now,
+        entry.look,
+        entry.expiration,
+        len(entry.request),
+        len(entry.document),
+        len(failure),
+    )
+    line = " ".join([entry.provider, *map(str, numbers)])
+    body = line.encode() + b"\n" + entry.request + entry.document + failure
+    head = b"%s %s %s %d\n" % (MAGIC, VERSION, fingerprint(body).encode(), len(body))
+    return head + body
+
+
+def decode(data: bytes) -> Entry | None:
+    """Read the file of an entry; None for anything that encode() did not write."""
+    head, newline, body = data.partition(b"\n")
+    if not newline or head != b"%s %s %s %d" % (
+        MAGIC,
+        VERSION,
+        fingerprint(body).encode(),
+        len(body),
+    ):
+        return None
+    line, _, rest = body.partition(b"\n")
+    try:
+        provider, *words = line.decode().split(" ")
+        issued, ahead, now, look, expiration, request, document, failure = map(int, words)
+        if request + document + failure != len(rest):
+            return None
+        entry = Entry(rest[:request])
+        entry.document = rest[request : request + document]
+        entry.failure = rest[request + document :].decode()
+    except ValueError:
+        return None
+    entry.provider = provider
+    entry.issued, entry.ahead, entry.now = issued, ahead, now
+    entry.look, entry.expiration = look, expiration
+    return entry
+
+
+def directory(environ: Mapping[str, str], chosen: str = "") -> str:
+    """Return the cache directory by the quick rule, or "" to decline.
+
+    The rule is platformdirs' for Linux and absolute paths; it declines what needs thought.
+    """
+    for path in (chosen, environ.get("CREDPROC_CACHE_DIR", "")):
+        if path:
+            return path if path.startswith("/") else ""
+    if not sys.platform.startswith("linux"):
+        return ""
+    base = environ.get("XDG_CACHE_HOME", "")
+    home = environ.get("HOME", "")
+    if not base and home.startswith("/"):
+        base = home.rstrip("/") + "/.cache"
+    # Releases of platformdirs differ in what they do with blanks around a path.
+    plain = base.startswith("/") and base == base.strip()
+    return os.path.join(base, "credproc") if plain else ""
+
+
+class Cache:
+    """A directory of entries, of the user's own; without a path, a cache that holds nothing."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def read(self, request: bytes) -> Entry | None:
+        """Return the entry for the request, or None."""
+        return self.load(f"{fingerprint(request)}.entry", request)
+
+    def load(self, name: str, request: bytes = b"") -> Entry | None:
+        """Return the entry in the file ``name``; None if it answers another request or none."""
+        try:
+            folder = self.open()
+            try:
+                descriptor = os.open(
+                    name, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=folder
+                )
+            finally:
+                os.close(folder)
+            try:
+                data = _contents(descriptor)
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError):
+            return None
+        entry = decode(data)
+        return entry if entry is not None and request in (b"", entry.request) else None
+
+    def open(self) -> int:
+        """Return a descriptor of the directory; OSError unless it is safely the user's own."""
+        if not self.path:
+            raise FileNotFoundError("the cache is off")
+        above = os.stat(os.path.dirname(self.path.rstrip("/")) or "/")
+        if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
+            raise PermissionError(f"anybody may replace {self.path}: the folder above is writable")
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            os.close(descriptor)
+            raise PermissionError(f"{self.path} must belong to its user alone (mode 0700)")
+        return descriptor
+
+
+def check_private(status: os.stat_result) -> None:
+    """Raise unless this is a plain file, of one name, of the user's own and nobody else's."""
+    if (
+        not stat.S_ISREG(status.st_mode)
+        or status.st_uid != os.geteuid()
+        or status.st_mode & 0o077
+        or status.st_nlink != 1
+    ):
+        raise PermissionError("not a private file of this user")
+
+
+def _contents(descriptor: int) -> bytes:
+    status = os.fstat(descriptor)
+    # A reader may hold a file that was just replaced: it has no name left, and is as good as before.
+    if status.st_nlink:
+        check_private(status)
+    if status.st_size > MAX_ENTRY:
+        raise ValueError("too large for an entry")
+    return os.read(descriptor, MAX_ENTRY + 1)

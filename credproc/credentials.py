@@ -1,0 +1,195 @@
+"""Credentials, and the documents they are printed as."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import time
+from typing import Any
+
+from credproc.errors import ProviderFailed, RequestError, masked
+
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?(?:(Z|UTC)|([+-])(\d\d):?(\d\d))",
+    re.ASCII | re.IGNORECASE,
+)
+# What a shell, PowerShell and cmd.exe all take as it is, unquoted.
+_PLAIN = re.compile(r"[A-Za-z0-9_+=/.,:@-]+", re.ASCII)
+
+
+class Credentials:
+    """Temporary credentials: keys, token, expiration (epoch seconds) and, if known, the account.
+
+    Long-term keys have neither token nor expiration (0). ``provider`` names what issued them;
+    ``person`` says that somebody was asked for an MFA code on the way.
+    """
+
+    __slots__ = (
+        "access_key",
+        "secret_key",
+        "token",
+        "expiration",
+        "account_id",
+        "provider",
+        "person",
+    )
+
+    def __init__(
+        self,
+        access_key: str,
+        secret_key: str,
+        token: str,
+        expiration: int,
+        account_id: str = "",
+        provider: str = "",
+    ) -> None:
+        self.access_key = access_key
+        self.secret_key = secret_key
+        self.token = token
+        self.expiration = expiration
+        self.account_id = account_id
+        self.provider = provider
+        self.person = False
+
+    def __repr__(self) -> str:
+        return f"<Credentials {masked(self.access_key)} from {self.provider or 'nobody'}>"
+
+    def secrets(self) -> list[str]:
+        """Return what must never be shown."""
+        return [value for value in (self.secret_key, self.token) if value]
+
+
+def from_answer(
+    answer: Any, names: tuple[str, str, str, str], provider: str, where: str
+) -> Credentials:
+    """Read credentials from a parsed answer whose fields have ``names``, in the order of the class.
+
+    ``where`` begins the message of the ProviderFailed that anything missing or odd ends in.
+    """
+    if not isinstance(answer, dict):
+        raise ProviderFailed(f"{where} answered with something else than credentials")
+    values = [answer.get(name) for name in names]
+    for name, value in zip(names, values, strict=True):
+        if value is None or value == "":
+            raise ProviderFailed(f"{where} answered without {name}")
+        if not isinstance(value, str) or not all("!" <= letter <= "~" for letter in value):
+            raise ProviderFailed(f"{where} answered with an unreadable {name}")
+    access_key, secret_key, token, expiration = (str(value) for value in values)
+    account = answer.get("AccountId")
+    return Credentials(
+        access_key,
+        secret_key,
+        token,
+        read_time(expiration, where),
+        account if isinstance(account, str) and re.fullmatch(r"[0-9]{12}", account) else "",
+        provider,
+    )
+
+
+def read_time(text: str, where: str) -> int:
+    """Return the epoch seconds of an ISO 8601 time with a zone; a fraction is cut off."""
+    match = _TIME.fullmatch(text)
+    if not match:
+        raise ProviderFailed(f"{where} answered with an unreadable Expiration")
+    numbers = [int(part) for part in match.groups()[:6]]
+    sign, hours, minutes = match.group(8), match.group(9), match.group(10)
+    try:
+        moment = datetime.datetime(*numbers, tzinfo=datetime.timezone.utc)  # type: ignore[misc,arg-type]
+        offset = datetime.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+        moment = moment + offset if sign == "-" else moment - offset
+    except (ValueError, OverflowError):
+        raise ProviderFailed(f"{where} answered with an unreadable Expiration") from None
+    return int(moment.timestamp())
+
+
+def write_time(seconds: int) -> str:
+    """Return epoch seconds as UTC in the one form that every consumer reads."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def document(credentials: Credentials, expiration: int | None = None) -> bytes:
+    """Return the credential_process document: one line of ASCII JSON, version 1.
+
+    ``expiration`` stands in for the credentials' own (see windows.static_stability).
+    """
+    fields: dict[str, object] = {
+        "Version": 1,
+        "AccessKeyId": credentials.access_key,
+        "SecretAccessKey": credentials.secret_key,
+    }
+    if credentials.token:
+        fields["SessionToken"] = credentials.token
+    fields["Expiration"] = write_time(expiration or credentials.expiration)
+    if credentials.account_id:
+        fields["AccountId"] = credentials.account_id
+    return json.dumps(fields).encode("ascii") + b"\n"
+
+
+def from_document(data: bytes, provider: str) -> Credentials:
+    """Return the credentials that document() printed."""
+    fields = json.loads(data)
+    return Credentials(
+        fields["AccessKeyId"],
+        fields["SecretAccessKey"],
+        fields.get("SessionToken", ""),
+        read_time(fields["Expiration"], "the cache"),
+        fields.get("AccountId", ""),
+        provider,
+    )
+
+
+def field(data: bytes, name: str) -> bytes:
+    """Return one field of a document as a line."""
+    value = json.loads(data).get(name)
+    if value is None:
+        known = "AccountId" if name == "AccountId" else "SessionToken"
+        reason = {
+            "AccountId": "their issuer did not say; `aws sts get-caller-identity` knows",
+            "SessionToken": "these are long-term keys",
+        }[known]
+        raise RequestError(f"--field: these credentials have no {name}: {reason}")
+    return f"{value}\n".encode("ascii")
+
+
+def formatted(data: bytes, style: str) -> bytes:
+    """Return a document in one of the formats of ``aws configure export-credentials``."""
+    if style == "process":
+        return data
+    fields = json.loads(data)
+    names = {
+        "AWS_ACCESS_KEY_ID": "AccessKeyId",
+        "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+        "AWS_SESSION_TOKEN": "SessionToken",
+        "AWS_CREDENTIAL_EXPIRATION": "Expiration",
+    }
+    write = {
+        "env": lambda name, value: f"export {name}={_posix(value)}",
+        "env-no-export": lambda name, value: f"{name}={_posix(value)}",
+        "fish": lambda name, value: f"set -gx {name} {_fish(value)}",
+        "powershell": lambda name, value: f"$Env:{name}={_powershell(value)}",
+        "windows-cmd": lambda name, value: f"set {name}={_cmd(value)}",
+    }[style]
+    lines = [write(name, fields[key]) for name, key in names.items() if key in fields]
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def _posix(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else "'" + value.replace("'", "'\"'\"'") + "'"
+
+
+def _fish(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _powershell(value: str) -> str:
+    # The double quotes are the AWS CLI's shape; single ones where $ or ` would mean something.
+    return f'"{value}"' if _PLAIN.fullmatch(value) else "'" + value.replace("'", "''") + "'"
+
+
+def _cmd(value: str) -> str:
+    if not _PLAIN.fullmatch(value):
+        raise RequestError("--format windows-cmd: cmd.exe has no way to quote these credentials")
+    return value

@@ -1,0 +1,87 @@
+"""What can go wrong, in words fit for one line of stderr."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Consumers paste stderr into their own message, so a server's essay is cut here (characters).
+MAX_LINE = 1500
+
+
+class CredprocError(Exception):
+    """Never raised itself: the root of what ends a run with one line and a status.
+
+    The message is the sentence that the user reads.
+    """
+
+    status = 1
+    #: Whether a loop of failing runs is answered from memory for a few seconds.
+    remembered = True
+
+
+class RequestError(CredprocError):
+    """The command line or the configuration asks for something impossible."""
+
+    status = 2
+    remembered = False
+
+
+class ProviderUnavailable(CredprocError):
+    """The provider does not apply here; the next one is asked.
+
+    With ``doubt`` (a time-out) it is not certain that it does not apply, so valid credentials of the
+    same provider are kept rather than exchanged for another identity.
+    """
+
+    def __init__(self, message: str, doubt: bool = False) -> None:
+        super().__init__(message)
+        self.doubt = doubt
+
+
+class ProviderFailed(CredprocError):
+    """The provider applies, and refused or broke; nobody else is asked."""
+
+
+class SourceRejected(ProviderFailed):
+    """STS did not accept the source credentials: expired, revoked, or never its own."""
+
+
+class CodeNotGiven(ProviderFailed):
+    """No MFA code was to be had; the person may try again at once."""
+
+    remembered = False
+
+
+class DeadlineExceeded(ProviderFailed):
+    """The time that --timeout allows is over."""
+
+
+class Remembered(ProviderFailed):
+    """Another run's failure, of a moment ago, reported instead of repeating the call."""
+
+
+def clean(text: str, secrets: Iterable[str] = ()) -> str:
+    """Make ``text`` fit for one line of a terminal.
+
+    Secrets are replaced; control characters (terminal escapes, line ends) and whatever UTF-8 cannot
+    carry become spaces or question marks; runs of blanks become one; the end is cut at MAX_LINE.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 6:
+            text = text.replace(secret, "[secret]")
+    text = "".join(_printable(character) for character in text)
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_LINE else text[: MAX_LINE - 3] + "..."
+
+
+def _printable(character: str) -> str:
+    if character.isspace() or character.isprintable():
+        return character
+    return "?" if "\ud800" <= character <= "\udfff" else " "
+
+
+def masked(access_key: str) -> str:
+    """Show which access key is meant by its last four characters."""
+    return f"...{access_key[-4:]}" if len(access_key) >= 16 else "..."

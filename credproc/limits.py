@@ -1,0 +1,255 @@
+"""What AWS accepts: the limits of names, ARNs and numbers, checked before any I/O.
+
+Every check returns what is wrong and what is allowed, or "". The limits are those of the STS API
+reference (AssumeRole) and of the IAM user guide (IAM and STS character limits). Whatever breaks one
+of them never gets an entry in the cache, so a hit need not look at them.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from credproc.request import Hop, Request
+
+ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+WORD = ALNUM + "_"
+NAME = WORD + "+=,.@-"
+
+FORMATS = ("process", "env", "env-no-export", "powershell", "windows-cmd", "fish")
+FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId")
+SOURCES = "env, profile:NAME, imds, imds:ROLE, container or web-identity"
+
+#: Seconds. AWS caps the session of a role that was assumed with another role's credentials.
+CHAINED_MAXIMUM = 3600
+
+
+def _text(value: str, least: int, most: int, allowed: str, shown: str) -> str:
+    # strip() eats allowed characters from both ends, so something is left if any other is there.
+    if not least <= len(value) <= most or value.strip(allowed):
+        return f"must be {least} to {most} characters of {shown}"
+    return ""
+
+
+def role_name(value: str) -> str:
+    """Check the name of an IAM role (no path)."""
+    return _text(value, 1, 64, NAME, "A-Z a-z 0-9 _ + = , . @ -")
+
+
+def role_arn(value: str) -> str:
+    """Check a role's ARN, of any partition."""
+    expected = "must be a role's ARN, like arn:aws:iam::123456789012:role/NAME"
+    if not 20 <= len(value) <= 2048:
+        return expected
+    parts = value.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or parts[2:4] != ["iam", ""]:
+        return expected
+    if not _is_partition(parts[1]) or not _is_account(parts[4]):
+        return expected
+    kind, slash, rest = parts[5].partition("/")
+    path, _, name = rest.rpartition("/")
+    if kind != "role" or not slash or role_name(name) or not _is_path(path):
+        return expected
+    return ""
+
+
+def policy_arn(value: str) -> str:
+    """Check a managed policy's ARN: the account's own or one of AWS."""
+    parts = value.split(":", 5)
+    if (
+        not 20 <= len(value) <= 2048
+        or len(parts) != 6
+        or parts[0] != "arn"
+        or not _is_partition(parts[1])
+        or parts[2:4] != ["iam", ""]
+        or not (parts[4] == "aws" or _is_account(parts[4]))
+        or not parts[5].startswith("policy/")
+        or not _is_path(parts[5][7:])
+        or parts[5].endswith("/")
+    ):
+        return "must be a policy's ARN, like arn:aws:iam::aws:policy/ReadOnlyAccess"
+    return ""
+
+
+def _is_partition(value: str) -> bool:
+    return value.startswith("aws") and len(value) <= 64 and not value.strip(ALNUM + "-")
+
+
+def _is_account(value: str) -> bool:
+    return len(value) == 12 and not value.strip("0123456789")
+
+
+def _is_path(value: str) -> bool:
+    return len(value) <= 512 and all("!" <= character <= "~" for character in value)
+
+
+def role_session_name(value: str) -> str:
+    """Check a RoleSessionName."""
+    return _text(value, 2, 64, NAME, "A-Z a-z 0-9 _ + = , . @ -")
+
+
+def source_identity(value: str) -> str:
+    """Check a SourceIdentity."""
+    return _text(value, 2, 64, NAME, "A-Z a-z 0-9 _ + = , . @ -")
+
+
+def external_id(value: str) -> str:
+    """Check an ExternalId."""
+    return _text(value, 2, 1224, NAME + ":/", "A-Z a-z 0-9 _ + = , . @ : / -")
+
+
+def serial_number(value: str) -> str:
+    """Check the serial number or ARN of an MFA device."""
+    return _text(value, 9, 256, NAME + ":/", "A-Z a-z 0-9 _ + = / : , . @ -")
+
+
+def sts_region(value: str) -> str:
+    """Check that a region can be part of a host name."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    if not 1 <= len(value) <= 63 or value.strip(letters + "-") or value != value.strip("-"):
+        return "must be a region's name, like eu-central-1"
+    return ""
+
+
+def duration_seconds(value: str) -> str:
+    """Check a session's duration in seconds."""
+    if not 1 <= len(value) <= 5 or value.strip("0123456789") or not 900 <= int(value) <= 43200:
+        return "must be a whole number of seconds from 900 to 43200"
+    return ""
+
+
+def tag(value: str) -> str:
+    """Check a session tag, KEY=VALUE."""
+    key, equals, rest = value.partition("=")
+    if not equals:
+        return "must be KEY=VALUE"
+    if transitive_tag_key(key):
+        return f"has a key that {transitive_tag_key(key)}"
+    if len(rest) > 256 or not _is_tag_text(rest):
+        return "has a value that must be 0 to 256 letters, digits, spaces and _ . : / = + - @"
+    return ""
+
+
+def transitive_tag_key(value: str) -> str:
+    """Check the key of a session tag."""
+    if not 1 <= len(value) <= 128 or not _is_tag_text(value):
+        return "must be 1 to 128 letters, digits, spaces and _ . : / = + - @"
+    return ""
+
+
+def _is_tag_text(value: str) -> bool:
+    # The API's \p{L}\p{Z}\p{N}: letters, separators and numbers, of which control characters are none.
+    return all(
+        character.isalnum()
+        or character in "_.:/=+-@ "
+        or (character.isspace() and character >= "\xa0")
+        for character in value
+    )
+
+
+def policy(value: str) -> str:
+    """Check the size and the characters of an inline session policy (its JSON is checked later)."""
+    if not 1 <= len(value) <= 2048:
+        return "must be JSON of at most 2048 characters"
+    if any(character not in "\t\n\r" and not " " <= character <= "\xff" for character in value):
+        return "must be JSON of characters from U+0020 to U+00FF"
+    return ""
+
+
+def profile_name(value: str) -> str:
+    """Check the name of a profile in the shared config."""
+    return "" if value and value.isprintable() and "]" not in value else "must be a profile's name"
+
+
+def source(value: str) -> str:
+    """Check where a chain starts."""
+    kind, colon, rest = value.partition(":")
+    if not colon:
+        known = value in ("env", "imds", "container", "web-identity")
+    elif kind == "profile":
+        known = not profile_name(rest)
+    else:
+        known = kind == "imds" and not role_name(rest)
+    return "" if known else f"must be one of {SOURCES}"
+
+
+def timeout(value: str) -> str:
+    """Check a number of seconds for --timeout, 1 to 3600; digits with at most one point."""
+    if (
+        not 1 <= len(value) <= 8
+        or value.strip("0123456789.")
+        or value.count(".") > 1
+        or value == "."
+        or not 1 <= float(value) <= 3600
+    ):
+        return "must be a number of seconds from 1 to 3600"
+    return ""
+
+
+HOP_CHECKS: dict[str, Callable[[str], str]] = {
+    "--role-session-name": role_session_name,
+    "--external-id": external_id,
+    "--duration-seconds": duration_seconds,
+    "--policy": policy,
+    "--policy-arn": policy_arn,
+    "--tag": tag,
+    "--transitive-tag-key": transitive_tag_key,
+    "--source-identity": source_identity,
+    "--serial-number": serial_number,
+    "--sts-region": sts_region,
+}
+
+
+def whole(request: Request) -> str:
+    """Return what is wrong with the providers taken together, or ""."""
+    seen = []
+    for provider in request.providers:
+        if provider in seen:
+            return f"--{provider.identity()[0]}: the same provider is given twice"
+        seen.append(provider)
+        hops = getattr(provider, "hops", None)
+        if hops is None:
+            continue
+        if not hops:
+            return "--source: starts a chain, which needs at least one --role-arn"
+        if not provider.identity()[1]:
+            return f"--role-arn: a chain needs --source, one of {SOURCES}"
+        problem = _chain(hops)
+        if problem:
+            return problem
+    return ""
+
+
+def _chain(hops: list[Hop]) -> str:
+    """Check what the hops of one chain may not do to each other."""
+    transitive: dict[str, int] = {}
+    for number, hop in enumerate(hops, 1):
+        problem = _hop(hop)
+        if problem:
+            return problem
+        for item in hop.tag:
+            key = item.partition("=")[0]
+            if key.lower() in transitive:
+                earlier = transitive[key.lower()]
+                return f"--tag: {key} was made transitive by role {earlier} and cannot be set again"
+        if number > 1 and hop.source_identity and hop.source_identity != hops[0].source_identity:
+            return "--source-identity: belongs to the first --role-arn; later roles inherit it"
+        for key in hop.transitive_tag_key:
+            transitive.setdefault(key.lower(), number)
+    return ""
+
+
+def _hop(hop: Hop) -> str:
+    """Check the lists of one hop."""
+    for option, values, most in (
+        ("--tag", hop.tag, 50),
+        ("--transitive-tag-key", hop.transitive_tag_key, 50),
+        ("--policy-arn", hop.policy_arn, 10),
+    ):
+        if len(values) > most:
+            return f"{option}: at most {most} for one --role-arn"
+    keys = [item.partition("=")[0].lower() for item in hop.tag]
+    if len(set(keys)) < len(keys):
+        return "--tag: the same key is given twice (keys that differ only in case are the same)"
+    return ""

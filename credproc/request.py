@@ -1,0 +1,304 @@
+"""What was asked for: the providers and their options, and the identity of the request.
+
+Loaded on every run, so it imports nothing that a bare interpreter has not loaded.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Part of every identity: entries of another version never match.
+VERSION = "1"
+
+#: Seconds. The Go SDK kills a process after 60.
+DEFAULT_TIMEOUT = 45.0
+MAX_TIMEOUT = 3600
+
+_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+_IMDS = (
+    *_CONTAINER,
+    "AWS_DEFAULT_PROFILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+#: The variables that can change what a source gives. Of keys only the id, which says whose they are.
+_SOURCES = {
+    "env": ("AWS_ACCESS_KEY_ID",),
+    "imds": _IMDS,
+    "container": (*_CONTAINER, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+    "web-identity": ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+}
+_SOURCES["profile"] = tuple(name for names in _SOURCES.values() for name in names)
+#: And those that can change how a role is assumed.
+_STS = (
+    "AWS_DEFAULT_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
+
+
+class Value:
+    """A plain value: equal when its fields are, and printable without what it holds."""
+
+    __hash__ = None  # type: ignore[assignment]  # fields are filled in while options are read
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class Imds(Value):
+    """The EC2 instance's role; with ``role``, only if the instance's role has that name."""
+
+    def __init__(self, role: str = "") -> None:
+        self.role = role
+
+    def identity(self) -> list[str]:
+        return ["imds", self.role]
+
+    def variables(self) -> tuple[str, ...]:
+        return _IMDS
+
+
+class Hop(Value):
+    """One AssumeRole call of a chain; its fields are named as its options, and empty if not given."""
+
+    def __init__(self, role_arn: str) -> None:
+        self.role_arn = role_arn
+        self.role_session_name = ""
+        self.external_id = ""
+        self.duration_seconds = 0
+        self.policy = ""
+        self.policy_arn: list[str] = []
+        self.tag: list[str] = []
+        self.transitive_tag_key: list[str] = []
+        self.source_identity = ""
+        self.serial_number = ""
+        self.sts_region = ""
+
+    def set(self, option: str, value: str) -> str:
+        """Take one of the hop's options; return what is wrong with that, or ""."""
+        name = option[2:].replace("-", "_")
+        if name == "role_arn" or name not in vars(self) or not option.startswith("--"):
+            return "is no option of a --role-arn"
+        held = getattr(self, name)
+        if isinstance(held, list):
+            held.append(value)
+        elif held:
+            return "is given twice for the same --role-arn"
+        else:
+            setattr(self, name, int(value) if name == "duration_seconds" else value)
+        return ""
+
+    def identity(self) -> list[str]:
+        """Return every parameter, the lists with their lengths, so that no two hops read alike."""
+        parts = []
+        for name, value in vars(self).items():
+            values = value if isinstance(value, list) else [str(value)]
+            parts += [f"{name}:{len(values)}", *values]
+        return parts
+
+
+class Chain(Value):
+    """An explicit role chain: its hops in order, and where it starts."""
+
+    def __init__(self) -> None:
+        self.hops: list[Hop] = []
+        self.source = ""
+
+    def identity(self) -> list[str]:
+        parts = ["chain", self.source, str(len(self.hops))]
+        for hop in self.hops:
+            parts += hop.identity()
+        return parts
+
+    def variables(self) -> tuple[str, ...]:
+        return _STS + _SOURCES.get(self.source.partition(":")[0], ())
+
+
+class Profile(Value):
+    """What a profile of the shared config describes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def identity(self) -> list[str]:
+        return ["profile", self.name]
+
+    def variables(self) -> tuple[str, ...]:
+        return _STS + _SOURCES["profile"]
+
+
+class Request(Value):
+    """A command line: the providers in the order written, and how the run is to be made."""
+
+    def __init__(self) -> None:
+        self.providers: list[Imds | Chain | Profile] = []
+        self.format = "process"
+        self.field = ""
+        self.mfa_command = ""
+        self.refresh = False
+        self.no_cache = False
+        self.cache_dir = ""
+        self.timeout = DEFAULT_TIMEOUT
+        self.verbose = False
+
+    def chain(self) -> Chain:
+        """Return the explicit chain, which stands in the order where its first option stood."""
+        for provider in self.providers:
+            if isinstance(provider, Chain):
+                return provider
+        chain = Chain()
+        self.providers.append(chain)
+        return chain
+
+    def finish(self) -> Request:
+        """Fill in what is implied."""
+        if not self.providers:
+            self.providers.append(Imds())
+        return self
+
+
+def read(argv: Sequence[str]) -> Request | None:
+    """Read an ordinary command line quickly, or decline with None.
+
+    Declining costs a slower run; answering differently from the full command line would hand out
+    another identity. Values that belong to the identity are not checked here: a request beyond the
+    API's limits never got an entry that could answer it, and the full command line has the words.
+    """
+    request = Request()
+    words = list(argv)
+    words.reverse()
+    while words:
+        option, equals, value = words.pop().partition("=")
+        if not equals:
+            value = words.pop() if words and not words[-1].startswith("-") else ""
+            if not value and option != "--imds":
+                return None
+        elif not value:
+            return None
+        if not _take(request, option, value):
+            return None
+    return request.finish()
+
+
+def _take(request: Request, option: str, value: str) -> bool:
+    """Read one option into the request; whether it was an ordinary one."""
+    if option == "--imds":
+        request.providers.append(Imds(value))
+    elif option == "--profile":
+        request.providers.append(Profile(value))
+    elif option == "--role-arn":
+        request.chain().hops.append(Hop(value))
+    elif option == "--source":
+        chain = request.chain()
+        if chain.source:
+            return False
+        chain.source = value
+    elif option == "--cache-dir":
+        request.cache_dir = value
+        return value.startswith("/")
+    elif option == "--mfa-command":
+        request.mfa_command = value
+        return value.isascii() and value.isprintable() and not set(value) & set("\"'\\")
+    elif option == "--timeout":
+        # Whole seconds; a fraction is read by the full command line.
+        if not (value.isascii() and value.isdigit() and 1 <= int(value[:5]) <= MAX_TIMEOUT):
+            return False
+        request.timeout = float(value)
+    else:
+        return _take_hop_option(request, option, value)
+    return True
+
+
+def _take_hop_option(request: Request, option: str, value: str) -> bool:
+    # --policy may name a file and wants JSON checked; that is the full command line's work.
+    hops = request.chain().hops
+    if option == "--policy" or not hops:
+        return False
+    if option == "--duration-seconds" and not (value.isascii() and value.isdigit()):
+        return False
+    return not hops[-1].set(option, value)
+
+
+def identity(request: Request, environ: Mapping[str, str]) -> bytes:
+    """Return everything that can change the answer, as the bytes that an entry is kept under.
+
+    Providers in order with all their parameters, the variables that choose endpoint, region or
+    source, and path, modification time (ns) and size of the config files. No secret is part of it.
+    """
+    return join(provider_identity(request.providers, environ))
+
+
+def provider_identity(
+    providers: Sequence[Imds | Chain | Profile], environ: Mapping[str, str]
+) -> list[str]:
+    """Return the parts of the identity of a request for these providers."""
+    parts: list[str] = []
+    variables: set[str] = set()
+    for provider in providers:
+        parts += provider.identity()
+        variables.update(provider.variables())
+    parts += [f"{name}={environ[name]}" for name in sorted(variables) if environ.get(name)]
+    if _SOURCES["container"][-1] in variables:
+        parts.append(_token_mark(environ))
+    parts.append(_stamp(environ, "AWS_CONFIG_FILE", "~/.aws/config"))
+    if any(_reads_profiles(provider) for provider in providers):
+        parts.append(_stamp(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+    return parts
+
+
+def _reads_profiles(provider: Imds | Chain | Profile) -> bool:
+    source = provider.source if isinstance(provider, Chain) else ""
+    return isinstance(provider, Profile) or source.startswith("profile:")
+
+
+def join(parts: Sequence[str]) -> bytes:
+    """Join the parts of an identity; no argument or variable can hold the NUL between them."""
+    return os.fsencode("\0".join([VERSION, *parts]))
+
+
+def _token_mark(environ: Mapping[str, str]) -> str:
+    """Tell container authorization tokens apart by 32 bits, too few to be worth stealing.
+
+    One endpoint on loopback may serve several identities, each under a token of its own.
+    """
+    token = os.fsencode(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", ""))
+    return f"token:{int.from_bytes(token, 'big') % 4294967291:08x}"
+
+
+def config_path(environ: Mapping[str, str], variable: str, default: str) -> str:
+    """Return where a shared config file is, as botocore finds it, or "" without a home."""
+    path = environ.get(variable) or default
+    if "$" in path:
+        path = os.path.expandvars(path)
+    path = os.path.expanduser(path)
+    if os.path.isabs(path):
+        return path
+    # Without HOME and passwd entry the default stays "~/...": no one means a folder of that name.
+    return os.path.abspath(path) if environ.get(variable) else ""
+
+
+def _stamp(environ: Mapping[str, str], variable: str, default: str) -> str:
+    path = config_path(environ, variable, default)
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return f"{path} -"
+    return f"{path} {status.st_mtime_ns} {status.st_size}"
