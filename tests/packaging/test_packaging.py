@@ -1,0 +1,166 @@
+"""What the wheel and the sdist hold, what they say of themselves, and what an install gives."""
+
+from __future__ import annotations
+
+import email
+import importlib.metadata
+import os
+import re
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import credproc
+from tests import artefacts
+from tests.harness import SCRIPTS
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+    from tests.harness import Host
+
+NAME = f"credproc-{credproc.__version__}"
+COMMANDS = {
+    "credproc": "credproc.__main__:main",
+    "credprocctl": "credproc.ctl.__main__:main",
+}
+#: What a module may be called; a test, a copy or a backup is none.
+MODULE = re.compile(r"(?!test_|conftest)[a-z_]+\.py")
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the distributions: those that the test command installed, or new ones."""
+    built = os.environ.get(artefacts.DIST)
+    if built:
+        return Path(built)
+    folder = tmp_path_factory.mktemp("built") / "dist"
+    artefacts.build(artefacts.source(), folder, sys.executable)
+    return folder
+
+
+@pytest.fixture
+def metadata(dist: Path) -> Message:
+    """What the wheel says of itself."""
+    with zipfile.ZipFile(artefacts.wheel(dist)) as wheel:
+        return email.message_from_bytes(wheel.read(f"{NAME}.dist-info/METADATA"))
+
+
+def package() -> set[str]:
+    """Return the files of the package in the source tree, relative to it."""
+    tree = artefacts.source()
+    return {
+        path.relative_to(tree).as_posix()
+        for path in (tree / "credproc").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_package_holds_modules_and_the_typing_marker_only() -> None:
+    files = package()
+
+    assert [f for f in files if not MODULE.fullmatch(Path(f).name)] == ["credproc/py.typed"]
+    assert {f"{Path(file).parent.as_posix()}/__init__.py" for file in files} <= files
+
+
+def test_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
+    with zipfile.ZipFile(artefacts.wheel(dist)) as wheel:
+        names = set(wheel.namelist())
+
+    info = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
+    assert names == package() | {f"{NAME}.dist-info/{name}" for name in info}
+
+
+def test_wheel_is_for_every_machine(dist: Path) -> None:
+    assert artefacts.wheel(dist).name == f"{NAME}-py3-none-any.whl"
+
+
+def test_sdist_holds_what_the_wheel_is_built_from_and_nothing_else(dist: Path) -> None:
+    with tarfile.open(artefacts.sdist(dist)) as sdist:
+        names = {member.name for member in sdist if not member.isdir()}
+
+    top = {"LICENSE", "PKG-INFO", "README.rst", "setup.cfg", "setup.py"}
+    info = (
+        "PKG-INFO",
+        "SOURCES.txt",
+        "dependency_links.txt",
+        "entry_points.txt",
+        "requires.txt",
+        "top_level.txt",
+    )
+    egg = {f"credproc.egg-info/{name}" for name in info}
+    assert names == {f"{NAME}/{name}" for name in package() | top | egg}
+
+
+def test_wheel_of_the_tree_is_the_wheel_of_the_sdist(dist: Path, tmp_path: Path) -> None:
+    artefacts.build(artefacts.source(), tmp_path / "dist", sys.executable, "--wheel")
+
+    again = artefacts.wheel(tmp_path / "dist")
+    assert again.read_bytes() == artefacts.wheel(dist).read_bytes()
+
+
+def test_metadata(metadata: Message) -> None:
+    assert metadata["Name"] == "credproc"
+    assert metadata["Version"] == credproc.__version__ == "0.1.0"
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata["License"] == "MIT"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Summary"]
+    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
+
+
+def test_description_is_the_readme(metadata: Message) -> None:
+    readme = (artefacts.source() / "README.rst").read_text(encoding="utf-8")
+
+    assert metadata["Description-Content-Type"] == "text/x-rst"
+    assert str(metadata.get_payload()).strip() == readme.strip()
+
+
+def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Message) -> None:
+    required = metadata.get_all("Requires-Dist", [])
+
+    always = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
+    assert always == {"boto3", "filelock", "platformdirs"}
+    assert {*metadata.get_all("Provides-Extra", [])} == {"lint", "test"}
+
+
+def test_two_commands_are_installed() -> None:
+    points = importlib.metadata.distribution("credproc").entry_points
+
+    assert {point.name: point.value for point in points} == COMMANDS
+    for name in COMMANDS:
+        assert os.access(SCRIPTS / name, os.X_OK)
+
+
+@pytest.mark.parametrize("start", ["command", "module"])
+def test_version(host: Host, start: str) -> None:
+    if start == "command":
+        result = host.run("--version")
+    else:
+        result = host.run("-m", "credproc", "--version", command=sys.executable)
+
+    assert (result.status, result.stdout, result.stderr) == (
+        0,
+        f"credproc {credproc.__version__}\n".encode(),
+        "",
+    )
+
+
+def test_what_is_tested_is_what_was_installed() -> None:
+    installed = Path(sysconfig.get_path("purelib")) / "credproc"
+
+    assert Path(credproc.__file__).parent == installed
+    assert not (installed / "tests").exists()
+
+
+def test_installed_modules_have_bytecode() -> None:
+    installed = Path(credproc.__file__).parent
+    modules = {path.stem for path in installed.glob("*.py")}
+
+    compiled = {path.name.split(".")[0] for path in (installed / "__pycache__").glob("*.pyc")}
+    assert modules <= compiled

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""The test command: build the distributions, install the wheel, run the tests against it.
+
+    python3 tests/run.py [--all] [--venv FOLDER] [pytest's arguments]
+
+The tests are copied away from the source tree and run there, so that ``import credproc`` can only
+find what was installed. Needs Python and pip; everything else goes to a throw-away environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from tests import artefacts, venvs  # noqa: E402  # found by the line above
+
+
+def main() -> int:
+    """Run the tests and return pytest's exit status."""
+    options, arguments = _parser().parse_known_args()
+    with tempfile.TemporaryDirectory(prefix="credproc-tests-") as name:
+        folder = Path(name)
+        venv = venvs.Venv(options.venv or folder / "venv")
+        _say(f"environment: {venv.folder}")
+        venv.make()
+        _say("build: the sdist, and from it the wheel")
+        dist = folder / "dist"
+        venv.install("build")
+        artefacts.build(venvs.ROOT, dist, str(venv.python))
+        _say("install: the wheel, with what it and the tests require")
+        _install(venv, artefacts.wheel(dist))
+        _say("tests")
+        return _pytest(venv, folder, ["--no-skips"] * options.all + arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        usage="python3 tests/run.py [--all] [--venv FOLDER] [pytest's arguments]",
+        description="Build credproc, install the wheel, run the tests against it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="fail if any test was skipped, and say which"
+    )
+    parser.add_argument(
+        "--venv", type=Path, help="keep the environment in this folder, and use it again"
+    )
+    return parser
+
+
+def _install(venv: venvs.Venv, wheel: Path) -> None:
+    """Install the wheel anew, whatever is there, and then what it asks for, as pip would."""
+    venv.install("--force-reinstall", "--no-deps", str(wheel))
+    venv.install(f"{wheel}[test]")
+    venvs.call([str(venv.python), "-m", "pip", "check"], quiet=True)
+
+
+def _pytest(venv: venvs.Venv, folder: Path, arguments: list[str]) -> int:
+    away = folder / "away"
+    artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
+    environment = {
+        **venvs.environment(),
+        artefacts.SOURCE: str(venvs.ROOT),
+        artefacts.DIST: str(folder / "dist"),
+    }
+    command = [str(venv.python), "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=away, env=environment, check=False).returncode
+
+
+def _say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

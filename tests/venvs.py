@@ -1,0 +1,127 @@
+"""Virtual environments on a machine that has Python and pip, and perhaps nothing else.
+
+Standard library only, because it runs before anything is installed::
+
+    python3 tests/venvs.py FOLDER [--extra NAME]... [REQUIREMENT]...
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: pip that can install into an environment other than its own: --python came with 22.3.
+FOREIGN = (22, 3)
+
+
+class Venv:
+    """A virtual environment in a folder, made when it is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.scripts = self.folder / ("Scripts" if os.name == "nt" else "bin")
+        self.python = self.scripts / "python"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a finished environment of this interpreter's release is there."""
+        marker = self.folder / ".complete"
+        return marker.is_file() and marker.read_text() == sys.version
+
+    def make(self) -> None:
+        """Make the environment, with a pip of its own, unless it exists.
+
+        Debian's Python has venv without ensurepip, so pip comes from the machine's pip; one that
+        cannot do that is left for ensurepip. Either way the environment then gets the current pip:
+        the commands that an old one writes import ``re``, which costs each run 7 ms.
+        """
+        if self.exists:
+            return
+        foreign = _pip_version() >= FOREIGN
+        options = ["--without-pip"] if foreign else []
+        call([sys.executable, "-m", "venv", "--clear", *options, str(self.folder)])
+        if foreign:
+            target = ["--python", str(self.python)]
+            call([sys.executable, "-m", "pip", *target, "install", "--quiet", "pip"])
+        else:
+            self.install("--upgrade", "pip")
+        (self.folder / ".complete").write_text(sys.version)
+
+    def install(self, *requirements: str) -> None:
+        """Install the requirements with the environment's own pip."""
+        call([str(self.python), "-m", "pip", "install", "--quiet", *requirements])
+
+
+def call(command: list[str], *, quiet: bool = False, cwd: Path | None = None, **extra: str) -> None:
+    """Run the command to its end; CalledProcessError unless it succeeds.
+
+    A quiet command is heard only when it fails.
+    """
+    output = subprocess.PIPE if quiet else None
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=cwd,
+        env={**environment(), **extra},
+        stdout=output,
+        stderr=subprocess.STDOUT if quiet else None,
+    )
+    if done.returncode and quiet:
+        sys.stderr.write(done.stdout.decode(errors="replace"))
+    done.check_returncode()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without what points an interpreter at another one's modules.
+
+    Nor is bytecode switched off: without it a program's start is slower than its users see it.
+    """
+    dropped = ("PIP_NO_COMPILE", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in dropped and (not name.startswith("PYTHON") or name == "PYTHONUNBUFFERED")
+    }
+
+
+def requirements(*extras: str) -> list[str]:
+    """Return what setup.cfg requires at run time and for these extras."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    lists = [config["options"]["install_requires"]]
+    lists += [config["options.extras_require"][extra] for extra in extras]
+    return [line for text in lists for line in text.strip().splitlines()]
+
+
+def _pip_version() -> tuple[int, ...]:
+    """Return the version of this interpreter's pip, or nothing without one."""
+    command = [sys.executable, "-m", "pip", "--version"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
+    words = found.stdout.split()
+    if found.returncode or len(words) < 2:
+        return ()
+    return tuple(int(part) for part in words[1].split(".")[:2] if part.isdecimal())
+
+
+def main() -> None:
+    """Make the environment that the command line describes."""
+    parser = argparse.ArgumentParser(description="Make a virtual environment.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--extra", action="append", default=[], help="of setup.cfg; repeat it")
+    parser.add_argument("requirement", nargs="*")
+    options = parser.parse_args()
+    venv = Venv(options.folder)
+    venv.make()
+    wanted = [*options.requirement, *(requirements(*options.extra) if options.extra else [])]
+    if wanted:
+        venv.install(*wanted)
+
+
+if __name__ == "__main__":
+    main()
