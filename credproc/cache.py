@@ -28,7 +28,7 @@ ABSENT = "not there"
 
 # The largest prime below 2**128.
 _PRIME = 2**128 - 159
-NOFOLLOW = os.ONOFOLLOW | os.O_CLOEXEC
+NOFOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Entry:
