@@ -1,21 +1,26 @@
 """What a provider is: its inputs and retrieve(), and the run that it is asked in.
 
-A provider has three outcomes: credentials; ProviderUnavailable (it does not apply here, the next one
-is asked); ProviderFailed (it applies, and refused or broke; nobody else is asked).
+A provider has three outcomes: credentials; ProviderUnavailable (it does not apply here, the next
+one is asked); ProviderFailed (it applies, and refused or broke; nobody else is asked).
 """
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from credproc import request
 from credproc.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from credproc.credentials import Credentials
+    from credproc.log import Log
     from credproc.mfa import Mfa
+
+    Keeper = Callable[["Run", bytes, Callable[["Run"], Credentials], bool], Credentials]
 
 
 class Provider(Protocol):
@@ -58,22 +63,27 @@ class Run:
         self,
         environ: Mapping[str, str],
         deadline: Deadline,
-        log: Callable[[str], None],
-        keeper: Callable[[Run, bytes, Callable[[Run], Credentials], bool], Credentials],
+        log: Log,
         mfa: Mfa,
-        secrets: list[str],
+        profiles: Sequence[str] = (),
     ) -> None:
         self.environ = environ
         self.deadline = deadline
         self.log = log
-        self.keeper = keeper
         self.mfa = mfa
+        #: The profiles that the request names.
+        self.profiles = profiles
+        #: Processes that were started, and must not outlive the run.
+        self.children = mfa.children
         #: Whatever must not be shown, should it turn up in somebody's error message.
-        self.secrets = secrets
+        self.secrets = log.secrets
+        self.keeper: Keeper | None = None
 
     def until(self, deadline: Deadline) -> Run:
         """Return the same run with another deadline."""
-        return Run(self.environ, deadline, self.log, self.keeper, self.mfa, self.secrets)
+        run = copy.copy(self)
+        run.deadline = deadline
+        return run
 
     def kept(
         self, identity: bytes, fetch: Callable[[Run], Credentials], anew: bool = False
@@ -82,4 +92,17 @@ class Run:
 
         So whatever lies on the way to an answer has an entry and a lock of its own.
         """
+        if self.keeper is None:
+            return fetch(self)
         return self.keeper(self, identity, fetch, anew)
+
+
+def provider(asked: request.Imds | request.Chain | request.Profile) -> Provider:
+    """Return the provider that is asked for; botocore is loaded only for those that need it."""
+    if isinstance(asked, request.Imds):
+        from credproc.providers.imds import Imds
+
+        return Imds(asked.role)
+    from credproc.providers.chain import Chain, Profile  # 150 ms
+
+    return Chain(asked) if isinstance(asked, request.Chain) else Profile(asked.name)

@@ -96,7 +96,7 @@ class Connection(http.client.HTTPConnection):
             response = self.getresponse()
             body = response.read(MAX_BODY + 1)
         finally:
-            self.heard = self.heard or bool(self.sock and self.sock.heard)
+            self.heard = self.heard or (isinstance(self.sock, _Socket) and self.sock.heard)
         if len(body) > MAX_BODY:
             raise Fault(f"an answer of more than {MAX_BODY} bytes")
         length = response.getheader("Content-Length")

@@ -1,4 +1,4 @@
-"""Where IMDS is, and how long it may take: the SDKs' variables and their keys in the shared config."""
+"""Where IMDS is, and how long it may take: the SDKs' variables and their config keys."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Settings:
             parts, port = urlsplit(""), None
         if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
             raise RequestError(
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT (or ec2_metadata_service_endpoint in the config): "
-                f"must be an address like {IPV4}, not {url}"
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT (or its config key): must be an address like "
+                f"{IPV4}, not {url}"
             )
         self.url = f"http://{parts.netloc.rpartition('@')[2]}"
         self.host = parts.hostname
@@ -83,7 +83,7 @@ def _number(values: Mapping[str, str], name: str) -> int:
 
 
 def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the keys of the profile in use; the file is parsed only if it speaks of them at all."""
+    """Return the keys of the profile in use; the file is parsed only if it speaks of them."""
     path = request.config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
     try:
         with open(path, encoding="utf-8") as file:

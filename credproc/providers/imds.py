@@ -1,4 +1,4 @@
-"""The instance's role, from IMDSv2: token, role, credentials, on one connection under one deadline."""
+"""The instance's role, from IMDSv2: token, role, credentials; one connection, one deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from credproc.providers.connection import Connection, Fault
 from credproc.providers.endpoint import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from credproc.credentials import Credentials
@@ -86,7 +86,7 @@ def _check_container(environ: Mapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _conversation(run: Run) -> Any:
+def _conversation(run: Run) -> Iterator[_Service]:
     chosen = settings(run.environ, run.log)
     service = _Service(chosen, run.deadline.within(chosen.seconds), run.log)
     try:
@@ -189,9 +189,7 @@ class _Service:
             if attempt:
                 self._pause(attempt)
             try:
-                status, body = self.connection.exchange(
-                    method, self.settings.path + path, headers
-                )
+                status, body = self.connection.exchange(method, self.settings.path + path, headers)
                 self.log(f"imds: {method} {path}: {status}")
                 if status == 429 or status >= 500:
                     raise Fault(f"status {status}")
