@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def start(
-    path: str, entry: cache.Entry, argv: Sequence[str], environ: Mapping[str, str]
-) -> None:
+def start(path: str, entry: cache.Entry, argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Refresh the entry in a process of its own, unless somebody does so already.
 
     Whoever comes first puts off the next look, so of any number of runs one starts the refresh. If
@@ -58,6 +56,6 @@ def _detach(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         from credproc import cli
 
-        status = cli.main(argv, environ, background=True)
+        status = cli.main(argv, environ, in_background=True)
     finally:
         os._exit(status)  # never back into the caller's code, whatever was raised

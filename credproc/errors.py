@@ -28,11 +28,15 @@ class RequestError(CredprocError):
     remembered = False
 
 
+class UsageError(RequestError):
+    """The command line itself is wrong."""
+
+
 class ProviderUnavailable(CredprocError):
     """The provider does not apply here; the next one is asked.
 
-    With ``doubt`` (a time-out) it is not certain that it does not apply, so valid credentials of the
-    same provider are kept rather than exchanged for another identity.
+    With ``doubt`` (a time-out) it is not certain that it does not apply, so valid credentials of
+    the same provider are kept rather than exchanged for another identity.
     """
 
     def __init__(self, message: str, doubt: bool = False) -> None:

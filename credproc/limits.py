@@ -139,7 +139,7 @@ def transitive_tag_key(value: str) -> str:
 
 
 def _is_tag_text(value: str) -> bool:
-    # The API's \p{L}\p{Z}\p{N}: letters, separators and numbers, of which control characters are none.
+    # The API's \p{L}\p{Z}\p{N}: letters, separators and numbers; control characters are none.
     return all(
         character.isalnum()
         or character in "_.:/=+-@ "
@@ -185,6 +185,21 @@ def timeout(value: str) -> str:
     ):
         return "must be a number of seconds from 1 to 3600"
     return ""
+
+
+def output_format(value: str) -> str:
+    """Check the name of an output format."""
+    return "" if value in FORMATS else f"must be one of {', '.join(FORMATS)}"
+
+
+def output_field(value: str) -> str:
+    """Check the name of a field of the document."""
+    return "" if value in FIELDS else f"must be one of {', '.join(FIELDS)}"
+
+
+def cache_dir(value: str) -> str:
+    """Check a cache directory's path. Nobody expands ~ or $HOME in a credential_process."""
+    return "" if value.startswith("/") and "\0" not in value else "must be an absolute path"
 
 
 HOP_CHECKS: dict[str, Callable[[str], str]] = {

@@ -31,7 +31,8 @@ class Mfa:
         if command and not self.words:
             raise RequestError("--mfa-command: must be a command")
         self.environ = environ
-        self.child: subprocess.Popen[bytes] | None = None
+        #: Processes that were started, and must not outlive the run.
+        self.children: list[subprocess.Popen[bytes]] = []
 
     @property
     def needs_person(self) -> bool:
@@ -47,20 +48,15 @@ class Mfa:
             raise CodeNotGiven(f"{who} gave no MFA code for {serial}: a code is six digits")
         return given
 
-    def stop(self) -> None:
-        """End a command that still runs."""
-        if self.child and self.child.poll() is None:
-            self.child.kill()
-
     def _commanded(self, deadline: Deadline) -> str:
-        """Run the command; what it has to say to the person goes to the terminal, never to stderr."""
+        """Run the command; what it says to the person goes to the terminal, never to stderr."""
         name = self.words[0]
         try:
             terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
             terminal = None
         try:
-            self.child = subprocess.Popen(  # noqa: S603  # the user's own command, no shell
+            child = subprocess.Popen(  # the user's own command, no shell
                 self.words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -74,28 +70,31 @@ class Mfa:
         finally:
             if terminal is not None:
                 os.close(terminal)
+        self.children.append(child)
         limit = min(COMMAND_SECONDS, deadline.remaining())
         try:
-            output, complaint = self.child.communicate(timeout=limit)
+            output, complaint = child.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             raise CodeNotGiven(f"--mfa-command: {name} took longer than {limit:.0f} s") from None
         finally:
-            self._close()
-        if self.child.returncode:
+            end([child])
+        if child.returncode:
             said = (complaint or b"").decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise CodeNotGiven(
-                f"--mfa-command: {name} ended with status {self.child.returncode}"
+                f"--mfa-command: {name} ended with status {child.returncode}"
                 + (f": {said}" if said else "")
             )
         return output.decode("ascii", "replace")
 
-    def _close(self) -> None:
-        # Without waiting for what the command may have left running with its pipes.
-        self.stop()
-        if self.child:
-            for pipe in (self.child.stdout, self.child.stderr):
-                if pipe:
-                    pipe.close()
+
+def end(children: list[subprocess.Popen[bytes]]) -> None:
+    """End processes, without waiting for what they may have left running with their pipes."""
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+        for pipe in (child.stdout, child.stderr):
+            if pipe:
+                pipe.close()
 
 
 def _asked(serial: str, deadline: Deadline) -> str:

@@ -28,7 +28,7 @@ _IMDS = (
     "AWS_PROFILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
-#: The variables that can change what a source gives. Of keys only the id, which says whose they are.
+#: The variables that can change what a source gives. Of keys only the id, which says whose.
 _SOURCES = {
     "env": ("AWS_ACCESS_KEY_ID",),
     "imds": _IMDS,
@@ -37,7 +37,7 @@ _SOURCES = {
 }
 _SOURCES["profile"] = tuple(name for names in _SOURCES.values() for name in names)
 #: And those that can change how a role is assumed.
-_STS = (
+STS_VARIABLES = (
     "AWS_DEFAULT_PROFILE",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
@@ -77,7 +77,7 @@ class Imds(Value):
 
 
 class Hop(Value):
-    """One AssumeRole call of a chain; its fields are named as its options, and empty if not given."""
+    """One AssumeRole call of a chain; fields are named as its options, and empty if not given."""
 
     def __init__(self, role_arn: str) -> None:
         self.role_arn = role_arn
@@ -129,7 +129,7 @@ class Chain(Value):
         return parts
 
     def variables(self) -> tuple[str, ...]:
-        return _STS + _SOURCES.get(self.source.partition(":")[0], ())
+        return STS_VARIABLES + _SOURCES.get(self.source.partition(":")[0], ())
 
 
 class Profile(Value):
@@ -142,7 +142,7 @@ class Profile(Value):
         return ["profile", self.name]
 
     def variables(self) -> tuple[str, ...]:
-        return _STS + _SOURCES["profile"]
+        return STS_VARIABLES + _SOURCES["profile"]
 
 
 class Request(Value):
@@ -219,7 +219,8 @@ def _take(request: Request, option: str, value: str) -> bool:
         return value.isascii() and value.isprintable() and not set(value) & set("\"'\\")
     elif option == "--timeout":
         # Whole seconds; a fraction is read by the full command line.
-        if not (value.isascii() and value.isdigit() and 1 <= int(value[:5]) <= MAX_TIMEOUT):
+        digits = value.isascii() and value.isdigit() and len(value) <= 4
+        if not (digits and 1 <= int(value) <= MAX_TIMEOUT):
             return False
         request.timeout = float(value)
     else:
@@ -292,7 +293,10 @@ def config_path(environ: Mapping[str, str], variable: str, default: str) -> str:
     if os.path.isabs(path):
         return path
     # Without HOME and passwd entry the default stays "~/...": no one means a folder of that name.
-    return os.path.abspath(path) if environ.get(variable) else ""
+    try:
+        return os.path.abspath(path) if environ.get(variable) else ""
+    except OSError:
+        return ""  # nor is there a working directory
 
 
 def _stamp(environ: Mapping[str, str], variable: str, default: str) -> str:

@@ -1,0 +1,45 @@
+"""A profile that ends up calling credproc for itself, found before it waits for its own lock.
+
+The AWS CLI guards `configure export-credentials` in the same way. Names are joined by line ends,
+which no profile's name can hold.
+"""
+
+from __future__ import annotations
+
+from credproc import request
+from credproc.errors import RequestError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIABLE = "CREDPROC_PROFILE_CHAIN"
+
+
+def check(asked: request.Request, environ: Mapping[str, str]) -> None:
+    """Raise if a profile of the request is being resolved by a run that this one is a child of."""
+    above = [name for name in environ.get(VARIABLE, "").split("\n") if name]
+    for name in profiles(asked):
+        if name in above:
+            path = " -> ".join([*above[above.index(name) :], name])
+            raise RequestError(
+                f"profile {name} is what credproc is being asked for already ({path}): its "
+                "credential_process must not lead back to itself; let credproc read another profile"
+            )
+
+
+def profiles(asked: request.Request) -> list[str]:
+    """Return the profiles that the request names."""
+    names = []
+    for provider in asked.providers:
+        if isinstance(provider, request.Profile):
+            names.append(provider.name)
+        elif isinstance(provider, request.Chain) and provider.source.startswith("profile:"):
+            names.append(provider.source.partition(":")[2])
+    return names
+
+
+def environment(environ: Mapping[str, str], names: list[str]) -> dict[str, str]:
+    """Return the environment for a process that is started while these profiles are resolved."""
+    above = [name for name in environ.get(VARIABLE, "").split("\n") if name]
+    return {**environ, VARIABLE: "\n".join(dict.fromkeys([*above, *names]))}
