@@ -34,8 +34,9 @@ NOFOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 class Entry:
     """One stored answer: its times (epoch seconds), the request it answers, the bytes for stdout.
 
-    ``provider`` names what answered. ``failure`` is the last failed refresh, "" if none; an entry may
-    hold nothing but a failure, and then answers for a few seconds that the call need not be repeated.
+    ``provider`` names what answered. ``failure`` is the last failed refresh, "" if none; an entry
+    may hold nothing but a failure, and then says for a few seconds that the call need not be
+    repeated.
     """
 
     __slots__ = (
@@ -179,9 +180,7 @@ class Cache:
         try:
             folder = self.open()
             try:
-                descriptor = os.open(
-                    name, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=folder
-                )
+                descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=folder)
             finally:
                 os.close(folder)
             try:
@@ -221,7 +220,7 @@ def check_private(status: os.stat_result) -> None:
 
 def _contents(descriptor: int) -> bytes:
     status = os.fstat(descriptor)
-    # A reader may hold a file that was just replaced: it has no name left, and is as good as before.
+    # A reader may hold a file that was just replaced: without a name, and as good as before.
     if status.st_nlink:
         check_private(status)
     if status.st_size > MAX_ENTRY:

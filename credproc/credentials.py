@@ -6,9 +6,12 @@ import datetime
 import json
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from credproc.errors import ProviderFailed, RequestError, masked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?(?:(Z|UTC)|([+-])(\d\d):?(\d\d))",
@@ -22,7 +25,8 @@ class Credentials:
     """Temporary credentials: keys, token, expiration (epoch seconds) and, if known, the account.
 
     Long-term keys have neither token nor expiration (0). ``provider`` names what issued them;
-    ``person`` says that somebody was asked for an MFA code on the way.
+    ``issued`` is when they came, 0 for just now; ``person`` says that somebody was asked for an MFA
+    code on the way.
     """
 
     __slots__ = (
@@ -32,6 +36,7 @@ class Credentials:
         "expiration",
         "account_id",
         "provider",
+        "issued",
         "person",
     )
 
@@ -50,10 +55,15 @@ class Credentials:
         self.expiration = expiration
         self.account_id = account_id
         self.provider = provider
+        self.issued = 0
         self.person = False
 
     def __repr__(self) -> str:
         return f"<Credentials {masked(self.access_key)} from {self.provider or 'nobody'}>"
+
+    def draw(self) -> float:
+        """Return a number from 0 to 1 of their own: all entries of one set are renewed together."""
+        return int.from_bytes(self.access_key.encode(), "big") % 9973 / 9973
 
     def secrets(self) -> list[str]:
         """Return what must never be shown."""
@@ -163,7 +173,7 @@ def formatted(data: bytes, style: str) -> bytes:
         "AWS_SESSION_TOKEN": "SessionToken",
         "AWS_CREDENTIAL_EXPIRATION": "Expiration",
     }
-    write = {
+    write: Callable[[str, str], str] = {
         "env": lambda name, value: f"export {name}={_posix(value)}",
         "env-no-export": lambda name, value: f"{name}={_posix(value)}",
         "fish": lambda name, value: f"set -gx {name} {_fish(value)}",

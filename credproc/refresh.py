@@ -16,14 +16,13 @@ from credproc.errors import (
     RequestError,
     clean,
 )
-from credproc.providers import Deadline, Provider, Run
-from credproc.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from credproc.credentials import Credentials
-    from credproc.mfa import Mfa
+    from credproc.providers import Deadline, Provider, Run
+    from credproc.store import Store
 
     Fetch = Callable[[Run], Credentials]
 
@@ -34,31 +33,28 @@ PATIENCE = 10
 class Refresher:
     """Gets what is asked for from the cache, or into it.
 
-    ``anew`` disregards what is held (--refresh); ``background`` refreshes what is still fresh enough
-    to be printed. ``now`` is the clock, in epoch seconds.
+    ``anew`` disregards what is held (--refresh); ``background`` refreshes what is still fresh
+    enough to be printed. ``now`` is the clock, in epoch seconds.
     """
 
     def __init__(
         self,
         store: Store,
-        environ: Mapping[str, str],
-        deadline: Deadline,
-        log: Callable[[str], None],
-        mfa: Mfa,
-        secrets: list[str],
+        run: Run,
         anew: bool = False,
         background: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
-        self.log = log
+        self.run = run
+        self.log = run.log
+        self.secrets = run.secrets
         self.anew = anew
         self.background = background
         self.now = now
-        self.secrets = secrets
-        self.run = Run(environ, deadline, log, self._keep, mfa, secrets)
+        run.keeper = self._keep
 
-    def answer(self, asked: request.Request, providers: Sequence[Provider]) -> cache.Entry:
+    def answer(self, asked: request.Request, providers: Iterable[Provider]) -> cache.Entry:
         """Return the entry that answers a request: held, or got from its providers."""
         identity = request.identity(asked, self.run.environ)
         held = self.store.read(identity)
@@ -91,6 +87,7 @@ class Refresher:
         if not held or anew or not is_enough(held):
             held = self._renew(run, identity, held, fetch, is_enough, anew)
         found = credentials.from_document(held.document, held.provider)
+        found.issued = held.issued
         found.person = _needs_person(held)
         self.secrets += found.secrets()
         return found
@@ -106,7 +103,8 @@ class Refresher:
     ) -> cache.Entry:
         """Fetch under the lock, unless another process did so, or failed to, in the meantime.
 
-        If that fails and something valid is held, it is the answer, and the next look is put off.
+        If that fails and something valid is held, it is the answer, and the next look is put off;
+        not where new credentials were demanded.
         """
         if held and held.is_valid(self.now()) and not _needs_person(held) and not self.background:
             run = run.until(run.deadline.within(PATIENCE))
@@ -120,7 +118,7 @@ class Refresher:
                     self._raise_failure(current, is_news=current != held)
                 return self._fetched(run, identity, held, fetch)
         except (ProviderUnavailable, ProviderFailed) as error:
-            if held and held.is_valid(self.now()):
+            if held and held.is_valid(self.now()) and not anew:
                 self.log(f"{error}: what is held stays valid until its end, and is the answer")
                 return held
             raise
@@ -171,7 +169,7 @@ class Refresher:
         now = self.now()
         entry = cache.Entry(identity)
         entry.provider = got.provider
-        entry.issued = int(now)
+        entry.issued = got.issued or int(now)
         entry.expiration = got.expiration or int(now) + 3600
         entry.document = credentials.document(got, entry.expiration)
         if not got.expiration:
@@ -186,9 +184,7 @@ class Refresher:
             held.failure = ""
             held.look = windows.next_look(now, held.expiration, windows.jitter())
             return held
-        entry.ahead, entry.now = windows.windows(
-            entry.issued, entry.expiration, windows.jitter()
-        )
+        entry.ahead, entry.now = windows.windows(entry.issued, entry.expiration, got.draw())
         if got.person:
             entry.ahead = entry.now  # nobody is there in the background to type a code
         return entry
@@ -220,7 +216,9 @@ class Refresher:
         except OSError as error:
             self.log(f"cache: not written: {error}")
 
-    def _ask(self, providers: Sequence[Provider], held: cache.Entry | None, run: Run) -> Credentials:
+    def _ask(
+        self, providers: Iterable[Provider], held: cache.Entry | None, run: Run
+    ) -> Credentials:
         """Ask the providers in order; only one that is unavailable moves on to the next."""
         reasons: list[str] = []
         for provider in providers:
