@@ -14,19 +14,31 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Run credproc and return its exit status."""
-    argv, environ = sys.argv[1:], os.environ
+    """Run credproc and end the process."""
     try:
-        status = hit(argv, environ, time.time())
-        if status is None:
-            # Everything that a hit does not need is behind this line: 10 ms to 150 ms of imports,
-            # inside the try, so that Ctrl-C while they load is quiet.
-            from credproc import cli
-
-            status = cli.main(argv, environ)
-        return status
+        status = run(sys.argv[1:], os.environ)
     except KeyboardInterrupt:
-        return 130
+        status = 130
+    if sys.gettrace() is None and sys.getprofile() is None:
+        # Nothing is buffered. Taking an interpreter apart costs 3 ms, with botocore 45, and would
+        # wait for work that is stuck, obey PYTHONINSPECT, and answer Ctrl-C with a traceback.
+        os._exit(status)
+    return status
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Answer from the cache, or else by the full command line; return the exit status."""
+    status = hit(argv, environ, time.time())
+    if status is None:
+        # Everything that a hit does not need is behind this line: 10 ms to 150 ms of imports.
+        _trust(sys.path)
+        from credproc import supervision
+
+        supervision.on_signals()  # before the rest, so that Ctrl-C while it loads is quiet
+        from credproc import cli
+
+        status = cli.main(argv, environ)
+    return status
 
 
 def hit(argv: Sequence[str], environ: Mapping[str, str], now: float) -> int | None:
@@ -42,14 +54,33 @@ def hit(argv: Sequence[str], environ: Mapping[str, str], now: float) -> int | No
     if entry is None or verdict not in (cache.FRESH, cache.AHEAD):
         return None
     try:
-        os.write(1, entry.document)
+        rest = entry.document[os.write(1, entry.document) :]
     except OSError:
         return None  # the full command line meets the same error, and has words for it
+    if rest:
+        from credproc import cli  # the disk is full, or nearly
+
+        return cli.write_rest(rest)
     if verdict == cache.AHEAD:
         from credproc import background  # with fcntl 1 ms, and only by the run that is first
 
         background.start(folder, entry, argv, environ)
     return 0
+
+
+def _trust(path: list[str]) -> None:
+    """Put what PYTHONPATH and the script's folder add to the module path behind everything else.
+
+    So no json.py or botocore.py there is taken for the real one. Not if credproc itself is there:
+    whoever put it there means it.
+    """
+    home = os.path.dirname(os.path.dirname(__file__))
+    library = os.path.dirname(os.__file__)
+    zipped = library + f"/../python{sys.version_info[0]}{sys.version_info[1]}.zip"
+    front = path[: path.index(library)] if library in path else []
+    front = [folder for folder in front if folder != os.path.normpath(zipped)]
+    if home not in front:
+        path[:] = [folder for folder in path if folder not in front] + front
 
 
 if __name__ == "__main__":

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import time
+import warnings
 from typing import TYPE_CHECKING
 
-from credproc import background, cache, credentials, options, recursion, refresh, supervision
-from credproc.errors import CredprocError, ProviderFailed, UsageError, clean
+from credproc import (
+    background,
+    cache,
+    children,
+    credentials,
+    options,
+    recursion,
+    refresh,
+    supervision,
+)
+from credproc.errors import CredprocError, DeadlineExceeded, ProviderFailed, UsageError, clean
 from credproc.log import Log, say
-from credproc.mfa import Mfa, end
+from credproc.mfa import Mfa
 from credproc.providers import Deadline, Run, provider
 from credproc.store import Store
 
@@ -18,35 +30,37 @@ if TYPE_CHECKING:
 
     from credproc.request import Request
 
-INTERRUPTED, TERMINATED = 130, 143
-
 
 def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
-    """Run credproc and return its exit status; every error becomes one line on stderr here."""
-    supervision.on_sigterm()
+    """Run credproc as the one thing that this process does; return its exit status."""
+    _hold_standard_streams()
+    supervision.on_signals()
+    # Whatever PYTHONWARNINGS says: a library's warning is nobody's failure, and stderr stays empty.
+    warnings.simplefilter("ignore")
+    return answer(argv, environ, in_background)
+
+
+def write_rest(data: bytes) -> int:
+    """Write what is left of a document whose beginning is out; return the exit status."""
+    try:
+        write(data)
+    except CredprocError as error:
+        say(clean(str(error)))
+        return error.status
+    return 0
+
+
+def answer(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
+    """Print what is asked for and return the status; every error ends here, as a line."""
     log = Log(environ.get("CREDPROC_LOG", ""), time.time)
     try:
-        _hold_standard_streams()
-        asked = options.parse(argv)
-        log.verbose = asked.verbose and not in_background
-        recursion.check(asked, environ)
-        _answer(asked, argv, environ, log, in_background)
+        _answer(argv, environ, log, in_background)
+    except options.TextAsked as text:
+        return write_rest(str(text).encode())
     except CredprocError as error:
         return _failed(error, log)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except supervision.Terminated:
-        return TERMINATED
-    except SystemExit as left:  # --help and --version
-        return int(left.code or 0)
     except Exception as error:
-        log.trace(error)
-        return _failed(
-            ProviderFailed(
-                f"a mistake in credproc: {type(error).__name__}: {error}; run it with -v"
-            ),
-            log,
-        )
+        return _failed(_mistake(error), log)
     return 0
 
 
@@ -60,6 +74,19 @@ def _failed(error: CredprocError, log: Log) -> int:
     return error.status
 
 
+def _mistake(error: Exception) -> ProviderFailed:
+    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
+    import traceback  # 3 ms
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    told = ProviderFailed(
+        f"a mistake in credproc: {type(error).__name__} at {where}; please report what -v tells"
+    )
+    told.__cause__ = error
+    return told
+
+
 def _hold_standard_streams() -> None:
     """Occupy descriptors that the caller closed, lest a file of ours be taken for stdout."""
     for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
@@ -69,29 +96,37 @@ def _hold_standard_streams() -> None:
             os.open(os.devnull, flags)  # the lowest free number; writing to the first two fails
 
 
-def _answer(
-    asked: Request,
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    log: Log,
-    in_background: bool,
-) -> None:
+def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_background: bool) -> None:
     """Get what is asked for and print it."""
+    asked = options.parse(argv)
+    log.verbose = asked.verbose and not in_background
+    recursion.check(asked, environ)
     deadline = Deadline(asked.timeout)
     mfa = Mfa(asked.mfa_command, environ)
     run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
-    store = Store("" if asked.no_cache else _directory(asked, environ, log))
-    refresher = refresh.Refresher(store, run, asked.refresh, in_background)
-    # Lazily, so that one provider's libraries are loaded when those before it have not answered.
-    providers = map(provider, asked.providers)
+
+    def work() -> tuple[Store, cache.Entry]:
+        store = Store("" if asked.no_cache else _directory(asked, environ, log))
+        # Lazily, so that libraries are loaded when the providers before theirs have not answered.
+        providers = map(provider, asked.providers)
+        refresher = refresh.Refresher(store, run, asked.refresh, in_background)
+        return store, refresher.answer(asked, providers)
+
+    def farewell(signal: str) -> None:
+        children.end(run.children)
+        mfa.leave()
+        log.record(f"ended by {signal}")
+
+    supervision.farewells.append(farewell)
     try:
-        entry = supervision.supervised(lambda: refresher.answer(asked, providers), deadline, log)
+        store, entry = supervision.supervised(work, deadline, log)
     finally:
-        end(run.children)
+        children.end(run.children)
+        supervision.farewells.remove(farewell)
     if in_background:
         return
     document = refresh.printed(entry, time.time(), log)
-    _print(_formatted(document, asked))
+    write(_formatted(document, asked), deadline)
     if not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
         background.start(store.path, entry, argv, environ)
 
@@ -118,9 +153,15 @@ def _formatted(document: bytes, asked: Request) -> bytes:
     return credentials.formatted(document, asked.format)
 
 
-def _print(data: bytes) -> None:
+def write(data: bytes, deadline: Deadline | None = None) -> None:
+    """Write to stdout, whole; ProviderFailed if that cannot be done."""
     try:
         while data:
+            # A pipe that is full, and whose reader sleeps, must not outlast the deadline.
+            patience = None if deadline is None else max(deadline.left(), 1)
+            if not select.select([], [1], [], patience)[1]:
+                raise DeadlineExceeded("stdout is not read by whoever started credproc")
             data = data[os.write(1, data) :]
     except OSError as error:
-        raise ProviderFailed(f"stdout cannot be written: {error.strerror}") from error
+        reason = "it is closed" if error.errno == errno.EBADF else error.strerror
+        raise ProviderFailed(f"stdout cannot be written: {reason}") from error

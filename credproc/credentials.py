@@ -19,6 +19,8 @@ _TIME = re.compile(
 )
 # What a shell, PowerShell and cmd.exe all take as it is, unquoted.
 _PLAIN = re.compile(r"[A-Za-z0-9_+=/.,:@-]+", re.ASCII)
+# Any of these ends a string that any other began.
+_POWERSHELL_QUOTES = re.compile("['\u2018-\u201b]")
 
 
 class Credentials:
@@ -159,7 +161,7 @@ def field(data: bytes, name: str) -> bytes:
             "SessionToken": "these are long-term keys",
         }[known]
         raise RequestError(f"--field: these credentials have no {name}: {reason}")
-    return f"{value}\n".encode("ascii")
+    return _encoded(f"{value}\n", "--field")
 
 
 def formatted(data: bytes, style: str) -> bytes:
@@ -176,12 +178,23 @@ def formatted(data: bytes, style: str) -> bytes:
     write: Callable[[str, str], str] = {
         "env": lambda name, value: f"export {name}={_posix(value)}",
         "env-no-export": lambda name, value: f"{name}={_posix(value)}",
-        "fish": lambda name, value: f"set -gx {name} {_fish(value)}",
+        "fish": lambda name, value: f'set -gx {name} "{_fish(value)}"',
         "powershell": lambda name, value: f"$Env:{name}={_powershell(value)}",
         "windows-cmd": lambda name, value: f"set {name}={_cmd(value)}",
     }[style]
     lines = [write(name, fields[key]) for name, key in names.items() if key in fields]
-    return "".join(f"{line}\n" for line in lines).encode("ascii")
+    return _encoded("".join(f"{line}\n" for line in lines), f"--format {style}")
+
+
+def _encoded(text: str, option: str) -> bytes:
+    """Return the text as UTF-8; RequestError for what no shell's variable can hold."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        data = b"\0"
+    if b"\0" in data:
+        raise RequestError(f"{option}: these credentials hold characters that it cannot express")
+    return data
 
 
 def _posix(value: str) -> str:
@@ -189,14 +202,15 @@ def _posix(value: str) -> str:
 
 
 def _fish(value: str) -> str:
-    if _PLAIN.fullmatch(value):
-        return value
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """Escape what means something to fish between double quotes, which are the AWS CLI's shape."""
+    return "".join(f"\\{letter}" if letter in '\\"$' else letter for letter in value)
 
 
 def _powershell(value: str) -> str:
     # The double quotes are the AWS CLI's shape; single ones where $ or ` would mean something.
-    return f'"{value}"' if _PLAIN.fullmatch(value) else "'" + value.replace("'", "''") + "'"
+    if _PLAIN.fullmatch(value):
+        return f'"{value}"'
+    return "'" + _POWERSHELL_QUOTES.sub(r"\g<0>\g<0>", value) + "'"
 
 
 def _cmd(value: str) -> str:

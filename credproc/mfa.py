@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import os
 import select
-import shlex
-import subprocess
-import termios
 from typing import TYPE_CHECKING
 
+from credproc import children
 from credproc.errors import CodeNotGiven, RequestError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
 
     from credproc.providers import Deadline
 
 #: Seconds that --mfa-command may take.
 COMMAND_SECONDS = 30
+#: Bytes of a command's output, and of a typed line, that are looked at.
+MAX_ANSWER = 4096
 
 
 class Mfa:
     """Whoever knows the codes; ``command`` is the command line of --mfa-command, or empty."""
 
     def __init__(self, command: str, environ: Mapping[str, str]) -> None:
-        try:
-            self.words = shlex.split(command)
-        except ValueError as error:
-            raise RequestError(f"--mfa-command: {error}".lower()) from None
-        if command and not self.words:
-            raise RequestError("--mfa-command: must be a command")
+        self.words = split(command) if command else []
         self.environ = environ
         #: Processes that were started, and must not outlive the run.
         self.children: list[subprocess.Popen[bytes]] = []
+        self._asking: int | None = None
 
     @property
     def needs_person(self) -> bool:
@@ -41,20 +38,23 @@ class Mfa:
 
     def code(self, serial: str, deadline: Deadline) -> str:
         """Return the six digits that the device shows now."""
-        given = self._commanded(deadline) if self.words else _asked(serial, deadline)
+        given = self._commanded(deadline) if self.words else self._asked(serial, deadline)
         given = given.strip()
         if len(given) != 6 or not (given.isascii() and given.isdigit()):
             who = "--mfa-command" if self.words else "the answer"
             raise CodeNotGiven(f"{who} gave no MFA code for {serial}: a code is six digits")
         return given
 
+    def leave(self) -> None:
+        """End the line of a question that nobody waits for any longer."""
+        if self._asking is not None:
+            _tell(self._asking, "\n")
+
     def _commanded(self, deadline: Deadline) -> str:
         """Run the command; what it says to the person goes to the terminal, never to stderr."""
-        name = self.words[0]
-        try:
-            terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
-        except OSError:
-            terminal = None
+        import subprocess  # 6 ms
+
+        terminal = _terminal(os.O_WRONLY)
         try:
             child = subprocess.Popen(  # the user's own command, no shell
                 self.words,
@@ -64,61 +64,96 @@ class Mfa:
                 env=dict(self.environ),
             )
         except (OSError, ValueError) as error:
-            raise CodeNotGiven(
-                f"--mfa-command: {name} cannot be run: {getattr(error, 'strerror', error)}"
-            ) from None
+            raise CodeNotGiven(_unfit(self.words[0], error)) from None
         finally:
             if terminal is not None:
                 os.close(terminal)
         self.children.append(child)
-        limit = min(COMMAND_SECONDS, deadline.remaining())
+        name = self.words[0]
         try:
+            limit = min(COMMAND_SECONDS, deadline.remaining())
             output, complaint = child.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             raise CodeNotGiven(f"--mfa-command: {name} took longer than {limit:.0f} s") from None
         finally:
-            end([child])
+            children.end([child])
+            for pipe in (child.stdout, child.stderr):
+                if pipe:
+                    pipe.close()  # something it left running may hold the other end
         if child.returncode:
-            said = (complaint or b"").decode("utf-8", "replace").strip().rpartition("\n")[2]
+            said = _last_line(complaint or b"")
             raise CodeNotGiven(
-                f"--mfa-command: {name} ended with status {child.returncode}"
+                f"--mfa-command: {name} ended with {_status(child.returncode)}"
                 + (f": {said}" if said else "")
             )
-        return output.decode("ascii", "replace")
+        return output[:MAX_ANSWER].decode("ascii", "replace")
+
+    def _asked(self, serial: str, deadline: Deadline) -> str:
+        """Ask on the terminal, which is neither stdin nor stdout."""
+        import termios
+
+        nobody = (
+            f"an MFA code for {serial} is needed and there is no terminal to ask on: give "
+            "--mfa-command, or run the same command once in a terminal"
+        )
+        terminal = _terminal(os.O_RDWR)
+        if terminal is None:
+            raise CodeNotGiven(nobody)
+        try:
+            if os.tcgetpgrp(terminal) != os.getpgrp():
+                raise CodeNotGiven(nobody)  # reading in the background would stop this process
+            self._asking = terminal
+            termios.tcflush(terminal, termios.TCIFLUSH)
+            _tell(terminal, f"MFA code for {serial}: ")
+            ready, _, _ = select.select([terminal], [], [], deadline.remaining())
+            if not ready:
+                self.leave()
+                raise CodeNotGiven(f"no MFA code for {serial} was typed in time")
+            # The terminal hands over a line at a time.
+            return os.read(terminal, MAX_ANSWER).decode("ascii", "replace")
+        except OSError:
+            raise CodeNotGiven(nobody) from None
+        finally:
+            self._asking = None
+            os.close(terminal)
 
 
-def end(children: list[subprocess.Popen[bytes]]) -> None:
-    """End processes, without waiting for what they may have left running with their pipes."""
-    for child in children:
-        if child.poll() is None:
-            child.kill()
-        for pipe in (child.stdout, child.stderr):
-            if pipe:
-                pipe.close()
+def split(command: str) -> list[str]:
+    """Return the words of --mfa-command, split as a shell would; RequestError if it cannot be."""
+    import shlex  # 3 ms
 
-
-def _asked(serial: str, deadline: Deadline) -> str:
-    """Ask on the terminal, which is neither stdin nor stdout."""
-    nobody = (
-        f"an MFA code for {serial} is needed and there is no terminal to ask on: give "
-        "--mfa-command, or run the same command once in a terminal"
-    )
     try:
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:
-        raise CodeNotGiven(nobody) from None
+        words = shlex.split(command)
+    except ValueError as error:
+        raise RequestError(f"--mfa-command: {str(error).lower()}") from None
+    if not words or not words[0]:
+        raise RequestError("--mfa-command: must be a command")
+    return words
+
+
+def _terminal(mode: int) -> int | None:
     try:
-        if os.tcgetpgrp(terminal) != os.getpgrp():
-            raise CodeNotGiven(nobody)  # reading in the background would stop this process
-        termios.tcflush(terminal, termios.TCIFLUSH)
-        os.write(terminal, f"MFA code for {serial}: ".encode("utf-8", "replace"))
-        ready, _, _ = select.select([terminal], [], [], deadline.remaining())
-        if not ready:
-            os.write(terminal, b"\n")
-            raise CodeNotGiven(f"no MFA code for {serial} was typed in time")
-        # The terminal hands over a line at a time.
-        return os.read(terminal, 256).decode("ascii", "replace")
+        return os.open("/dev/tty", mode | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        raise CodeNotGiven(nobody) from None
-    finally:
-        os.close(terminal)
+        return None
+
+
+def _tell(terminal: int, text: str) -> None:
+    os.write(terminal, text.encode("utf-8", "replace"))
+
+
+def _unfit(name: str, error: OSError | ValueError) -> str:
+    """Return why a program cannot be run; words that a shell alone understands are not shown."""
+    if "=" in name:
+        return "--mfa-command: NAME=VALUE is no program; where no shell runs, put `env` before it"
+    return f"--mfa-command: {name} cannot be run: {getattr(error, 'strerror', None) or error}"
+
+
+def _status(returncode: int) -> str:
+    return f"status {returncode}" if returncode > 0 else f"signal {-returncode}"
+
+
+def _last_line(complaint: bytes) -> str:
+    """Return a command's last words, without what might be a code or a part of one."""
+    line = complaint.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    return "".join("*" if letter.isdigit() else letter for letter in line)

@@ -6,9 +6,10 @@ import argparse
 import functools
 import json
 import os
+import stat
 from typing import TYPE_CHECKING
 
-from credproc import __version__, limits
+from credproc import __version__, limits, mfa
 from credproc.errors import UsageError
 from credproc.request import DEFAULT_TIMEOUT, Hop, Imds, Profile, Request
 
@@ -21,18 +22,18 @@ Print temporary AWS credentials for credential_process, from a cache that all
 processes share.
 
 The command line is the list of providers. They are asked in the order written,
-and the next one only if the one before does not apply here; without any, the
+and the next one only if the one before does not apply here. Without any, the
 instance's role is meant (--imds).
 """
 
 EPILOG = """\
-examples (in ~/.aws/config; the path must be absolute: `command -v credproc`):
+examples, for ~/.aws/config (with the absolute path: `command -v credproc`):
   The role of the EC2 instance:
     [profile app]
     credential_process = /usr/local/bin/credproc
 
-  The instance's role; on machines without one, two roles that start at a
-  profile's own keys (on one line):
+  The instance's role; on machines without one, two roles, the first of them
+  assumed with the keys of a profile (all on one line):
     credential_process = /usr/local/bin/credproc --imds
         --role-arn arn:aws:iam::111122223333:role/jump
         --role-arn arn:aws:iam::444455556666:role/app --external-id 42
@@ -48,10 +49,10 @@ by hand and in scripts:
 
 exit status:
   0 printed, 1 no credentials, 2 usage or configuration, 130 interrupted,
-  143 terminated
+  143 terminated. Whatever is not 0 has its reason in one line on stderr.
 
 environment:
-  CREDPROC_CACHE_DIR  where to keep credentials (an absolute path)
+  CREDPROC_CACHE_DIR  where credentials are kept (an absolute path)
   CREDPROC_LOG        a file that is told what happens (an absolute path)
   and the variables of the SDKs: AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE,
   AWS_REGION, AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
@@ -59,36 +60,40 @@ environment:
 """
 
 HOP_HELP = {
-    "--role-session-name": ("NAME", "who it is, in the role's logs (default: credproc-USER-HOST)"),
+    "--role-session-name": ("NAME", "its name in logs (default: credproc-USER-HOST)"),
     "--external-id": ("ID", "what the role's owner asks callers to give"),
     "--duration-seconds": ("SECONDS", "900 to 43200; AWS caps chained roles at 3600"),
     "--policy": ("JSON", "a session policy: JSON, or file://PATH"),
     "--policy-arn": ("ARN", "a managed session policy; repeat it for more"),
     "--tag": ("KEY=VALUE", "a session tag; repeat it for more"),
     "--transitive-tag-key": ("KEY", "a tag that later roles inherit; repeat it for more"),
-    "--source-identity": ("NAME", "who is behind it; inherited, so for the first role only"),
+    "--source-identity": ("NAME", "who is behind it; later roles inherit it"),
     "--serial-number": ("DEVICE", "the MFA device whose code the role asks for"),
-    "--sts-region": ("REGION", "whose STS to ask (default: as configured, or the instance's)"),
+    "--sts-region": ("REGION", "whose STS is asked (default: as configured, or the instance's)"),
 }  # fmt: skip
 
 #: Options whose value may be nobody else's business.
-DISCREET = ("--external-id", "--policy", "--tag")
+DISCREET = ("--external-id", "--mfa-command", "--policy", "--tag")
+#: Characters. A longer value is not shown either, lest it be a secret that lost its option.
+LONGEST_SHOWN = 32
+
+#: Bytes. AWS takes 2,048 characters, blanks aside.
+MAX_POLICY_FILE = 64 * 1024
+
+
+class TextAsked(Exception):
+    """--help or --version: the text to print instead of credentials."""
 
 
 def parse(argv: Sequence[str]) -> Request:
     """Read the command line; UsageError says which option is wrong and what is allowed.
 
-    --help and --version print, and raise SystemExit.
+    TextAsked instead for --help and --version.
     """
     request = Request()
     _, unknown = parser().parse_known_args(list(argv), argparse.Namespace(request=request))
     if unknown:
-        name = unknown[0].partition("=")[0]
-        # A stray value may be a secret that lost its option.
-        raise UsageError(
-            f"there is no option {name}" if name.startswith("-") else
-            "a value stands without an option before it (a blank too many, or quotes missing?)"
-        )  # fmt: skip
+        raise UsageError(_unknown(unknown[0]))
     request.finish()
     problem = limits.whole(request)
     if problem:
@@ -100,31 +105,50 @@ def parse(argv: Sequence[str]) -> Request:
     return request
 
 
-def parser() -> argparse.ArgumentParser:
+def _unknown(word: str) -> str:
+    """Return what is wrong with a word that no option takes, which may be a lost secret."""
+    name = word.partition("=")[0]
+    if len(name) == 2 and name.startswith("-"):
+        return f"there is no option {name}"
+    if not name.startswith("--"):
+        return "a value stands without an option before it (a blank too many, or quotes missing?)"
+    if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > LONGEST_SHOWN:
+        return "an option is unknown"
+    import difflib  # 3 ms, for those who mistyped
+
+    near = difflib.get_close_matches(name, parser().options, n=1)
+    return f"there is no option {name}" + (f"; is {near[0]} meant?" if near else "")
+
+
+def parser() -> _Parser:
     """Return the parser; what it reads goes into the namespace's ``request``."""
     made = _Parser(
         prog="credproc",
+        usage="%(prog)s [PROVIDER ...] [OPTION ...]",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # The same text on every terminal.
+        formatter_class=functools.partial(
+            argparse.RawDescriptionHelpFormatter, width=79, max_help_position=30
+        ),
         allow_abbrev=False,
         add_help=False,
     )
-    _add_providers(made.add_argument_group("where credentials come from"))
-    _add_hops(made.add_argument_group("of the --role-arn before them, named as in sts assume-role"))
+    _add_providers(made.add_argument_group("providers"))
+    _add_hops(made.add_argument_group("of the --role-arn before them, as in `aws sts assume-role`"))
     _add_output(made.add_argument_group("what is printed"))
     _add_run(made.add_argument_group("how it runs"))
     return made
 
 
 def _add_providers(group: Any) -> None:
-    _add(group, "--imds", _imds, "the EC2 instance's role; with ROLE, only if it has that name",
-         "ROLE", nargs="?", const="")  # fmt: skip
-    _add(group, "--role-arn", _role_arn, "a role to assume; repeat it for the next role", "ARN")
-    _add(group, "--source", _source, f"where the first role starts: {limits.SOURCES}", "SOURCE")
-    _add(group, "--profile", _profile, "what a profile in the shared config describes", "NAME")
-    _add(group, "--mfa-command", _field("mfa_command", _no_check),
-         "prints the MFA code within 30 s; without it the terminal asks", "CMD")  # fmt: skip
+    _add(group, "--imds", _imds, "the role of this EC2 instance; with ROLE, only if it has that "
+         "name", "ROLE", nargs="?")  # fmt: skip
+    _add(group, "--profile", _profile, "what a profile of the shared config describes: roles with "
+         "or without MFA, SSO, login, keys, or a slow credential_process", "NAME")  # fmt: skip
+    _add(group, "--role-arn", _role_arn, "a role to assume; the credentials of the first assume "
+         "the next, and so on", "ARN")  # fmt: skip
+    _add(group, "--source", _source, f"what assumes the first role: {limits.SOURCES}", "SOURCE")
 
 
 def _add_hops(group: Any) -> None:
@@ -134,22 +158,23 @@ def _add_hops(group: Any) -> None:
 
 def _add_output(group: Any) -> None:
     _add(group, "--format", _field("format", limits.output_format),
-         f"{', '.join(limits.FORMATS)} (default: process)", "FORMAT")  # fmt: skip
+         f"process (default), {', '.join(limits.FORMATS[1:])}", "FORMAT")  # fmt: skip
     _add(group, "--field", _field("field", limits.output_field),
          f"one value alone: {', '.join(limits.FIELDS)}", "NAME")  # fmt: skip
 
 
 def _add_run(group: Any) -> None:
+    _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within 30 s "
+         "(run without a shell); default: ask on the terminal", "CMD")  # fmt: skip
     _add_flag(group, "refresh", "get new credentials now, and keep them")
     _add_flag(group, "no_cache", "neither read nor write the cache")
-    _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir),
-         "where to keep credentials (default: CREDPROC_CACHE_DIR, else the user's cache directory)",
-         "DIR")  # fmt: skip
+    _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir), "where credentials are kept "
+         "(default: CREDPROC_CACHE_DIR, else the user's cache directory)", "DIR")  # fmt: skip
     _add(group, "--timeout", _timeout,
-         f"seconds for the whole run (default: {DEFAULT_TIMEOUT:g})", "SECONDS")  # fmt: skip
+         f"for the whole run (default: {DEFAULT_TIMEOUT:g})", "SECONDS")  # fmt: skip
     _add_flag(group, "verbose", "tell what happens, on stderr; never a secret", "-v")
-    group.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    group.add_argument("-h", "--help", action="help", help="show this help")
+    _add_text(group, lambda _: f"credproc {__version__}\n", "--version", help="print the version")
+    _add_text(group, lambda parser: parser.format_help(), "-h", "--help", help="print this text")
 
 
 def _add(
@@ -166,8 +191,7 @@ def _add(
         def __call__(self, _parser: Any, space: Any, value: Any, _name: Any = None) -> None:
             problem = take(space.request, value)
             if problem:
-                shown = "" if option in DISCREET or "given twice" in problem else f", not {value!r}"
-                raise UsageError(f"{option}: {problem}{shown}")
+                raise UsageError(f"{option}: {problem}{_shown(option, problem, value)}")
 
     group.add_argument(
         option, action=Take, help=text, metavar=metavar, default=argparse.SUPPRESS, **more
@@ -183,8 +207,30 @@ def _add_flag(group: Any, name: str, text: str, *short: str) -> None:
     group.add_argument(*short, option, action=Set, nargs=0, help=text, default=argparse.SUPPRESS)
 
 
-def _imds(request: Request, value: str) -> str:
-    request.providers.append(Imds(value))
+def _add_text(
+    group: Any, text: Callable[[argparse.ArgumentParser], str], *names: str, **more: Any
+) -> None:
+    class Show(argparse.Action):
+        def __call__(self, parser: Any, *_: Any, **__: Any) -> None:
+            raise TextAsked(text(parser))
+
+    group.add_argument(*names, action=Show, nargs=0, default=argparse.SUPPRESS, **more)
+
+
+def _shown(option: str, problem: str, value: str) -> str:
+    """Return the value as the end of a message, unless it is or might be a secret."""
+    if not problem.startswith(("must be", "has a")) or option in DISCREET:
+        return ""
+    if len(value) > LONGEST_SHOWN and not value.startswith(("arn:", "/")):
+        return f", not {len(value)} characters of something else"
+    return f", not {value!r}"
+
+
+def _imds(request: Request, value: str | None) -> str:
+    request.providers.append(Imds(value or ""))
+    if value == "":
+        # More than was meant would be allowed if that read like no name at all.
+        return "ROLE is empty (an unset variable?); leave it out if any role will do"
     return limits.role_name(value) if value else ""
 
 
@@ -218,13 +264,7 @@ def _hop_option(option: str, request: Request, value: str) -> str:
 def _policy(value: str) -> str:
     """Return the policy without blanks, which would count towards the API's limit."""
     if value.startswith("file://"):
-        path = os.path.expanduser(value[7:])
-        try:
-            with open(path, encoding="utf-8") as file:
-                value = file.read(1 << 20)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8"
-            raise UsageError(f"--policy: {path} cannot be read: {reason}") from None
+        value = _contents(os.path.expanduser(value[7:]))
     try:
         policy = json.loads(value)
     except (ValueError, RecursionError) as error:
@@ -233,6 +273,22 @@ def _policy(value: str) -> str:
     if not isinstance(policy, dict):
         raise UsageError("--policy: must be a JSON object")
     return json.dumps(policy, separators=(",", ":"), ensure_ascii=False)
+
+
+def _contents(path: str) -> str:
+    """Return the text of a plain file: what else there is might never end, or be stdin."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UsageError(f"--policy: {path} is no plain file")
+            data = file.read(MAX_POLICY_FILE + 1)
+        if len(data) > MAX_POLICY_FILE:
+            raise UsageError(f"--policy: {path} is too long for a policy")
+        return data.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise UsageError(f"--policy: {path} cannot be read: {reason}") from None
 
 
 def _timeout(request: Request, value: str) -> str:
@@ -250,11 +306,23 @@ def _field(name: str, check: Callable[[str], str]) -> Callable[[Request, str], s
     return take
 
 
-def _no_check(value: str) -> str:
-    return "" if value.strip() else "must be a command"
+def _mfa_command(request: Request, value: str) -> str:
+    mfa.split(value)
+    request.mfa_command = value
+    return ""
 
 
 class _Parser(argparse.ArgumentParser):
+    @property
+    def options(self) -> list[str]:
+        """The names of all options."""
+        return [name for action in self._actions for name in action.option_strings]
+
     def error(self, message: str) -> Any:
         """Raise instead of printing a usage and leaving."""
-        raise UsageError(message.removeprefix("argument "))
+        option, _, problem = message.removeprefix("argument ").partition(": ")
+        if problem.startswith("ignored explicit argument"):
+            problem = "takes no value"  # the other words would show it
+        elif problem.startswith("expected"):
+            problem = "a value is missing; one that begins with - is written as OPTION=VALUE"
+        raise UsageError(f"{option}: {problem}" if problem else option)

@@ -188,6 +188,8 @@ def read(argv: Sequence[str]) -> Request | None:
     while words:
         option, equals, value = words.pop().partition("=")
         if not equals:
+            if words and not words[-1]:
+                return None
             value = words.pop() if words and not words[-1].startswith("-") else ""
             if not value and option != "--imds":
                 return None

@@ -6,6 +6,7 @@ So the work is done in a thread, and the main thread, which gets the signals, wa
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
@@ -24,22 +25,40 @@ if TYPE_CHECKING:
 #: Seconds that work may take after its deadline to say so in its own words.
 GRACE = 0.25
 
-
-class Terminated(BaseException):
-    """SIGTERM came."""
-
-
-def on_sigterm() -> None:
-    """Make SIGTERM raise Terminated in the main thread."""
-    signal.signal(signal.SIGTERM, _terminated)
+#: What is done before a signal ends the run; each is told the signal's name.
+farewells: list[Callable[[str], None]] = []
 
 
-def _terminated(*_: object) -> None:
-    raise Terminated
+def on_signals() -> None:
+    """Let SIGINT and SIGTERM end the run at once, with the statuses 130 and 143.
+
+    Nothing is raised, since an exception might arrive where it is swallowed, or ends in a
+    traceback. A signal that the caller has ignored (`nohup`, `&` in a script) stays ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _: object) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _leave_now)
+    try:
+        for farewell in farewells:
+            farewell(signal.Signals(number).name)
+    finally:
+        os._exit(128 + number)
+
+
+def _leave_now(number: int, _: object) -> None:
+    os._exit(128 + number)
 
 
 def supervised(work: Callable[[], Result], deadline: Deadline, log: Log) -> Result:
-    """Return what ``work`` returns, or raise what it raises; DeadlineExceeded if it is stuck."""
+    """Return what ``work`` returns, or raise what it raises; DeadlineExceeded if it is stuck.
+
+    What is stuck goes on in its thread until the process ends.
+    """
     results: list[Result] = []
     errors: list[BaseException] = []
     done = threading.Event()
@@ -53,7 +72,10 @@ def supervised(work: Callable[[], Result], deadline: Deadline, log: Log) -> Resu
             done.set()
 
     thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # no memory for one, or too many processes: better unsupervised than not
+        return work()
     if not done.wait(max(deadline.left(), 0) + GRACE):
         doing = f" (the last that was heard: {log.latest})" if log.latest else ""
         raise DeadlineExceeded(f"no answer within {deadline.seconds:g} s{doing}")
