@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import configparser
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,33 +49,41 @@ class Venv:
         call([sys.executable, "-m", "venv", "--clear", *options, str(self.folder)])
         if foreign:
             target = ["--python", str(self.python)]
-            call([sys.executable, "-m", "pip", *target, "install", "--quiet", "pip"])
+            call([sys.executable, "-m", "pip", *target, "install", "--quiet", "pip"], quiet=True)
         else:
             self.install("--upgrade", "pip")
         (self.folder / ".complete").write_text(sys.version)
 
     def install(self, *requirements: str) -> None:
         """Install the requirements with the environment's own pip."""
-        call([str(self.python), "-m", "pip", "install", "--quiet", *requirements])
+        call([str(self.python), "-m", "pip", "install", "--quiet", *requirements], quiet=True)
 
 
 def call(command: list[str], *, quiet: bool = False, cwd: Path | None = None, **extra: str) -> None:
     """Run the command to its end; CalledProcessError unless it succeeds.
 
-    A quiet command is heard only when it fails.
+    A quiet command is heard only when it fails. Whatever it started ends with this process's
+    patience: pip hands its work to a child, which would go on writing after Ctrl-C.
     """
-    output = subprocess.PIPE if quiet else None
-    done = subprocess.run(
+    child = subprocess.Popen(
         command,
-        check=False,
         cwd=cwd,
         env={**environment(), **extra},
-        stdout=output,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
         stderr=subprocess.STDOUT if quiet else None,
+        start_new_session=True,
     )
-    if done.returncode and quiet:
-        sys.stderr.write(done.stdout.decode(errors="replace"))
-    done.check_returncode()
+    try:
+        said, _ = child.communicate()
+    except BaseException:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        raise
+    if child.returncode:
+        if quiet:
+            sys.stderr.write(said.decode(errors="replace"))
+        raise subprocess.CalledProcessError(child.returncode, command)
 
 
 def environment() -> dict[str, str]:

@@ -65,11 +65,15 @@ class Moto:
             env=env,
             start_new_session=True,  # Ctrl-C is for whoever started it
         )
-        assert self._process.stdout
-        self.url = self._process.stdout.readline().strip()
-        if not self.url:
+        try:
+            assert self._process.stdout
+            self.url = self._process.stdout.readline().strip()
+            if not self.url:
+                status = self._process.wait(10)
+                raise RuntimeError(f"moto's server did not start (status {status})")
+        except BaseException:
             self.stop()
-            raise RuntimeError(f"moto's server did not start (status {self._process.returncode})")
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,1 @@
+"""Promises kept by the installed command, as a process of its own."""
