@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from credproc.credentials import Credentials
     from credproc.log import Log
     from credproc.mfa import Mfa
+    from credproc.providers.imds import Service
 
     Keeper = Callable[["Run", bytes, Callable[["Run"], Credentials], bool], Credentials]
 
@@ -78,6 +79,8 @@ class Run:
         #: Whatever must not be shown, should it turn up in somebody's error message.
         self.secrets = log.secrets
         self.keeper: Keeper | None = None
+        #: IMDS, once it was asked for something.
+        self.imds: Service | None = None
 
     def until(self, deadline: Deadline) -> Run:
         """Return the same run with another deadline."""

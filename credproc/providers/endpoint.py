@@ -13,46 +13,63 @@ if TYPE_CHECKING:
 
 IPV4 = "http://169.254.169.254"
 IPV6 = "http://[fd00:ec2::254]"
-#: Seconds for everything that one run asks of IMDS.
+
+#: Seconds for everything that one run asks of IMDS, and how often one request is tried.
 TOTAL = 2.0
+ATTEMPTS = 4
+
+ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+MODE = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"
+USE_IPV6 = "AWS_IMDS_USE_IPV6"
+TIMEOUT = "AWS_METADATA_SERVICE_TIMEOUT"
+NUM_ATTEMPTS = "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
 
 #: Variables, and the keys that stand in the shared config for them.
 KEYS = {
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT": "ec2_metadata_service_endpoint",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "ec2_metadata_service_endpoint_mode",
-    "AWS_METADATA_SERVICE_TIMEOUT": "metadata_service_timeout",
-    "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "metadata_service_num_attempts",
+    ENDPOINT: "ec2_metadata_service_endpoint",
+    MODE: "ec2_metadata_service_endpoint_mode",
+    USE_IPV6: "imds_use_ipv6",
+    TIMEOUT: "metadata_service_timeout",
+    NUM_ATTEMPTS: "metadata_service_num_attempts",
 }
 
 
 class Settings:
-    """A checked endpoint and the seconds that it may take in all."""
+    """A checked endpoint, the seconds it may take in all and for one try, the tries of a request.
 
-    __slots__ = ("host", "path", "port", "seconds", "url")
+    The SDKs' time-out is for one try of one request; together with their number of attempts it can
+    make the total longer, never shorter.
+    """
 
-    def __init__(self, url: str, seconds: float) -> None:
+    __slots__ = ("attempts", "host", "path", "patience", "port", "seconds", "url")
+
+    def __init__(self, url: str, timeout: int = 1, attempts: int = 1) -> None:
         try:
             parts = urlsplit(url)
+            self.host = parts.hostname or ""
             port = parts.port
         except ValueError:
-            parts, port = urlsplit(""), None
-        if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
+            parts, self.host, port = urlsplit(""), "", None
+        plain = all("!" <= character <= "~" for character in url)
+        unwanted = parts.query or parts.fragment or parts.username is not None
+        if parts.scheme != "http" or not self.host or not plain or unwanted:
             raise RequestError(
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT (or its config key): must be an address like "
-                f"{IPV4}, not {url}"
+                f"{ENDPOINT} (or its config key): must be an address like {IPV4}, not "
+                f"{url.rpartition('@')[2]}"
             )
-        self.url = f"http://{parts.netloc.rpartition('@')[2]}"
-        self.host = parts.hostname
-        self.port = port or 80
+        self.url = f"http://{parts.netloc}"
+        self.port = 80 if port is None else port
         self.path = parts.path.rstrip("/")
-        self.seconds = seconds
+        self.patience = float(timeout)
+        self.attempts = max(ATTEMPTS, attempts)
+        self.seconds = max(TOTAL, self.patience * attempts)
 
 
 def settings(environ: Mapping[str, str], log: Callable[[str], None]) -> Settings:
     """Return where IMDS is; unavailable if the user has turned it off.
 
-    Variables come before config keys, an endpoint before a mode, as in the SDKs. Their time-out is
-    for one try of one step; here it can only lengthen the total.
+    Variables come before config keys, an endpoint before a mode, a mode before AWS_IMDS_USE_IPV6,
+    as in the SDKs.
     """
     disabled = environ.get("AWS_EC2_METADATA_DISABLED", "")
     if disabled.lower() == "true":
@@ -61,36 +78,56 @@ def settings(environ: Mapping[str, str], log: Callable[[str], None]) -> Settings
         log(f"imds: AWS_EC2_METADATA_DISABLED={disabled} turns nothing off; only `true` does")
     configured = _configured(environ)
     values = {name: environ.get(name) or configured.get(key, "") for name, key in KEYS.items()}
-    endpoint = values["AWS_EC2_METADATA_SERVICE_ENDPOINT"]
-    if not endpoint:
-        mode = values["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"].lower()
-        if mode not in ("", "ipv4", "ipv6"):
-            raise RequestError(
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (or its config key): must be ipv4 or ipv6, "
-                f"not {mode}"
-            )
-        endpoint = IPV6 if mode == "ipv6" else IPV4
-    timeout = _number(values, "AWS_METADATA_SERVICE_TIMEOUT")
-    attempts = _number(values, "AWS_METADATA_SERVICE_NUM_ATTEMPTS")
-    return Settings(endpoint, max(TOTAL, timeout * attempts))
+    chosen = Settings(
+        values[ENDPOINT] or _usual_endpoint(values),
+        _number(values, TIMEOUT),
+        _number(values, NUM_ATTEMPTS),
+    )
+    if values[ENDPOINT] and not _is_near(chosen.host):
+        log(
+            f"imds: {chosen.url} is neither on this machine nor link-local: whoever answers there "
+            "chooses the identity, and whoever is on the way can read the credentials"
+        )
+    return chosen
+
+
+def _usual_endpoint(values: Mapping[str, str]) -> str:
+    mode = values[MODE].lower()
+    if mode not in ("", "ipv4", "ipv6"):
+        raise RequestError(f"{MODE} (or its config key): must be ipv4 or ipv6, not {mode}")
+    wants_ipv6 = mode == "ipv6" or (not mode and values[USE_IPV6].lower() == "true")
+    return IPV6 if wants_ipv6 else IPV4
 
 
 def _number(values: Mapping[str, str], name: str) -> int:
     text = values[name] or "1"
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 3600):
-        raise RequestError(f"{name} (or its config key): must be a whole number from 1, not {text}")
+        raise RequestError(
+            f"{name} (or its config key): must be a whole number from 1 to 3600, not {text}"
+        )
     return int(text)
+
+
+def _is_near(host: str) -> bool:
+    """Whether what is sent to the host stays on this machine, or goes no further than EC2's own."""
+    import ipaddress  # most releases have loaded it by now
+
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_link_local or str(address) == "fd00:ec2::254"
 
 
 def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return the keys of the profile in use; the file is parsed only if it speaks of them."""
     path = request.config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
     except (OSError, ValueError):
         return {}
-    if "metadata_service" not in text:
+    if not any(key in text.lower() for key in KEYS.values()):
         return {}
     import configparser  # 5 ms, for the few who have such a key
 
@@ -101,8 +138,23 @@ def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
         line = getattr(error, "lineno", None)
         where = f" (line {line})" if line else ""
         raise RequestError(f"{path}{where}: cannot be read as a config file") from None
-    profile = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or "default"
-    for section in (f"profile {profile}", profile):
-        if parser.has_section(section) and (section != profile or profile == "default"):
-            return dict(parser[section])
-    return {}
+    # The order of the two variables is botocore's, which resolves everything else of the profile.
+    profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
+    found: Mapping[str, str] = {}
+    for section in parser.sections():
+        if _profile_of(section) == profile:
+            found = parser[section]  # of two sections with one name the later counts
+    return found
+
+
+def _profile_of(section: str) -> str:
+    """Return the name of the profile that a section describes, "" if it is about something else."""
+    if section == "default":
+        return section
+    import shlex  # for names in quotes
+
+    try:
+        words = shlex.split(section)
+    except ValueError:
+        return ""
+    return words[1] if len(words) == 2 and words[0] == "profile" else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -18,19 +17,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credproc.credentials import Credentials
-    from credproc.providers import Deadline, Run
-    from credproc.providers.endpoint import Settings
+    from credproc.providers import Run
 
     Read = TypeVar("Read")
 
 TOKEN = "/latest/api/token"  # noqa: S105  # a path
 ROLES = "/latest/meta-data/iam/security-credentials/"
 REGION = "/latest/meta-data/placement/region"
+INSTANCE = "/latest/meta-data/instance-id"
 TOKEN_SECONDS = "21600"  # noqa: S105  # what every SDK asks for, and the most there is
 
-#: Tries of one request, and the seconds that the first pause between them may last.
-ATTEMPTS = 4
-PAUSE = 0.1
+#: Seconds that the first pause between two tries may last, and the longest.
+PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
 #: Variables that give a container an identity of its own.
 CONTAINER_IDENTITIES = (
@@ -38,6 +36,10 @@ CONTAINER_IDENTITIES = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
+
+HINTS = {
+    "AssumeRoleUnauthorizedAccess": "the role's trust policy must let ec2.amazonaws.com assume it",
+}
 
 
 class Imds:
@@ -60,8 +62,11 @@ class Imds:
                 answer = service.credentials(role)
                 if answer is not None:
                     run.log(f"imds: the role is {role}")
-                    return _credentials(answer, role)
-        raise ProviderFailed(f"IMDS lists the role {role} but has no credentials for it")
+                    return _credentials(answer, role, run.secrets)
+        raise ProviderFailed(
+            f"IMDS lists the role {role} but has no credentials for it, as for some seconds after "
+            "a role was attached or exchanged: try again"
+        )
 
 
 def role_name(run: Run) -> str:
@@ -73,7 +78,15 @@ def role_name(run: Run) -> str:
 def region(run: Run) -> str:
     """Return the instance's region, "" if IMDS does not say."""
     with _conversation(run) as service:
-        return service.region()
+        name = service.value(REGION, "the region")
+    return "" if limits.sts_region(name) else name
+
+
+def instance_id(run: Run) -> str:
+    """Return the instance's id, "" if IMDS does not say."""
+    with _conversation(run) as service:
+        name = service.value(INSTANCE, "the instance's id")
+    return name if name.startswith("i-") and name[2:].isalnum() and name.isascii() else ""
 
 
 def _check_container(environ: Mapping[str, str]) -> None:
@@ -86,81 +99,91 @@ def _check_container(environ: Mapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _conversation(run: Run) -> Iterator[_Service]:
-    chosen = settings(run.environ, run.log)
-    service = _Service(chosen, run.deadline.within(chosen.seconds), run.log)
+def _conversation(run: Run) -> Iterator[Service]:
+    """Talk to IMDS; whoever does so in one run shares a token, and the time that there is for it.
+
+    So a chain that asks for the region, and then for the role, waits for a service that is not
+    there only once.
+    """
+    if run.imds is None:
+        run.imds = Service(run)
+    service = run.imds
+    started = time.monotonic()
+    service.deadline = run.deadline.within(service.left)
     try:
         yield service
     finally:
-        service.close()
+        service.left -= time.monotonic() - started
+        service.connection.close()
 
 
-def _credentials(answer: Any, role: str) -> Credentials:
+def _credentials(answer: dict[str, Any], role: str, secrets: list[str]) -> Credentials:
     where = f"IMDS (role {role})"
-    code = answer.get("Code", "Success") if isinstance(answer, dict) else "Success"
+    code = answer.get("Code", "Success")  # stand-ins for IMDS leave it out
     if code != "Success":
-        hint = ""
-        if code == "AssumeRoleUnauthorizedAccess":
-            hint = ": the role's trust policy must let ec2.amazonaws.com assume it"
-        message = clean(f"{code} {answer.get('Message') or ''}")
-        raise ProviderFailed(f"{where} answered {message}{hint}")
+        said = [text for text in (code, answer.get("Message")) if isinstance(text, str) and text]
+        known = secrets + [
+            value
+            for value in map(answer.get, ("SecretAccessKey", "Token"))
+            if isinstance(value, str)
+        ]
+        message = clean(" ".join(said), known) or "an unreadable Code"
+        hint = HINTS.get(str(code), "try again in some minutes, and look at the instance's profile")
+        raise ProviderFailed(f"{where} answered {message} ({hint})")
     return credentials.from_answer(
         answer, ("AccessKeyId", "SecretAccessKey", "Token", "Expiration"), "imds", where
     )
 
 
-class _Service:
-    """One conversation with IMDS."""
+class Service:
+    """IMDS as one run meets it."""
 
-    def __init__(self, chosen: Settings, deadline: Deadline, log: Callable[[str], None]) -> None:
-        self.settings = chosen
-        self.deadline = deadline
-        self.log = log
-        self.connection = Connection(chosen.host, chosen.port, deadline)
+    def __init__(self, run: Run) -> None:
+        self.log = run.log
+        self.secrets = run.secrets
+        self.settings = settings(run.environ, run.log)
+        #: Seconds that all conversations of the run may still take.
+        self.left = self.settings.seconds
+        self.limit = min(self.settings.seconds, run.deadline.seconds)
+        self.deadline = run.deadline
+        self.connection = Connection(self.settings, run.log)
         self.token = ""
-
-    def close(self) -> None:
-        self.connection.close()
+        self.renewed = False
 
     def role(self) -> str:
         """Return the name of the role; unavailable if there is none."""
-        status, name = self._get(ROLES, _read_role)
+        status, name = self._get(ROLES, "the list of roles", _read_name)
         if status == 404:
             raise ProviderUnavailable(
                 "this instance has no role: attach an instance profile with a role to it"
             )
         if name is None:
-            raise self._refused("the list of roles", status)
+            raise _refused("the list of roles", status)
         if limits.role_name(name):
-            raise ProviderFailed(f"IMDS names a role that no role can have: {clean(name)[:80]}")
+            shown = clean(name, self.secrets)[:80]
+            raise ProviderFailed(f"IMDS names a role that no role can have: {shown}")
         return name
 
-    def credentials(self, role: str) -> Any:
+    def credentials(self, role: str) -> dict[str, Any] | None:
         """Return the parsed answer for the role; None if IMDS does not know it (any more)."""
-        status, answer = self._get(ROLES + role, _read_json)
-        if status == 404:
-            return None
-        if status != 200:
-            raise self._refused(f"the credentials of {role}", status)
+        what = f"the credentials of {role}"
+        status, answer = self._get(ROLES + role, what, _read_object)
+        if status != 404 and answer is None:
+            raise _refused(what, status)
         return answer
 
-    def region(self) -> str:
-        """Return the region's name, "" if IMDS does not say."""
-        status, name = self._get(REGION, _read_role)
-        return name if status == 200 and name and not limits.sts_region(name) else ""
+    def value(self, path: str, what: str) -> str:
+        """Return the one line that a path has, "" if IMDS does not say."""
+        return self._get(path, what, _read_name)[1] or ""
 
-    def _refused(self, what: str, status: int) -> ProviderFailed:
-        hint = " with a redirect, as a captive portal does" if 300 <= status < 400 else ""
-        return ProviderFailed(f"IMDS answered {status} for {what}{hint}")
-
-    def _get(self, path: str, read: Callable[[bytes], Read]) -> tuple[int, Read | None]:
-        """GET with a token; a token that is not accepted (any more) is replaced once."""
-        if not self.token:
+    def _get(self, path: str, what: str, read: Callable[[bytes], Read]) -> tuple[int, Read | None]:
+        """GET with a token; one that is not accepted (any more) is replaced, once in a run."""
+        self.token = self.token or self._new_token()
+        status, answer = self._request("GET", path, self._token_header(), what, read)
+        if status == 401 and not self.renewed:
+            self.renewed = True
             self.token = self._new_token()
-        status, answer = self._request("GET", path, self._token_header(), read)
-        if status == 401:
-            self.token = self._new_token()
-            status, answer = self._request("GET", path, self._token_header(), read)
+            status, answer = self._request("GET", path, self._token_header(), what, read)
         return status, answer
 
     def _token_header(self) -> dict[str, str]:
@@ -168,51 +191,62 @@ class _Service:
 
     def _new_token(self) -> str:
         headers = {"X-aws-ec2-metadata-token-ttl-seconds": TOKEN_SECONDS}
-        status, token = self._request("PUT", TOKEN, headers, _read_token)
+        status, token = self._request("PUT", TOKEN, headers, "a token", _read_token)
         if status == 403:
             raise ProviderUnavailable(
-                "IMDS refuses to give a token (403): it is turned off for this instance"
+                "IMDS refuses to give a token (403): it is turned off for this instance "
+                "(aws ec2 modify-instance-metadata-options --http-endpoint enabled)"
             )
-        if status in (400, 404, 405):
+        if status in (400, 404, 405):  # what other clouds' services answer at the same address
             raise ProviderUnavailable(
-                f"{self.settings.url} does not offer IMDSv2 ({status} for a token)"
+                f"{self.settings.url} does not offer IMDSv2 ({status} for a token): this is no EC2 "
+                "instance"
             )
         if token is None:
-            raise self._refused("a token", status)
+            raise _refused("a token", status)
+        self.secrets.append(token)
         return token
 
     def _request(
-        self, method: str, path: str, headers: dict[str, str], read: Callable[[bytes], Read]
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        what: str,
+        read: Callable[[bytes], Read],
     ) -> tuple[int, Read | None]:
         """Return the status and, for 200, what ``read`` makes of the body; try again on faults."""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._pause(attempt)
+        for attempt in range(1, self.settings.attempts + 1):
+            self.connection.deadline = self.deadline.within(self.settings.patience)
             try:
                 status, body = self.connection.exchange(method, self.settings.path + path, headers)
                 self.log(f"imds: {method} {path}: {status}")
                 if status == 429 or status >= 500:
                     raise Fault(f"status {status}")
                 return status, read(body) if status == 200 else None
-            except TimeoutError:
+            except (TimeoutError, Fault) as error:
                 self.connection.close()
-                raise self._silence(path) from None
-            except (Fault, OSError, http.client.HTTPException) as error:
-                self.connection.close()
-                fault = clean(str(error)) or type(error).__name__
+                if self.deadline.left() <= 0:
+                    raise self._silence(what, str(error)) from None
+                fault = str(error)
                 self.log(f"imds: {method} {path}: {fault}")
-        raise ProviderFailed(f"IMDS gave no good answer in {ATTEMPTS} tries: {fault}")
+            pause = min(PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * windows.jitter()
+            if attempt == self.settings.attempts or self.deadline.left() <= pause:
+                break
+            time.sleep(pause)
+        raise ProviderFailed(
+            f"IMDS gave no good answer for {what} in {attempt} tries ({fault}): try again, or ask "
+            "with -v what it answers"
+        )
 
-    def _pause(self, attempt: int) -> None:
-        pause = PAUSE * 2 ** (attempt - 1) * windows.jitter()
-        if self.deadline.left() <= pause:
-            raise ProviderFailed(f"IMDS gave no good answer within {self.deadline.seconds:g} s")
-        time.sleep(pause)
-
-    def _silence(self, path: str) -> Exception:
-        seconds = f"{self.deadline.seconds:g} s"
-        if path != TOKEN or self.connection.heard:
-            return ProviderFailed(f"IMDS did not answer in full within {seconds}")
+    def _silence(self, what: str, fault: str) -> Exception:
+        """Return what it means that the time is over."""
+        seconds = f"{self.limit:g} s"
+        if self.connection.heard:
+            return ProviderFailed(
+                f"IMDS gave no good answer for {what} within {seconds} ({fault}): try again, or "
+                "ask with -v what it answers"
+            )
         if self.connection.connected:
             return ProviderUnavailable(
                 f"{self.settings.url} took the connection but sent no token within {seconds}: in a "
@@ -227,6 +261,11 @@ class _Service:
         )
 
 
+def _refused(what: str, status: int) -> ProviderFailed:
+    hint = " with a redirect, which is not followed" if 300 <= status < 400 else ""
+    return ProviderFailed(f"IMDS answered {status} for {what}{hint}")
+
+
 def _read_token(body: bytes) -> str:
     token = _text(body)
     if len(token) > 1024 or not all("!" <= letter <= "~" and letter != "<" for letter in token):
@@ -234,7 +273,7 @@ def _read_token(body: bytes) -> str:
     return token
 
 
-def _read_role(body: bytes) -> str:
+def _read_name(body: bytes) -> str:
     name = _text(body).split("\n")[0].strip()
     if name.startswith("<"):
         raise Fault("a web page instead of a name")
@@ -248,8 +287,11 @@ def _text(body: bytes) -> str:
     return text
 
 
-def _read_json(body: bytes) -> Any:
+def _read_object(body: bytes) -> dict[str, Any]:
     try:
-        return json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         raise Fault("an answer that is not JSON") from None
+    if not isinstance(answer, dict):
+        raise Fault("JSON that is no object")
+    return answer
