@@ -1,4 +1,4 @@
-"""The full command line: its options, their help, and their checks against what AWS accepts."""
+"""The full command line: its options, and their checks against what AWS accepts."""
 
 from __future__ import annotations
 
@@ -9,68 +9,13 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from credproc import __version__, limits, mfa
+from credproc import __version__, limits, manual, mfa
 from credproc.errors import UsageError
 from credproc.request import DEFAULT_TIMEOUT, Hop, Imds, Profile, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
-
-DESCRIPTION = """\
-Print temporary AWS credentials for credential_process, from a cache that all
-processes share.
-
-The command line is the list of providers. They are asked in the order written,
-and the next one only if the one before does not apply here. Without any, the
-instance's role is meant (--imds).
-"""
-
-EPILOG = """\
-examples, for ~/.aws/config (with the absolute path: `command -v credproc`):
-  The role of the EC2 instance:
-    [profile app]
-    credential_process = /usr/local/bin/credproc
-
-  The instance's role; on machines without one, two roles, the first of them
-  assumed with the keys of a profile (all on one line):
-    credential_process = /usr/local/bin/credproc --imds
-        --role-arn arn:aws:iam::111122223333:role/jump
-        --role-arn arn:aws:iam::444455556666:role/app --external-id 42
-        --source profile:laptop
-
-  A cache in front of whatever another profile describes (roles, SSO, MFA):
-    credential_process = /usr/local/bin/credproc --profile app-dev
-
-by hand and in scripts:
-  credproc --field AccessKeyId
-  eval "$(credproc --format env)"
-  credproc --profile app-dev --refresh --verbose
-
-exit status:
-  0 printed, 1 no credentials, 2 usage or configuration, 130 interrupted,
-  143 terminated. Whatever is not 0 has its reason in one line on stderr.
-
-environment:
-  CREDPROC_CACHE_DIR  where credentials are kept (an absolute path)
-  CREDPROC_LOG        a file that is told what happens (an absolute path)
-  and the variables of the SDKs: AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE,
-  AWS_REGION, AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
-  AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE, HTTPS_PROXY, ...
-"""
-
-HOP_HELP = {
-    "--role-session-name": ("NAME", "its name in logs (default: credproc-USER-HOST)"),
-    "--external-id": ("ID", "what the role's owner asks callers to give"),
-    "--duration-seconds": ("SECONDS", "900 to 43200; AWS caps chained roles at 3600"),
-    "--policy": ("JSON", "a session policy: JSON, or file://PATH"),
-    "--policy-arn": ("ARN", "a managed session policy; repeat it for more"),
-    "--tag": ("KEY=VALUE", "a session tag; repeat it for more"),
-    "--transitive-tag-key": ("KEY", "a tag that later roles inherit; repeat it for more"),
-    "--source-identity": ("NAME", "who is behind it; later roles inherit it"),
-    "--serial-number": ("DEVICE", "the MFA device whose code the role asks for"),
-    "--sts-region": ("REGION", "whose STS is asked (default: as configured, or the instance's)"),
-}  # fmt: skip
 
 #: Options whose value may be nobody else's business.
 DISCREET = ("--external-id", "--mfa-command", "--policy", "--tag")
@@ -116,7 +61,9 @@ def _unknown(word: str) -> str:
         return "an option is unknown"
     import difflib  # 3 ms, for those who mistyped
 
-    near = difflib.get_close_matches(name, parser().options, n=1)
+    known = parser().options
+    near = [each for each in known if each.startswith(name)]
+    near += difflib.get_close_matches(name, known, n=1)
     return f"there is no option {name}" + (f"; is {near[0]} meant?" if near else "")
 
 
@@ -125,8 +72,8 @@ def parser() -> _Parser:
     made = _Parser(
         prog="credproc",
         usage="%(prog)s [PROVIDER ...] [OPTION ...]",
-        description=DESCRIPTION,
-        epilog=EPILOG,
+        description=manual.DESCRIPTION,
+        epilog=manual.EPILOG,
         # The same text on every terminal.
         formatter_class=functools.partial(
             argparse.RawDescriptionHelpFormatter, width=79, max_help_position=30
@@ -152,7 +99,7 @@ def _add_providers(group: Any) -> None:
 
 
 def _add_hops(group: Any) -> None:
-    for option, (metavar, text) in HOP_HELP.items():
+    for option, (metavar, text) in manual.HOP_HELP.items():
         _add(group, option, functools.partial(_hop_option, option), text, metavar)
 
 
@@ -221,7 +168,8 @@ def _shown(option: str, problem: str, value: str) -> str:
     """Return the value as the end of a message, unless it is or might be a secret."""
     if not problem.startswith(("must be", "has a")) or option in DISCREET:
         return ""
-    if len(value) > LONGEST_SHOWN and not value.startswith(("arn:", "/")):
+    most = 4 * LONGEST_SHOWN if value.startswith(("arn:", "/")) else LONGEST_SHOWN
+    if len(value) > most:
         return f", not {len(value)} characters of something else"
     return f", not {value!r}"
 

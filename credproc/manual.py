@@ -1,0 +1,59 @@
+"""The texts of --help."""
+
+from __future__ import annotations
+
+DESCRIPTION = """\
+Print temporary AWS credentials for credential_process, from a cache that all
+processes share.
+
+The command line is the list of providers. They are asked in the order written,
+and the next one only if the one before does not apply here. Without any, the
+instance's role is meant (--imds).
+"""
+
+EPILOG = """\
+examples, for ~/.aws/config (with the absolute path: `command -v credproc`):
+  The role of the EC2 instance:
+    [profile app]
+    credential_process = /usr/local/bin/credproc
+
+  The instance's role; on machines without one, two roles, the first of them
+  assumed with the keys of a profile (all on one line):
+    credential_process = /usr/local/bin/credproc --imds
+        --role-arn arn:aws:iam::111122223333:role/jump
+        --role-arn arn:aws:iam::444455556666:role/app --external-id 42
+        --source profile:laptop
+
+  A cache in front of whatever another profile describes (roles, SSO, MFA):
+    credential_process = /usr/local/bin/credproc --profile app-dev
+
+by hand and in scripts:
+  credproc --field AccessKeyId
+  eval "$(credproc --format env)"
+  credproc --profile app-dev --refresh --verbose
+
+exit status:
+  0 printed, 1 no credentials, 2 usage or configuration, 130 interrupted,
+  143 terminated. Whatever is not 0 has its reason in one line on stderr.
+
+environment:
+  CREDPROC_CACHE_DIR  where credentials are kept (an absolute path)
+  CREDPROC_LOG        a file that is told what happens (an absolute path)
+  and the variables of the SDKs: AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE,
+  AWS_REGION, AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
+  AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE, HTTPS_PROXY, ...
+"""
+
+#: Of each option of a role: what its value is called, and what it is.
+HOP_HELP = {
+    "--role-session-name": ("NAME", "its name in logs (default: credproc-USER-HOST)"),
+    "--external-id": ("ID", "what the role's owner asks callers to give"),
+    "--duration-seconds": ("SECONDS", "900 to 43200; AWS caps chained roles at 3600"),
+    "--policy": ("JSON", "a session policy: JSON, or file://PATH"),
+    "--policy-arn": ("ARN", "a managed session policy; repeat it for more"),
+    "--tag": ("KEY=VALUE", "a session tag; repeat it for more"),
+    "--transitive-tag-key": ("KEY", "a tag that later roles inherit; repeat it for more"),
+    "--source-identity": ("NAME", "who is behind it; later roles inherit it"),
+    "--serial-number": ("DEVICE", "the MFA device whose code the role asks for"),
+    "--sts-region": ("REGION", "whose STS is asked (default: as configured, or the instance's)"),
+}  # fmt: skip
