@@ -7,7 +7,7 @@ import select
 from typing import TYPE_CHECKING
 
 from credproc import children
-from credproc.errors import CodeNotGiven, RequestError
+from credproc.errors import CodeNotGiven, UsageError
 
 if TYPE_CHECKING:
     import subprocess
@@ -119,15 +119,15 @@ class Mfa:
 
 
 def split(command: str) -> list[str]:
-    """Return the words of --mfa-command, split as a shell would; RequestError if it cannot be."""
+    """Return the words of --mfa-command, split as a shell would; UsageError if it cannot be."""
     import shlex  # 3 ms
 
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise RequestError(f"--mfa-command: {str(error).lower()}") from None
+        raise UsageError(f"--mfa-command: {str(error).lower()}") from None
     if not words or not words[0]:
-        raise RequestError("--mfa-command: must be a command")
+        raise UsageError("--mfa-command: must be a command")
     return words
 
 
