@@ -17,6 +17,7 @@ if sys.version_info < (3, 10):  # noqa: UP036  # the one file that an older Pyth
 import argparse
 import contextlib
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -94,9 +95,9 @@ def main() -> int:
     except (Failed, AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         print(f"\ndemo: FAILED: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as left:
         print("\ndemo: interrupted; nothing is left of it", file=sys.stderr)
-        return 130
+        return int(left.code or 1) if isinstance(left, SystemExit) else 130
     seconds = time.monotonic() - started
     print(f"\nEvery step gave what it should ({seconds:.0f} s). Nothing is left of it.")
     return 0
@@ -124,6 +125,7 @@ def set_up(given: Path | None) -> Iterator[Stage]:
         try:
             made = tempfile.TemporaryDirectory(prefix="credproc-demo-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(made)).resolve()
+            os.environ["TMPDIR"] = str(folder)  # pip, if it is ended, leaves its own files behind
             title("Getting ready")
             venv = venvs.Venv(given or folder / "venv")
             if not given:
