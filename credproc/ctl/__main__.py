@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from credproc import __version__
 from credproc.ctl import role
-from credproc.errors import CredprocError, clean
-from credproc.log import say
+from credproc.ctl.arguments import Parser
+from credproc.ctl.output import Console
+from credproc.errors import CredprocError, ProviderFailed, UsageError, clean
+from credproc.log import Log, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from credproc.ctl.output import Result
+
+    Command = Callable[[argparse.Namespace, Console], Result]
 
 INTERRUPTED = 130
 
+DESCRIPTION = """\
+Set credproc up, look inside, and find out why it does not work.
+"""
+
+EPILOG = """\
+on an EC2 instance, from nothing to credentials:
+  credprocctl role create app --policy AmazonS3FullAccess
+  credprocctl role attach app --instance this
+  credprocctl profile add app --from-role app
+  aws s3 ls --profile app
+
+exit status:
+  0 done, 1 failed, or the doctor found a fault, 2 usage or configuration,
+  130 interrupted
+"""
+
 
 def main() -> int:
-    """Run credprocctl and return its exit status."""
+    """Run credprocctl and return its exit status; every error becomes one line on stderr here."""
+    log = Log(os.environ.get("CREDPROC_LOG", ""), time.time)
     try:
-        given = parser().parse_args()
-        command: Callable[[argparse.Namespace], str] = given.command
-        sys.stdout.write(command(given))
-        sys.stdout.flush()
+        return run(sys.argv[1:], log)
     except CredprocError as error:
-        say(clean(str(error)), "credprocctl")
+        log.trace(error)
+        say(clean(str(error), log.secrets), "credprocctl")
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -34,18 +56,59 @@ def main() -> int:
         # Whoever read has seen enough; nothing is left to be flushed at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
-    return 0
+    except Exception as error:
+        log.trace(error)
+        text = f"a mistake in credprocctl: {type(error).__name__}: {error}; run it with -v"
+        say(clean(text, log.secrets), "credprocctl")
+        return 1
+
+
+def run(argv: Sequence[str], log: Log) -> int:
+    """Run the command that ``argv`` names, show its result, and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # what the locale has no letter for
+    given, rest = parser().parse_known_args(split(argv)[0])
+    if rest:
+        raise UsageError(f"there is no option {rest[0].partition('=')[0]} here")
+    given.options = split(argv)[1]
+    given.log = log
+    log.verbose = given.verbose
+    command: Command = given.command
+    if given.options is not None and not given.takes_options:
+        raise UsageError("this command takes no credproc options after --")
+    console = Console(os.environ, machine=given.output == "json")
+    try:
+        result = command(given, console)
+        console.show(result)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        raise ProviderFailed(f"{where}{error.strerror or error}") from error
+    return result.status
+
+
+def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """Return the words before ``--``, and those behind it, which are credproc's; None without."""
+    words = list(argv)
+    if "--" not in words:
+        return words, None
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser; each command sets ``command`` to what runs it and returns its output."""
-    made = argparse.ArgumentParser(
+    """Return the parser; each command sets ``command`` to what runs it and returns its result."""
+    made = Parser(
         prog="credprocctl",
-        description="Look after credproc and what it gets its credentials from.",
-        allow_abbrev=False,
+        description=DESCRIPTION,
+        epilog=EPILOG,
     )
     made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    role.add(made.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for module in (role,):
+        module.add(commands)
     return made
 
 

@@ -1,0 +1,91 @@
+"""The options that many commands have in common."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from credproc.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+#: What stands in a usage for the words behind ``--``.
+OPTIONS = "-- CREDPROC OPTIONS"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser, and so those of its commands, whose errors are raised, not printed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing a usage and leaving."""
+        raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
+
+
+def group(commands: Any, name: str, text: str) -> Any:
+    """Add a command that has commands of its own; return what they are added to."""
+    made = commands.add_parser(name, help=text, description=f"{sentence(text)}.")
+    return made.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+
+def command(
+    commands: Any,
+    name: str,
+    run: Any,
+    text: str,
+    more: str = "",
+    *,
+    takes_options: bool = False,
+) -> Any:
+    """Add a command that ``run`` carries out; ``takes_options``: credproc's, behind ``--``."""
+    made = commands.add_parser(
+        name, help=text, description=f"{sentence(text)}.{more and f' {more}'}"
+    )
+    made.set_defaults(command=run, takes_options=takes_options)
+    common = made.add_argument_group("common options")
+    common.add_argument(
+        "--output",
+        choices=("text", "json"),
+        default="text",
+        help="text for people (default), or JSON for machines",
+    )
+    common.add_argument(
+        "-v", "--verbose", action="store_true", help="tell what happens, on stderr; never a secret"
+    )
+    return made
+
+
+def changes(made: Any, question: bool = True) -> None:
+    """Add the options of a command that changes something; ``question``: it asks first."""
+    made.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and change nothing"
+    )
+    if question:
+        made.add_argument(
+            "--yes", action="store_true", help="do not ask (without a terminal nothing is done)"
+        )
+
+
+def account(made: Any) -> None:
+    """Add the options that say whose account is meant, as the AWS CLI has them."""
+    made.add_argument(
+        "--profile", help="the profile that may do this (default: as for the AWS CLI)"
+    )
+    made.add_argument("--region", help="the region of the instances (default: as configured)")
+
+
+def cache_dir(made: Any) -> None:
+    """Add credproc's own --cache-dir."""
+    made.add_argument(
+        "--cache-dir", metavar="DIR", help="the cache that is meant (default: as credproc's)"
+    )
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital letter."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,157 @@
+"""AWS as the commands use it: clients, errors in words, and patience with what is new."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING
+
+from credproc import windows
+from credproc.ctl.steps import Failed
+from credproc.errors import CredprocError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, TypeVar
+
+    from credproc.ctl.output import Console
+
+    Answer = TypeVar("Answer")
+
+#: Seconds that AWS gets to pass on what was just made, and that the first pause may last.
+PATIENCE, PAUSE, LONGEST_PAUSE = 60.0, 0.5, 5.0
+
+#: What EC2 and IAM answer about something that was just made and is not known everywhere yet. IAM
+#: has NoSuchEntity for it; EC2 has a code that also stands for other mistakes, so its words count.
+NOT_YET = (
+    ("NoSuchEntity", ""),
+    ("InvalidParameterValue", "Invalid IAM Instance Profile"),
+)
+
+HINTS = {
+    "ExpiredToken": "log in again, or let credproc give the credentials",
+    "InvalidClientTokenId": "AWS does not know the access key in use",
+    "UnauthorizedOperation": "the caller's policy must allow this in EC2, and iam:PassRole for "
+    "the role",
+}
+
+
+class Refused(CredprocError):
+    """AWS answered no; ``code`` is its own word for why."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.is_new = any(code == known and words in text for known, words in NOT_YET)
+
+
+class Aws:
+    """Clients of one account, for whoever ``--profile`` or the environment names."""
+
+    def __init__(self, profile: str | None, region: str | None, environ: Mapping[str, str]) -> None:
+        import boto3
+        from botocore.config import Config
+
+        # boto3 ignores AWS_REGION, which every other SDK and credproc honour.
+        chosen = region or environ.get("AWS_REGION") or None
+        self.config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
+        self.session = ask(boto3.Session, profile_name=profile, region_name=chosen)
+        self.region: str = self.session.region_name or ""
+
+    @functools.cached_property
+    def iam(self) -> Any:
+        """IAM, which is the same in all regions of a partition."""
+        return self._client("iam")
+
+    @functools.cached_property
+    def ec2(self) -> Any:
+        """EC2 of the region."""
+        if not self.region:
+            raise RequestError(
+                "no region: give --region, set AWS_REGION, or add a region to the profile"
+            )
+        return self._client("ec2")
+
+    @functools.cached_property
+    def partition(self) -> str:
+        """The partition of the account (aws, aws-cn, ...)."""
+        answer = ask(self._client("sts").get_caller_identity)
+        return str(answer["Arn"]).split(":")[1]
+
+    def _client(self, service: str) -> Any:
+        return ask(self.session.client, service, config=self.config)
+
+
+def ask(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
+    """Call something of boto3's; its errors become ours, each one line."""
+    from botocore import exceptions
+
+    try:
+        return operation(*args, **parameters)
+    except exceptions.ClientError as error:
+        raise refused(error) from error
+    except exceptions.NoCredentialsError:
+        raise RequestError(
+            "there are no AWS credentials that may do this: give --profile, or `aws configure`"
+        ) from None
+    except exceptions.ProfileNotFound as error:
+        raise RequestError(str(error)) from None
+    except (exceptions.BotoCoreError, ValueError) as error:
+        raise Refused("", f"{type(error).__name__}: {error}") from error
+
+
+def refused(error: Any) -> Refused:
+    """Return an answer of AWS that is an error, in our words."""
+    said = error.response.get("Error", {})
+    code, text = str(said.get("Code", "")), str(said.get("Message", ""))
+    text = f"{code}: {text}" if text else code
+    hint = HINTS.get(code, "")
+    return Refused(code, f"{text.rstrip('.')}: {hint}" if hint else text)
+
+
+def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
+    """Go through all items of a list that AWS hands out in pages."""
+    answers = iter(client.get_paginator(operation).paginate(**parameters))
+    while True:
+        answer = ask(next, answers, None)
+        if answer is None:
+            return
+        yield from answer[key]
+
+
+def settled(console: Console, subject: str, call: Callable[[], Answer]) -> Answer:
+    """Return what the call does once AWS knows, everywhere, what was made a moment ago."""
+
+    def attempt() -> tuple[Answer | None, str]:
+        try:
+            return call(), ""
+        except Refused as error:
+            if not error.is_new:
+                raise
+            return None, str(error)
+
+    return waited(console, f"{subject}: AWS does not know it everywhere yet", attempt)
+
+
+def waited(
+    console: Console,
+    progress: str,
+    attempt: Callable[[], tuple[Answer | None, str]],
+    patience: float = PATIENCE,
+) -> Answer:
+    """Try until there is an answer; the attempts say what is missing, the console that we wait."""
+    begin = time.monotonic()
+    pause = PAUSE
+    told = False
+    while True:
+        answer, missing = attempt()
+        if answer is not None:
+            return answer
+        passed = time.monotonic() - begin
+        if passed + pause > patience:
+            raise Failed(f"not within {patience:g} s: {missing}")
+        if not told:
+            console.note(f"{progress}: waiting, up to {patience:g} s")
+            told = True
+        time.sleep(pause * (0.5 + windows.jitter() / 2))
+        pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -1,0 +1,86 @@
+"""EC2's side of an instance's role: instances, and the instance profiles associated with them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from credproc.ctl.aws import Aws, Refused, ask, pages
+from credproc.ctl.machine import run
+from credproc.errors import RequestError
+from credproc.providers import imds
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from typing import Any
+
+#: What --instance takes for the machine that this runs on.
+THIS = "this"
+
+
+def add_instance(made: Any, required: bool) -> None:
+    """Add --instance, the machine that is meant."""
+    default = "" if required else " (default: this)"
+    made.add_argument(
+        "--instance", metavar="ID", required=required, default=None if required else THIS,
+        help=f"the instance; `{THIS}` is the one that this runs on{default}",
+    )  # fmt: skip
+
+
+def account_and_instance(given: argparse.Namespace) -> tuple[Aws, str]:
+    """Return AWS, and the id of the instance that is meant."""
+    region, instance = given.region, given.instance
+    if instance == THIS:
+        instance = imds.instance_id(run(given))
+        if not instance:
+            raise RequestError("IMDS does not say which instance this is: give its id")
+        region = region or os.environ.get("AWS_REGION") or imds.region(run(given))
+    return Aws(given.profile, region, os.environ), instance
+
+
+def associations(account: Aws, instance: str = "") -> Iterator[dict[str, Any]]:
+    """Go through what EC2 knows of instances and their instance profiles, in one region.
+
+    The instances themselves tell the same, but later.
+    """
+    filters = [{"Name": "state", "Values": ["associating", "associated"]}]
+    if instance:
+        filters.append({"Name": "instance-id", "Values": [instance]})
+    return pages(
+        account.ec2,
+        "describe_iam_instance_profile_associations",
+        "IamInstanceProfileAssociations",
+        Filters=filters,
+    )
+
+
+def profile_name(association: dict[str, Any]) -> str:
+    """Return the name of the instance profile of an association."""
+    return str(association["IamInstanceProfile"]["Arn"]).rpartition("/")[2]
+
+
+def existing(account: Aws, instance: str) -> dict[str, Any]:
+    """Return the instance; RequestError if a role can do nothing for it."""
+    try:
+        found = _instance(account, instance)
+    except Refused as error:
+        if error.code.startswith("InvalidInstanceID"):
+            raise RequestError(
+                f"there is no instance {instance} in {account.region}: check its id and --region"
+            ) from None
+        raise
+    state = found.get("State", {}).get("Name", "")
+    if state in ("terminated", "shutting-down"):
+        raise RequestError(f"the instance {instance} is {state}")
+    return found
+
+
+def _instance(account: Aws, instance: str) -> dict[str, Any]:
+    answer = ask(account.ec2.describe_instances, InstanceIds=[instance])
+    found: list[dict[str, Any]] = [
+        each for reservation in answer["Reservations"] for each in reservation["Instances"]
+    ]
+    if not found:
+        raise Refused("InvalidInstanceID.NotFound", f"EC2 does not know {instance}")
+    return found[0]

@@ -1,0 +1,152 @@
+"""How results are shown: lines for people, JSON for machines; colours, widths, times."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+import unicodedata
+from typing import TYPE_CHECKING, TextIO
+
+from credproc.errors import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+#: What a colour means, and the terminal's number for it.
+COLOURS = {"ok": "32", "warn": "33", "fail": "1;31", "head": "1", "dim": "2"}
+
+#: Columns between two cells.
+GAP = 2
+
+
+class Result:
+    """What a command found out: text for people, data for machines, the exit status."""
+
+    def __init__(self, text: str, data: Any, status: int = 0) -> None:
+        self.text = text
+        self.data = data
+        self.status = status
+
+
+class Console:
+    """Where people read; with ``machine``, stdout is kept for one JSON document."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        machine: bool = False,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        self.stdout = stdout or sys.stdout
+        self.stderr = stderr or sys.stderr
+        self.machine = machine
+        terminal = self.stdout.isatty()
+        #: No terminal, no colours and no cutting: what is piped is searched and compared.
+        self.colours = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        self.width = shutil.get_terminal_size().columns if terminal else 0
+
+    def paint(self, text: str, colour: str) -> str:
+        """Return the text in a colour, where there are any."""
+        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self.colours else text
+
+    def say(self, text: str) -> None:
+        """Show a line at once, unless stdout is for a machine."""
+        if not self.machine:
+            self.stdout.write(f"{clean(text)}\n")
+            self.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Show a line of what goes on, on stderr."""
+        self.stderr.write(f"credprocctl: {clean(text)}\n")
+        self.stderr.flush()
+
+    def show(self, result: Result) -> None:
+        """Show a result, whole."""
+        text = f"{json.dumps(result.data, indent=2)}\n" if self.machine else result.text
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """Return rows under their heads in columns; a terminal's width cuts the last column."""
+        cells = [[clean(cell) for cell in row] for row in rows]
+        widths = [max(map(columns, column)) for column in zip(head, *cells, strict=True)]
+        lines = []
+        for row in (list(head), *cells):
+            line = "".join(
+                pad(cell, width + GAP) for cell, width in zip(row[:-1], widths[:-1], strict=True)
+            )
+            lines.append(cut(line + row[-1], self.width).rstrip())
+        lines[0] = self.paint(lines[0], "head")
+        return "".join(f"{line}\n" for line in lines)
+
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Return names and their values, one pair a line, long values folded."""
+        width = max((columns(name) for name, _ in pairs), default=0) + GAP
+        lines = []
+        for name, value in pairs:
+            lines += self.hanging(pad(name, width), value)
+        return "".join(f"{line}\n" for line in lines)
+
+    def hanging(self, lead: str, text: str) -> list[str]:
+        """Return the text folded to the terminal's width, all of it right of the lead."""
+        text, indent = clean(text), " " * columns(lead)
+        if not self.width:
+            return [(lead + text).rstrip()]
+        # Long words are left whole: an ARN or a path that is cut in two cannot be copied.
+        folded = textwrap.wrap(
+            text,
+            max(self.width - len(indent), 20),
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+        return [(lead + folded[0]).rstrip(), *(indent + line for line in folded[1:])]
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal the text takes."""
+    return sum(
+        0 if unicodedata.combining(character) else
+        2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )  # fmt: skip
+
+
+def pad(text: str, width: int) -> str:
+    """Return the text with blanks behind it, up to the width."""
+    return text + " " * (width - columns(text))
+
+
+def cut(text: str, width: int) -> str:
+    """Return what fits into the width, with dots for the rest; a width of 0 is endless."""
+    if not width or columns(text) <= width:
+        return text
+    while columns(text) > max(width - 3, 0):
+        text = text[:-1]
+    return text + "..."
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in its two largest units, for people."""
+    rest = int(abs(seconds))
+    parts = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        parts.append((count, f"{count} {unit}"))
+    while len(parts) > 1 and not parts[0][0]:
+        parts.pop(0)
+    shown = [text for count, text in parts[:2] if count] or ["0 s"]
+    # Nobody needs the seconds of something that takes minutes.
+    return shown[0] if parts[0][1].endswith("min") and parts[0][0] >= 10 else " ".join(shown)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes, for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.0f} TiB"
