@@ -121,3 +121,14 @@ def write_token(home: Path, name: str, region: str, expires: float, token: str =
     path.write_text(json.dumps(document))
     path.chmod(0o600)
     return path
+
+
+def main() -> None:
+    """Run the portal until stdin closes or SIGTERM comes."""
+    from tests.servers import command
+
+    command.serve(SsoPortal())
+
+
+if __name__ == "__main__":
+    main()

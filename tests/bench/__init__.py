@@ -1,0 +1,1 @@
+"""The benchmarks: run by hand, never part of the tests."""
