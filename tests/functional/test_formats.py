@@ -1,0 +1,228 @@
+"""The formats of `aws configure export-credentials`, evaluated by the shells they are for."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc import credentials
+from credproc.errors import RequestError
+
+if TYPE_CHECKING:
+    from tests.harness import Host
+
+VARIABLES = {
+    "AccessKeyId": "AWS_ACCESS_KEY_ID",
+    "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+    "SessionToken": "AWS_SESSION_TOKEN",
+    "Expiration": "AWS_CREDENTIAL_EXPIRATION",
+}
+PLAIN = {
+    "Version": 1,
+    "AccessKeyId": "ASIAIOSFODNN7EXAMPLE",
+    "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "SessionToken": "IQoJb3JpZ2luX2VjEEXAMPLE//////////wEaCXVzLWVhc3Qt==",
+    "Expiration": "2038-01-19T03:14:07Z",
+    "AccountId": "123456789012",
+}
+#: Whatever means something to some shell, at both ends and in the middle.
+AWKWARD = {
+    "quotes": "'a''b\"c\"\"d'",
+    "dollars": "$HOME ${HOME} $(id) `id` $'x' $",
+    "backslashes": "\\a\\\\b\\'c\\\"d\\$e\\\n\\",
+    "blanks": "  a\tb \n\n c\r\n d\n",
+    "glob": "* ? [a-z] {a,b} ~ ~root",
+    "operators": "; & | < > ( ) # ! !! ^ % %% = == @",
+    "options": "-n -e --help",
+    "letters": "\xfc \u20ac \U0001f511 \u2018x\u2019",
+    "one": "'",
+    "all": "".join(map(chr, range(1, 127))),
+}
+SHELLS = {
+    "sh": ("/bin/sh", 'eval "$(credproc --profile odd --format env)"'),
+    "dash": ("dash", 'eval "$(credproc --profile odd --format env)"'),
+    "bash": ("bash", 'eval "$(credproc --profile odd --format env)"'),
+    "bash by file": ("bash", ". <(credproc --profile odd --format env)"),
+    "bash -u": ("bash", 'set -euf; eval "$(credproc --profile odd --format env)"'),
+    "zsh": ("zsh", 'eval "$(credproc --profile odd --format env)"'),
+    "fish": ("fish", "credproc --profile odd --format fish | source"),
+    "fish eval": ("fish", "eval (credproc --profile odd --format fish | string collect)"),
+}
+PRINT = "; ".join(f"printf '%s\\0' \"${name}\"" for name in VARIABLES.values())
+
+
+def helper(host: Host, document: dict[str, object]) -> None:
+    """Make the profile ``odd`` answer with this document."""
+    path = host.folder / "document.json"
+    path.write_text(json.dumps(document), encoding="ascii")
+    host.config(f"[profile odd]\ncredential_process = /bin/cat {path}\n")
+
+
+def values(document: dict[str, object]) -> list[object]:
+    """Return the values of the variables."""
+    return [document[name] for name in VARIABLES]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("quotes", "dollars", "backslashes"),
+        ("blanks", "glob", "operators"),
+        ("options", "letters", "one"),
+        ("all", "one", "blanks"),
+    ],
+)
+def test_shells_read_back_what_was_written(host: Host, names: tuple[str, str, str]) -> None:
+    given = dict(zip(VARIABLES, (AWKWARD[name] for name in names), strict=False))
+    document = PLAIN | given
+    helper(host, document)
+    for shell, (command, script) in SHELLS.items():
+        assert shutil.which(command), f"{command} must be installed (see .ci/run)"
+        flags = ["--no-config"] if command == "fish" else ["-f"] if command == "zsh" else []
+        result = host.run(*flags, "-c", f"{script}; {PRINT}", command=command)
+
+        assert (shell, result.status, result.stderr) == (shell, 0, "")
+        assert (shell, result.stdout.decode().split("\0")[:-1]) == (shell, values(document))
+
+
+@pytest.mark.parametrize("style", ["env", "env-no-export"])
+def test_variables_are_exported_as_the_format_says(host: Host, style: str) -> None:
+    helper(host, PLAIN)
+    script = f'eval "$(credproc --profile odd --format {style})"; env; echo "$AWS_SESSION_TOKEN"'
+    lines = host.run("-c", script, command="/bin/sh").stdout.decode().splitlines()
+
+    assert lines[-1] == PLAIN["SessionToken"]
+    exported = {line.partition("=")[0] for line in lines} & set(VARIABLES.values())
+    assert exported == (set(VARIABLES.values()) if style == "env" else set())
+
+
+SHAPES = {
+    "env": "export {0}={1}\n",
+    "env-no-export": "{0}={1}\n",
+    "powershell": '$Env:{0}="{1}"\n',
+    "windows-cmd": "set {0}={1}\n",
+    "fish": 'set -gx {0} "{1}"\n',
+}
+
+
+@pytest.mark.parametrize("style", SHAPES)
+def test_shape_is_that_of_the_aws_cli(host: Host, style: str) -> None:
+    helper(host, PLAIN)
+    result = host.run("--profile", "odd", "--format", style)
+    cached = host.run("--profile", "odd", "--format", style)
+
+    lines = [SHAPES[style].format(name, PLAIN[key]) for key, name in VARIABLES.items()]
+    assert (result.status, result.stderr) == (0, "")
+    assert result.stdout.decode() == cached.stdout.decode() == "".join(lines)
+
+
+def test_process_is_the_document_of_every_sdk(host: Host) -> None:
+    helper(host, PLAIN)
+
+    assert host.document("--profile", "odd", "--format", "process") == PLAIN
+    assert host.document("--profile", "odd") == PLAIN
+
+
+def test_document_is_ascii_whatever_the_values(host: Host) -> None:
+    document = PLAIN | {"SecretAccessKey": AWKWARD["letters"] + "\u2028\ud800\0"}
+    helper(host, document)
+
+    assert host.document("--profile", "odd") == document
+
+
+@pytest.mark.parametrize("field", [name for name in PLAIN if name != "Version"])
+def test_field_is_the_value_alone(host: Host, field: str) -> None:
+    helper(host, PLAIN)
+    first = host.run("--profile", "odd", "--field", field)
+    cached = host.run("--profile", "odd", "--field", field)
+
+    assert (first.status, first.stderr) == (0, "")
+    assert first.stdout.decode() == cached.stdout.decode() == f"{PLAIN[field]}\n"
+
+
+@pytest.mark.parametrize("value", [AWKWARD["blanks"], AWKWARD["all"], AWKWARD["letters"]])
+def test_field_is_not_quoted(host: Host, value: str) -> None:
+    helper(host, PLAIN | {"SecretAccessKey": value})
+    result = host.run("--profile", "odd", "--field", "SecretAccessKey")
+
+    assert result.stdout.decode() == f"{value}\n"
+
+
+KEYS_ALONE = "[profile keys]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = "
+
+
+@pytest.mark.parametrize("value", ["0/1+2=", 'it\'s "$5"; `a` \\ %d # ~'])
+def test_long_term_keys_of_a_profile_go_through_a_shell(host: Host, value: str) -> None:
+    host.config(KEYS_ALONE + value + "\n")
+    script = 'eval "$(credproc --profile keys --format env)"; printf %s "$AWS_SECRET_ACCESS_KEY"'
+    result = host.run("-c", script, command="/bin/sh")
+
+    assert (result.stdout.decode(), result.stderr) == (value, "")
+    lines = host.run("--profile", "keys", "--format", "env").stdout.decode()
+    assert "AWS_SESSION_TOKEN" not in lines
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["--field", "SessionToken"], "have no SessionToken: these are long-term keys"),
+        (["--field", "AccountId"], "have no AccountId: their issuer did not say"),
+    ],
+)
+def test_field_that_is_not_there_is_an_error(host: Host, argv: list[str], reason: str) -> None:
+    host.config(KEYS_ALONE + "0123\n")
+    result = host.run("--profile", "keys", *argv)
+
+    assert (result.status, result.stdout) == (2, b"")
+    assert result.stderr.startswith("credproc: --field: these credentials ")
+    assert reason in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["a\0b", "a\ud800b"])
+@pytest.mark.parametrize("option", ["--format=env", "--format=fish", "--field=SecretAccessKey"])
+def test_what_no_variable_can_hold_is_an_error(host: Host, option: str, value: str) -> None:
+    helper(host, PLAIN | {"SecretAccessKey": value})
+    result = host.run("--profile", "odd", option)
+
+    assert (result.status, result.stdout) == (2, b"")
+    assert result.stderr.startswith(f"credproc: {option.replace('=', ' ').split(' S')[0]}: ")
+
+
+# Neither PowerShell nor cmd.exe is to be had here; their rules are those of Microsoft's manual.
+
+
+def powershell(text: str) -> str:
+    """Return the value of a PowerShell string: any single quote may be doubled, any closes."""
+    quotes = "'\u2018\u2019\u201a\u201b"
+    if text[0] == '"':
+        assert not re.search(r'["$`\u201c-\u201e]', text[1:-1])
+        assert text[-1] == '"'
+        return text[1:-1]
+    assert text[0] in quotes
+    assert text[-1] in quotes
+    return re.sub(f"([{quotes}])([{quotes}])", r"\1", text[1:-1])
+
+
+@pytest.mark.parametrize("value", [*AWKWARD.values(), PLAIN["SessionToken"]])
+def test_powershell_reads_back_what_was_written(value: str) -> None:
+    data = json.dumps(PLAIN | {"SecretAccessKey": value}).encode()
+    written = credentials.formatted(data, "powershell").decode()
+    match = re.search(r"^\$Env:AWS_SECRET_ACCESS_KEY=(.*?)\n\$Env:", written, re.M | re.S)
+
+    assert match
+    assert powershell(match[1]) == value
+    inner = re.sub("['\u2018-\u201b]{2}", "", match[1][1:-1])
+    assert match[1][0] == '"' or not re.search("['\u2018-\u201b]", inner)
+
+
+@pytest.mark.parametrize("value", AWKWARD.values(), ids=AWKWARD)
+def test_windows_cmd_is_refused_what_it_cannot_quote(value: str) -> None:
+    data = json.dumps(PLAIN | {"SecretAccessKey": value}).encode()
+
+    with pytest.raises(RequestError, match=r"cmd\.exe has no way to quote"):
+        credentials.formatted(data, "windows-cmd")
