@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -49,9 +50,13 @@ def hits(world: World) -> list[Row]:
     """Return a hit, and a hit in the window in which a refresh has been started already."""
     env = world.env(world.home("hit"))
     ahead = world.env(world.home("ahead"))
+    launcher = world.folder / "credproc-launcher"
+    written = [str(SCRIPTS / "credprocctl"), "launcher", str(launcher)]
+    subprocess.run(written, env=env, check=True, capture_output=True)
     rows = [
         Row("credproc: hit", [str(CREDPROC)], env),
         Row("credproc: hit, refresh under way", [str(CREDPROC)], ahead),
+        Row("credproc: hit, by its launcher", [str(launcher)], env),
     ]
     for row in rows:
         row.once()
