@@ -61,8 +61,8 @@ def test_success_is_one_write_of_one_document_and_nothing_on_stderr(warm: Host, 
     with ours, theirs:
         process = subprocess.run(
             [CREDPROC, *WAYS[way]],
-            stdout=theirs,
-            stderr=theirs,
+            stdout=theirs.fileno(),
+            stderr=theirs.fileno(),
             stdin=subprocess.DEVNULL,
             env=warm.env(),
             cwd=warm.home,
@@ -237,7 +237,7 @@ BROKEN = {
 }
 
 
-def ended(host: Host, *argv: str, stdout: int, stderr: int, **env: str) -> tuple[int, bytes]:
+def ended(host: Host, *argv: str, stdout: int, stderr: int, **env: str) -> tuple[int, Any]:
     """Run credproc with these descriptors; return its status and what came on stderr, if a pipe."""
     process = subprocess.run(
         [CREDPROC, *argv],
