@@ -40,7 +40,7 @@ def warm(host: Host, imds: ImdsServer) -> Host:
     return host
 
 
-def shell(host: Host, script: str, *argv: str, **env: str | None) -> Result:
+def shell(host: Host, script: str, *argv: str, **env: Any) -> Result:
     """Run a shell script, in which "$@" is credproc with its arguments."""
     return host.run("-c", script, "sh", str(CREDPROC), *argv, command="/bin/sh", **env)
 
