@@ -19,26 +19,9 @@ DEFAULT_TIMEOUT = 45.0
 MAX_TIMEOUT = 3600
 
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-_IMDS = (
-    *_CONTAINER,
-    "AWS_DEFAULT_PROFILE",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-    "AWS_IMDS_USE_IPV6",
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
-#: The variables that can change what a source gives. Of keys only the id, which says whose.
-_SOURCES = {
-    "env": ("AWS_ACCESS_KEY_ID",),
-    "imds": _IMDS,
-    "container": (*_CONTAINER, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-    "web-identity": ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-}
-_SOURCES["profile"] = tuple(name for names in _SOURCES.values() for name in names)
-#: And those that can change how a role is assumed.
+#: The variables that can change how a role is assumed.
 STS_VARIABLES = (
+    "AWS_DATA_PATH",
     "AWS_DEFAULT_PROFILE",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
@@ -50,6 +33,34 @@ STS_VARIABLES = (
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_USE_FIPS_ENDPOINT",
 )
+#: And those that can change what a source gives. Of keys only the id, which says whose they are.
+_VARIABLES = {
+    "sts": STS_VARIABLES,
+    "env": ("AWS_ACCESS_KEY_ID",),
+    "imds": (
+        *_CONTAINER,
+        "AWS_DEFAULT_PROFILE",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+        "AWS_IMDS_USE_IPV6",
+        "AWS_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ),
+    "container": (*_CONTAINER, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+    "web-identity": ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+}
+# A profile may name any of them; and SSO and `aws login` keep their sessions below HOME.
+_VARIABLES["profile"] = (
+    *(name for names in _VARIABLES.values() for name in names),
+    "AWS_ENDPOINT_URL_SIGNIN",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_SSO_OIDC",
+    "AWS_LOGIN_CACHE_DIRECTORY",
+    "HOME",
+)
+#: Who somebody is, in the order of getpass.
+_USERS = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 
 class Value:
@@ -73,8 +84,8 @@ class Imds(Value):
     def identity(self) -> list[str]:
         return ["imds", self.role]
 
-    def variables(self) -> tuple[str, ...]:
-        return _IMDS
+    def kinds(self) -> tuple[str, ...]:
+        return ("imds",)
 
 
 class Hop(Value):
@@ -96,7 +107,7 @@ class Hop(Value):
     def set(self, option: str, value: str) -> str:
         """Take one of the hop's options; return what is wrong with that, or ""."""
         name = option[2:].replace("-", "_")
-        if name == "role_arn" or name not in vars(self) or not option.startswith("--"):
+        if name == "role_arn" or "_" in option or name not in vars(self) or option[:2] != "--":
             return "is no option of a --role-arn"
         held = getattr(self, name)
         if isinstance(held, list):
@@ -129,8 +140,8 @@ class Chain(Value):
             parts += hop.identity()
         return parts
 
-    def variables(self) -> tuple[str, ...]:
-        return STS_VARIABLES + _SOURCES.get(self.source.partition(":")[0], ())
+    def kinds(self) -> tuple[str, ...]:
+        return ("sts", self.source.partition(":")[0])
 
 
 class Profile(Value):
@@ -142,8 +153,8 @@ class Profile(Value):
     def identity(self) -> list[str]:
         return ["profile", self.name]
 
-    def variables(self) -> tuple[str, ...]:
-        return STS_VARIABLES + _SOURCES["profile"]
+    def kinds(self) -> tuple[str, ...]:
+        return ("sts", "profile")
 
 
 class Request(Value):
@@ -180,23 +191,20 @@ def read(argv: Sequence[str]) -> Request | None:
     """Read an ordinary command line quickly, or decline with None.
 
     Declining costs a slower run; answering differently from the full command line would hand out
-    another identity. Values that belong to the identity are not checked here: a request beyond the
-    API's limits never got an entry that could answer it, and the full command line has the words.
+    another identity. Values that are part of the identity are not checked against the API's limits:
+    a request beyond them never got an entry that could answer it. All others are checked.
     """
     request = Request()
     words = list(argv)
     words.reverse()
     while words:
-        option, equals, value = words.pop().partition("=")
-        if not equals:
-            if words and not words[-1]:
-                return None
-            value = words.pop() if words and not words[-1].startswith("-") else ""
-            if not value and option != "--imds":
-                return None
-        elif not value:
+        option, glued, value = words.pop().partition("=")
+        if not glued and words and not words[-1].startswith("-"):
+            glued, value = "apart", words.pop()
+        # What begins with - reads differently from one argparse to the next.
+        if glued and not (value.isprintable() and value and value[0] != "-"):
             return None
-        if not _take(request, option, value):
+        if not (glued or option == "--imds") or not _take(request, option, value):
             return None
     return request.finish()
 
@@ -219,13 +227,12 @@ def _take(request: Request, option: str, value: str) -> bool:
         return value.startswith("/")
     elif option == "--mfa-command":
         request.mfa_command = value
-        return value.isascii() and value.isprintable() and not set(value) & set("\"'\\")
+        return value.isascii() and not value.isspace() and not set(value) & set("\"'\\")
     elif option == "--timeout":
         # Whole seconds; a fraction is read by the full command line.
-        digits = value.isascii() and value.isdigit() and len(value) <= 4
-        if not (digits and 1 <= int(value) <= MAX_TIMEOUT):
-            return False
-        request.timeout = float(value)
+        seconds = _number(value)
+        request.timeout = float(seconds)
+        return 1 <= seconds <= MAX_TIMEOUT
     else:
         return _take_hop_option(request, option, value)
     return True
@@ -236,18 +243,29 @@ def _take_hop_option(request: Request, option: str, value: str) -> bool:
     hops = request.chain().hops
     if option == "--policy" or not hops:
         return False
-    if option == "--duration-seconds" and not (value.isascii() and value.isdigit()):
-        return False
+    if option == "--duration-seconds" and not _number(value):
+        return False  # 0 would read as not given
     return not hops[-1].set(option, value)
+
+
+def _number(value: str) -> int:
+    """Return what a few plain digits say, 0 for everything else."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 5 else 0
 
 
 def identity(request: Request, environ: Mapping[str, str]) -> bytes:
     """Return everything that can change the answer, as the bytes that an entry is kept under.
 
-    Providers in order with all their parameters, the variables that choose endpoint, region or
-    source, and path, modification time (ns) and size of the config files. No secret is part of it.
+    Providers in order with all their parameters; the variables that choose endpoint, region or
+    source; path, modification time (ns) and size of the files that are read; which instance and
+    whose role session it is. No secret is part of it.
     """
-    return join(provider_identity(request.providers, environ))
+    parts = provider_identity(request.providers, environ)
+    if any(not isinstance(provider, Imds) for provider in request.providers):
+        # The name of a role session that was not given one.
+        user = next((environ[name] for name in _USERS if environ.get(name)), "")
+        parts.append(f"caller:{user}@{os.uname().nodename}")
+    return join(parts)
 
 
 def provider_identity(
@@ -255,22 +273,27 @@ def provider_identity(
 ) -> list[str]:
     """Return the parts of the identity of a request for these providers."""
     parts: list[str] = []
-    variables: set[str] = set()
+    kinds: set[str] = set()
     for provider in providers:
         parts += provider.identity()
-        variables.update(provider.variables())
-    parts += [f"{name}={environ[name]}" for name in sorted(variables) if environ.get(name)]
-    if _SOURCES["container"][-1] in variables:
+        kinds.update(provider.kinds())
+    names = {name for kind in kinds for name in _VARIABLES.get(kind, ())}
+    parts += [f"{name}={environ[name]}" for name in sorted(names) if environ.get(name)]
+    parts.append(_stamp(config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")))
+    if "sts" in kinds:
+        # Of a profile it may hold any key, not only credentials: a region, an endpoint.
+        path = config_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+        parts.append(_stamp(path))
+    if "imds" in kinds:
+        parts.append(_instance())
+    if "container" in kinds or "profile" in kinds:
+        # One endpoint may serve many, each with a token of its own: as on every node of EKS, where
+        # also the path of the token's file is the same for all.
         parts.append(_token_mark(environ))
-    parts.append(_stamp(environ, "AWS_CONFIG_FILE", "~/.aws/config"))
-    if any(_reads_profiles(provider) for provider in providers):
-        parts.append(_stamp(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+        parts.append(_stamp(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")))
+    if "web-identity" in kinds or "profile" in kinds:
+        parts.append(_stamp(environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")))
     return parts
-
-
-def _reads_profiles(provider: Imds | Chain | Profile) -> bool:
-    source = provider.source if isinstance(provider, Chain) else ""
-    return isinstance(provider, Profile) or source.startswith("profile:")
 
 
 def join(parts: Sequence[str]) -> bytes:
@@ -279,31 +302,47 @@ def join(parts: Sequence[str]) -> bytes:
 
 
 def _token_mark(environ: Mapping[str, str]) -> str:
-    """Tell container authorization tokens apart by 32 bits, too few to be worth stealing.
-
-    One endpoint on loopback may serve several identities, each under a token of its own.
-    """
+    """Tell tokens apart by 32 bits, too few to be worth stealing."""
     token = os.fsencode(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", ""))
     return f"token:{int.from_bytes(token, 'big') % 4294967291:08x}"
 
 
+def _instance() -> str:
+    """Tell instances apart whose users share one home, and an instance from what it was before.
+
+    By its start; and by its name, since an emulator of IMDS tells apart containers on one kernel.
+    """
+    try:
+        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            start = os.read(descriptor, 64).decode("ascii", "replace").strip()
+        finally:
+            os.close(descriptor)
+    except OSError:
+        start = ""  # another system than Linux, or a hidden /proc
+    return f"instance:{os.uname().nodename} {start}"
+
+
 def config_path(environ: Mapping[str, str], variable: str, default: str) -> str:
-    """Return where a shared config file is, as botocore finds it, or "" without a home."""
-    path = environ.get(variable) or default
+    """Return where a shared config file is, as botocore finds it; "" without one or a home."""
+    path = environ.get(variable, default)
     if "$" in path:
         path = os.path.expandvars(path)
-    path = os.path.expanduser(path)
-    if os.path.isabs(path):
+    if path.startswith("~/") and "HOME" in environ:
+        path = environ["HOME"].rstrip("/") + path[1:]
+    else:
+        path = os.path.expanduser(path)
+    if os.path.isabs(path) or not path:
         return path
     # Without HOME and passwd entry the default stays "~/...": no one means a folder of that name.
     try:
-        return os.path.abspath(path) if environ.get(variable) else ""
+        return os.path.abspath(path) if variable in environ else ""
     except OSError:
         return ""  # nor is there a working directory
 
 
-def _stamp(environ: Mapping[str, str], variable: str, default: str) -> str:
-    path = config_path(environ, variable, default)
+def _stamp(path: str) -> str:
+    """Return a file's path, modification time (ns) and size."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
