@@ -1,0 +1,104 @@
+"""A file of the user's that is rewritten: locked, whole or not at all, with what it was kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from credproc.ctl.steps import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Seconds that another credprocctl may hold the lock.
+PATIENCE = 10
+#: What is added to the name of the file for what it was before.
+BACKUP = ".credproc.bak"
+
+
+class Rewriting:
+    """A file as it was read under its lock; without a file, empty, and private when written."""
+
+    def __init__(self, path: str) -> None:
+        # The target of a link is replaced, not the link: dotfiles live elsewhere.
+        self.path = os.path.realpath(path)
+        self.exists = os.path.exists(self.path)
+        self.data = b""
+        self.status: os.stat_result | None = None
+        if self.exists:
+            with open(self.path, "rb") as file:
+                self.status = os.fstat(file.fileno())
+                self.data = file.read()
+            if not stat.S_ISREG(self.status.st_mode):
+                raise Failed(f"{self.path}: is no plain file")
+
+    def replace(self, data: bytes) -> str:
+        """Write the new text; return the path of the copy of the old one, "" if there was none."""
+        backup = ""
+        if self.exists:
+            backup = self.path + BACKUP
+            self._write(backup, self.data)
+        if self._has_changed():
+            raise Failed(f"{self.path}: somebody else changed it just now; run this again")
+        self._write(self.path, data)
+        return backup
+
+    def _has_changed(self) -> bool:
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return self.exists
+        old = self.status
+        return old is None or (old.st_ino, old.st_size, old.st_mtime_ns) != (
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+        )
+
+    def _write(self, path: str, data: bytes) -> None:
+        """Put a new file in the place of ``path``, with the mode and the owner of what was read."""
+        temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = os.open(temporary, flags, 0o600)
+        try:
+            with open(descriptor, "wb") as file:
+                if self.status is not None:
+                    if (self.status.st_uid, self.status.st_gid) != (os.geteuid(), os.getegid()):
+                        with contextlib.suppress(PermissionError):
+                            os.fchown(descriptor, self.status.st_uid, self.status.st_gid)
+                    os.fchmod(descriptor, stat.S_IMODE(self.status.st_mode))
+                else:
+                    os.fchmod(descriptor, 0o600)  # whatever the umask
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def rewriting(path: str) -> Iterator[Rewriting]:
+    """Hold the file's lock, and give what it holds; the folder is made, 0700, if it is missing."""
+    import filelock
+
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, 0o700)
+        os.chmod(folder, 0o700)
+    lock = filelock.FileLock(f"{target}.lock", timeout=PATIENCE, mode=0o600)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise Failed(
+            f"{target}: another process holds its lock for more than {PATIENCE} s ({target}.lock)"
+        ) from None
+    try:
+        yield Rewriting(target)
+    finally:
+        lock.release()
