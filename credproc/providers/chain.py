@@ -15,6 +15,7 @@ from credproc.providers.source import Source
 from credproc.providers.sts import Sts, configured_region, new_session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     import botocore.session
@@ -105,8 +106,7 @@ class Roles:
 
     def _identity(self, number: int) -> bytes:
         """Return what a hop's entry is kept under: all that the hops up to it depend on."""
-        parts = ["hop", *request.provider_identity([self.source.asked()], self.run.environ)]
-        parts += [f"{name}={self.run.environ.get(name, '')}" for name in request.STS_VARIABLES]
+        parts = beginning(self.source, self.run.environ)
         for hop, region, name in zip(self.hops[:number], self.regions, self.names, strict=False):
             parts += [*hop.identity(), region, name]
         return request.join(parts)
@@ -192,6 +192,12 @@ class Roles:
                 run.log(f"sts: the instance's region is not to be had: {error}")
                 self._asked_region = ""
         return self._asked_region
+
+
+def beginning(source: Source, environ: Mapping[str, str]) -> list[str]:
+    """Return the parts with which the identities of all hops from this source begin."""
+    parts = ["hop", *request.provider_identity([source.asked()], environ)]
+    return parts + [f"{name}={environ.get(name, '')}" for name in request.STS_VARIABLES]
 
 
 def default_name() -> str:

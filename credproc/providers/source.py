@@ -11,6 +11,8 @@ from credproc.providers import leaf
 from credproc.providers.imds import Imds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from credproc.providers import Run
 
 
@@ -27,6 +29,10 @@ class Source:
         chain.source = self.text
         return chain
 
+    def identity(self, environ: Mapping[str, str]) -> bytes:
+        """Return what the source's credentials are kept under."""
+        return request.join(["source", *request.provider_identity([self.asked()], environ)])
+
     def retrieve(self, run: Run, anew: bool = False) -> Credentials:
         """Return the source credentials: from the cache, or with ``anew`` from where they come.
 
@@ -34,9 +40,8 @@ class Source:
         """
         if self.kind == "env":
             return _from_environment(run)
-        identity = request.join(["source", *request.provider_identity([self.asked()], run.environ)])
         try:
-            return run.kept(identity, self._fetch, anew)
+            return run.kept(self.identity(run.environ), self._fetch, anew)
         except (ProviderFailed, RequestError) as error:
             raise type(error)(f"source {self.text}: {error}") from error
 
