@@ -140,7 +140,10 @@ def _directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
     if not chosen:
         import platformdirs  # 24 ms, for what the quick rule declines
 
-        chosen = platformdirs.user_cache_dir("credproc", appauthor=False)
+        try:
+            chosen = platformdirs.user_cache_dir("credproc", appauthor=False)
+        except RuntimeError:
+            chosen = "~/.cache/credproc"  # no home; releases before 4.14 say so themselves
     if os.path.isabs(chosen):
         return chosen
     log(f"cache: off, because {chosen} is no absolute path")
