@@ -1,6 +1,7 @@
-"""The command: answer from the cache, else hand over to the full command line."""
+"""The command: answer from the cache, else hand over to the full command line.
 
-from __future__ import annotations
+A hit imports this, request and cache, and nothing that a bare interpreter has not loaded.
+"""
 
 import os
 import sys
@@ -26,7 +27,7 @@ def main() -> int:
     return status
 
 
-def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+def run(argv: "Sequence[str]", environ: "Mapping[str, str]") -> int:
     """Answer from the cache, or else by the full command line; return the exit status."""
     status = hit(argv, environ, time.time())
     if status is None:
@@ -41,7 +42,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     return status
 
 
-def hit(argv: Sequence[str], environ: Mapping[str, str], now: float) -> int | None:
+def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int | None":
     """Print the fresh document of an ordinary request, or decline with None."""
     asked = request.read(argv)
     if asked is None or environ.get("CREDPROC_LOG"):

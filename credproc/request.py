@@ -1,9 +1,8 @@
 """What was asked for: the providers and their options, and the identity of the request.
 
-Loaded on every run, so it imports nothing that a bare interpreter has not loaded.
+Loaded on every run, so it imports nothing that a bare interpreter has not loaded, not even
+__future__: annotations are strings where their names are for type checkers only.
 """
-
-from __future__ import annotations
 
 import os
 
@@ -180,14 +179,14 @@ class Request(Value):
         self.providers.append(chain)
         return chain
 
-    def finish(self) -> Request:
+    def finish(self) -> "Request":
         """Fill in what is implied."""
         if not self.providers:
             self.providers.append(Imds())
         return self
 
 
-def read(argv: Sequence[str]) -> Request | None:
+def read(argv: "Sequence[str]") -> "Request | None":
     """Read an ordinary command line quickly, or decline with None.
 
     Declining costs a slower run; answering differently from the full command line would hand out
@@ -253,7 +252,7 @@ def _number(value: str) -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 5 else 0
 
 
-def identity(request: Request, environ: Mapping[str, str]) -> bytes:
+def identity(request: Request, environ: "Mapping[str, str]") -> bytes:
     """Return everything that can change the answer, as the bytes that an entry is kept under.
 
     Providers in order with all their parameters; the variables that choose endpoint, region or
@@ -269,7 +268,7 @@ def identity(request: Request, environ: Mapping[str, str]) -> bytes:
 
 
 def provider_identity(
-    providers: Sequence[Imds | Chain | Profile], environ: Mapping[str, str]
+    providers: "Sequence[Imds | Chain | Profile]", environ: "Mapping[str, str]"
 ) -> list[str]:
     """Return the parts of the identity of a request for these providers."""
     parts: list[str] = []
@@ -296,12 +295,12 @@ def provider_identity(
     return parts
 
 
-def join(parts: Sequence[str]) -> bytes:
+def join(parts: "Sequence[str]") -> bytes:
     """Join the parts of an identity; no argument or variable can hold the NUL between them."""
     return os.fsencode("\0".join([VERSION, *parts]))
 
 
-def _token_mark(environ: Mapping[str, str]) -> str:
+def _token_mark(environ: "Mapping[str, str]") -> str:
     """Tell tokens apart by 32 bits, too few to be worth stealing."""
     token = os.fsencode(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", ""))
     return f"token:{int.from_bytes(token, 'big') % 4294967291:08x}"
@@ -323,7 +322,7 @@ def _instance() -> str:
     return f"instance:{os.uname().nodename} {start}"
 
 
-def config_path(environ: Mapping[str, str], variable: str, default: str) -> str:
+def config_path(environ: "Mapping[str, str]", variable: str, default: str) -> str:
     """Return where a shared config file is, as botocore finds it; "" without one or a home."""
     path = environ.get(variable, default)
     if "$" in path:
