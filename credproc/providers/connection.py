@@ -171,4 +171,6 @@ def _reason(error: Exception) -> str:
         return (error.strerror or type(error).__name__).lower()
     if isinstance(error, http.client.IncompleteRead):
         return "an answer that was cut off"
+    if isinstance(error, http.client.LineTooLong) or type(error) is http.client.HTTPException:
+        return "an answer with headers beyond all bounds"
     return "an answer that is not HTTP"

@@ -78,8 +78,9 @@ def settings(environ: Mapping[str, str], log: Callable[[str], None]) -> Settings
         log(f"imds: AWS_EC2_METADATA_DISABLED={disabled} turns nothing off; only `true` does")
     configured = _configured(environ)
     values = {name: environ.get(name) or configured.get(key, "") for name, key in KEYS.items()}
+    usual = _usual_endpoint(values)
     chosen = Settings(
-        values[ENDPOINT] or _usual_endpoint(values),
+        values[ENDPOINT] or usual,
         _number(values, TIMEOUT),
         _number(values, NUM_ATTEMPTS),
     )

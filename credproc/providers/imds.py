@@ -288,6 +288,7 @@ def _text(body: bytes) -> str:
 
 
 def _read_object(body: bytes) -> dict[str, Any]:
+    _text(body)
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

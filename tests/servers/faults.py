@@ -297,19 +297,42 @@ def continue_100() -> Fault:
     return fault
 
 
+def endless_continue() -> Fault:
+    """Send ``100 Continue`` again and again; stops when the client closes or the server stops."""
+    return _flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
+def endless_headers() -> Fault:
+    """Send a good status line and one header line after the other, for ever."""
+    return _flood(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 60_000 + b"\r\n")
+
+
+def _flood(start: bytes, block: bytes) -> Fault:
+    def fault(exchange: Exchange) -> None:
+        exchange.send(start)
+        while not exchange.stopping.is_set():
+            exchange.send(block)
+
+    return fault
+
+
 def garbage_status() -> Fault:
     """Send something that is not a status line, and close."""
-    return _raw(b"\x00\x01 this is not HTTP\r\n\r\n")
+    return raw(b"\x00\x01 this is not HTTP\r\n\r\n")
 
 
 def tls_on_port() -> Fault:
     """Answer as a TLS server does to plain text: with a fatal alert (protocol version)."""
-    return _raw(b"\x15\x03\x03\x00\x02\x02\x46")
+    return raw(b"\x15\x03\x03\x00\x02\x02\x46")
 
 
-def _raw(data: bytes) -> Fault:
+def raw(data: bytes, *, keep: bool = False) -> Fault:
+    """Send exactly these bytes; then close, or with ``keep`` wait until the client does."""
+
     def fault(exchange: Exchange) -> None:
         exchange.send(data)
+        if keep:
+            exchange.connection.drain()
         exchange.end()
 
     return fault

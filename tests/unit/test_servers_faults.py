@@ -257,6 +257,30 @@ def test_continue_comes_before_the_answer(read: Any) -> None:
     assert json.loads(read(faults.continue_100()).content) == DOCUMENT
 
 
+@pytest.mark.parametrize(
+    ("flood", "start"),
+    [
+        (faults.endless_continue(), b"HTTP/1.1 100 Continue\r\n\r\n" * 2),
+        (faults.endless_headers(), b"HTTP/1.1 200 OK\r\nX: xxxx"),
+    ],
+)
+def test_flood_ends_with_the_client(service: Service, flood: Fault, start: bytes) -> None:
+    service.break_(None, flood)
+    with connect(service) as client:
+        received = b""
+        while len(received) < 300_000:
+            received += client.recv(65536)
+    assert received.startswith(start)
+
+
+def test_raw_bytes_are_sent_as_they_are(service: Service, talk: Talk) -> None:
+    assert talk(faults.raw(b"\x00\r\n")) == b"\x00\r\n"
+    service.heal()
+    service.break_(None, faults.raw(b"\x00\r\n", keep=True))
+    with connect(service, timeout=0.1) as client:
+        assert until_silent(client) == b"\x00\r\n"
+
+
 def test_garbage_is_not_a_status_line(read: Any) -> None:
     with pytest.raises(http.client.BadStatusLine):
         read(faults.garbage_status())

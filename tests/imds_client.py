@@ -1,0 +1,107 @@
+"""Asking an IMDS stand-in as the provider does, in this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from credproc.errors import ProviderFailed, ProviderUnavailable, clean
+from credproc.log import Log
+from credproc.mfa import Mfa
+from credproc.providers import Deadline, Run, imds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from credproc.credentials import Credentials
+    from tests.servers.base import Server
+    from tests.servers.imds import ImdsServer
+
+#: Seconds: two for IMDS, and as many again for a machine that is busy with something else.
+IN_TIME = 4.0
+
+UNAVAILABLE, FAILED = ProviderUnavailable, ProviderFailed
+Outcome = type[ProviderUnavailable] | type[ProviderFailed] | None
+
+
+class Told(Log):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("", time.time)
+        self.lines: list[str] = []
+
+    def record(self, text: str) -> None:
+        self.lines.append(text)
+
+
+class Asked(NamedTuple):
+    """What came of asking."""
+
+    found: Credentials | None
+    error: ProviderUnavailable | ProviderFailed | None
+    seconds: float
+    log: str
+
+    @property
+    def said(self) -> str:
+        return str(self.error)
+
+    @property
+    def outcome(self) -> Outcome:
+        return type(self.error) if self.error else None
+
+    @property
+    def doubt(self) -> bool:
+        assert isinstance(self.error, ProviderUnavailable), self
+        return self.error.doubt
+
+
+def new_run(url: str, seconds: float = 20, environ: Mapping[str, str] | None = None) -> Run:
+    """Return a run that knows of the service, and of these variables besides."""
+    variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": url, "AWS_CONFIG_FILE": os.devnull}
+    variables.update(environ or {})
+    return Run(variables, Deadline(seconds), Told(), Mfa("", variables))
+
+
+def ask(run: Run, role: str = "") -> Asked:
+    """Ask in this run; any other exception than the two is raised."""
+    started = time.monotonic()
+    found = error = None
+    try:
+        found = imds.Imds(role).retrieve(run)
+    except (ProviderUnavailable, ProviderFailed) as raised:
+        error = raised
+    assert isinstance(run.log, Told)
+    return Asked(found, error, time.monotonic() - started, "\n".join(run.log.lines))
+
+
+def asked(
+    server: Server | str,
+    role: str = "",
+    seconds: float = 20,
+    environ: Mapping[str, str] | None = None,
+) -> Asked:
+    """Ask a service for the role's credentials in a run of its own."""
+    url = server if isinstance(server, str) else server.url
+    return ask(new_run(url, seconds, environ), role)
+
+
+def is_well_behaved(server: ImdsServer, outcome: Asked) -> None:
+    """Check what holds for every conversation, however it ends."""
+    assert server.v1_requests == 0
+    for request in server.requests:
+        assert request.path.startswith("/latest/"), request
+        assert "authorization" not in request.headers, request
+        assert "x-forwarded-for" not in request.headers, request
+        assert request.headers["user-agent"].startswith("credproc/"), request
+        assert (request.method == "PUT") == ("token" in request.labels), request
+        assert (request.method == "GET") == ("x-aws-ec2-metadata-token" in request.headers), request
+    assert len({request.headers["user-agent"] for request in server.requests}) <= 1
+    assert outcome.seconds < IN_TIME
+    assert outcome.said == clean(outcome.said)
+    assert len(outcome.said) < 500
+    for secret in server.secrets:
+        assert secret not in outcome.said
+        assert secret not in outcome.log

@@ -1,0 +1,500 @@
+"""The client of IMDS: its requests, its tokens, the role, the credentials, and what it says."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc.errors import ProviderFailed, ProviderUnavailable
+from credproc.providers import Deadline, connection, imds
+from tests.imds_client import (
+    FAILED,
+    IN_TIME,
+    UNAVAILABLE,
+    Outcome,
+    ask,
+    asked,
+    is_well_behaved,
+    new_run,
+)
+from tests.servers import faults
+from tests.servers.base import backlog_full, closed_port
+from tests.servers.imds import ImdsServer
+from tests.servers.rotation import iso
+from tests.servers.wire import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.base import Exchange, Fault
+    from tests.servers.imds import ListStyle
+
+STEPS = ("token", "list", "creds")
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImdsServer]:
+    """A service that would answer without a token, asked again without much of a pause."""
+    monkeypatch.setattr(imds, "PAUSE", 0.001)
+    with ImdsServer(mode="optional") as server:
+        yield server
+
+
+def test_healthy_service_is_asked_three_times_on_one_connection(service: ImdsServer) -> None:
+    outcome = asked(service)
+    assert outcome.found is not None
+    expected = service.current
+    assert outcome.found.access_key == expected["AccessKeyId"]
+    assert outcome.found.secret_key == expected["SecretAccessKey"]
+    assert outcome.found.token == expected["Token"]
+    assert iso(outcome.found.expiration) == expected["Expiration"]
+    assert outcome.found.provider == "imds"
+    assert [request.labels[0] for request in service.requests] == ["token", "list", "creds"]
+    assert service.requests[0].headers["x-aws-ec2-metadata-token-ttl-seconds"] == "21600"
+    assert service.connections == 1
+    is_well_behaved(service, outcome)
+
+
+def test_answer_beyond_the_hop_limit_names_the_hop_limit() -> None:
+    with ImdsServer(hops=2) as server:
+        outcome = asked(server, seconds=0.5)
+        assert outcome.outcome is UNAVAILABLE
+        assert outcome.doubt
+        assert "hop limit must be 2 or more" in outcome.said
+        assert "within 0.5 s" in outcome.said
+        server.limit = 2
+        assert asked(server).found is not None
+
+
+def test_dropped_packets_are_a_doubt_after_two_seconds() -> None:
+    with backlog_full() as url:
+        outcome = asked(url)
+    assert outcome.outcome is UNAVAILABLE
+    assert outcome.doubt
+    assert f"no connection to {url} within 2 s" in outcome.said
+    assert 1.9 < outcome.seconds < IN_TIME
+
+
+def test_refusal_is_an_answer() -> None:
+    url = closed_port()
+    outcome = asked(url)
+    assert outcome.outcome is UNAVAILABLE
+    assert not outcome.doubt
+    assert f"nothing answers at {url} (connection refused)" in outcome.said
+    assert outcome.seconds < IN_TIME
+
+
+def test_refusal_by_a_service_that_was_there_a_moment_ago_is_a_failure() -> None:
+    with ImdsServer() as server:
+        server.fail("list", faults.then(server._listener.close, faults.reset()))
+        outcome = asked(server)
+        assert outcome.outcome is FAILED, outcome
+        assert "connection refused" in outcome.said
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [("ENETUNREACH", UNAVAILABLE), ("EHOSTUNREACH", UNAVAILABLE), ("EPERM", UNAVAILABLE),
+     ("EAFNOSUPPORT", UNAVAILABLE), ("ENOBUFS", FAILED), ("EMFILE", FAILED)],
+)  # fmt: skip
+def test_what_the_machine_lacks_is_no_word_of_imds(
+    service: ImdsServer, monkeypatch: pytest.MonkeyPatch, number: str, outcome: Outcome
+) -> None:
+    code = getattr(errno, number)
+
+    def connect(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(connection._Socket, "connect", connect)
+    came = asked(service)
+    assert came.outcome is outcome
+    assert os.strerror(code).lower() in came.said
+    assert service.connections == 0
+
+
+def test_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(10))
+    try:
+        outcome = asked("http://imds.example", seconds=0.3)
+    finally:
+        released.set()
+    assert outcome.outcome is UNAVAILABLE
+    assert outcome.doubt
+    assert "no connection to http://imds.example" in outcome.said
+    assert outcome.seconds < IN_TIME
+
+
+def test_name_without_an_address_is_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    outcome = asked("http://imds.example")
+    assert outcome.outcome is UNAVAILABLE
+    assert outcome.doubt
+    assert "http://imds.example has no address (name or service not known)" in outcome.said
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example"])
+def test_name_that_cannot_be_one_has_no_address(host: str) -> None:
+    outcome = asked(f"http://{host}")
+    assert outcome.outcome is UNAVAILABLE
+    assert f"the host of http://{host} has no address" in outcome.said
+
+
+def test_every_address_of_a_name_is_tried(
+    service: ImdsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tcp = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+    addresses = [(*tcp, ("127.0.0.1", 1)), (*tcp, ("127.0.0.1", service.port))]
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        assert asked("http://imds.example").found is not None
+        addresses.pop()
+        assert "connection refused" in asked("http://imds.example").said
+
+
+def test_service_on_ipv6_is_asked() -> None:
+    with ImdsServer(ipv6=True) as server:
+        outcome = asked(server)
+        assert outcome.found is not None
+        assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+    assert f"nothing answers at http://[::1]:{server.port}" in asked(server).said
+
+
+def test_endpoint_may_have_a_path(service: ImdsServer) -> None:
+    asked(service.url + "/latest/")
+    assert service.requests[0].path == "/latest/latest/api/token"
+
+
+# Tokens.
+
+
+@pytest.mark.parametrize("step", ["list", "creds"])
+def test_token_that_was_revoked_is_replaced_once(service: ImdsServer, step: str) -> None:
+    before = {"list": "token", "creds": "list"}[step]
+    service.fail(before, faults.then(service.revoke_tokens), times=1)
+    outcome = asked(service)
+    assert outcome.found is not None
+    assert service.count("token") == 2
+    assert service.count(step) == 2
+    used = [request.headers["x-aws-ec2-metadata-token"] for request in service.requests
+            if request.labels[0] == step]  # fmt: skip
+    assert used[0] != used[1]
+    is_well_behaved(service, outcome)
+
+
+def test_token_is_replaced_once_in_a_run_and_not_for_every_request(service: ImdsServer) -> None:
+    service.fail("list", faults.status(401), nth=1)
+    service.fail("creds", faults.status(401))
+    outcome = asked(service)
+    assert outcome.outcome is FAILED
+    assert "401 for the credentials of app" in outcome.said
+    assert [request.labels[0] for request in service.requests] == [
+        "token", "list", "token", "list", "creds",
+    ]  # fmt: skip
+
+
+GOOD = "A" * 56
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        (b"AQAEA" + b"x" * 49 + b"==", True),
+        (b"x" * 1024, True),
+        (GOOD.encode() + b"\n", True),
+        (GOOD.encode() + b"\r\n", True),
+        (b"x" * 1025, False),
+        (b"AQAEA\r\nX-Evil: 1", False),
+        (b"AQAEA\nX-Evil: 1", False),
+        (b"two words", False),
+        (b"AQAEA\x00", False),
+        (b"AQAEA\x1b[31m", False),
+        ("schlüssel".encode(), False),
+        (b"\xff\xfe", False),
+        (b"<token/>", False),
+    ],
+)
+def test_only_what_can_be_a_token_is_sent_back(
+    service: ImdsServer, sent: bytes, taken: bool
+) -> None:
+    service.fail("token", faults.body(sent))
+    outcome = asked(service)
+    assert outcome.outcome is FAILED  # nobody issued it
+    if taken:
+        assert "401 for the list" in outcome.said
+        assert service.requests[1].headers["x-aws-ec2-metadata-token"] == sent.decode().strip()
+        return
+    assert "something else than a token" in outcome.said
+    assert service.count("list") == 0
+    assert "x-evil" not in service.requests[0].headers
+
+
+def test_token_that_a_service_repeats_is_not_shown(service: ImdsServer) -> None:
+    def parrot(exchange: Exchange) -> None:
+        token = exchange.request.headers["x-aws-ec2-metadata-token"]
+        exchange.reply(text(f"you sent {token}"))
+
+    service.fail("list", parrot)
+    outcome = asked(service)
+    assert outcome.outcome is FAILED
+    assert "you sent [secret]" in outcome.said
+    is_well_behaved(service, outcome)
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+@pytest.mark.parametrize("step", STEPS)
+def test_redirect_is_followed_nowhere(service: ImdsServer, code: int, step: str) -> None:
+    with ImdsServer(mode="optional") as other:
+        service.fail(step, faults.redirect(code, other.url + "/latest/api/token"))
+        outcome = asked(service)
+        assert outcome.outcome is FAILED
+        assert f"answered {code}" in outcome.said
+        assert other.connections == 0
+
+
+# Names of roles.
+
+
+@pytest.mark.parametrize("style", ["plain", "lf", "crlf", "two"])
+def test_role_is_the_first_line_of_the_list(service: ImdsServer, style: ListStyle) -> None:
+    service.list_style = style
+    outcome = asked(service)
+    assert outcome.found is not None
+    assert service.requests[-1].path == imds.ROLES + "app"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"../../../user-data", b"a%2fb", b"a/b", b"a b", b"a?b", b"x" * 200, b"x" * 65,
+     "rôle".encode(), b"\xef\xbb\xbfapp", b"app\rother", b"app\x00", b"\x1b[31mapp", b"app\xff",
+     b'{"a": 1}'],
+)  # fmt: skip
+def test_name_that_no_role_can_have_is_not_asked_for(service: ImdsServer, name: bytes) -> None:
+    service.fail("list", faults.body(name))
+    outcome = asked(service)
+    assert outcome.outcome is FAILED
+    assert "names a role that no role can have: " in outcome.said
+    assert service.count() == 2
+    is_well_behaved(service, outcome)
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "A_b+c=d,e.f@g-1"])
+def test_every_name_that_a_role_can_have_is_asked_for(service: ImdsServer, name: str) -> None:
+    service.role = name
+    assert asked(service).found is not None
+
+
+def test_role_that_vanished_is_looked_for_again_once(service: ImdsServer) -> None:
+    def exchange_role() -> None:
+        service.role = "next"
+
+    service.fail("list", faults.then(exchange_role), times=1)
+    outcome = asked(service)
+    assert outcome.found is not None
+    assert outcome.found.access_key == service.document_of("next")["AccessKeyId"]
+    assert service.count("token") == 1
+    assert service.count("list") == service.count("creds") == 2
+
+
+def test_role_that_vanished_for_good_is_no_role(service: ImdsServer) -> None:
+    def detach() -> None:
+        service.role = None
+
+    service.fail("list", faults.then(detach), times=1)
+    outcome = asked(service)
+    assert outcome.outcome is UNAVAILABLE
+    assert "no role" in outcome.said
+    assert service.count("list") == 2
+
+
+def test_role_asked_for_by_name_is_the_only_one(service: ImdsServer) -> None:
+    assert asked(service, "app").found is not None
+    service.forget()
+    outcome = asked(service, "web")
+    assert outcome.outcome is UNAVAILABLE
+    assert not outcome.doubt
+    assert "this instance's role is app, not web" in outcome.said
+    assert service.count("creds") == 0
+
+
+def test_role_asked_for_by_name_that_is_exchanged_meanwhile_is_not_replaced(
+    service: ImdsServer,
+) -> None:
+    def exchange_role() -> None:
+        service.role = "next"
+
+    service.fail("list", faults.then(exchange_role), times=1)
+    outcome = asked(service, "app")
+    assert outcome.outcome is UNAVAILABLE
+    assert "is next, not app" in outcome.said
+
+
+# Credentials.
+
+
+def test_refused_trust_says_so_and_what_to_do(service: ImdsServer) -> None:
+    service.trusted = False
+    outcome = asked(service)
+    assert outcome.outcome is FAILED
+    assert "IMDS (role app) answered AssumeRoleUnauthorizedAccess EC2 cannot" in outcome.said
+    assert "trust policy must let ec2.amazonaws.com" in outcome.said
+    assert service.count() == 3
+
+
+KEYS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (faults.fields(Code="Failed"), "answered Failed"),
+        (faults.fields(Code="Failed", Message="over \x1b[31mloaded\r\n"), "Failed over [31mloaded"),
+        (faults.fields(Code="success"), "answered success"),
+        (faults.fields(Code=None), "an unreadable Code"),
+        (faults.fields(Code=["Success"]), "an unreadable Code"),
+        (faults.fields(Code=""), "an unreadable Code"),
+        (faults.fields(Code="Failed", Message={"a": 1}), "answered Failed"),
+        *((faults.without(key), f"without {key}") for key in KEYS),
+        *((faults.fields(**{key: ""}), f"without {key}") for key in KEYS),
+        *((faults.fields(**{key: None}), f"without {key}") for key in KEYS),
+        *((faults.fields(**{key: 12}), f"unreadable {key}") for key in KEYS),
+        *((faults.fields(**{key: ["x"]}), f"unreadable {key}") for key in KEYS),
+        *((faults.fields(**{key: "a\r\nb"}), f"unreadable {key}") for key in KEYS),
+        *((faults.fields(**{key: "schlüssel"}), f"unreadable {key}") for key in KEYS),
+        *((faults.fields(Expiration=value), "unreadable Expiration")
+          for value in ("soon", "2030-13-01T00:00:00Z", "2030-01-01T00:00:00", "2030-01-01",
+                        "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "1" * 5000)),
+        (faults.mutate(lambda _: {}), "without AccessKeyId"),
+        (faults.mutate(lambda _: {"Code": "Success"}), "without AccessKeyId"),
+    ],
+)  # fmt: skip
+def test_answer_without_credentials_is_a_failure_at_once(
+    service: ImdsServer, change: Fault, said: str
+) -> None:
+    service.fail("creds", change)
+    outcome = asked(service)
+    assert outcome.outcome is FAILED
+    assert outcome.said.startswith("IMDS (role app) answered ")
+    assert said in outcome.said
+    assert service.count() == 3
+    is_well_behaved(service, outcome)
+
+
+def test_message_of_a_refusal_holds_no_secret(service: ImdsServer) -> None:
+    secret = service.current["SecretAccessKey"]
+    service.fail("creds", faults.fields(Code="Failed", Message=f"cannot use {secret}"))
+    outcome = asked(service)
+    assert "cannot use [secret]" in outcome.said
+    is_well_behaved(service, outcome)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("2030-01-02T03:04:05Z", "2030-01-02T03:04:05Z"),
+        ("2030-01-02T03:04:05.999999Z", "2030-01-02T03:04:05Z"),
+        ("2030-01-02T03:04:05+02:00", "2030-01-02T01:04:05Z"),
+        ("2030-01-02T03:04:05-0530", "2030-01-02T08:34:05Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
+    ],
+)
+def test_expiration_is_read_in_every_form_and_kept_as_it_is(
+    service: ImdsServer, sent: str, read: str
+) -> None:
+    service.fail("creds", faults.fields(Expiration=sent))
+    outcome = asked(service)
+    assert outcome.found is not None
+    assert iso(outcome.found.expiration) == read
+
+
+def test_code_may_be_left_out_and_the_account_may_be_told(service: ImdsServer) -> None:
+    service.account_in_document = True
+    service.fail("creds", faults.without("Code", "Type", "LastUpdated"))
+    outcome = asked(service)
+    assert outcome.found is not None
+    assert outcome.found.account_id == "123456789012"
+
+
+# What surrounds a conversation.
+
+
+@pytest.mark.parametrize("variable", imds.CONTAINER_IDENTITIES)
+def test_containers_own_identity_comes_before_the_nodes(service: ImdsServer, variable: str) -> None:
+    environ = {variable: "http://127.0.0.1/x"}
+    outcome = asked(service, environ=environ)
+    assert outcome.outcome is UNAVAILABLE
+    assert not outcome.doubt
+    assert variable in outcome.said
+    assert "--imds ROLE" in outcome.said
+    assert service.count() == 0
+    assert asked(service, "app", environ=environ).found is not None
+    assert asked(service, environ={variable: ""}).found is not None
+
+
+def test_pauses_grow_and_differ(service: ImdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    service.fail(None, faults.status(503))
+    for _ in range(20):
+        asked(service)
+    longest = [max(pauses[start::3]) for start in range(3)]
+    assert len(set(pauses)) == len(pauses) == 60
+    assert longest[0] <= 0.1 < longest[1] <= 0.2 < longest[2] <= 0.4
+
+
+def test_more_tries_and_more_time_can_be_asked_for(service: ImdsServer) -> None:
+    service.fail("list", faults.status(503), times=9)
+    outcome = asked(service, environ={"AWS_METADATA_SERVICE_NUM_ATTEMPTS": "10"})
+    assert outcome.found is not None
+    assert service.count("list") == 10
+    service.fail("list", faults.delay(1.2))
+    assert asked(service, environ={"AWS_METADATA_SERVICE_TIMEOUT": "3"}).found is not None
+
+
+def test_chain_asks_for_region_and_role_with_one_token(service: ImdsServer) -> None:
+    run = new_run(service.url)
+    assert imds.region(run) == "eu-central-1"
+    assert imds.instance_id(run.until(Deadline(5))) == "i-0a1b2c3d4e5f60718"
+    assert ask(run).found is not None
+    assert service.count("token") == 1
+
+
+def test_chain_waits_only_once_for_what_is_not_there() -> None:
+    with backlog_full() as url:
+        run = new_run(url)
+        started = time.monotonic()
+        with pytest.raises(ProviderUnavailable):
+            imds.region(run)
+        outcome = ask(run)
+        assert time.monotonic() - started < IN_TIME
+        assert outcome.seconds < 1
+        assert outcome.doubt
+        assert "within 2 s" in outcome.said
+
+
+@pytest.mark.parametrize("odd", ["", "<html>", "../x", "EU", "a.b", "i-", "i-/x", "x" * 300])
+def test_region_and_instance_that_cannot_be_are_not_believed(service: ImdsServer, odd: str) -> None:
+    for label in ("region", "instance-id"):
+        service.fail(label, faults.status(404) if not odd else faults.body(odd.encode()))
+    if odd.startswith("<"):
+        with pytest.raises(ProviderFailed, match="a web page"):
+            imds.region(new_run(service.url))
+        return
+    assert imds.region(new_run(service.url)) in ("", odd[:2] if odd == "i-" else "")
+    assert imds.instance_id(new_run(service.url)) == ""
+
+
+def test_name_of_the_role_is_to_be_had_alone(service: ImdsServer) -> None:
+    assert imds.role_name(new_run(service.url)) == "app"
+    assert service.count("creds") == 0
