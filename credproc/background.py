@@ -6,7 +6,7 @@ import os
 import time
 
 from credproc import cache, windows
-from credproc.store import Store
+from credproc.store import Store, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _is_mine(store: Store, request: bytes) -> bool:
         store.write(entry, sync=False)
         return True
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 def _detach(argv: Sequence[str], environ: Mapping[str, str]) -> None:

@@ -18,6 +18,8 @@ MAGIC = b"credproc-entry"
 VERSION = b"1"
 #: Bytes. A document is 1 to 2 KiB; a session token may grow to several.
 MAX_ENTRY = 256 * 1024
+#: Seconds. No next look is put off for longer.
+MAX_PAUSE = 75
 
 # What may be done with an entry. In words, because they are also what --verbose says.
 FRESH = "fresh"
@@ -73,13 +75,14 @@ class Entry:
     def judge(self, now: float) -> str:
         """Say what may be done with the entry at ``now``.
 
-        An entry issued in the future means that the clock was wrong then or is wrong now.
+        An entry issued in the future means that the clock was wrong then or is wrong now; so does
+        a next look that is too far away.
         """
         if not self.document:
             return ABSENT
         if now >= self.expiration or now < self.issued:
             return EXPIRED
-        if now < self.ahead or now < self.look:
+        if now < self.ahead or now < self.look <= now + MAX_PAUSE:
             return FRESH
         return AHEAD if now < self.now else NOW
 
@@ -129,7 +132,9 @@ def decode(data: bytes) -> Entry | None:
         return None
     line, _, rest = body.partition(b"\n")
     try:
-        provider, *words = line.decode().split(" ")
+        provider, *words = line.decode().rsplit(" ", 8)
+        if not all(word.isascii() and word.isdigit() for word in words):
+            return None  # int() takes signs, blanks, underscores and the digits of other scripts
         issued, ahead, now, look, expiration, request, document, failure = map(int, words)
         if request + document + failure != len(rest):
             return None
@@ -152,7 +157,7 @@ def directory(environ: Mapping[str, str], chosen: str = "") -> str:
     for path in (chosen, environ.get("CREDPROC_CACHE_DIR", "")):
         if path:
             return path if path.startswith("/") else ""
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or environ.get("ANDROID_DATA") == "/data":
         return ""
     base = environ.get("XDG_CACHE_HOME", "")
     home = environ.get("HOME", "")
@@ -164,12 +169,17 @@ def directory(environ: Mapping[str, str], chosen: str = "") -> str:
 
 
 class Cache:
-    """A directory of entries, of the user's own; without a path, a cache that holds nothing."""
+    """A directory of entries, of the user's own; without a path, a cache that holds nothing.
 
-    __slots__ = ("path",)
+    ``trouble`` is why the latest look found nothing, if it was not simply that nothing is there.
+    """
+
+    __slots__ = ("path", "trouble")
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        # With a slash at the end a symbolic link would be followed.
+        self.path = path.rstrip("/") or path[:1]
+        self.trouble: Exception | None = None
 
     def read(self, request: bytes) -> Entry | None:
         """Return the entry for the request, or None."""
@@ -177,6 +187,7 @@ class Cache:
 
     def load(self, name: str, request: bytes = b"") -> Entry | None:
         """Return the entry in the file ``name``; None if it answers another request or none."""
+        self.trouble = None
         try:
             folder = self.open()
             try:
@@ -187,42 +198,57 @@ class Cache:
                 data = _contents(descriptor)
             finally:
                 os.close(descriptor)
-        except (OSError, ValueError):
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            self.trouble = error
             return None
         entry = decode(data)
+        if entry is None:
+            self.trouble = ValueError("what is there is no entry of this version")
         return entry if entry is not None and request in (b"", entry.request) else None
 
     def open(self) -> int:
-        """Return a descriptor of the directory; OSError unless it is safely the user's own."""
+        """Return a descriptor of the directory; OSError unless it is safely the user's own.
+
+        Whoever may exchange a folder further up gains nothing by it: what is opened here is then
+        another user's, or another private directory of this user's.
+        """
         if not self.path:
             raise FileNotFoundError("the cache is off")
-        above = os.stat(os.path.dirname(self.path.rstrip("/")) or "/")
+        above = os.stat(os.path.dirname(self.path))
         if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
             raise PermissionError(f"anybody may replace {self.path}: the folder above is writable")
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
         status = os.fstat(descriptor)
-        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            os.close(descriptor)
-            raise PermissionError(f"{self.path} must belong to its user alone (mode 0700)")
-        return descriptor
+        if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
+            return descriptor
+        os.close(descriptor)
+        if status.st_uid != os.geteuid():
+            raise PermissionError(f"{self.path} belongs to another user (uid {status.st_uid})")
+        raise PermissionError(
+            f"{self.path} has mode {stat.S_IMODE(status.st_mode):04o} and must be private: "
+            f"chmod 700 {self.path} (in a systemd unit: CacheDirectoryMode=0700)"
+        )
 
 
 def check_private(status: os.stat_result) -> None:
-    """Raise unless this is a plain file, of one name, of the user's own and nobody else's."""
+    """Raise unless this is a plain file of the user's own, with nobody else's access or names.
+
+    It may have no name: a file that was replaced a moment ago is as good as before.
+    """
     if (
         not stat.S_ISREG(status.st_mode)
         or status.st_uid != os.geteuid()
         or status.st_mode & 0o077
-        or status.st_nlink != 1
+        or status.st_nlink > 1
     ):
-        raise PermissionError("not a private file of this user")
+        raise PermissionError("what is there is not a private file of this user")
 
 
 def _contents(descriptor: int) -> bytes:
     status = os.fstat(descriptor)
-    # A reader may hold a file that was just replaced: without a name, and as good as before.
-    if status.st_nlink:
-        check_private(status)
+    check_private(status)
     if status.st_size > MAX_ENTRY:
-        raise ValueError("too large for an entry")
+        raise ValueError("what is there is too large for an entry")
     return os.read(descriptor, MAX_ENTRY + 1)

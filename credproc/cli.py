@@ -106,7 +106,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
 
     def work() -> tuple[Store, cache.Entry]:
-        store = Store("" if asked.no_cache else _directory(asked, environ, log))
+        store = Store("" if asked.no_cache else directory(asked, environ, log))
         # Lazily, so that libraries are loaded when the providers before theirs have not answered.
         providers = map(provider, asked.providers)
         refresher = refresh.Refresher(store, run, asked.refresh, in_background)
@@ -123,15 +123,18 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     finally:
         children.end(run.children)
         supervision.farewells.remove(farewell)
-    if in_background:
-        return
-    document = refresh.printed(entry, time.time(), log)
-    write(_formatted(document, asked), deadline)
-    if not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
-        background.start(store.path, entry, argv, environ)
+    if not in_background:
+        document = refresh.printed(entry, time.time(), log)
+        write(_formatted(document, asked), deadline)
+        if not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
+            background.start(store.path, entry, argv, environ)
+    if store.written:
+        from credproc import sweep
+
+        sweep.sweep(store, time.time(), log)
 
 
-def _directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
+def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
     """Return the cache directory; "" turns the cache off."""
     quick = cache.directory(environ, asked.cache_dir)
     if quick:

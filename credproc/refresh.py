@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from credproc.errors import (
     RequestError,
     clean,
 )
+from credproc.store import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -59,7 +59,8 @@ class Refresher:
         identity = request.identity(asked, self.run.environ)
         held = self.store.read(identity)
         verdict = held.judge(self.now()) if held else cache.ABSENT
-        self.log(f"cache: {verdict} ({self.store.path or 'off'})")
+        why = f": {self.store.trouble}" if self.store.trouble else ""
+        self.log(f"cache: {verdict} ({self.store.path or 'off'}){why}")
 
         def is_enough(entry: cache.Entry) -> bool:
             now = self.now()
@@ -249,38 +250,22 @@ class Refresher:
             if self.store.path:
                 self.store.make()
                 descriptor = self.store.claim(identity)
+                if descriptor is None:
+                    descriptor = self._waited_for(identity, deadline)
         except OSError as error:
             self.log(f"cache: no lock: {error}")
-            yield
-            return
-        if descriptor is None and self.store.path:
-            with self._waited_for(identity, deadline):
-                yield
-            return
         try:
             yield
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            release(descriptor)
 
-    @contextlib.contextmanager
-    def _waited_for(self, identity: bytes, deadline: Deadline) -> Iterator[None]:
+    def _waited_for(self, identity: bytes, deadline: Deadline) -> int | None:
         """Wait for the lock; a third of the time is left for a call of one's own."""
-        import filelock  # 36 ms, and only for those who have to wait anyway
-
         self.log("cache: waiting for another process")
-        limit = deadline.remaining() * 2 / 3
-        lock = filelock.FileLock(self.store.lock_path(identity), timeout=limit)
-        try:
-            lock.acquire()
-        except (filelock.Timeout, OSError, NotImplementedError) as error:
-            self.log(f"cache: going on without the lock: {type(error).__name__}")
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
+        descriptor = self.store.wait(identity, deadline.remaining() * 2 / 3)
+        if descriptor is None:
+            self.log("cache: going on without the lock, which is held for too long")
+        return descriptor
 
 
 def _needs_person(entry: cache.Entry) -> bool:
