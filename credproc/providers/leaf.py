@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import botocore.credentials
 from botocore import exceptions
 
-from credproc import recursion
+from credproc import children, recursion
 from credproc.credentials import Credentials
-from credproc.errors import ProviderFailed, RequestError
+from credproc.errors import CredprocError, DeadlineExceeded, ProviderFailed, RequestError
 from credproc.providers import sts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from credproc.providers import Run
+    from credproc.providers import Deadline, Run
 
 #: What botocore would ask besides the profile itself. None of it is what the user named.
 ELSEWHERE = (
@@ -87,11 +87,27 @@ def _popen(run: Run, name: str) -> Callable[..., subprocess.Popen[bytes]]:
 
     def start(words: list[str], **options: Any) -> subprocess.Popen[bytes]:
         environ = recursion.environment(run.environ, [*run.profiles, name])
-        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=environ, **options)
+        child = _Helper(words, stdin=subprocess.DEVNULL, env=environ, **options)
+        child.deadline = run.deadline
         run.children.append(child)
         return child
 
     return start
+
+
+class _Helper(subprocess.Popen[bytes]):
+    """A credential_process, which botocore would wait for without end."""
+
+    deadline: Deadline
+
+    def communicate(self, *_: Any, **__: Any) -> Any:
+        try:
+            return super().communicate(timeout=self.deadline.remaining())
+        except subprocess.TimeoutExpired:
+            children.end([self])
+            raise DeadlineExceeded(
+                f"its credential_process did not answer within {self.deadline.seconds:g} s"
+            ) from None
 
 
 def _resolved(run: Run, who: str, load: Callable[[], Any]) -> Credentials | None:
@@ -99,7 +115,7 @@ def _resolved(run: Run, who: str, load: Callable[[], Any]) -> Credentials | None
     try:
         found = load()
         frozen = found.get_frozen_credentials() if found else None
-    except RequestError:
+    except CredprocError:
         raise
     except exceptions.ClientError as error:
         raise ProviderFailed(sts.explained(error)) from error
