@@ -72,7 +72,7 @@ class Console:
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """Return rows under their heads in columns; a terminal's width cuts the last column."""
-        cells = [[clean(cell) for cell in row] for row in rows]
+        cells = [[legible(cell) for cell in row] for row in rows]
         widths = [max(map(columns, column)) for column in zip(head, *cells, strict=True)]
         lines = []
         for row in (list(head), *cells):
@@ -104,6 +104,11 @@ class Console:
             break_on_hyphens=False,
         ) or [""]
         return [(lead + folded[0]).rstrip(), *(indent + line for line in folded[1:])]
+
+
+def legible(text: str) -> str:
+    """Return the text without what a terminal would obey, blanks as they are."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def columns(text: str) -> int:

@@ -1,0 +1,182 @@
+"""credprocctl cache: what credproc holds, and clearing it. Never a secret."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from credproc import cache
+from credproc.ctl import arguments, cache_clear, identity, machine
+from credproc.ctl.held import Held, described, foreign, held, moment, on_the_way, one
+from credproc.ctl.output import Result, legible, span
+from credproc.ctl.plan import Plan, plan
+from credproc.errors import CredprocError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import Any
+
+    from credproc.ctl.output import Console
+
+#: What may be done with an entry, in a word or two.
+STATES = {
+    cache.FRESH: "fresh",
+    cache.AHEAD: "refresh due",
+    cache.NOW: "refresh now",
+    cache.EXPIRED: "expired",
+    cache.ABSENT: "failed",
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command and its parts to the parser."""
+    parts = arguments.group(commands, "cache", "the credentials that credproc holds")
+    made = arguments.command(
+        parts, "list", listed, "list what is held, and for which request",
+        "The roles and the source on the way of a chain stand below it.",
+    )  # fmt: skip
+    arguments.cache_dir(made)
+    made = arguments.command(parts, "show", show, "show an entry: times, roles on its way, failure")
+    made.add_argument("id", metavar="ID", help="as `cache list` shows it")
+    arguments.cache_dir(made)
+    cache_clear.add(parts)
+    made = arguments.command(parts, "path", path, "print the cache directory")
+    arguments.cache_dir(made)
+
+
+def path(given: argparse.Namespace, _: Console) -> Result:
+    """Print where the cache is."""
+    found = machine.store(given).path
+    return Result(f"{found}\n", {"path": found, "exists": os.path.isdir(found)})
+
+
+def listed(given: argparse.Namespace, console: Console) -> Result:
+    """List the entries, those on the way of a chain below the chain."""
+    place = machine.store(given)
+    now = time.time()
+    items = held(place)
+    strangers = foreign(place)
+    data = {
+        "path": place.path,
+        "entries": [item.data(now) for item in items],
+        "foreign": strangers,
+    }
+    if not items and not strangers:
+        return Result(f"{place.path}: nothing is held\n", data)
+    rows = [_row(item, depth, now) for item, depth in tree(items)]
+    head = ("ID", "STATE", "EXPIRES", "AGE", "ACCOUNT", "FOR")
+    text = f"{place.path}: {len(items)} {'entry' if len(items) == 1 else 'entries'}\n"
+    text += console.table(head, rows) if rows else ""
+    for name in strangers:
+        text += f"not credproc's, and left alone: {legible(name)}\n"
+    return Result(text, data)
+
+
+def _row(item: Held, depth: int, now: float) -> tuple[str, ...]:
+    entry, document = item.entry, item.document
+    if entry is None:
+        return (item.id, "no entry", "-", "-", "-", f"{item.name}: {item.trouble}")
+    what = "  " * depth + described(item)
+    if document is None:
+        return (item.id, "failed", "-", "-", "-", f"{what}: {entry.failure}")
+    left = entry.expiration - now
+    return (
+        item.id,
+        STATES[entry.judge(now)] + (" (failing)" if entry.failure else ""),
+        f"in {span(left)}" if left > 0 else f"{span(left)} ago",
+        span(now - entry.issued),
+        document.account_id or "-",
+        what,
+    )
+
+
+def plans(item: Held) -> list[Plan]:
+    """Return what the request of an entry leads to, as far as the config tells today."""
+    found = []
+    for provider in item.purpose.providers:
+        try:
+            found.append(plan(provider))
+        except CredprocError:
+            found.append(Plan(provider))  # the profile was changed or removed since
+    return found
+
+
+def tree(items: Sequence[Held]) -> list[tuple[Held, int]]:
+    """Return the entries in order, each with its depth: below a chain what is on its way."""
+    found: list[tuple[Held, int]] = []
+    rest = [item for item in items if item.purpose.kind in (identity.HOP, identity.SOURCE)]
+    placed = set()
+    for item in items:
+        if item in rest:
+            continue
+        found.append((item, 0))
+        for each in plans(item) if rest else []:
+            way = [other for other in rest if on_the_way(other, each)]
+            for other in sorted(way, key=lambda one: -len(one.purpose.hops)):
+                found.append((other, 1 + len(each.hops) - len(other.purpose.hops)))
+                placed.add(other.name)
+    return found + [(item, 0) for item in rest if item.name not in placed]
+
+
+def show(given: argparse.Namespace, console: Console) -> Result:
+    """Show one entry."""
+    place = machine.store(given)
+    now = time.time()
+    items = held(place)
+    item = one(items, given.id)
+    data = item.data(now)
+    pairs = [("id", item.id), ("file", f"{place.path}/{item.name}"), ("for", described(item))]
+    if item.entry is None:
+        pairs[2:] = [("state", f"no entry: {item.trouble}")]
+        return Result(console.pairs(pairs), data)
+    pairs += _facts(item, item.entry, now)
+    way = [
+        (other, depth) for each in plans(item) for other, depth in _way(items, each)
+    ]  # fmt: skip
+    data["on_the_way"] = [other.data(now) for other, _ in way]
+    for other, _ in way:
+        pairs.append(("on the way", f"{described(other)} ({other.id}, {_state(other, now)})"))
+    return Result(console.pairs(pairs), data)
+
+
+def _way(items: Sequence[Held], each: Plan) -> list[tuple[Held, int]]:
+    found = [(item, len(item.purpose.hops)) for item in items if on_the_way(item, each)]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _state(item: Held, now: float) -> str:
+    if item.entry is None or not item.entry.document:
+        return "failed"
+    left = item.entry.expiration - now
+    return f"{STATES[item.entry.judge(now)]}, {span(left)} {'left' if left > 0 else 'too old'}"
+
+
+def _facts(item: Held, entry: cache.Entry, now: float) -> list[tuple[str, str]]:
+    """Return what is known of an entry, in words."""
+    document = item.document
+    data = item.data(now)
+    facts = [("from", entry.provider), ("state", item.state(now))]
+    if document is not None:
+        facts += [
+            ("account", data["account"] or "not told"),
+            ("access key", data["access_key"]),
+            ("issued", _when(entry.issued, now)),
+            ("refreshed", f"in the background from {_when(entry.ahead, now)}"),
+            ("", f"before printing from {_when(entry.now, now)}"),
+            ("expires", _when(entry.expiration, now)),
+        ]
+    if entry.look:
+        facts.append(("next look", f"not before {_when(entry.look, now)}"))
+    if entry.failure:
+        facts.append(("last failure", entry.failure))
+    if item.purpose.kind == identity.HOP:
+        facts.append(("asked of", f"STS in {item.purpose.region}"))
+        facts.append(("session name", item.purpose.session_name))
+    return facts
+
+
+def _when(seconds: int, now: float) -> str:
+    distance = span(seconds - now)
+    return f"{moment(seconds)} ({f'in {distance}' if seconds > now else f'{distance} ago'})"

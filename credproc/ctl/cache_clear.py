@@ -1,0 +1,167 @@
+"""credprocctl cache clear and prune: entries removed under their locks."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from credproc.ctl import arguments, machine, shared
+from credproc.ctl.held import Held, described, foreign, held, listed, one, serves
+from credproc.ctl.output import Result
+from credproc.ctl.plan import Plan, plan
+from credproc.ctl.steps import Failed, Steps
+from credproc.errors import UsageError
+from credproc.store import ENTRY, LOCK, SWEEP, TEMPORARY, is_ours, release
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+    from credproc.ctl.output import Console
+    from credproc.store import Store
+
+#: Seconds that an entry in use is waited for: a run that refreshes it holds its lock.
+PATIENCE = 10.0
+PAUSE = 0.1
+#: Seconds after which a file that was not finished is nobody's.
+WRITING = 60
+
+
+def add(parts: Any) -> None:
+    """Add the commands to those of ``cache``."""
+    made = arguments.command(
+        parts, "clear", clear, "remove entries, so that the next run asks anew",
+        "One or more by their ids, all that a profile uses (the roles and the source on its way, "
+        "too), or all.",
+    )  # fmt: skip
+    made.add_argument("id", metavar="ID", nargs="*", help="as `cache list` shows it")
+    made.add_argument("--profile", metavar="NAME", help="what this profile uses")
+    made.add_argument("--all", action="store_true", help="everything")
+    arguments.changes(made, question=False)
+    arguments.cache_dir(made)
+    made = arguments.command(
+        parts, "prune", prune, "remove what is of no use any more",
+        "Entries that have expired or cannot be read, and what killed runs left behind. credproc "
+        "does the same by itself, later.",
+    )  # fmt: skip
+    arguments.changes(made, question=False)
+    arguments.cache_dir(made)
+
+
+def clear(given: argparse.Namespace, console: Console) -> Result:
+    """Remove the entries that are meant."""
+    if bool(given.id) + bool(given.profile) + given.all != 1:
+        raise UsageError("cache clear: give ids, --profile NAME, or --all")
+    store = machine.store(given)
+    items = held(store)
+    if given.id:
+        items = [one(items, text) for text in given.id]
+    elif given.profile:
+        items = _of_profile(items, given.profile)
+    with Steps(console, given.dry_run) as steps:
+        for item in items:
+            name = f"{item.id} ({described(item) if item.entry else item.name})"
+            steps.change(name, "removed", partial(_remove, store, item.name))
+        if not items:
+            steps.same(store.path, "holds nothing of that")
+    data = {"path": store.path, "dry_run": given.dry_run, "steps": steps.data()}
+    return Result("", data)
+
+
+def _of_profile(items: list[Held], name: str) -> list[Held]:
+    """Return what a profile uses: by what it says today, and by its name in what is held."""
+    plans: list[Plan] = []
+    files = shared.Shared(os.environ)
+    if name in files.profiles():
+        plans = [plan(each) for each in shared.of_profile(files, name).request.providers]
+    return [
+        item for item in items if name in item.purpose.profiles() or (plans and serves(item, plans))
+    ]
+
+
+def _remove(store: Store, name: str) -> None:
+    """Remove a file under its entry's lock; Failed if somebody else holds that all the time."""
+    lock = _lock(store, name[:32] + LOCK)
+    try:
+        _unlink(store, name)
+        if lock is not None and name[:32] + ENTRY not in listed(store):
+            _unlink(store, name[:32] + LOCK)  # as only whoever holds a lock may
+    finally:
+        release(lock)
+
+
+def _unlink(store: Store, name: str) -> None:
+    try:
+        store.remove(name)
+    except FileNotFoundError:
+        pass  # somebody else removed it
+    except OSError as error:
+        raise Failed(error.strerror or str(error)) from error
+
+
+def _lock(store: Store, name: str) -> int | None:
+    """Return the lock, once it is free; None where there can be none."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            lock = store.hold(name)
+        except OSError:
+            return None  # where there are no locks nothing can be protected by them
+        if lock is not None:
+            return lock
+        if time.monotonic() >= end:
+            raise Failed(f"another process holds its lock for more than {PATIENCE:g} s")
+        time.sleep(PAUSE)
+
+
+def prune(given: argparse.Namespace, console: Console) -> Result:
+    """Remove what nobody can use."""
+    store = machine.store(given)
+    now = time.time()
+    with Steps(console, given.dry_run) as steps:
+        for name, why in _useless(store, now):
+            steps.change(
+                name, f"removed ({why})", partial(_remove, store, name)
+            )  # fmt: skip
+        if not steps.taken:
+            steps.same(store.path, "nothing to remove")
+        strangers = foreign(store)
+        for name in strangers:
+            steps.same(name, "not credproc's, and left alone")
+    data = {
+        "path": store.path,
+        "dry_run": given.dry_run,
+        "foreign": strangers,
+        "steps": steps.data(),
+    }
+    return Result("", data)
+
+
+def _useless(store: Store, now: float) -> list[tuple[str, str]]:
+    """Return the files to remove, and why."""
+    found = []
+    entries = set()
+    for item in held(store):
+        entry = item.entry
+        entries.add(item.name[:32])
+        if entry is None:
+            found.append((item.name, item.trouble))
+        elif max(entry.expiration, entry.look) <= now:
+            found.append((item.name, "expired" if entry.document else "an old failure"))
+    for name in listed(store):
+        if not is_ours(name) or name == SWEEP:
+            continue
+        if name.endswith(TEMPORARY) and _age(store, name, now) >= WRITING:
+            found.append((name, "a killed run left it"))
+        elif name.endswith(LOCK) and name[:32] not in entries and _age(store, name, now) >= WRITING:
+            found.append((name, "the lock of nothing"))
+    return found
+
+
+def _age(store: Store, name: str, now: float) -> float:
+    try:
+        return now - os.stat(os.path.join(store.path, name), follow_symlinks=False).st_mtime
+    except OSError:
+        return 0
