@@ -4,8 +4,6 @@ Loaded on every run, so it imports only what a bare interpreter has loaded. What
 file or a directory is a miss: nothing here costs anybody the credentials.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 import sys
@@ -120,7 +118,7 @@ def encode(entry: Entry) -> bytes:
     return head + body
 
 
-def decode(data: bytes) -> Entry | None:
+def decode(data: bytes) -> "Entry | None":
     """Read the file of an entry; None for anything that encode() did not write."""
     head, newline, body = data.partition(b"\n")
     if not newline or head != b"%s %s %s %d" % (
@@ -149,7 +147,7 @@ def decode(data: bytes) -> Entry | None:
     return entry
 
 
-def directory(environ: Mapping[str, str], chosen: str = "") -> str:
+def directory(environ: "Mapping[str, str]", chosen: str = "") -> str:
     """Return the cache directory by the quick rule, or "" to decline.
 
     The rule is platformdirs' for Linux and absolute paths; it declines what needs thought.
@@ -181,11 +179,11 @@ class Cache:
         self.path = path.rstrip("/") or path[:1]
         self.trouble: Exception | None = None
 
-    def read(self, request: bytes) -> Entry | None:
+    def read(self, request: bytes) -> "Entry | None":
         """Return the entry for the request, or None."""
         return self.load(f"{fingerprint(request)}.entry", request)
 
-    def load(self, name: str, request: bytes = b"") -> Entry | None:
+    def load(self, name: str, request: bytes = b"") -> "Entry | None":
         """Return the entry in the file ``name``; None if it answers another request or none."""
         self.trouble = None
         try:
@@ -251,4 +249,4 @@ def _contents(descriptor: int) -> bytes:
     check_private(status)
     if status.st_size > MAX_ENTRY:
         raise ValueError("what is there is too large for an entry")
-    return os.read(descriptor, MAX_ENTRY + 1)
+    return os.read(descriptor, status.st_size + 1)
