@@ -1,0 +1,78 @@
+"""What the README says about installing, done; and what is left when it is undone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import credproc
+from tests import artefacts, readme, venvs
+from tests.harness import SCRIPTS
+
+BLOCKS = [block for block in readme.section("Install").blocks if block.kind == "install"]
+
+
+def shell(script: str, folder: Path, cwd: Path | None = None) -> str:
+    """Run a script of somebody whose tools keep to the folder; return what it printed."""
+    programs = folder / "programs"
+    env = {
+        **venvs.environment(),
+        "PATH": f"{programs}:{SCRIPTS}:{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin",
+        "PIPX_HOME": str(folder / "pipx"),
+        "PIPX_BIN_DIR": str(programs),
+        "UV_TOOL_DIR": str(folder / "uv"),
+        "UV_TOOL_BIN_DIR": str(programs),
+    }
+    command = ["/bin/sh", "-ec", script]
+    done = subprocess.run(
+        command, cwd=cwd or folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.commands[0][0])
+def test_installs_as_the_readme_says(block: readme.Block, tmp_path: Path) -> None:
+    tree, programs = tmp_path / "tree", tmp_path / "programs"
+    programs.mkdir()
+    artefacts.copy(artefacts.source(), tree)
+    script = "\n".join(command for command, _ in block.commands)
+    script = script.replace("/opt/credproc", str(tmp_path / "opt"))
+
+    shell(script.replace("/usr/local/bin", str(programs)), tmp_path, cwd=tree)
+
+    assert {path.name for path in programs.iterdir()} == {"credproc", "credprocctl"}
+    for name in ("credproc", "credprocctl"):
+        said = shell(f"{programs / name} --version", tmp_path)
+        assert said == f"{name} {credproc.__version__}\n"
+
+
+@pytest.mark.parametrize("tool", ["pipx", "uv tool"])
+def test_uninstall_leaves_nothing(tool: str, tmp_path: Path, wheel: Path) -> None:
+    shell(f"{tool} install {wheel}", tmp_path)
+    before = list(tmp_path.rglob("credproc*"))
+
+    shell(f"{tool} uninstall credproc", tmp_path)
+
+    assert before
+    assert [p for p in tmp_path.rglob("credproc*") if "logs" not in p.parts] == []
+
+
+@pytest.fixture
+def wheel(dist: Path) -> Path:
+    """The wheel that is tested."""
+    return artefacts.wheel(dist)
+
+
+def test_distributions_are_what_an_index_accepts(dist: Path) -> None:
+    files = [str(artefacts.wheel(dist)), str(artefacts.sdist(dist))]
+    command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *files]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+
+    assert done.returncode == 0, done
+    assert done.stdout.count("PASSED") == 2
