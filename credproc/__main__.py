@@ -30,16 +30,21 @@ def main() -> int:
 def run(argv: "Sequence[str]", environ: "Mapping[str, str]") -> int:
     """Answer from the cache, or else by the full command line; return the exit status."""
     status = hit(argv, environ, time.time())
-    if status is None:
-        # Everything that a hit does not need is behind this line: 10 ms to 150 ms of imports.
-        _trust(sys.path)
-        from credproc import supervision
+    return hand_over(argv, environ) if status is None else status
 
-        supervision.on_signals()  # before the rest, so that Ctrl-C while it loads is quiet
-        from credproc import cli
 
-        status = cli.main(argv, environ)
-    return status
+def hand_over(
+    argv: "Sequence[str]", environ: "Mapping[str, str]", in_background: bool = False
+) -> int:
+    """Answer by the full command line; return the exit status."""
+    # Everything that a hit does not need is behind this line: 10 ms to 150 ms of imports.
+    _trust(sys.path)
+    from credproc import supervision
+
+    supervision.on_signals()  # before the rest, so that Ctrl-C while it loads is quiet
+    from credproc import cli
+
+    return cli.main(argv, environ, in_background)
 
 
 def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int | None":
@@ -65,7 +70,7 @@ def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int
     if verdict == cache.AHEAD:
         from credproc import background  # with fcntl 1 ms, and only by the run that is first
 
-        background.start(folder, entry, argv, environ)
+        background.start(folder, entry, lambda: hand_over(argv, environ, in_background=True))
     return 0
 
 

@@ -10,11 +10,15 @@ from credproc.store import Store, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable
+
+#: Where Linux lists the descriptors of a process, and how many are closed where nothing does.
+DESCRIPTORS = "/proc/self/fd"
+MANY = 65536
 
 
-def start(path: str, entry: cache.Entry, argv: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Refresh the entry in a process of its own, unless somebody does so already.
+def start(path: str, entry: cache.Entry, refresh: Callable[[], int]) -> None:
+    """Call ``refresh`` in a process of its own, which ends with the status that it returns.
 
     Whoever comes first puts off the next look, so of any number of runs one starts the refresh. If
     that process dies, the next look comes a minute later. No trouble here is the caller's: its
@@ -22,7 +26,7 @@ def start(path: str, entry: cache.Entry, argv: Sequence[str], environ: Mapping[s
     """
     try:
         if _is_mine(Store(path), entry.request):
-            _detach(argv, environ)
+            _detach(refresh)
     except OSError:
         pass  # no lock, no room or no processes left: the second window refreshes instead
 
@@ -43,19 +47,26 @@ def _is_mine(store: Store, request: bytes) -> bool:
         release(descriptor)
 
 
-def _detach(argv: Sequence[str], environ: Mapping[str, str]) -> None:
+def _detach(refresh: Callable[[], int]) -> None:
     """Fork: the child leaves the session and lets go of every descriptor it was born with."""
     if os.fork():
         return
     status = 1
     try:
+        _let_go()
         os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in range(3):
-            os.dup2(null, descriptor)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        from credproc import cli
-
-        status = cli.main(argv, environ, in_background=True)
+        status = refresh()
     finally:
         os._exit(status)  # never back into the caller's code, whatever was raised
+
+
+def _let_go() -> None:
+    """Close all descriptors. The folder stays: paths in the environment may start there."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    try:
+        end = max(map(int, os.listdir(DESCRIPTORS))) + 1
+    except OSError:
+        end = MANY  # the limit itself may be a thousand million, and closing so many takes minutes
+    os.closerange(3, end)

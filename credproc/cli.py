@@ -15,6 +15,7 @@ from credproc import (
     children,
     credentials,
     options,
+    outcome,
     recursion,
     refresh,
     supervision,
@@ -124,10 +125,10 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         children.end(run.children)
         supervision.farewells.remove(farewell)
     if not in_background:
-        document = refresh.printed(entry, time.time(), log)
+        document = outcome.printed(entry, time.time(), log)
         write(_formatted(document, asked), deadline)
         if not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
-            background.start(store.path, entry, argv, environ)
+            background.start(store.path, entry, lambda: main(argv, environ, in_background=True))
     if store.written:
         from credproc import sweep
 

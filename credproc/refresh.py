@@ -6,28 +6,25 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from credproc import cache, credentials, request, windows
-from credproc.errors import (
-    CredprocError,
-    ProviderFailed,
-    ProviderUnavailable,
-    Remembered,
-    RequestError,
-    clean,
-)
+from credproc import cache, credentials, outcome, request
+from credproc.errors import ProviderFailed, ProviderUnavailable, RequestError
 from credproc.store import release
+from credproc.supervision import supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from credproc.credentials import Credentials
-    from credproc.providers import Deadline, Provider, Run
+    from credproc.providers import Provider, Run
     from credproc.store import Store
 
     Fetch = Callable[[Run], Credentials]
+    IsEnough = Callable[[cache.Entry], bool]
 
-#: Seconds. With valid credentials in hand nobody waits longer than this for newer ones.
-PATIENCE = 10
+#: Seconds. With valid credentials in hand nobody waits longer for newer ones: for a call of one's
+#: own, and for another process's. The second outlasts the first, so that those who wait for a call
+#: that hangs hear of it, and do not make it once more each.
+ATTEMPT, PATIENCE = 6.0, 7.0
 
 
 class Refresher:
@@ -62,19 +59,19 @@ class Refresher:
         why = f": {self.store.trouble}" if self.store.trouble else ""
         self.log(f"cache: {verdict} ({self.store.path or 'off'}){why}")
 
-        def is_enough(entry: cache.Entry) -> bool:
-            now = self.now()
-            if self.background:
-                # The run that started this one has put the next look off, for everybody else.
-                return entry.is_valid(now) and now < entry.ahead
-            return entry.judge(now) in (cache.FRESH, cache.AHEAD) or _is_stable(entry, now)
-
         def fetch(run: Run) -> Credentials:
             return self._ask(providers, held, run)
 
-        if held and not self.anew and is_enough(held):
+        if held and not self.anew and self._is_enough(held):
             return held
-        return self._renew(self.run, identity, held, fetch, is_enough, self.anew)
+        return self._renew(self.run, identity, held, fetch, self._is_enough, self.anew)
+
+    def _is_enough(self, entry: cache.Entry) -> bool:
+        now = self.now()
+        if self.background:
+            # The run that started this one has put the next look off, for everybody else.
+            return entry.is_valid(now) and now < entry.ahead
+        return entry.judge(now) in (cache.FRESH, cache.AHEAD) or outcome.is_stable(entry, now)
 
     def _keep(self, run: Run, identity: bytes, fetch: Fetch, anew: bool) -> Credentials:
         """Answer for something on the way: a chain's source, or one of its hops."""
@@ -83,13 +80,13 @@ class Refresher:
 
         def is_enough(entry: cache.Entry) -> bool:
             now = self.now()
-            return entry.judge(now) == cache.FRESH or _is_stable(entry, now)
+            return entry.judge(now) == cache.FRESH or outcome.is_stable(entry, now)
 
         if not held or anew or not is_enough(held):
             held = self._renew(run, identity, held, fetch, is_enough, anew)
         found = credentials.from_document(held.document, held.provider)
         found.issued = held.issued
-        found.person = _needs_person(held)
+        found.person = outcome.needs_person(held)
         self.secrets += found.secrets()
         return found
 
@@ -99,56 +96,67 @@ class Refresher:
         identity: bytes,
         held: cache.Entry | None,
         fetch: Fetch,
-        is_enough: Callable[[cache.Entry], bool],
+        is_enough: IsEnough,
         anew: bool,
     ) -> cache.Entry:
         """Fetch under the lock, unless another process did so, or failed to, in the meantime.
 
-        If that fails and something valid is held, it is the answer, and the next look is put off;
-        not where new credentials were demanded.
+        If that fails in whatever way and something valid is held, it is the answer, and the next
+        look is put off; not where new credentials were demanded.
         """
-        if held and held.is_valid(self.now()) and not _needs_person(held) and not self.background:
-            run = run.until(run.deadline.within(PATIENCE))
+        hurried = bool(held and self._is_hurried(held, anew))
+        patience = run.deadline.left() * 2 / 3  # a third is left for a call of one's own
         try:
-            with self._lock(identity, run.deadline):
+            with self._lock(identity, min(patience, PATIENCE) if hurried else patience):
                 current = self.store.read(identity)
-                if current and not anew:
-                    if is_enough(current):
-                        self.log("cache: another process has just refreshed it")
-                        return current
-                    self._raise_failure(current, is_news=current != held)
-                return self._fetched(run, identity, held, fetch)
-        except (ProviderUnavailable, ProviderFailed) as error:
-            if held and held.is_valid(self.now()) and not anew:
-                self.log(f"{error}: what is held stays valid until its end, and is the answer")
-                return held
-            raise
+                found = self._found(current, held, is_enough, anew) if current else None
+                if found:
+                    return found
+                held = current if current and current.document else held
+                return self._fetched(run, identity, held, fetch, hurried)
+        except Exception as error:
+            if not held or not held.is_valid(self.now()) or anew:
+                raise
+            self.log(
+                f"{outcome.words(error)}: what is held stays valid until its end, and is the answer"
+            )
+            self.log.trace(error)
+            return held
 
-    def _raise_failure(self, entry: cache.Entry, is_news: bool) -> None:
-        """Raise the failure that an entry holds, if it is of a moment ago.
+    def _is_hurried(self, held: cache.Entry, anew: bool) -> bool:
+        """Whether somebody waits who has valid credentials already, and is no part of getting
+        newer ones."""
+        waits = not self.background and not anew and not outcome.needs_person(held)
+        return waits and held.is_valid(self.now())
 
-        It is news if it came while this process waited for the one that failed: then it is also the
-        answer here, so that a hundred waiters cost one failing call.
-        """
-        if entry.document or not entry.failure:
-            return
-        now = self.now()
-        text = entry.failure
-        if not is_news:
-            if not now < entry.look <= now + 2 * windows.MEMORY + 1:
-                return
-            seconds = round(entry.look - now) or 1
-            text += f" (a moment ago; asked again in {seconds} s, or at once with --refresh)"
-        if entry.provider in ("unavailable", "doubt"):
-            raise ProviderUnavailable(text, doubt=entry.provider == "doubt")
-        raise Remembered(text)
+    def _found(
+        self, current: cache.Entry, held: cache.Entry | None, is_enough: IsEnough, anew: bool
+    ) -> cache.Entry | None:
+        """Return what another process kept while this one waited; raise the failure it kept."""
+        is_news = current != held
+        if anew:
+            is_newer = current.document != (held.document if held else b"")
+            return current if is_newer and is_enough(current) else None
+        if is_news and current.failure and current.is_valid(self.now()):
+            self.log(f"cache: another process could not refresh it: {current.failure}")
+            return current
+        if is_enough(current):
+            self.log("cache: another process has just refreshed it")
+            return current
+        outcome.recall(current, self.now(), is_news)
+        return None
 
     def _fetched(
-        self, run: Run, identity: bytes, held: cache.Entry | None, fetch: Fetch
+        self,
+        run: Run,
+        identity: bytes,
+        held: cache.Entry | None,
+        fetch: Fetch,
+        hurried: bool,
     ) -> cache.Entry:
-        """Fetch and keep what came; a failure is kept too, for those who wait, and raised."""
+        """Fetch and keep what came; a failure is kept too, for others, and raised."""
         try:
-            got = fetch(run)
+            got = self._hurry(run, fetch) if hurried else fetch(run)
             self.secrets += got.secrets()
             now = self.now()
             if got.expiration and got.expiration <= now and got.provider != "imds":
@@ -156,57 +164,19 @@ class Refresher:
                     f"the credentials expired {int(now - got.expiration)} s before they arrived: "
                     "check this machine's clock"
                 )
-        except RequestError:
+        except Exception as error:
+            now = self.now()
+            if not isinstance(error, RequestError) or (held and held.is_valid(now)):
+                self._write(outcome.failed(identity, held, error, now, self.secrets))
             raise
-        except CredprocError as error:
-            self._write(self._failed(identity, held, error))
-            raise
-        entry = self._entry(identity, held, got)
+        entry = outcome.answered(identity, held, got, now, self.log)
         self._write(entry)
         return entry
 
-    def _entry(self, identity: bytes, held: cache.Entry | None, got: Credentials) -> cache.Entry:
-        """Return the entry of what was fetched, with its times."""
-        now = self.now()
-        entry = cache.Entry(identity)
-        entry.provider = got.provider
-        entry.issued = got.issued or int(now)
-        entry.expiration = got.expiration or int(now) + 3600
-        entry.document = credentials.document(got, entry.expiration)
-        if not got.expiration:
-            # Long-term keys: an hour, so that a rotation is noticed; and never on the disk.
-            entry.request = b""
-            return entry
-        if got.expiration <= now:
-            entry.look = windows.next_look(now, int(now) + 4 * windows.RETRY, windows.jitter())
-            return entry
-        if held and held.is_valid(now) and held.document == entry.document:
-            self.log(f"{got.provider}: nothing newer than what is held")
-            held.failure = ""
-            held.look = windows.next_look(now, held.expiration, windows.jitter())
-            return held
-        entry.ahead, entry.now = windows.windows(entry.issued, entry.expiration, got.draw())
-        if got.person:
-            entry.ahead = entry.now  # nobody is there in the background to type a code
-        return entry
-
-    def _failed(
-        self, identity: bytes, held: cache.Entry | None, error: CredprocError
-    ) -> cache.Entry:
-        """Return the entry that tells others of a failure."""
-        now = self.now()
-        if held and held.is_valid(now):
-            entry = held
-            entry.look = windows.next_look(now, held.expiration, windows.jitter())
-        else:
-            entry = cache.Entry(identity)
-            entry.provider = "failed"
-            if isinstance(error, ProviderUnavailable):
-                entry.provider = "doubt" if error.doubt else "unavailable"
-            if error.remembered:
-                entry.look = windows.forgotten(now, windows.jitter())
-        entry.failure = clean(str(error), self.secrets)
-        return entry
+    def _hurry(self, run: Run, fetch: Fetch) -> Credentials:
+        """Fetch within ATTEMPT, also if that is stuck in what no time-out of its own ends."""
+        hurried = run.until(run.deadline.within(ATTEMPT))
+        return supervised(lambda: fetch(hurried), hurried.deadline, self.log)
 
     def _write(self, entry: cache.Entry) -> None:
         """Keep an entry; whatever stands in the way of that costs nobody the credentials."""
@@ -228,7 +198,7 @@ class Refresher:
             except ProviderUnavailable as error:
                 reasons.append(f"{provider.name}: {error}")
                 self.log(f"{provider.name}: unavailable: {error}")
-                if error.doubt and self._holds(held, provider):
+                if error.doubt and held and self._may_be_of(provider, held):
                     raise ProviderFailed("; ".join(reasons)) from error
             except ProviderFailed as error:
                 reasons.append(f"{provider.name}: {error}")
@@ -239,58 +209,32 @@ class Refresher:
                 return found
         raise ProviderFailed("; ".join(reasons))
 
-    def _holds(self, held: cache.Entry | None, provider: Provider) -> bool:
-        return held is not None and held.provider == provider.name and held.is_valid(self.now())
+    def _may_be_of(self, provider: Provider, held: cache.Entry) -> bool:
+        """Whether what is held is valid and may have come from this provider.
+
+        What a profile gives goes by many names: all but the instance's role may be its own.
+        """
+        is_own = held.provider == provider.name
+        if provider.name not in ("imds", "chain"):
+            is_own = held.provider != "imds"
+        return is_own and held.is_valid(self.now())
 
     @contextlib.contextmanager
-    def _lock(self, identity: bytes, deadline: Deadline) -> Iterator[None]:
-        """Hold the entry's lock; go on without where there can be none."""
+    def _lock(self, identity: bytes, patience: float) -> Iterator[None]:
+        """Hold the entry's lock; go on without where there can be none, and after ``patience``."""
         descriptor = None
         try:
             if self.store.path:
                 self.store.make()
                 descriptor = self.store.claim(identity)
                 if descriptor is None:
-                    descriptor = self._waited_for(identity, deadline)
+                    self.log("cache: waiting for another process")
+                    descriptor = self.store.wait(identity, max(patience, 0))
+                    if descriptor is None:
+                        self.log("cache: going on without the lock, which is held for too long")
         except OSError as error:
             self.log(f"cache: no lock: {error}")
         try:
             yield
         finally:
             release(descriptor)
-
-    def _waited_for(self, identity: bytes, deadline: Deadline) -> int | None:
-        """Wait for the lock; a third of the time is left for a call of one's own."""
-        self.log("cache: waiting for another process")
-        descriptor = self.store.wait(identity, deadline.remaining() * 2 / 3)
-        if descriptor is None:
-            self.log("cache: going on without the lock, which is held for too long")
-        return descriptor
-
-
-def _needs_person(entry: cache.Entry) -> bool:
-    """Whether somebody was asked for a code: then there is no window for refreshing ahead."""
-    return entry.ahead == entry.now
-
-
-def _is_stable(entry: cache.Entry, now: float) -> bool:
-    """Whether IMDS handed these credentials out when they had expired already, a moment ago."""
-    return (
-        entry.provider == "imds"
-        and entry.issued >= entry.expiration
-        and entry.issued <= now < entry.look
-    )
-
-
-def printed(entry: cache.Entry, now: float, log: Callable[[str], None]) -> bytes:
-    """Return the document to print: never one that has expired, as it is.
-
-    The one exception to an expiration that has passed is IMDS's own (see static_stability).
-    """
-    if now < entry.expiration:
-        return entry.document
-    if entry.provider != "imds" or entry.issued < entry.expiration:
-        raise ProviderFailed("what was held expired while newer credentials were asked for")
-    log("imds: serves credentials past their expiration; printed with 15 to 20 minutes from now")
-    held = credentials.from_document(entry.document, entry.provider)
-    return credentials.document(held, windows.static_stability(now, windows.jitter()))
