@@ -8,7 +8,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from credproc import cache, credentials
+from credproc import cache, credentials, request
 from credproc.ctl import identity
 from credproc.ctl.commandline import discreet, shown
 from credproc.ctl.steps import Failed
@@ -16,7 +16,7 @@ from credproc.errors import CredprocError, RequestError, masked
 from credproc.store import ENTRY, Store, is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from credproc.ctl.plan import Plan
@@ -172,3 +172,20 @@ def one(items: Sequence[Held], text: str) -> Held:
         problem = "is more than one entry's" if found else "is no entry's id"
         raise RequestError(f"{text} {problem}: see `credprocctl cache list`")
     return found[0]
+
+
+def is_current(item: Held, environ: Mapping[str, str]) -> bool:
+    """Whether a run in this environment would find the role or the source that an entry holds.
+
+    Variables and config files belong to an identity: whatever changed there makes entries others.
+    """
+    from credproc.providers.chain import beginning  # botocore, 150 ms
+    from credproc.providers.source import Source
+
+    if item.entry is None:
+        return False
+    source = Source(item.purpose.source)
+    if item.purpose.kind == identity.SOURCE:
+        return item.entry.request == source.identity(environ)
+    start = request.join(beginning(source, environ))
+    return item.entry.request.startswith(start + b"\0")

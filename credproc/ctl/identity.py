@@ -30,6 +30,8 @@ class Purpose:
         #: Of a role: the region whose STS is asked, and the name of the session.
         self.region = ""
         self.session_name = ""
+        #: What else the answer depends on: variables, marks of files, whose session it is.
+        self.rest: list[str] = []
 
     def profiles(self) -> list[str]:
         """Return the profiles that are named."""
@@ -75,6 +77,7 @@ class _Reader:
             purpose.providers = list(self.providers())
             if not purpose.providers:
                 raise ValueError("no provider")
+            purpose.rest = self.parts[self.place :]
             return purpose
         self.take()
         (chain,) = self.providers()

@@ -1,0 +1,213 @@
+"""credprocctl explain: what credproc would do, and why, without doing it.
+
+No network, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from credproc import cache, request
+from credproc.ctl import arguments, identity, machine, shared
+from credproc.ctl.cache import STATES
+from credproc.ctl.commandline import discreet
+from credproc.ctl.held import Held, held, is_current, moment, on_the_way
+from credproc.ctl.output import Result, span
+from credproc.ctl.plan import Plan, plan
+from credproc.ctl.steps import Failed
+from credproc.errors import CredprocError, UsageError, masked
+from credproc.providers import endpoint, imds
+from credproc.store import Store
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import Any
+
+    from credproc.ctl.output import Console
+    from credproc.ctl.shared import Target
+    from credproc.request import Hop
+
+#: What a run does with what is held.
+NEXT = {
+    cache.FRESH: "print what is held; nobody is asked",
+    cache.AHEAD: "print what is held, and ask in the background",
+    cache.NOW: "ask first; print what is held if that fails",
+    cache.EXPIRED: "ask first; what is held has expired",
+    cache.ABSENT: "ask; nothing is held for the whole of it",
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    made = arguments.command(
+        commands, "explain", explain, "say what credproc would do and why, without doing it",
+        "Nobody is asked, and nothing is written.",
+        takes_options=True,
+    )  # fmt: skip
+    made.usage = f"%(prog)s [OPTION ...] [--profile NAME | {arguments.OPTIONS}]"
+    made.add_argument("--profile", metavar="NAME", help="what stands behind this profile")
+
+
+def target(profile: str | None, options: Sequence[str] | None) -> Target:
+    """Return the command line that is meant: of a profile, or given by hand."""
+    if profile and options is not None:
+        raise UsageError("give a profile, or credproc options behind --, not both")
+    if profile:
+        return shared.of_profile(shared.Shared(os.environ), profile)
+    if options is None:
+        raise UsageError("give --profile NAME, or credproc options behind --")
+    return shared.Target(options)
+
+
+def explain(given: argparse.Namespace, console: Console) -> Result:
+    """Explain a command line."""
+    asked = target(given.profile, given.options)
+    now = time.time()
+    try:
+        place = machine.store(given, asked.request)
+    except Failed:
+        place = Store("")
+    kept = request.identity(asked.request, os.environ)
+    name = f"{cache.fingerprint(kept)}.entry"
+    items = held(place)
+    entry = place.read(kept)
+    found = Held(name, entry)
+    providers = [_provider(each, items, now) for each in asked.request.providers]
+    depends, next_ = _depends(kept), _next(asked, entry, now)
+    data = {
+        "profile": asked.profile or None,
+        "command": asked.words,
+        "providers": providers,
+        "cache": {"path": place.path, "file": name, "held": found.data(now) if entry else None},
+        "depends_on": depends,
+        "next": next_,
+    }
+    pairs = [("command", asked.words), *[("profile", asked.profile)] * bool(asked.profile)]
+    for number, each in enumerate(providers, 1):
+        pairs.append((f"provider {number}", each["text"]))
+        pairs += [(f"  {step['name']}", step["text"]) for step in each["way"]]
+    pairs.append(("cache", f"{place.path}/{name}" if place.path else "off: no absolute path"))
+    pairs += [("" if number else "depends on", text) for number, text in enumerate(depends)]
+    pairs.append(("next run", next_))
+    return Result(console.pairs(pairs), data)
+
+
+def _next(asked: Target, entry: cache.Entry | None, now: float) -> str:
+    """Return what a run would do now."""
+    if asked.request.no_cache:
+        return "ask (--no-cache): nothing is read from the cache, and nothing kept"
+    if asked.request.refresh:
+        return "ask (--refresh), whatever is held"
+    verdict = entry.judge(now) if entry else cache.ABSENT
+    text = NEXT[verdict]
+    if entry is None:
+        return text
+    if not entry.document:
+        again = f"; reported again until {moment(entry.look)}" if now < entry.look else ""
+        return f"ask; the last run failed ({entry.failure}){again}"
+    until = {
+        cache.FRESH: f"refreshed in the background from {moment(entry.ahead)}, before printing "
+        f"from {moment(entry.now)}",
+        cache.AHEAD: f"refreshed before printing from {moment(entry.now)}",
+    }.get(verdict)
+    left = entry.expiration - now
+    ends = f"expires {moment(entry.expiration)}, in {span(left)}" if left > 0 else ""
+    return "; ".join(part for part in (text, until, ends) if part)
+
+
+def _depends(kept: bytes) -> list[str]:
+    """Return what the answer depends on besides the command line; of keys only the end."""
+    shown = []
+    for part in identity.read(kept).rest:
+        if part in (" -", "token:00000000"):
+            continue  # files and tokens that there are none of
+        name, equals, value = part.partition("=")
+        shown.append(f"{name}={masked(value)}" if equals and name == "AWS_ACCESS_KEY_ID" else part)
+    return shown
+
+
+def _provider(
+    asked: request.Imds | request.Chain | request.Profile, items: Sequence[Held], now: float
+) -> dict[str, Any]:
+    """Return what is known of a provider before it is asked."""
+    if isinstance(asked, request.Imds):
+        return {"provider": "imds", "text": _imds(asked), "way": []}
+    try:
+        found = plan(asked)
+    except CredprocError as error:
+        return {"provider": asked.identity()[0], "text": f"would fail: {error}", "way": []}
+    name = asked.name if isinstance(asked, request.Profile) else ""
+    what = f"what profile {name} describes" if name else "a chain"
+    if not found.hops:
+        return {"provider": "profile", "text": f"{what}: its own credentials, by botocore",
+                "way": []}  # fmt: skip
+    current = [item for item in items if is_current(item, os.environ)]
+    way = [{"name": "source", "text": _source(found, current, now)}]
+    for number, hop in enumerate(found.hops, 1):
+        options = " ".join(discreet(identity.hop_words(hop))[1:])
+        state = _state(_at(current, found, number), now)
+        code = "; asks for an MFA code" if hop.serial_number else ""
+        text = f"{options} ({_region(found, hop)}{code}; {state})"
+        way.append({"name": f"role {number}", "text": text})
+    count = f"{len(found.hops)} role{'s' * (len(found.hops) > 1)} from {found.source}"
+    return {"provider": found.name, "text": f"{what}: {count}", "way": way}
+
+
+def _imds(asked: request.Imds) -> str:
+    """Return whether IMDS would be asked, where, and what would make the next provider be asked."""
+    which = f"if it is {asked.role}" if asked.role else "whatever it is"
+    for name in imds.CONTAINER_IDENTITIES:
+        if os.environ.get(name) and not asked.role:
+            return f"unavailable: {name} gives this container an identity of its own"
+    try:
+        where = endpoint.settings(os.environ, lambda _: None).url
+    except CredprocError as error:
+        return f"unavailable: {error}"
+    return f"the instance's role, {which}, from {where}; the next provider if there is none"
+
+
+def _source(found: Plan, items: Sequence[Held], now: float) -> str:
+    kind = found.source.partition(":")[0]
+    if kind == "env":
+        key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+        return f"env (key {masked(key)})" if key else "env: AWS_ACCESS_KEY_ID is not set"
+    return f"{found.source} ({_state(_at(items, found, 0), now)})"
+
+
+def _at(items: Sequence[Held], found: Plan, depth: int) -> Held | None:
+    """Return the entry of a role, or of the source (0), on the way of a plan."""
+    return next(
+        (item for item in items if len(item.purpose.hops) == depth and on_the_way(item, found)),
+        None,
+    )
+
+
+def _state(item: Held | None, now: float) -> str:
+    if item is None or item.entry is None:
+        return "not held"
+    if not item.entry.document:
+        return f"failed: {item.entry.failure}"
+    return f"{item.id}, {STATES[item.entry.judge(now)]}"
+
+
+def _region(found: Plan, hop: Hop) -> str:
+    """Return whose STS is asked, and who says so."""
+    from credproc.providers.chain import HOME_REGIONS
+    from credproc.providers.sts import configured_region, new_session
+
+    if hop.sts_region:
+        return f"STS in {hop.sts_region}"
+    asked = found.provider
+    profile = asked.name if isinstance(asked, request.Profile) else ""
+    if isinstance(asked, request.Chain) and asked.source.startswith("profile:"):
+        profile = asked.source[8:]
+    region = configured_region(os.environ, new_session(profile))
+    if region:
+        return f"STS in {region}, as configured"
+    if found.source.partition(":")[0] == "imds":
+        return "STS in the instance's region"
+    home = HOME_REGIONS.get(hop.role_arn.split(":")[1], "us-east-1")
+    return f"STS in {home}, because no region is configured"
