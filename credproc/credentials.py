@@ -68,8 +68,8 @@ class Credentials:
         return int.from_bytes(self.access_key.encode(), "big") % 9973 / 9973
 
     def secrets(self) -> list[str]:
-        """Return what must never be shown."""
-        return [value for value in (self.secret_key, self.token) if value]
+        """Return what must never be shown; of the access key only the end is (see masked)."""
+        return [value for value in (self.access_key, self.secret_key, self.token) if value]
 
 
 def from_answer(

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: Consumers paste stderr into their own message, so a server's essay is cut here (characters).
 MAX_LINE = 1500
+
+#: What stands where a secret stood.
+HIDDEN = "[secret]"
+#: Characters of the shortest secret (an MFA code), and of a part that gives too much of one away.
+SHORTEST, PART = 6, 8
+#: A value behind a name that says what it is: the secrets that an answer holds which nobody could
+#: read, or for which nobody asked.
+NAMED = (
+    r"(?i)((?:secret_?access_?key|session_?token|security[-_]token|access_?token|refresh_?token|"
+    r"client_?secret|[\"'<](?:token|authorization|password))[\"']?\s*[:=>]\s*[\"']?)"
+    r"[^\s\"'<>&,}]{8,}"
+)
 
 
 class CredprocError(Exception):
@@ -65,19 +79,53 @@ class DeadlineExceeded(ProviderFailed):
 class Remembered(ProviderFailed):
     """Another run's failure, of a moment ago, reported instead of repeating the call."""
 
+    remembered = False
+
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
     """Make ``text`` fit for one line of a terminal.
 
-    Secrets are replaced; control characters (terminal escapes, line ends) and whatever UTF-8 cannot
-    carry become spaces or question marks; runs of blanks become one; the end is cut at MAX_LINE.
+    Secrets and parts of them are replaced, and what has a secret's name (see NAMED); control
+    characters (terminal escapes, line ends) and whatever UTF-8 cannot carry become spaces or
+    question marks; runs of blanks become one; the end is cut at MAX_LINE.
     """
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= 6:
-            text = text.replace(secret, "[secret]")
+    text = _without(text[: 4 * MAX_LINE], secrets)
     text = "".join(_printable(character) for character in text)
     text = " ".join(text.split())
     return text if len(text) <= MAX_LINE else text[: MAX_LINE - 3] + "..."
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with HIDDEN for each secret and each part of one that is long enough.
+
+    A server may cut a token short in its message, or escape some of its characters.
+    """
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= SHORTEST:
+            text = text.replace(secret, HIDDEN)
+        if len(secret) > PART:
+            text = _without_parts(text, secret)
+    return re.sub(NAMED, rf"\1{HIDDEN}", text)
+
+
+def apart(secret: str, public: str) -> list[str]:
+    """Return what of a secret is not to be read in ``public`` anyway, in pieces."""
+    return _without_parts(secret, public).split(HIDDEN)
+
+
+def _without_parts(text: str, secret: str) -> str:
+    kept = []
+    end = start = 0  # of what has not been looked at, and of what is kept next
+    while end <= len(text) - PART:
+        if text[end : end + PART] not in secret:
+            end += 1
+            continue
+        kept += [text[start:end], HIDDEN]
+        start = end + PART
+        while start < len(text) and text[start - PART + 1 : start + 1] in secret:
+            start += 1
+        end = start
+    return "".join([*kept, text[start:]])
 
 
 def _printable(character: str) -> str:

@@ -30,15 +30,18 @@ class Log:
         self.verbose = False
         #: Whatever must not be shown, should it turn up in somebody's message.
         self.secrets: list[str] = []
-        #: The latest line: what a run that is out of time was doing.
+        #: The latest line, not yet fit to be shown: what a run that is out of time was doing.
         self.latest = ""
 
     def __call__(self, text: str) -> None:
         """Tell one line."""
-        self.latest = clean(text, self.secrets)
+        self.latest = text
+        if not self.verbose and not self.path:
+            return
+        line = clean(text, self.secrets)
         if self.verbose:
-            say(self.latest)
-        self.record(self.latest)
+            say(line)
+        self.record(line)
 
     def trace(self, error: BaseException) -> None:
         """Tell where an error was raised, and those before it, line by line; stderr alone hears."""

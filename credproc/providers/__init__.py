@@ -10,7 +10,7 @@ import copy
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from credproc import request
+from credproc import hidden, request
 from credproc.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Run:
         self.children = mfa.children
         #: Whatever must not be shown, should it turn up in somebody's error message.
         self.secrets = log.secrets
+        self.secrets += hidden.of_environment(environ)
         self.keeper: Keeper | None = None
         #: IMDS, once it was asked for something.
         self.imds: Service | None = None

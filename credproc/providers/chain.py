@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from credproc import limits, request
-from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
+from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected, apart
 from credproc.providers import imds, leaf
 from credproc.providers.profile import described
 from credproc.providers.source import Source
@@ -129,6 +129,7 @@ class Roles:
         parameters = self._parameters(
             run, number, is_role=number > 1 or self.source.is_role(caller)
         )
+        run.secrets += apart(hop.external_id, f"{hop.role_arn} {self.names[number - 1]}")
         try:
             if hop.serial_number:
                 code = run.mfa.code(hop.serial_number, run.deadline)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import botocore.credentials
 from botocore import exceptions
 
-from credproc import children, recursion
+from credproc import children, hidden, recursion
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, DeadlineExceeded, ProviderFailed, RequestError
 from credproc.providers import sts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from credproc.providers import Deadline, Run
@@ -34,8 +34,11 @@ ELSEWHERE = (
 def profile(run: Run, name: str) -> Credentials:
     """Return the profile's own credentials: keys, SSO, login, web identity, credential_process."""
 
+    files: list[str] = []
+
     def load() -> Any:
         session = _session(run, name)
+        files.append(session.get_scoped_config().get("web_identity_token_file", ""))
         resolver = session.get_component("credential_provider")
         for elsewhere in ELSEWHERE:
             resolver.remove(elsewhere)
@@ -47,7 +50,7 @@ def profile(run: Run, name: str) -> Credentials:
         )
         return resolver.load_credentials()
 
-    found = _resolved(run, f"profile {name}", load)
+    found = _resolved(run, f"profile {name}", load, files)
     if found is None:
         raise RequestError(
             "it has no credentials and does not say where they come from (keys, "
@@ -110,8 +113,21 @@ class _Helper(subprocess.Popen[bytes]):
             ) from None
 
 
-def _resolved(run: Run, who: str, load: Callable[[], Any]) -> Credentials | None:
-    """Return what ``load`` finds as credentials, or raise in our words what goes wrong."""
+def _resolved(
+    run: Run, who: str, load: Callable[[], Any], files: Sequence[str] = ()
+) -> Credentials | None:
+    """Return what ``load`` finds as credentials, or raise in our words what goes wrong.
+
+    Those words may quote a server; so what is in ``files``, and it was told, is not to be shown.
+    """
+    try:
+        return _found(run, who, load)
+    except CredprocError:
+        run.secrets += hidden.of_files(run.environ, files)
+        raise
+
+
+def _found(run: Run, who: str, load: Callable[[], Any]) -> Credentials | None:
     try:
         found = load()
         frozen = found.get_frozen_credentials() if found else None

@@ -1,0 +1,74 @@
+"""The secrets that a run has at hand, so that a server which repeats one is not quoted with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
+#: Variables that name a file with a token.
+FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+#: Where `aws sso login` and `aws login` leave what they got.
+LOGINS = ("~/.aws/sso/cache", "~/.aws/login/cache")
+#: Bytes. Tokens have a few thousand.
+MAX_FILE = 64 * 1024
+
+
+def of_environment(environ: Mapping[str, str]) -> list[str]:
+    """Return the secrets in the environment."""
+    return [environ[name] for name in VARIABLES if environ.get(name)]
+
+
+def of_files(environ: Mapping[str, str], more: Iterable[str] = ()) -> list[str]:
+    """Return the secrets in the files that the environment names, in ``more``, and of logins.
+
+    Only for a run that failed: whoever succeeds quotes nobody.
+    """
+    paths = [environ.get(name, "") for name in FILES]
+    found = [_contents(path).strip() for path in (*paths, *more) if path]
+    for folder in map(os.path.expanduser, LOGINS):
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        for name in names:
+            try:
+                found += _secrets(json.loads(_contents(os.path.join(folder, name))))
+            except (ValueError, RecursionError):
+                pass  # half-written, or no login
+    return [secret for secret in found if secret]
+
+
+def _secrets(value: Any, name: str = "") -> Iterator[str]:
+    """Return the texts whose names speak of a token, a key or a secret."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _secrets(each, key)
+    elif isinstance(value, str) and any(
+        word in name.lower() for word in ("token", "key", "secret")
+    ):
+        yield value
+
+
+def _contents(path: str) -> str:
+    """Return the text of a plain file; "" if it cannot be had."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return ""
+            return file.read(MAX_FILE).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
