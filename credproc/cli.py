@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import select
 import time
 import warnings
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
     """Run credproc as the one thing that this process does; return its exit status."""
     _hold_standard_streams()
+    _leave_no_core()
     supervision.on_signals()
     # Whatever PYTHONWARNINGS says: a library's warning is nobody's failure, and stderr stays empty.
     warnings.simplefilter("ignore")
@@ -95,6 +97,14 @@ def _hold_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, flags)  # the lowest free number; writing to the first two fails
+
+
+def _leave_no_core() -> None:
+    """Keep secrets out of core dumps: this process's, and those of helpers that it starts."""
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    except (OSError, ValueError):
+        pass  # a system that allows no limit to be lowered
 
 
 def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_background: bool) -> None:
