@@ -112,7 +112,7 @@ def read_time(text: str, where: str) -> int:
         moment = moment + offset if sign == "-" else moment - offset
     except (ValueError, OverflowError):
         raise ProviderFailed(f"{where} answered with an unreadable Expiration") from None
-    return int(moment.timestamp())
+    return int(moment.timestamp()) or 1  # 0 is for keys that never expire
 
 
 def write_time(seconds: int) -> str:

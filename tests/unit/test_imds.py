@@ -406,6 +406,7 @@ def test_message_of_a_refusal_holds_no_secret(service: ImdsServer) -> None:
         ("2030-01-02T03:04:05-0530", "2030-01-02T08:34:05Z"),
         ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
         ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"),  # 0 would mean: never
     ],
 )
 def test_expiration_is_read_in_every_form_and_kept_as_it_is(
