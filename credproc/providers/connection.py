@@ -74,6 +74,8 @@ class Connection(http.client.HTTPConnection):
         #: Whether a connection was ever made, and anything ever heard from the other side.
         self.connected = False
         self.heard = False
+        #: The other side's time, as its latest answer stated it.
+        self.date = ""
         self._room = 0
 
     def time(self) -> float:
@@ -149,6 +151,7 @@ class Connection(http.client.HTTPConnection):
         try:
             self.request(method, path, headers={"User-Agent": f"credproc/{__version__}", **headers})
             with contextlib.closing(self.getresponse()) as response:
+                self.date = response.getheader("Date", "")
                 body = response.read(MAX_BODY + 1)
         except TimeoutError:
             raise
