@@ -11,15 +11,20 @@ from credproc.errors import RequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 VARIABLE = "CREDPROC_PROFILE_CHAIN"
 
 
 def check(asked: request.Request, environ: Mapping[str, str]) -> None:
     """Raise if a profile of the request is being resolved by a run that this one is a child of."""
-    above = [name for name in environ.get(VARIABLE, "").split("\n") if name]
-    for name in profiles(asked):
+    check_profiles(profiles(asked), environ)
+
+
+def check_profiles(names: Iterable[str], environ: Mapping[str, str]) -> None:
+    """Raise if one of the profiles is being resolved by a run that this one is a child of."""
+    above = _above(environ)
+    for name in names:
         if name in above:
             path = " -> ".join([*above[above.index(name) :], name])
             raise RequestError(
@@ -39,7 +44,10 @@ def profiles(asked: request.Request) -> list[str]:
     return names
 
 
-def environment(environ: Mapping[str, str], names: list[str]) -> dict[str, str]:
+def environment(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """Return the environment for a process that is started while these profiles are resolved."""
-    above = [name for name in environ.get(VARIABLE, "").split("\n") if name]
-    return {**environ, VARIABLE: "\n".join(dict.fromkeys([*above, *names]))}
+    return {**environ, VARIABLE: "\n".join(dict.fromkeys([*_above(environ), *names]))}
+
+
+def _above(environ: Mapping[str, str]) -> list[str]:
+    return [name for name in environ.get(VARIABLE, "").split("\n") if name]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 
-from credproc.errors import DeadlineExceeded
+from credproc.errors import DeadlineExceeded, ProviderFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 #: Seconds that work may take after its deadline to say so in its own words.
 GRACE = 0.25
+#: Seconds between two looks at signals and at the memory.
+POLL = 0.1
+
+#: Seconds that may be taken to end helpers and to write a line, when a signal ends the run.
+FAREWELL = 1.0
 
 #: What is done before a signal ends the run; each is told the signal's name.
 farewells: list[Callable[[str], None]] = []
@@ -42,7 +49,9 @@ def on_signals() -> None:
 
 def _leave(number: int, _: object) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _leave_now)
+        signal.signal(each, signal.SIG_IGN)  # whoever asks again gets no less done
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
+    signal.setitimer(signal.ITIMER_REAL, FAREWELL)
     try:
         for farewell in farewells:
             farewell(signal.Signals(number).name)
@@ -50,14 +59,17 @@ def _leave(number: int, _: object) -> None:
         os._exit(128 + number)
 
 
-def _leave_now(number: int, _: object) -> None:
-    os._exit(128 + number)
-
-
-def supervised(work: Callable[[], Result], deadline: Deadline, log: Log) -> Result:
+def supervised(
+    work: Callable[[], Result],
+    deadline: Deadline,
+    log: Log,
+    grace: float = GRACE,
+    most: int = 0,
+) -> Result:
     """Return what ``work`` returns, or raise what it raises; DeadlineExceeded if it is stuck.
 
-    What is stuck goes on in its thread until the process ends.
+    What is stuck goes on in its thread until the process ends. With ``most``, ProviderFailed if the
+    process has grown by more bytes than that: libraries read an answer whole, even an endless one.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -76,10 +88,36 @@ def supervised(work: Callable[[], Result], deadline: Deadline, log: Log) -> Resu
         thread.start()
     except RuntimeError:  # no memory for one, or too many processes: better unsupervised than not
         return work()
-    if not done.wait(max(deadline.left(), 0) + GRACE):
+    if not _is_done(done, max(deadline.left(), 0) + grace, most):
         doing = f" (the last that was heard: {log.latest})" if log.latest else ""
         raise DeadlineExceeded(f"no answer within {deadline.seconds:g} s{doing}")
     thread.join()
     if errors:
         raise errors[0]
     return results[0]
+
+
+def _is_done(done: threading.Event, seconds: float, most: int) -> bool:
+    """Wait so long; ProviderFailed if the process grows by more than ``most`` bytes, if not 0.
+
+    Never long at a time: the system may hand a signal to another thread, whereupon nobody would
+    wake the main thread, which alone acts on it.
+    """
+    end = time.monotonic() + seconds
+    least = 0
+    while not done.wait(min(POLL, max(end - time.monotonic(), 0))):
+        if time.monotonic() >= end:
+            return False
+        peak = _peak() if most else 0
+        least = least or peak
+        if peak > least + most:
+            raise ProviderFailed(f"an answer that does not end (over {most >> 20} MiB so far)")
+    return True
+
+
+def _peak() -> int:
+    """Return how much memory the process has had at most, in bytes."""
+    import resource  # for those who wait
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

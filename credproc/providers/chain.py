@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from typing import TYPE_CHECKING
 
-from credproc import limits, request
-from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected, apart
-from credproc.providers import imds, leaf
-from credproc.providers.profile import described
+from credproc import limits, recursion, request
+from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
+from credproc.providers import imds
+from credproc.providers.faults import SessionTooLong
+from credproc.providers.profile import Way, way
 from credproc.providers.source import Source
-from credproc.providers.sts import Sts, configured_region, new_session
+from credproc.providers.sts import (
+    Sts,
+    checked_region,
+    configured_region,
+    default_name,
+    home_region,
+    new_session,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,17 +29,15 @@ if TYPE_CHECKING:
     from credproc.providers import Run
     from credproc.request import Hop
 
-#: Where STS is asked if nothing says which region: the partition's oldest.
-HOME_REGIONS = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-    "aws-eusc": "eusc-de-east-1",
-}
+#: What a profile may say of the way to STS, besides the region.
+SETTINGS = (
+    "endpoint_url",
+    "ignore_configured_endpoint_urls",
+    "services",
+    "sts_regional_endpoints",
+    "use_dualstack_endpoint",
+    "use_fips_endpoint",
+)
 
 
 class Chain:
@@ -44,15 +47,20 @@ class Chain:
 
     def __init__(self, chain: request.Chain) -> None:
         self.hops = chain.hops
-        self.source = Source(chain.source)
+        self.source = chain.source
 
     def retrieve(self, run: Run) -> Credentials:
         """Return the credentials of the last hop; roles that a profile describes come first."""
-        if self.source.kind != "profile":
-            return Roles(run, self.hops, self.source, new_session()).last()
-        session = new_session(self.source.name)
-        hops, start = described(session, self.source.name)
-        return Roles(run, hops + self.hops, start, session).last()
+        source = Source(self.source)
+        session = new_session(source.name if source.kind == "profile" else "")
+        if source.kind == "profile":
+            found = _described(run, session, source.name)
+        else:
+            found = Way()
+            found.source = Source(self.source, session)
+        found.hops += self.hops
+        found.regions += [""] * len(self.hops)
+        return Roles(run, found, session).last()
 
 
 class Profile:
@@ -65,26 +73,35 @@ class Profile:
     def retrieve(self, run: Run) -> Credentials:
         """Return the credentials of the last role that is described, or the profile's own."""
         session = new_session(self.profile)
-        hops, start = described(session, self.profile)
-        if not hops:
-            return leaf.profile(run, self.profile)
-        return Roles(run, hops, start, session).last()
+        found = _described(run, session, self.profile)
+        if not found.hops:
+            return found.source.retrieve(run)
+        return Roles(run, found, session).last()
+
+
+def _described(run: Run, session: botocore.session.Session, name: str) -> Way:
+    """Return the way that the profile describes, unless a run above this one is on it."""
+    found = way(session, name)
+    # Now, because waiting for a lock that the run above holds would take its whole time.
+    recursion.check_profiles(found.profiles, run.environ)
+    run.profiles = list(dict.fromkeys([*run.profiles, *found.profiles]))
+    return found
 
 
 class Roles:
     """The roles of one chain in one run, each assumed with the credentials of the one before."""
 
-    def __init__(
-        self, run: Run, hops: list[Hop], start: Source, session: botocore.session.Session
-    ) -> None:
-        self.hops = hops
-        self.source = start
+    def __init__(self, run: Run, found: Way, session: botocore.session.Session) -> None:
+        self.hops = found.hops
+        self.source = found.source
         self.session = session
         self.sts = Sts(session)
         self.run = run
         self._asked_region: str | None = None
-        self.regions = [self._region(run, hop) for hop in hops]
-        self.names = [hop.role_session_name or default_name() for hop in hops]
+        self.regions = [
+            self._region(run, hop, own) for hop, own in zip(found.hops, found.regions, strict=True)
+        ]
+        self.names = [hop.role_session_name or default_name() for hop in self.hops]
 
     def last(self) -> Credentials:
         """Return the credentials of the last role."""
@@ -97,7 +114,10 @@ class Roles:
         common beginning wait for each other but never in a circle.
         """
         if not number:
-            return self.source.retrieve(run, anew)
+            try:
+                return self.source.retrieve(run, anew)
+            except (ProviderFailed, RequestError) as error:
+                raise type(error)(f"source {self.source.text}: {error}") from error
 
         def fetch(run: Run) -> Credentials:
             return self._assume(run, number)
@@ -107,6 +127,8 @@ class Roles:
     def _identity(self, number: int) -> bytes:
         """Return what a hop's entry is kept under: all that the hops up to it depend on."""
         parts = beginning(self.source, self.run.environ)
+        scoped = self.session.get_scoped_config()
+        parts += [f"{key}={scoped[key]}" for key in SETTINGS if key in scoped]
         for hop, region, name in zip(self.hops[:number], self.regions, self.names, strict=False):
             parts += [*hop.identity(), region, name]
         return request.join(parts)
@@ -129,30 +151,43 @@ class Roles:
         parameters = self._parameters(
             run, number, is_role=number > 1 or self.source.is_role(caller)
         )
-        run.secrets += apart(hop.external_id, f"{hop.role_arn} {self.names[number - 1]}")
         try:
             if hop.serial_number:
                 code = run.mfa.code(hop.serial_number, run.deadline)
                 run.secrets.append(code)
                 parameters |= {"SerialNumber": hop.serial_number, "TokenCode": code}
-            found = self.sts.assume(run, hop, self.regions[number - 1], parameters, caller)
+            found = self._assumed(run, number, parameters, caller)
         except ProviderFailed as error:
-            raise type(error)(
-                f"role {number} of {len(self.hops)}, {hop.role_arn}: {error}"
-            ) from error
+            message = f"role {number} of {len(self.hops)}, {hop.role_arn}: {error}"
+            if isinstance(error, SourceRejected):
+                origin = f"role {number - 1}" if number > 1 else self.source.text
+                message += f" (they come from {origin})"
+            raise type(error)(message) from error
         found.person = caller.person or bool(hop.serial_number and run.mfa.needs_person)
         run.log(f"role {number} of {len(self.hops)}: {hop.role_arn}: {found!r}")
         return found
+
+    def _assumed(
+        self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials
+    ) -> Credentials:
+        """Assume one role; for an hour if it turns out that AWS allows no more."""
+        region = self.regions[number - 1]
+        run.log(f"role {number} of {len(self.hops)}: asking STS in {region}")
+        try:
+            return self.sts.assume(run, region, parameters, caller)
+        except SessionTooLong:
+            if parameters["DurationSeconds"] <= limits.CHAINED_MAXIMUM:
+                raise
+            _tell_capped(run, number, parameters["DurationSeconds"])
+            parameters["DurationSeconds"] = limits.CHAINED_MAXIMUM
+            return self.sts.assume(run, region, parameters, caller)
 
     def _parameters(self, run: Run, number: int, is_role: bool) -> dict[str, Any]:
         """Return the parameters of AssumeRole for role ``number``."""
         hop = self.hops[number - 1]
         seconds = hop.duration_seconds
         if is_role and seconds > limits.CHAINED_MAXIMUM:
-            run.log(
-                f"role {number}: {seconds} s asked for, but AWS allows {limits.CHAINED_MAXIMUM} s "
-                "for a role that is assumed with a role's credentials"
-            )
+            _tell_capped(run, number, seconds)
             seconds = limits.CHAINED_MAXIMUM
         tags = [item.partition("=") for item in hop.tag]
         parameters = {
@@ -168,20 +203,17 @@ class Roles:
         }
         return {name: value for name, value in parameters.items() if value}
 
-    def _region(self, run: Run, hop: Hop) -> str:
+    def _region(self, run: Run, hop: Hop, own: str) -> str:
         """Return the region whose STS is asked, from the most explicit to the least."""
         region = (
             hop.sts_region
-            or configured_region(run.environ, self.session)
+            or configured_region(run.environ, self.session, own)
             or self._instance_region(run)
         )
         if not region:
-            region = HOME_REGIONS.get(hop.role_arn.split(":")[1], "us-east-1")
+            region = home_region(hop.role_arn)
             run.log(f"sts: no region is configured: {region}")
-        problem = limits.sts_region(region)
-        if problem:
-            raise RequestError(f"the region {problem}, not {region!r}")
-        return region
+        return checked_region(region)
 
     def _instance_region(self, run: Run) -> str:
         if self.source.kind != "imds":
@@ -197,15 +229,11 @@ class Roles:
 
 def beginning(source: Source, environ: Mapping[str, str]) -> list[str]:
     """Return the parts with which the identities of all hops from this source begin."""
-    parts = ["hop", *request.provider_identity([source.asked()], environ)]
-    return parts + [f"{name}={environ.get(name, '')}" for name in request.STS_VARIABLES]
+    return ["hop", *source.parts(environ)]
 
 
-def default_name() -> str:
-    """Return a role session name that tells who and where: credproc-USER-HOST, sanitised."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        user = str(os.getuid())
-    name = f"credproc-{user}-{socket.gethostname().partition('.')[0]}"
-    return "".join(letter if letter in limits.NAME else "-" for letter in name)[:64]
+def _tell_capped(run: Run, number: int, seconds: int) -> None:
+    run.log(
+        f"role {number}: {seconds} s asked for, but AWS allows {limits.CHAINED_MAXIMUM} s for a "
+        "role that is assumed with a role's credentials"
+    )

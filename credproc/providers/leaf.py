@@ -1,163 +1,221 @@
-"""Credentials that botocore resolves: a profile's own, a container's, a web identity's."""
+"""Credentials that no role was assumed for by us: a profile's own, a container's, a web identity's.
+
+Keys, SSO and `aws login` are botocore's to resolve.
+"""
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
-import botocore.credentials
 from botocore import exceptions
+from botocore.credentials import RefreshableCredentials
+from botocore.utils import ContainerMetadataFetcher
 
-from credproc import children, hidden, recursion
+from credproc import credentials, limits
 from credproc.credentials import Credentials
-from credproc.errors import CredprocError, DeadlineExceeded, ProviderFailed, RequestError
-from credproc.providers import sts
+from credproc.errors import ProviderFailed, RequestError, SourceRejected
+from credproc.providers import process, sts
+from credproc.providers.faults import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any
 
-    from credproc.providers import Deadline, Run
+    import botocore.session
 
-#: What botocore would ask besides the profile itself. None of it is what the user named.
-ELSEWHERE = (
-    "env",
-    "assume-role",
-    "custom-process",
-    "ec2-credentials-file",
-    "boto-config",
-    "container-role",
-    "iam-role",
-)
+    from credproc.providers import Run
+
+#: botocore's providers that read nothing but the profile, before and after its credential_process.
+BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)
+
+CONTAINER = "container-role"
+FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 
 
 def profile(run: Run, name: str) -> Credentials:
     """Return the profile's own credentials: keys, SSO, login, web identity, credential_process."""
-
-    files: list[str] = []
-
-    def load() -> Any:
-        session = _session(run, name)
-        files.append(session.get_scoped_config().get("web_identity_token_file", ""))
-        resolver = session.get_component("credential_provider")
-        for elsewhere in ELSEWHERE:
-            resolver.remove(elsewhere)
-        resolver.insert_before(
-            "config-file",
-            botocore.credentials.ProcessProvider(
-                name, lambda: session.full_config, popen=_popen(run, name)
-            ),
-        )
-        return resolver.load_credentials()
-
-    found = _resolved(run, f"profile {name}", load, files)
+    session = sts.new_session(name)
+    values = session.full_config["profiles"][name]
+    if values.get("web_identity_token_file"):
+        return _profile_web_identity(run, session, values)
+    found = _resolved(run, session, name, BEFORE)
+    if found is None and "credential_process" in values:
+        found = process.retrieve(run, name, str(values["credential_process"]))
+    found = found or _resolved(run, session, name, AFTER)
     if found is None:
         raise RequestError(
-            "it has no credentials and does not say where they come from (keys, "
+            f"profile {name} has no credentials and does not say where they come from (keys, "
             "credential_process, sso_session, login_session, role_arn with source_profile)"
         )
+    run.log(f"profile {name}: {found!r}")
     return found
 
 
 def container(run: Run) -> Credentials | None:
     """Return the credentials of the ECS task or EKS pod; None outside of one."""
-    return _resolved(
-        run, "the container's credentials", botocore.credentials.ContainerProvider().load
-    )
+    fetcher = ContainerMetadataFetcher()
+    relative, full = run.environ.get(RELATIVE_URI, ""), run.environ.get(FULL_URI, "")
+    if not relative and not full:
+        return None
+    headers = {}
+    token = _container_token(run)
+    if token:
+        run.secrets.append(token)
+        headers["Authorization"] = token
+    uri = fetcher.full_url(relative) if relative else full
+    try:
+        answer = sts.bounded(run, lambda: fetcher.retrieve_full_uri(uri, headers))
+    except ValueError as error:  # an address that anybody on the network could have
+        raise RequestError(f"{FULL_URI}: {str(error).lower()}") from None
+    except exceptions.BotoCoreError as error:
+        raise ProviderFailed(str(error)) from error
+    names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+    return credentials.from_answer(answer, names, CONTAINER, "the container's endpoint")
+
+
+def _container_token(run: Run) -> str:
+    """Return what identifies the caller; a line end behind it belongs to the file alone."""
+    path = run.environ.get(TOKEN_FILE)
+    token = _contents(path, TOKEN_FILE) if path else run.environ.get(TOKEN, "").strip()
+    if not token.isprintable():
+        raise RequestError(f"{TOKEN_FILE if path else TOKEN}: it is not one line of text")
+    return token
 
 
 def web_identity(run: Run) -> Credentials | None:
     """Return the credentials that the token in AWS_WEB_IDENTITY_TOKEN_FILE is good for."""
+    path = run.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    if not path:
+        return None
+    names = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
+    arn, name = (run.environ.get(each, "") for each in names)
+    return _with_web_identity(run, sts.new_session(), path, arn, name, names)
 
-    def load() -> Any:
-        resolver = _session(run, "").get_component("credential_provider")
-        return resolver.get_provider("assume-role-with-web-identity").load()
 
-    return _resolved(run, "the web identity", load)
+def _profile_web_identity(
+    run: Run, session: botocore.session.Session, values: dict[str, Any]
+) -> Credentials:
+    names = ("role_arn", "role_session_name")
+    arn, name = (str(values.get(each, "")) for each in names)
+    return _with_web_identity(
+        run, session, str(values["web_identity_token_file"]), arn, name, names
+    )
 
 
-def _session(run: Run, name: str) -> Any:
-    session = sts.new_session(name)
+def _with_web_identity(
+    run: Run,
+    session: botocore.session.Session,
+    path: str,
+    arn: str,
+    name: str,
+    names: tuple[str, str],
+) -> Credentials:
+    """Exchange a token for a role's credentials; one that is turned away is read again, once.
+
+    ``names`` are what the role's ARN and the session's name are called where they are set.
+    """
+    name = name or sts.default_name()
+    problems = (limits.role_arn(arn), limits.role_session_name(name))
+    for what, problem in zip(names, problems, strict=True):
+        if problem:
+            raise RequestError(f"{what} {problem}")
+    region = sts.configured_region(run.environ, session) or sts.home_region(arn)
+    service = sts.Sts(session)
+
+    def exchanged() -> Credentials:
+        token = _contents(path, "the web identity's token")
+        run.secrets.append(token)
+        parameters = {"RoleArn": arn, "RoleSessionName": name, "WebIdentityToken": token}
+        return service.assume_with_web_identity(run, region, parameters)
+
+    try:
+        try:
+            return exchanged()
+        except SourceRejected as error:
+            run.log(f"web identity: {error}; {path} is read again")
+            return exchanged()
+    except ProviderFailed as error:
+        raise type(error)(f"{arn} (with the token in {path}): {error}") from error
+
+
+def _contents(path: str, what: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(2**20).strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise ProviderFailed(f"{what}: {path}: {reason}") from None
+    if not text:
+        raise ProviderFailed(f"{what}: {path} is empty")
+    return text
+
+
+def _resolved(
+    run: Run, session: botocore.session.Session, name: str, methods: tuple[str, ...]
+) -> Credentials | None:
+    """Return what the first of botocore's providers finds; what goes wrong, in our words."""
     session.set_default_client_config(sts.client_config(run, attempts=3))
     region = sts.configured_region(run.environ, session)
     if region:
         session.set_config_variable("region", region)
-    return session
+    resolver = session.get_component("credential_provider")
 
+    def load() -> tuple[Any, Any]:
+        for method in methods:
+            found = resolver.get_provider(method).load()
+            if found is not None:
+                return found, found.get_frozen_credentials()
+        return None, None
 
-def _popen(run: Run, name: str) -> Callable[..., subprocess.Popen[bytes]]:
-    """Return what starts a credential_process: without stdin, found out if it leads back here."""
-
-    def start(words: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        environ = recursion.environment(run.environ, [*run.profiles, name])
-        child = _Helper(words, stdin=subprocess.DEVNULL, env=environ, **options)
-        child.deadline = run.deadline
-        run.children.append(child)
-        return child
-
-    return start
-
-
-class _Helper(subprocess.Popen[bytes]):
-    """A credential_process, which botocore would wait for without end."""
-
-    deadline: Deadline
-
-    def communicate(self, *_: Any, **__: Any) -> Any:
-        try:
-            return super().communicate(timeout=self.deadline.remaining())
-        except subprocess.TimeoutExpired:
-            children.end([self])
-            raise DeadlineExceeded(
-                f"its credential_process did not answer within {self.deadline.seconds:g} s"
-            ) from None
-
-
-def _resolved(
-    run: Run, who: str, load: Callable[[], Any], files: Sequence[str] = ()
-) -> Credentials | None:
-    """Return what ``load`` finds as credentials, or raise in our words what goes wrong.
-
-    Those words may quote a server; so what is in ``files``, and it was told, is not to be shown.
-    """
-    try:
-        return _found(run, who, load)
-    except CredprocError:
-        run.secrets += hidden.of_files(run.environ, files)
-        raise
-
-
-def _found(run: Run, who: str, load: Callable[[], Any]) -> Credentials | None:
-    try:
-        found = load()
-        frozen = found.get_frozen_credentials() if found else None
-    except CredprocError:
-        raise
-    except exceptions.ClientError as error:
-        raise ProviderFailed(sts.explained(error)) from error
-    except (exceptions.PartialCredentialsError, exceptions.InvalidConfigError) as error:
-        raise RequestError(str(error)) from error
-    except Exception as error:  # botocore lets out whatever a helper's odd answer leads to
-        raise ProviderFailed(_words(error)) from error
-    if frozen is None:
+    found, frozen = _worded(name, lambda: sts.bounded(run, load))
+    if found is None:
         return None
-    # The one thing that no public name of botocore's gives; the AWS CLI reads it so, too.
-    expiry = getattr(found, "_expiry_time", None)
-    run.log(f"{who}: found by botocore's {found.method}")
-    return Credentials(
+    kept = Credentials(
         frozen.access_key,
         frozen.secret_key,
         frozen.token or "",
-        int(expiry.timestamp()) if expiry else 0,
+        _expiration(found),
         getattr(frozen, "account_id", None) or "",
         found.method,
     )
+    if not all(
+        "!" <= letter <= "~" for key in (kept.access_key, *kept.secrets()) for letter in key
+    ):
+        raise RequestError("its keys hold characters that no key has (blanks, quotes, a comment?)")
+    return kept
 
 
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, (exceptions.BotoCoreError, RuntimeError)):
-        return str(error)
-    # JSON, dates, missing keys: what was answered stays out of the message.
-    return f"its answer cannot be read ({type(error).__name__})"
+def _expiration(found: Any) -> int:
+    """Return when botocore's credentials end, 0 for keys that never do.
+
+    No public name of botocore's gives it; the AWS CLI reads it so, too. A botocore that calls it
+    otherwise must not make long-term keys of what expires, so an AttributeError is right.
+    """
+    if not isinstance(found, RefreshableCredentials):
+        return 0
+    moment: Any = getattr(found, "_expiry_time")  # noqa: B009  # a name that no stub knows
+    return int(moment.timestamp())
+
+
+def _worded(name: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
+    login = f": run `aws sso login --profile {name}`"
+    try:
+        return load()
+    except (RequestError, ProviderFailed):
+        raise
+    except exceptions.ClientError as error:
+        raise ProviderFailed(explained(error)) from error
+    except (exceptions.PartialCredentialsError, exceptions.InvalidConfigError) as error:
+        raise RequestError(str(error)) from error
+    except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
+        hint = "" if "aws sso login" in str(error) else login
+        raise ProviderFailed(f"{str(error).rstrip('.')}{hint}") from error
+    except exceptions.BotoCoreError as error:
+        raise ProviderFailed(str(error)) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise ProviderFailed(f"{where}{error.strerror or type(error).__name__}") from error
+    except Exception as error:  # what was answered stays out of the message
+        raise ProviderFailed(f"an answer that cannot be read ({type(error).__name__})") from error

@@ -32,30 +32,63 @@ CREDENTIAL_SOURCES = {
 }
 
 
+class Way:
+    """The way to a profile's credentials: roles in the order in which they are assumed, a source.
+
+    ``regions`` are those that the roles' own profiles name, "" where one names none; ``profiles``
+    all that were read.
+    """
+
+    def __init__(self) -> None:
+        self.hops: list[Hop] = []
+        self.regions: list[str] = []
+        self.profiles: list[str] = []
+        self.source = Source("env")
+
+
 def described(session: botocore.session.Session, name: str) -> tuple[list[Hop], Source]:
     """Return the roles of the profile, in the order in which they are assumed, and their source."""
+    found = way(session, name)
+    return found.hops, found.source
+
+
+def way(session: botocore.session.Session, name: str) -> Way:
+    """Return the way to the profile's credentials; RequestError for one that leads nowhere."""
     profiles = session.full_config["profiles"]
-    hops: list[Hop] = []
-    visited: list[str] = []
+    found = Way()
     while True:
-        values = _values(profiles, name, visited)
-        if not _is_role(values, top=not visited):
-            break
-        visited.append(name)
-        hops.append(_hop(name, values))
+        values = _values(profiles, name, found.profiles)
+        if not _is_role(values, top=not found.profiles):
+            found.source = Source(f"profile:{name}", session)
+            found.profiles.append(name)
+            return found
+        found.profiles.append(name)
+        found.hops.insert(0, _hop(name, values))
+        found.regions.insert(0, values.get("region", ""))
         origin = values.get("credential_source", "")
-        name, below = values.get("source_profile", ""), name
-        if bool(origin) == bool(name):
-            fault = "has both" if origin else "needs one of"
-            raise RequestError(
-                f"profile {below}: role_arn {fault} source_profile and credential_source"
-            )
+        below = values.get("source_profile", "")
+        _check_origin(name, origin, below)
         if origin:
-            return hops[::-1], _credential_source(below, origin)
-        if name in visited and not (name == below and _has_keys(values)):
-            loop = " -> ".join([*visited[visited.index(name) :], name])
-            raise RequestError(f"profile {name}: its source_profile leads back to itself ({loop})")
-    return hops[::-1], Source(f"profile:{name}")
+            found.source = _credential_source(name, origin, session)
+            return found
+        if below == name and _has_keys(values):
+            found.source = Source(f"profile:{name}", session)
+            return found
+        if below in found.profiles:
+            loop = " -> ".join([*found.profiles[found.profiles.index(below) :], below])
+            raise RequestError(
+                f"profile {name}: its source_profile {below} leads back to itself ({loop})"
+            )
+        name = below
+
+
+def _check_origin(name: str, origin: Any, below: Any) -> None:
+    for key, value in (("credential_source", origin), ("source_profile", below)):
+        if not isinstance(value, str):
+            raise RequestError(f"profile {name}: {key} must be one line")
+    if bool(origin) == bool(below):
+        fault = "has both" if origin else "needs one of"
+        raise RequestError(f"profile {name}: role_arn {fault} source_profile and credential_source")
 
 
 def _values(profiles: dict[str, Any], name: str, visited: list[str]) -> dict[str, Any]:
@@ -81,16 +114,20 @@ def _hop(name: str, values: dict[str, Any]) -> Hop:
     if problem:
         raise RequestError(f"profile {name}: role_arn {problem}")
     for key, option in KEYS.items():
-        if key in values:
-            problem = limits.HOP_CHECKS[option](values[key]) or hop.set(option, values[key])
-            if problem:
-                raise RequestError(f"profile {name}: {key} {problem}")
+        if key not in values:
+            continue
+        value = values[key]
+        if not isinstance(value, str):
+            raise RequestError(f"profile {name}: {key} must be one line")
+        problem = limits.HOP_CHECKS[option](value) or hop.set(option, value)
+        if problem:
+            raise RequestError(f"profile {name}: {key} {problem}")
     return hop
 
 
-def _credential_source(name: str, origin: str) -> Source:
+def _credential_source(name: str, origin: str, session: botocore.session.Session) -> Source:
     if origin not in CREDENTIAL_SOURCES:
         raise RequestError(
             f"profile {name}: credential_source must be one of {', '.join(CREDENTIAL_SOURCES)}"
         )
-    return Source(CREDENTIAL_SOURCES[origin])
+    return Source(CREDENTIAL_SOURCES[origin], session)

@@ -4,34 +4,72 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import botocore.session
+
 from credproc import request
 from credproc.credentials import Credentials
-from credproc.errors import ProviderFailed, ProviderUnavailable, RequestError
-from credproc.providers import leaf
+from credproc.errors import ProviderUnavailable, RequestError
+from credproc.providers import endpoint, leaf
 from credproc.providers.imds import Imds
+from credproc.providers.sts import PROFILE_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from credproc.providers import Run
 
+#: The names of what gives nothing but role sessions: ours, and botocore's for its own.
+ROLES = ("imds", leaf.CONTAINER, "assume-role-with-web-identity", "sso")
+
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+MISSING = {
+    "env": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
+    "container": "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor ..._FULL_URI is set: this is "
+    "no ECS task and no EKS pod with an identity",
+    "web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set",
+}
+
 
 class Source:
-    """Source credentials by the name that --source gives them; ``profile:NAME``: its own ones."""
+    """Source credentials by the name that --source gives them; ``profile:NAME``: its own ones.
 
-    def __init__(self, text: str) -> None:
+    ``session`` saves reading the shared config once more.
+    """
+
+    def __init__(self, text: str, session: botocore.session.Session | None = None) -> None:
         self.text = text
         self.kind, _, self.name = text.partition(":")
+        self._session = session
 
-    def asked(self) -> request.Chain:
-        """Return a chain without a role, which has all that the source's answer depends on."""
+    def parts(self, environ: Mapping[str, str]) -> list[str]:
+        """Return all that the source's credentials depend on.
+
+        Tools run credproc under an AWS_PROFILE of their own. What comes of it is shared by all, so
+        which profile is in use counts only where it is asked for something.
+        """
         chain = request.Chain()
         chain.source = self.text
-        return chain
+        if not self._asks_default():
+            environ = {k: v for k, v in environ.items() if k not in PROFILE_VARIABLES}
+        return request.provider_identity([chain], environ)
 
     def identity(self, environ: Mapping[str, str]) -> bytes:
         """Return what the source's credentials are kept under."""
-        return request.join(["source", *request.provider_identity([self.asked()], environ)])
+        return request.join(["source", *self.parts(environ)])
+
+    def _asks_default(self) -> bool:
+        """Whether the answer may depend on the profile that is in use where none is named."""
+        if self.kind == "web-identity":
+            return True  # its region and endpoint
+        if self.kind not in ("profile", "imds"):
+            return False
+        session = self._session or botocore.session.Session()
+        profiles: dict[str, dict[str, Any]] = session.full_config["profiles"]
+        if self.kind == "profile":
+            # A helper may ask anything; it gets the whole environment.
+            return "credential_process" in profiles.get(self.name, {})
+        return any(key in values for values in profiles.values() for key in endpoint.KEYS.values())
 
     def retrieve(self, run: Run, anew: bool = False) -> Credentials:
         """Return the source credentials: from the cache, or with ``anew`` from where they come.
@@ -40,10 +78,7 @@ class Source:
         """
         if self.kind == "env":
             return _from_environment(run)
-        try:
-            return run.kept(self.identity(run.environ), self._fetch, anew)
-        except (ProviderFailed, RequestError) as error:
-            raise type(error)(f"source {self.text}: {error}") from error
+        return run.kept(self.identity(run.environ), self._fetch, anew)
 
     def _fetch(self, run: Run) -> Credentials:
         if self.kind == "imds":
@@ -63,24 +98,15 @@ class Source:
         return caller.provider in ROLES
 
 
-#: The names of what gives nothing but role sessions: ours, and botocore's for its own.
-ROLES = ("imds", "container-role", "assume-role-with-web-identity", "sso")
-
-MISSING = {
-    "env": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
-    "container": "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor ..._FULL_URI is set: this is "
-    "no ECS task and no EKS pod with an identity",
-    "web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set",
-}
-
-
 def _from_environment(run: Run) -> Credentials:
-    values = [
-        run.environ.get(name, "")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    ]
-    if not values[0] or not values[1]:
+    values = [run.environ.get(name, "") for name in KEYS]
+    if not values[0] and not values[1]:
         raise ProviderUnavailable(MISSING["env"])
+    for name, value in zip(KEYS, values, strict=True):
+        if not value and name != KEYS[2]:
+            raise RequestError(f"{name} is not set, but the other half of the key is")
+        if not all("!" <= letter <= "~" for letter in value):
+            raise RequestError(f"{name} holds what no key has (a blank, a quote or a line end?)")
     found = Credentials(values[0], values[1], values[2], expiration=0, provider="env")
     run.secrets += found.secrets()
     return found

@@ -1,93 +1,123 @@
-"""One AssumeRole call: its parameters, its retries, and what each of its errors means."""
+"""One call of STS: its client, its retries, the credentials in its answer."""
 
 from __future__ import annotations
 
-import email.utils
+import getpass
+import os
+import socket
 import time
 from typing import TYPE_CHECKING
 
 import botocore.session
 from botocore import exceptions
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 
-from credproc import __version__, credentials, windows
-from credproc.errors import (
-    CredprocError,
-    DeadlineExceeded,
-    ProviderFailed,
-    RequestError,
-    SourceRejected,
-    masked,
-)
+from credproc import __version__, credentials, limits, supervision, windows
+from credproc.errors import CredprocError, DeadlineExceeded, RequestError
+from credproc.providers.faults import PAUSE, SKEW, Answered, Fault, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
 
     from credproc.credentials import Credentials
     from credproc.providers import Run
-    from credproc.request import Hop
 
-#: Seconds for connecting and for the answer, of one try.
+    Result = TypeVar("Result")
+
+#: Seconds for connecting and for the answer, of one try; and how many tries there are.
 CONNECT, READ = 3, 5
 ATTEMPTS = 4
-#: Seconds that the first pause may last after throttling, and after other faults.
-THROTTLED_PAUSE, PAUSE, LONGEST_PAUSE = 1.0, 0.05, 20.0
+LONGEST_PAUSE = 20.0
+#: Bytes. A library that reads an answer whole is not let to read more; STS's have some kilobytes.
+MOST = 256 * 2**20
 
-THROTTLED = (
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "RequestLimitExceeded",
-    "TooManyRequestsException",
-    "SlowDown",
-    "PriorRequestNotComplete",
-)
-FAULTS = ("InternalFailure", "InternalError", "ServiceUnavailable", "IDPCommunicationError")
-SOURCE_REJECTED = (
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-)
-SKEWED = (
-    "SignatureDoesNotMatch",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-    "InvalidSignatureException",
-)
-
-HINTS = {
-    "AccessDenied": "the role's trust policy must allow this caller (mind its conditions: external "
-    "id, MFA, tags) and the caller's policy must allow sts:AssumeRole on it",
-    "RegionDisabledException": "activate STS for this region in the IAM console, or give another "
-    "--sts-region",
-    "MalformedPolicyDocument": "check --policy",
-    "PackedPolicyTooLarge": "shorten --policy, --policy-arn and --tag",
+#: Where STS is asked if nothing says which region: the partition's oldest.
+HOME_REGIONS = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
 }
+#: Which profile is in use where none is named. An empty variable names none.
+PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+#: What botocore calls the config file and the credentials file.
+FILES = ("config_file", "credentials_file")
 
 
 def new_session(profile: str = "") -> botocore.session.Session:
     """Return a botocore session for the profile; RequestError if the config cannot be read."""
-    session = botocore.session.Session(profile=profile or None)
+    named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
+    session = botocore.session.Session(
+        profile=profile or None, session_vars={"profile": (None, named, None, None)}
+    )
     try:
         session.get_scoped_config()
-    except (exceptions.ProfileNotFound, exceptions.ConfigParseError) as error:
-        raise RequestError(str(error)) from None
+    except exceptions.ProfileNotFound as error:
+        missing = profile or os.environ[named[0]]
+        who = f"profile {missing}" + ("" if profile else f", which {named[0]} names,")
+        first, second = (_shown(session.get_config_variable(key)) for key in FILES)
+        raise RequestError(f"{who} is neither in {first} nor in {second}") from error
+    except exceptions.ConfigParseError as error:
+        line = getattr(error.kwargs.get("error"), "lineno", None)
+        where = f" (line {line})" if line else ""
+        path = error.kwargs.get("path", "")
+        raise RequestError(f"{path}{where}: cannot be read as a config file") from error
     return session
 
 
-def configured_region(environ: Mapping[str, str], session: botocore.session.Session) -> str:
-    """Return the region that the variables or the profile name; botocore ignores AWS_REGION."""
-    return str(
+def _shown(path: str) -> str:
+    """Return a file's path; botocore takes one that it may not read for an empty one."""
+    path = os.path.expanduser(os.path.expandvars(path))
+    unreadable = os.path.exists(path) and not os.access(path, os.R_OK)
+    return f"{path} (which this user may not read)" if unreadable else path
+
+
+def configured_region(
+    environ: Mapping[str, str], session: botocore.session.Session, own: str = ""
+) -> str:
+    """Return the region that the variables or the config name; botocore ignores AWS_REGION.
+
+    ``own`` is that of the profile in which a role is written, if it has one.
+    """
+    region = (
         environ.get("AWS_REGION")
         or environ.get("AWS_DEFAULT_REGION")
+        or own
         or session.get_scoped_config().get("region")
         or ""
     )
+    return checked_region(region) if region else ""
+
+
+def checked_region(region: Any) -> str:
+    """Return the region; RequestError if no region can have such a name."""
+    problem = "must be a name" if not isinstance(region, str) else limits.sts_region(region)
+    if problem:
+        raise RequestError(
+            f"the region {problem}, not {str(region)[:64]!r} (look at AWS_REGION, "
+            "AWS_DEFAULT_REGION and the profile's region)"
+        )
+    return str(region)
+
+
+def home_region(role_arn: str) -> str:
+    """Return the region that is asked if nothing says which."""
+    return HOME_REGIONS.get(role_arn.split(":")[1], "us-east-1")
+
+
+def default_name() -> str:
+    """Return a role session name that tells who and where: credproc-USER-HOST, sanitised."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = str(os.getuid())
+    name = f"credproc-{user}-{socket.gethostname().partition('.')[0]}"
+    return "".join(letter if letter in limits.NAME else "-" for letter in name)[:64]
 
 
 def client_config(run: Run, attempts: int = 1) -> Config:
@@ -101,6 +131,15 @@ def client_config(run: Run, attempts: int = 1) -> Config:
     )
 
 
+def bounded(run: Run, work: Callable[[], Result], seconds: float | None = None) -> Result:
+    """Return what a library's call returns; DeadlineExceeded if it is not back in time.
+
+    Its own timeouts end neither a name that is being resolved nor an answer that drips.
+    """
+    deadline = run.deadline if seconds is None else run.deadline.within(seconds)
+    return supervision.supervised(work, deadline, run.log, grace=0, most=MOST)
+
+
 class Sts:
     """STS as one run uses it: one client a region, for all hops and whoever calls."""
 
@@ -109,37 +148,76 @@ class Sts:
         session.set_credentials("nobody", "nobody")
         self.signer: Any = session.get_credentials()
         self.clients: dict[str, Any] = {}
+        self.answered = Answered()
 
     def assume(
-        self, run: Run, hop: Hop, region: str, parameters: dict[str, Any], caller: Credentials
+        self, run: Run, region: str, parameters: dict[str, Any], caller: Credentials
     ) -> Credentials:
         """Return the role's credentials; ProviderFailed says what STS said and what to do."""
-        client = self._client(run, region, caller)
+        self.signer.access_key, self.signer.secret_key = caller.access_key, caller.secret_key
+        self.signer.token = caller.token or None
+        return self._tried(run, region, "assume_role", parameters, caller)
+
+    def assume_with_web_identity(
+        self, run: Run, region: str, parameters: dict[str, Any]
+    ) -> Credentials:
+        """Return the credentials of the role that a web identity's token is good for."""
+        found = self._tried(run, region, "assume_role_with_web_identity", parameters)
+        found.provider = "assume-role-with-web-identity"
+        return found
+
+    def _tried(
+        self,
+        run: Run,
+        region: str,
+        operation: str,
+        parameters: dict[str, Any],
+        caller: Credentials | None = None,
+    ) -> Credentials:
+        """Call until there is an answer, or an error that a repetition does not mend."""
+        call = getattr(self._client(run, region), operation)
         for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = client.assume_role(**parameters)
-                return _credentials(answer)
-            except CredprocError:
-                raise
-            except Exception as error:  # botocore lets out what an answer of others leads to
-                fault = _explain(error, caller, region)
+            found = self._once(run, region, lambda: call(**parameters), caller)
+            if not isinstance(found, Fault):
+                return found
+            fault = found
+            message = _discreet(fault.message, parameters)
             if not fault.pause or attempt == ATTEMPTS:
                 break
             pause = min(LONGEST_PAUSE, fault.pause * 2 ** (attempt - 1)) * windows.jitter()
-            run.log(f"sts: {hop.role_arn}: {fault.message}; again in {pause:.2f} s")
             if run.deadline.left() <= pause:
-                raise DeadlineExceeded(f"{fault.message}; no time is left to try again")
+                raise DeadlineExceeded(f"{message}; no time is left to try again")
+            run.log(f"sts: {parameters['RoleArn']}: {message}; again in {pause:.2f} s")
             time.sleep(pause)
-        raise fault.kind(fault.message)
+        raise fault.kind(message)
 
-    def _client(self, run: Run, region: str, caller: Credentials) -> Any:
-        """Return the region's client, signing for the caller.
+    def _once(
+        self, run: Run, region: str, call: Callable[[], Any], caller: Credentials | None
+    ) -> Credentials | Fault:
+        """Call once; return the credentials, or what the error means."""
+        started = time.monotonic()
+        self.answered.status, self.answered.date = 0, ""
+        try:
+            answer = bounded(run, call, CONNECT + READ)
+        except DeadlineExceeded:
+            waited = time.monotonic() - started
+            return Fault(f"no whole answer from STS in {region} within {waited:.0f} s", pause=PAUSE)
+        except CredprocError:
+            raise
+        except Exception as error:  # botocore lets out what an answer of others leads to
+            return explain(error, self.answered, region, caller)
+        off = self.answered.skew()
+        if abs(off) > SKEW:
+            run.log(f"sts: this machine's clock is {abs(off)} s {'ahead' if off > 0 else 'behind'}")
+        if not isinstance(answer, dict) or not isinstance(answer.get("Credentials"), dict):
+            return explain(TypeError(), self.answered, region)
+        return _credentials(answer)
 
-        A second client would load the CA bundle again (20 ms), so one signs for every hop, with
-        the credentials that the session's object holds at that moment.
+    def _client(self, run: Run, region: str) -> Any:
+        """Return the region's client; it signs with what the session's credentials hold then.
+
+        A second client would load the CA bundle again (20 ms), so one signs for every hop.
         """
-        self.signer.access_key, self.signer.secret_key = caller.access_key, caller.secret_key
-        self.signer.token = caller.token or None
         client = self.clients.get(region)
         if client is None:
             try:
@@ -148,32 +226,12 @@ class Sts:
                 )
             except (exceptions.BotoCoreError, ValueError) as error:
                 raise RequestError(f"no client for STS in {region}: {error}") from None
+            client.meta.events.register("before-parse.sts", self.answered.note)
             self.clients[region] = client
         return client
 
 
-class _Garbled(Exception):
-    """An answer with status 200 that is not STS's."""
-
-
-#: What botocore makes of an answer that is somebody else's.
-NOT_STS = (ResponseParserError, _Garbled, KeyError, TypeError, ValueError)
-
-
-class _Fault:
-    """What an error means: the words, the exception, the pause before the next try (0: none)."""
-
-    def __init__(
-        self, message: str, kind: type[ProviderFailed] = ProviderFailed, pause: float = 0
-    ) -> None:
-        self.message = message
-        self.kind = kind
-        self.pause = pause
-
-
-def _credentials(answer: Any) -> Credentials:
-    if not isinstance(answer, dict) or not isinstance(answer.get("Credentials"), dict):
-        raise _Garbled
+def _credentials(answer: dict[str, Any]) -> Credentials:
     fields = dict(answer["Credentials"])
     if hasattr(fields.get("Expiration"), "timestamp"):
         fields["Expiration"] = credentials.write_time(int(fields["Expiration"].timestamp()))
@@ -184,68 +242,10 @@ def _credentials(answer: Any) -> Credentials:
     return credentials.from_answer(fields, names, "chain", "STS")
 
 
-def _explain(error: Exception, caller: Credentials, region: str) -> _Fault:
-    if isinstance(error, exceptions.ClientError):
-        return _explain_answer(error, caller, region)
-    if isinstance(error, exceptions.SSLError):
-        return _Fault(
-            f"no trusted connection to STS in {region}: {_short(error)}: set AWS_CA_BUNDLE to the "
-            "certificate authority of your proxy, or check the endpoint"
-        )
-    if isinstance(error, exceptions.ParamValidationError):
-        # Never the text of the two below: it may hold an external id, or the credentials.
-        return _Fault("botocore refuses the parameters; is this botocore too old?")
-    if isinstance(error, NOT_STS):
-        return _Fault(
-            f"what answers for STS in {region} is not STS (a proxy or a captive portal?)",
-            pause=PAUSE,
-        )
-    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
-        return _Fault(f"no answer from STS in {region}: {_short(error)}", pause=PAUSE)
-    return _Fault(f"{type(error).__name__}: {_short(error)}")
-
-
-def _short(error: Exception) -> str:
-    # urllib3 shows the addresses of its objects, which help nobody.
-    text = str(error)
-    return text if "object at 0x" not in text else type(error).__name__
-
-
-def explained(error: exceptions.ClientError) -> str:
-    """Return an AWS error as its code and message."""
-    said = error.response.get("Error", {})
-    code, message = str(said.get("Code", "")), str(said.get("Message", ""))
-    return f"{code}: {message}" if message else code
-
-
-def _explain_answer(error: exceptions.ClientError, caller: Credentials, region: str) -> _Fault:
-    code, text = str(error.response.get("Error", {}).get("Code", "")), explained(error)
-    metadata: Any = error.response.get("ResponseMetadata", {})
-    status = metadata.get("HTTPStatusCode", 0)
-    if code in THROTTLED or status == 429:
-        return _Fault(f"throttled by STS in {region} ({text})", pause=THROTTLED_PAUSE)
-    if code in FAULTS or status >= 500:
-        return _Fault(f"STS in {region} is not well ({status} {text})", pause=PAUSE)
-    if code in SOURCE_REJECTED:
-        hint = (
-            f"the source credentials ({masked(caller.access_key)}) are expired or not known to AWS"
-        )
-        return _Fault(f"{text}: {hint}", SourceRejected)
-    if code in SKEWED:
-        off = _skew(metadata.get("HTTPHeaders", {}).get("date", ""))
-        if abs(off) > 60 or "xpired" in text or "not yet current" in text:
-            side = "ahead of" if off > 0 else "behind"
-            return _Fault(
-                f"{text}: this machine's clock is {abs(off)} s {side} STS's: set it (timedatectl)"
-            )
-        return _Fault(f"{text}: the secret of {masked(caller.access_key)} is not the right one")
-    hint = HINTS.get(code, "")
-    return _Fault(f"{text.rstrip('.')}: {hint}" if hint else text)
-
-
-def _skew(date: str) -> int:
-    """Return by how many seconds the local clock is ahead of an HTTP date, 0 if there is none."""
-    try:
-        return int(time.time() - email.utils.parsedate_to_datetime(date).timestamp())
-    except (TypeError, ValueError):
-        return 0
+def _discreet(message: str, parameters: dict[str, Any]) -> str:
+    """Take out of a message what was sent in confidence, should STS have repeated it."""
+    for name in ("ExternalId", "TokenCode", "WebIdentityToken"):
+        value = parameters.get(name, "")
+        if len(value) >= 6:
+            message = message.replace(value, "[secret]")
+    return message
