@@ -40,7 +40,7 @@ def answered(
     entry.document = credentials.document(got, entry.expiration)
     if not got.expiration:
         entry.request = b""  # never on the disk
-    elif got.expiration <= now:
+    elif got.expiration <= now:  # IMDS's own, and nobody else's
         entry.look = windows.next_look(now, int(now) + 4 * windows.RETRY, windows.jitter())
     elif held and held.is_valid(now) and held.document == entry.document:
         log(f"{got.provider}: nothing newer than what is held")
@@ -113,6 +113,16 @@ def recall(entry: cache.Entry, now: float, is_news: bool) -> None:
     if entry.provider in ("unavailable", "doubt"):
         raise ProviderUnavailable(text, doubt=entry.provider == "doubt")
     raise Remembered(text)
+
+
+def credentials_of(entry: cache.Entry) -> Credentials:
+    """Return the credentials of an entry as they were when they came."""
+    found = credentials.from_document(entry.document, entry.provider)
+    found.issued = entry.issued
+    found.person = needs_person(entry)
+    if not entry.request:
+        found.expiration = 0
+    return found
 
 
 def needs_person(entry: cache.Entry) -> bool:

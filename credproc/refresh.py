@@ -84,9 +84,7 @@ class Refresher:
 
         if not held or anew or not is_enough(held):
             held = self._renew(run, identity, held, fetch, is_enough, anew)
-        found = credentials.from_document(held.document, held.provider)
-        found.issued = held.issued
-        found.person = outcome.needs_person(held)
+        found = outcome.credentials_of(held)
         self.secrets += found.secrets()
         return found
 

@@ -1,0 +1,183 @@
+"""Refreshes in process: a store of the test's own, a clock that it moves, providers it invents."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from credproc import cache, outcome, request
+from credproc.credentials import Credentials, from_document
+from credproc.errors import (
+    CodeNotGiven,
+    ProviderFailed,
+    ProviderUnavailable,
+    RequestError,
+    SourceRejected,
+)
+from credproc.log import Log
+from credproc.mfa import Mfa
+from credproc.providers import Deadline, Run
+from credproc.refresh import Refresher
+from credproc.store import Store
+from tests.servers.asking import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from credproc.cache import Entry
+    from credproc.providers import Provider
+
+HOUR = 3600
+
+#: Seconds that are left of an hour's credentials in each state; "absent" is not held at all.
+LEFT = {"fresh": 3000, "ahead": 1500, "now": 600, "expired": 0}
+
+#: Each way in which a provider can fail.
+FAILURES: dict[str, type[Exception]] = {
+    "unavailable": ProviderUnavailable,
+    "failed": ProviderFailed,
+    "rejected": SourceRejected,
+    "no code": CodeNotGiven,
+    "config": RequestError,
+    "mistake": ZeroDivisionError,
+}
+
+
+class Told(Log):
+    """A log that keeps what it is told."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("", clock)
+        self.lines: list[str] = []
+        self._more = threading.Condition()
+
+    def __call__(self, text: str) -> None:
+        super().__call__(text)
+        with self._more:
+            self.lines.append(text)
+            self._more.notify_all()
+
+    def wait_for(self, text: str) -> None:
+        """Return when a line with the text was told; AssertionError if that does not come."""
+        with self._more:
+            assert self._more.wait_for(lambda: any(text in line for line in self.lines), 10), text
+
+
+class Gives:
+    """A provider that gives these answers one after the other, the last again and again."""
+
+    def __init__(self, *answers: Credentials | Exception, name: str = "chain") -> None:
+        self.name = name
+        self.answers = list(answers)
+        self.asked = 0
+
+    def retrieve(self, run: Run) -> Credentials:
+        """Give the next answer."""
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Keeps:
+    """A provider with something on the way: kept under a name, got from another provider."""
+
+    name = "chain"
+
+    def __init__(self, name: str, source: Provider, anew: bool = False) -> None:
+        self.identity = name.encode()
+        self.source = source
+        self.anew = anew
+
+    def retrieve(self, run: Run) -> Credentials:
+        """Return what is kept."""
+        return run.kept(self.identity, self.source.retrieve, self.anew)
+
+
+class World:
+    """One user's cache and clock, and a request."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.store = Store(str(folder / "cache"))
+        self.log = Told(self.clock)
+        self.asked = request.Request().finish()
+        self.identity = request.identity(self.asked, {})
+        self.issued = 0
+
+    def credentials(
+        self, seconds: int = HOUR, provider: str = "chain", name: str = ""
+    ) -> Credentials:
+        """Return credentials that nobody had before and that end in so many seconds."""
+        self.issued += 1
+        key = name or f"ASIA{self.issued:016d}"
+        end = int(self.clock.now) + seconds
+        return Credentials(key, f"secret-of-{key}", f"token-of-{key}", end, provider=provider)
+
+    def hold(
+        self,
+        state: str,
+        identity: bytes = b"",
+        *,
+        lifetime: int = HOUR,
+        provider: str = "chain",
+        person: bool = False,
+    ) -> Entry | None:
+        """Put an entry into the cache as one of that lifetime would be in that state."""
+        self.store.make()
+        if state == "absent":
+            return None
+        now = self.clock.now
+        got = self.credentials(LEFT[state] * lifetime // HOUR, provider)
+        got.issued, got.person = got.expiration - lifetime, person
+        entry = outcome.answered(identity or self.identity, None, got, got.issued, self.log)
+        entry.look = min(entry.look, int(now))
+        self.store.write(entry)
+        return self.store.read(entry.request)
+
+    def held(self, identity: bytes = b"") -> Entry | None:
+        """Return what the cache holds now."""
+        return self.store.read(identity or self.identity)
+
+    def remove(self) -> None:
+        """Remove the answer from the cache."""
+        self.store.remove(f"{cache.fingerprint(self.identity)}.entry")
+
+    def says(self, held: Entry | None, word: str) -> Credentials | Exception:
+        """Return what a provider gives: new credentials, nothing newer, or an error."""
+        if word == "success":
+            return self.credentials()
+        if word != "nothing":
+            return failure(word.replace("-", " "))
+        assert held
+        return from_document(held.document, held.provider)
+
+    def refresher(
+        self,
+        *,
+        anew: bool = False,
+        background: bool = False,
+        seconds: float = 30,
+        store: Store | None = None,
+    ) -> Refresher:
+        """Return what one run refreshes with."""
+        run = Run({}, Deadline(seconds), self.log, Mfa("", {}))
+        return Refresher(store or self.store, run, anew, background, self.clock)
+
+    def answer(self, *providers: Provider, anew: bool = False, background: bool = False) -> Entry:
+        """Return what one run is answered."""
+        return self.refresher(anew=anew, background=background).answer(self.asked, providers)
+
+
+def failure(kind: str, text: str = "it broke") -> Exception:
+    """Return the error of that kind; a doubt is a kind of its own."""
+    if kind == "doubt":
+        return ProviderUnavailable(text, doubt=True)
+    return FAILURES[kind](text)
+
+
+def rows(table: str) -> Iterable[list[str]]:
+    """Return the rows of a table in plain text, without its head."""
+    return [line.split() for line in table.strip().splitlines()[1:]]

@@ -1,0 +1,137 @@
+"""Which run starts the refresh in the background, and that none is harmed by that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc import background
+from credproc.store import Store, release
+from tests.refreshing import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from credproc.cache import Entry
+
+
+class Starts:
+    """Counts processes instead of starting them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.error: OSError | None = None
+
+    def __call__(self, refresh: Callable[[], int]) -> None:
+        if self.error:
+            raise self.error
+        self.count += 1
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(tmp_path)
+    monkeypatch.setattr("credproc.background.time.time", made.clock)
+    return made
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
+    counted = Starts()
+    monkeypatch.setattr(background, "_detach", counted)
+    return counted
+
+
+def start(world: World, entry: Entry | None) -> None:
+    """Start the refresh of an entry that a run has just printed."""
+    assert entry
+    background.start(world.store.path, entry, lambda: 0)
+
+
+def test_first_run_starts_it_and_puts_the_next_look_off(world: World, starts: Starts) -> None:
+    read = [world.hold("ahead")] * 5
+    for entry in read:  # all have read it before any of them came to start
+        start(world, entry)
+    kept = world.held()
+    assert starts.count == 1
+    assert kept
+    assert 45 <= kept.look - world.clock.now <= 75
+    assert kept.judge(world.clock.now) == "fresh"
+
+
+def test_refresh_that_died_is_started_again_after_the_next_look(
+    world: World, starts: Starts
+) -> None:
+    start(world, world.hold("ahead"))
+    kept = world.held()
+    assert kept
+    world.clock.now = kept.look - 1
+    start(world, kept)
+    assert starts.count == 1
+    world.clock.now += 1
+    start(world, kept)
+    assert starts.count == 2
+
+
+@pytest.mark.parametrize("state", ["fresh", "now", "expired"])
+def test_entry_that_has_changed_meanwhile_is_left_alone(
+    world: World, starts: Starts, state: str
+) -> None:
+    read = world.hold("ahead")
+    changed = world.hold(state)
+    start(world, read)
+    assert starts.count == 0
+    assert world.held() == changed
+
+
+def test_entry_that_has_gone_is_left_alone(world: World, starts: Starts) -> None:
+    read = world.hold("ahead")
+    world.remove()
+    start(world, read)
+    assert starts.count == 0
+
+
+def test_entry_that_somebody_refreshes_already_is_left_alone(world: World, starts: Starts) -> None:
+    read = world.hold("ahead")
+    lock = world.store.claim(world.identity)
+    start(world, read)
+    release(lock)
+    assert starts.count == 0
+    assert world.held() == read
+
+
+def test_lock_is_free_again_before_the_process_starts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = []
+
+    def detach(refresh: Callable[[], int]) -> None:
+        lock = world.store.claim(world.identity)
+        free.append(lock is not None)
+        release(lock)
+
+    monkeypatch.setattr(background, "_detach", detach)
+    start(world, world.hold("ahead"))
+    assert free == [True]
+
+
+def test_no_trouble_is_the_callers(
+    world: World, starts: Starts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read = world.hold("ahead")
+    starts.error = BlockingIOError(11, "Resource temporarily unavailable")
+    start(world, read)  # no process more
+
+    starts.error = None
+    world.store = Store(str(tmp_path / "nowhere"))
+    start(world, read)  # no directory
+
+    def write(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    read = world.hold("ahead")
+    monkeypatch.setattr(Store, "write", write)
+    start(world, read)
+    assert starts.count == 0

@@ -1,0 +1,415 @@
+"""What a run does with what it holds and with what a provider says: now, later, in a hurry."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc import credentials, outcome, refresh, request
+from credproc.errors import (
+    CodeNotGiven,
+    CredprocError,
+    DeadlineExceeded,
+    ProviderFailed,
+    RequestError,
+)
+from credproc.providers import Deadline
+from credproc.store import Store
+from tests.refreshing import HOUR, LEFT, Gives, Keeps, World, failure, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from credproc.cache import Entry
+    from credproc.credentials import Credentials
+    from credproc.providers import Run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# What is answered: `held` is printed without asking anybody. Everybody else asks, once, and is
+# answered with `new` credentials, with what is held and asked for again later (`kept`), or not at
+# all (`error`). An entry for which a person typed a code (`typed`) has no window for refreshing
+# ahead.
+DECISIONS = rows("""
+state    run         success  nothing  unavailable doubt  failed  rejected  no-code  config  mistake
+fresh    plain       held     held     held        held   held    held      held     held    held
+fresh    typed       held     held     held        held   held    held      held     held    held
+fresh    background  held     held     held        held   held    held      held     held    held
+fresh    anew        new      kept     error       error  error   error     error    error   error
+ahead    plain       held     held     held        held   held    held      held     held    held
+ahead    typed       held     held     held        held   held    held      held     held    held
+ahead    background  new      kept     kept        kept   kept    kept      kept     kept    kept
+ahead    anew        new      kept     error       error  error   error     error    error   error
+now      plain       new      kept     kept        kept   kept    kept      kept     kept    kept
+now      typed       new      kept     kept        kept   kept    kept      kept     kept    kept
+now      background  new      kept     kept        kept   kept    kept      kept     kept    kept
+now      anew        new      kept     error       error  error   error     error    error   error
+expired  plain       new      error    error       error  error   error     error    error   error
+expired  typed       new      error    error       error  error   error     error    error   error
+expired  background  new      error    error       error  error   error     error    error   error
+expired  anew        new      error    error       error  error   error     error    error   error
+absent   plain       new      -        error       error  error   error     error    error   error
+absent   background  new      -        error       error  error   error     error    error   error
+absent   anew        new      -        error       error  error   error     error    error   error
+""")
+SAYS = ["success", "nothing", "unavailable", "doubt", "failed", "rejected", "no-code", "config"]
+SAYS += ["mistake"]
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "word", "expected"),
+    [
+        (state, kind, word, expected)
+        for state, kind, *cells in DECISIONS
+        for word, expected in zip(SAYS, cells, strict=True)
+        if expected != "-"
+    ],
+)
+def test_decision(world: World, state: str, kind: str, word: str, expected: str) -> None:
+    held = world.hold(state, person=kind == "typed")
+    provider = Gives(world.says(held, word))
+
+    def answer() -> Entry:
+        return world.answer(provider, anew=kind == "anew", background=kind == "background")
+
+    if expected == "error":
+        with pytest.raises((CredprocError, ZeroDivisionError)):
+            answer()
+    else:
+        answered = answer()
+        is_new = not held or answered.document != held.document
+        assert is_new == (expected == "new")
+        assert answered == (held if expected == "held" else world.held())
+    assert provider.asked == (expected != "held")
+    _check_next_look(world, held, expected)
+
+
+def _check_next_look(world: World, held: Entry | None, expected: str) -> None:
+    now = world.clock.now
+    kept = world.held()
+    if expected == "kept":
+        assert held
+        assert kept
+        assert kept.document == held.document
+        assert 45 <= kept.look - now <= 75
+    if expected == "new":
+        assert kept
+        assert kept.look == 0
+        assert kept.failure == ""
+
+
+@pytest.mark.parametrize("word", ["failed", "unavailable", "doubt", "no code", "config", "mistake"])
+def test_valid_entry_stays_when_new_credentials_were_demanded_in_vain(
+    world: World, word: str
+) -> None:
+    held = world.hold("now")
+    with pytest.raises((CredprocError, ZeroDivisionError)):
+        world.answer(Gives(failure(word)), anew=True)
+
+    kept = world.held()
+    assert held
+    assert kept
+    assert kept.document == held.document
+    assert "it broke" in kept.failure or "ZeroDivisionError" in kept.failure
+
+
+@pytest.mark.parametrize("state", ["now", "expired", "absent"])
+def test_answer_is_an_entry_with_both_windows(world: World, state: str) -> None:
+    world.hold(state)
+    entry = world.answer(Gives(world.credentials()))
+
+    assert entry == world.held()
+    assert entry.issued == world.clock.now
+    assert entry.expiration == world.clock.now + HOUR
+    assert 1620 <= entry.expiration - entry.ahead <= 1800
+    assert entry.expiration - entry.now == 900
+
+
+# The next look.
+
+
+@pytest.mark.parametrize(("state", "background"), [("ahead", True), ("now", False)])
+def test_nobody_asks_again_before_the_next_look(world: World, state: str, background: bool) -> None:
+    world.hold(state)
+    provider = Gives(ProviderFailed("it broke"))
+    world.answer(provider, background=background)
+    kept = world.held()
+    assert kept
+    world.clock.now = kept.look - 0.5
+    assert world.answer(provider) == kept
+    assert provider.asked == 1
+
+    world.clock.now = kept.look
+    world.answer(provider, background=background)
+    assert provider.asked == 2
+
+
+def test_success_forgets_the_failure(world: World) -> None:
+    world.hold("now")
+    provider = Gives(ProviderFailed("it broke"), world.credentials())
+    assert "it broke" in world.answer(provider).failure
+    world.clock.now += 80
+    assert world.answer(provider).failure == ""
+
+
+def test_nothing_newer_forgets_the_failure(world: World) -> None:
+    held = world.hold("now")
+    same = world.says(held, "nothing")
+    provider = Gives(ProviderFailed("it broke"), same)
+    assert "it broke" in world.answer(provider).failure
+    world.clock.now += 80
+    kept = world.answer(provider)
+    assert kept.failure == ""
+    assert kept.look > world.clock.now
+
+
+def test_next_look_is_sooner_when_little_remains(world: World) -> None:
+    held = world.hold("now")
+    assert held
+    world.clock.now = held.expiration - 100
+    kept = world.answer(Gives(ProviderFailed("it broke")))
+    assert kept.look == held.expiration - 75
+
+
+def test_answer_never_looks_before_its_last_hop_does(world: World) -> None:
+    for _ in range(20):
+        hop = world.hold("now", b"hop")
+        assert hop
+        role = Gives(ProviderFailed("it broke"))
+        same = Keeps("hop", role)
+        world.store.write(_copied(hop, world.identity))
+        answered = world.answer(same)
+        kept = world.held(b"hop")
+        assert role.asked == 1
+        assert kept
+        assert answered.document == hop.document
+        assert answered.look == kept.look
+
+
+def _copied(entry: Entry, identity: bytes) -> Entry:
+    """Return the same answer as another request's."""
+    got = credentials.from_document(entry.document, entry.provider)
+    got.issued = entry.issued
+    return outcome.answered(identity, None, got, entry.issued, print)
+
+
+# The memory of a failure.
+
+
+@pytest.mark.parametrize("state", ["absent", "expired"])
+def test_loop_of_failing_runs_asks_once_in_some_seconds(world: World, state: str) -> None:
+    world.hold(state)
+    provider = Gives(ProviderFailed("it broke"))
+    with pytest.raises(ProviderFailed, match=r"^chain: it broke$"):
+        world.answer(provider)
+    begin = world.clock.now
+    while provider.asked == 1:
+        world.clock.now += 0.25
+        with pytest.raises(ProviderFailed, match="it broke"):
+            world.answer(provider)
+    assert 2 <= world.clock.now - begin <= 6
+
+
+def test_remembered_failure_says_so(world: World) -> None:
+    provider = Gives(ProviderFailed("it broke"))
+    for words in ("^chain: it broke$", "a moment ago; asked again in [1-6] s, .* --refresh"):
+        with pytest.raises(ProviderFailed, match=words):
+            world.answer(provider)
+    assert provider.asked == 1
+
+
+def test_refresh_ignores_the_memory(world: World) -> None:
+    provider = Gives(ProviderFailed("it broke"), world.credentials())
+    with pytest.raises(ProviderFailed):
+        world.answer(provider)
+    assert world.answer(provider, anew=True).document
+    assert provider.asked == 2
+
+
+@pytest.mark.parametrize("kind", [RequestError, CodeNotGiven])
+def test_what_a_person_can_mend_at_once_is_not_remembered(
+    world: World, kind: type[Exception]
+) -> None:
+    provider = Gives(kind("you can mend that"), world.credentials())
+    with pytest.raises(kind, match="mend that"):
+        world.answer(provider)
+    assert world.answer(provider).document
+
+
+def test_configuration_error_is_not_written_down(world: World) -> None:
+    with pytest.raises(RequestError):
+        world.answer(Gives(RequestError("wrong")))
+    assert world.held() is None
+
+
+def test_failure_of_the_future_is_not_believed(world: World) -> None:
+    provider = Gives(ProviderFailed("it broke"), world.credentials())
+    with pytest.raises(ProviderFailed):
+        world.answer(provider)
+    world.clock.now -= 60
+    assert world.answer(provider).document
+
+
+def test_memory_of_a_hop_is_not_made_longer_by_those_who_report_it(world: World) -> None:
+    role = Gives(ProviderFailed("it broke"))
+    with pytest.raises(ProviderFailed):
+        world.answer(Keeps("hop", role))
+    begin = world.clock.now
+    world.asked.providers = [request.Imds("other")]  # another request with the same hop
+    while role.asked == 1:
+        world.clock.now += 0.25
+        with pytest.raises(ProviderFailed) as caught:
+            world.answer(Keeps("hop", role))
+        assert str(caught.value).count("a moment ago") <= 1
+    assert world.clock.now - begin <= 6
+
+
+def test_secret_in_a_message_is_not_written_down(world: World) -> None:
+    refresher = world.refresher()
+    refresher.run.secrets.append("hunter2-hunter2")
+    with pytest.raises(ProviderFailed):
+        refresher.answer(world.asked, [Gives(ProviderFailed("no hunter2-hunter2 here"))])
+    kept = world.held()
+    assert kept
+    assert "hunter2" not in kept.failure
+
+
+# Those who have valid credentials in hand do not wait long.
+
+
+def test_run_in_a_hurry_gives_providers_less_time(world: World) -> None:
+    seen: list[float] = []
+
+    class Looks(Gives):
+        def retrieve(self, run: Run) -> Credentials:
+            seen.append(run.deadline.left())
+            return super().retrieve(run)
+
+    provider = Looks(ProviderFailed("it broke"))
+    for state, options in (
+        ("now", {}),
+        ("now", {"background": True}),
+        ("now", {"anew": True}),
+        ("absent", {}),
+    ):
+        world.store = Store(f"{world.store.path}-{len(seen)}")
+        world.hold(state)
+        try:
+            world.answer(provider, **options)
+        except ProviderFailed:
+            assert options == {"anew": True} or state == "absent"
+    assert [left <= refresh.ATTEMPT for left in seen] == [True, False, False, False]
+
+
+def test_person_is_not_hurried(world: World) -> None:
+    world.hold("now", person=True)
+    seen: list[float] = []
+
+    class Looks(Gives):
+        def retrieve(self, run: Run) -> Credentials:
+            seen.append(run.deadline.left())
+            return super().retrieve(run)
+
+    world.answer(Looks(world.credentials()))
+    assert seen[0] > refresh.PATIENCE
+
+
+def test_held_entry_is_served_when_a_provider_is_stuck_for_good(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "ATTEMPT", 0.1)
+    held = world.hold("now")
+    ended = threading.Event()
+
+    class Hangs(Gives):
+        def retrieve(self, run: Run) -> Credentials:
+            ended.wait(20)  # as the resolver does, whatever the deadline
+            return super().retrieve(run)
+
+    try:
+        entry = world.answer(Hangs(world.credentials()))
+    finally:
+        ended.set()
+    assert held
+    assert entry.document == held.document
+    assert entry.look > world.clock.now
+    assert "no answer within 0.1 s" in entry.failure
+
+
+def test_those_who_wait_outlast_those_they_wait_for() -> None:
+    assert refresh.PATIENCE >= refresh.ATTEMPT + 0.5
+
+
+# Clocks.
+
+
+@pytest.mark.parametrize("step", [-1, -600, -86400])
+def test_entry_of_the_future_is_a_miss(world: World, step: int) -> None:
+    first = world.answer(Gives(world.credentials()))
+    world.clock.now += step
+    later = world.answer(Gives(world.credentials()))
+    assert later.document != first.document
+    assert world.held() == later
+    assert later.issued == world.clock.now
+
+
+def test_clock_that_is_put_right_again_leaves_one_more_miss(world: World) -> None:
+    provider = Gives(*(world.credentials() for _ in range(3)))
+    world.answer(provider)
+    world.clock.now += 7200  # wrong: everything has expired
+    with pytest.raises(ProviderFailed, match="check this machine's clock"):
+        world.answer(provider)
+    world.clock.now -= 7200  # right again: the failure is of the future
+    assert world.answer(provider).judge(world.clock.now) == "fresh"
+    assert provider.asked == 3
+
+
+def test_next_look_of_the_future_does_not_stop_refreshes(world: World) -> None:
+    world.hold("now")
+    provider = Gives(ProviderFailed("it broke"), world.credentials())
+    kept = world.answer(provider)
+    kept.look = int(world.clock.now) + 3600
+    world.store.write(kept)
+    world.answer(provider)
+    assert provider.asked == 2
+
+
+# Mistakes of our own.
+
+
+def test_mistake_tells_nothing_of_what_was_handled(world: World) -> None:
+    world.hold("now")
+    entry = world.answer(Gives(ZeroDivisionError("hunter2")))
+    assert "hunter2" not in entry.failure
+    assert "ZeroDivisionError" in entry.failure
+    assert not any("hunter2" in line for line in world.log.lines)
+
+
+def test_states_are_what_they_are_called(world: World) -> None:
+    names = {"ahead": "fresh, to be refreshed in the background", "now": "to be refreshed now"}
+    for state in LEFT:
+        held = world.hold(state)
+        assert held
+        assert held.judge(world.clock.now) == names.get(state, state)
+
+
+def test_deadline_that_has_passed_serves_what_is_held(world: World) -> None:
+    held = world.hold("now")
+    run = world.refresher(seconds=0)
+
+    def retrieve(run: Run) -> Credentials:
+        run.deadline.remaining()
+        raise AssertionError
+
+    provider = Gives(world.credentials())
+    provider.retrieve = retrieve  # type: ignore[method-assign]
+    assert held
+    assert run.answer(world.asked, [provider]).document == held.document
+    with pytest.raises(DeadlineExceeded):
+        Deadline(0).remaining()

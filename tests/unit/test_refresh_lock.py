@@ -1,0 +1,220 @@
+"""What a run does with what other runs do meanwhile, and where there can be no lock."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from credproc import credentials, outcome, refresh
+from credproc.errors import (
+    ProviderFailed,
+    Remembered,
+)
+from credproc.store import Store, release
+from tests.refreshing import Gives, World, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from credproc.cache import Entry
+    from credproc.credentials import Credentials
+    from credproc.providers import Run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# What another process did with the lock while this one waited for it, and what this one then
+# answers: what `theirs` was, what it holds, an error; or it asks itself and has something `new`.
+WAITING = rows("""
+state    run         refreshed  failed  died
+absent   plain       theirs     error   new
+expired  plain       theirs     error   new
+now      plain       theirs     held    new
+now      typed       theirs     held    new
+now      background  theirs     held    new
+ahead    background  theirs     held    new
+absent   anew        theirs     new     new
+fresh    anew        theirs     new     new
+now      anew        theirs     new     new
+""")
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "did", "expected"),
+    [
+        (state, kind, did, expected)
+        for state, kind, *cells in WAITING
+        for did, expected in zip(("refreshed", "failed", "died"), cells, strict=True)
+    ],
+)
+def test_waiting(world: World, state: str, kind: str, did: str, expected: str) -> None:
+    held = world.hold(state, person=kind == "typed")
+    own = Gives(world.credentials())
+    other = world.credentials()
+    lock = world.store.claim(world.identity)
+    waiter = Waiter(world, own, anew=kind == "anew", background=kind == "background")
+    world.log.wait_for("waiting for another process")
+    if did == "refreshed":
+        entry = outcome.answered(world.identity, held, other, world.clock.now, print)
+        world.store.write(entry)
+    if did == "failed":
+        error = ProviderFailed("theirs broke")
+        entry = outcome.failed(world.identity, world.held(), error, world.clock.now, ())
+        world.store.write(entry)
+    release(lock)
+
+    waiter.check(expected, other, held)
+    assert own.asked == (expected == "new")
+
+
+class Waiter:
+    """A run in a thread, which waits for the lock, and its result."""
+
+    def __init__(self, world: World, provider: Gives, **options: Any) -> None:
+        self.provider = provider
+        self.result: Entry | Exception | None = None
+        self.thread = threading.Thread(target=self._run, args=(world, options), daemon=True)
+        self.thread.start()
+
+    def _run(self, world: World, options: dict[str, Any]) -> None:
+        try:
+            self.result = world.answer(self.provider, **options)
+        except Exception as error:
+            self.result = error
+
+    def check(self, expected: str, other: Credentials, held: Entry | None) -> None:
+        """Wait for the result, which must be what is expected."""
+        self.thread.join(10)
+        if expected == "error":
+            assert isinstance(self.result, Remembered)
+            assert str(self.result) == "theirs broke"
+            return
+        assert self.result
+        assert not isinstance(self.result, Exception), self.result
+        key = credentials.from_document(self.result.document, "").access_key
+        mine = self.provider.answers[0]
+        assert not isinstance(mine, Exception)
+        before = credentials.from_document(held.document, "").access_key if held else ""
+        assert key == {"theirs": other.access_key, "held": before, "new": mine.access_key}[expected]
+
+
+def test_failure_is_news_only_for_those_who_waited(world: World) -> None:
+    own = Gives(ProviderFailed("it broke"))
+    with pytest.raises(ProviderFailed):
+        world.answer(own)
+    world.clock.now += 60
+    with pytest.raises(ProviderFailed):
+        world.answer(own)
+    assert own.asked == 2
+
+
+@pytest.mark.parametrize("state", ["absent", "now"])
+def test_run_goes_on_without_a_lock_that_is_held_for_too_long(
+    world: World, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "PATIENCE", 0.2)
+    held = world.hold(state)
+    lock = world.store.claim(world.identity)
+    run = world.refresher(seconds=30 if held else 0.3)
+    provider = Gives(world.credentials())
+    try:
+        assert run.answer(world.asked, [provider]) == world.held()
+    finally:
+        release(lock)
+    assert provider.asked == 1
+    assert "cache: going on without the lock, which is held for too long" in world.log.lines
+
+
+def test_third_of_the_time_is_left_after_waiting(world: World) -> None:
+    world.store.make()
+    lock = world.store.claim(world.identity)
+    left: list[float] = []
+    run = world.refresher(seconds=0.9)
+
+    class Looks(Gives):
+        def retrieve(self, run: Run) -> Credentials:
+            left.append(run.deadline.left())
+            return super().retrieve(run)
+
+    try:
+        run.answer(world.asked, [Looks(world.credentials())])
+    finally:
+        release(lock)
+    assert 0 < left[0] <= 0.31
+
+
+class Faulty(Store):
+    """A cache that cannot be written, and perhaps not locked."""
+
+    lockable = True
+
+    def write(self, entry: Entry, sync: bool = True) -> None:
+        raise OSError(28, "No space left on device")
+
+    def claim(self, request: bytes) -> int | None:
+        if not self.lockable:
+            raise OSError(30, "Read-only file system")
+        return super().claim(request)
+
+
+class ReadOnly(Faulty):
+    lockable = False
+
+
+@pytest.mark.parametrize("kind", [Faulty, ReadOnly])
+@pytest.mark.parametrize("state", ["absent", "now"])
+def test_cache_that_cannot_be_written_costs_nobody_the_credentials(
+    world: World, state: str, kind: type[Store]
+) -> None:
+    held = world.hold(state)
+    run = world.refresher(store=kind(world.store.path))
+    entry = run.answer(world.asked, [Gives(world.credentials())])
+
+    assert entry.judge(world.clock.now) == "fresh"
+    assert world.held() == held
+    assert any("not written" in line for line in world.log.lines)
+
+
+@pytest.mark.parametrize("kind", [Faulty, ReadOnly])
+def test_held_entry_is_served_when_neither_provider_nor_disk_works(
+    world: World, kind: type[Store]
+) -> None:
+    held = world.hold("now")
+    run = world.refresher(store=kind(world.store.path))
+    entry = run.answer(world.asked, [Gives(ProviderFailed("it broke"))])
+
+    assert held
+    assert entry.document == held.document
+
+
+def test_cache_is_off_where_no_directory_can_be(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = world.refresher(store=Store(str(tmp_path / "file" / "cache")))
+    assert run.answer(world.asked, [Gives(world.credentials())]).document
+    assert any("no lock" in line for line in world.log.lines)
+
+
+def test_without_a_cache_nothing_is_kept(world: World) -> None:
+    provider = Gives(world.credentials(), world.credentials())
+    for _ in range(2):
+        world.refresher(store=Store("")).answer(world.asked, [provider])
+    assert provider.asked == 2
+    assert world.held() is None
+
+
+def test_vanished_entry_is_still_in_hand(world: World) -> None:
+    held = world.hold("now")
+    assert held
+
+    class Removes(Gives):
+        def retrieve(self, run: Run) -> Credentials:
+            world.remove()
+            return super().retrieve(run)
+
+    entry = world.answer(Removes(ProviderFailed("it broke")))
+    assert entry.document == held.document

@@ -1,0 +1,259 @@
+"""Providers in their order, doubts, hops, and an instance role that is no longer renewed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from credproc import credentials, outcome
+from credproc.errors import (
+    ProviderFailed,
+    ProviderUnavailable,
+    SourceRejected,
+)
+from tests.refreshing import HOUR, Gives, Keeps, World, failure, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from credproc.credentials import Credentials
+    from credproc.providers import Run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_only_an_unavailable_provider_moves_on(world: World) -> None:
+    first, second = Gives(ProviderUnavailable("not here"), name="imds"), Gives(world.credentials())
+    assert world.answer(first, second).document
+    assert (first.asked, second.asked) == (1, 1)
+
+
+def test_failed_provider_ends_it(world: World) -> None:
+    second = Gives(world.credentials())
+    with pytest.raises(ProviderFailed, match=r"^imds: it broke$"):
+        world.answer(Gives(ProviderFailed("it broke"), name="imds"), second)
+    assert second.asked == 0
+
+
+def test_every_reason_is_told(world: World) -> None:
+    one = Gives(ProviderUnavailable("not here"), name="imds")
+    two = Gives(ProviderUnavailable("nor here"))
+    with pytest.raises(ProviderFailed, match=r"^imds: not here; chain: nor here$"):
+        world.answer(one, two)
+
+
+def test_library_of_a_provider_that_is_not_asked_is_not_loaded(world: World) -> None:
+    def providers() -> Any:
+        yield Gives(world.credentials())
+        raise AssertionError("the second was made")
+
+    assert world.refresher().answer(world.asked, providers()).document
+
+
+# An identity is not changed on a doubt: what is held, of whom, when IMDS does not answer in time
+# or says that there is no role; and whose credentials the run then prints.
+DOUBTS = rows("""
+state    held-of  imds-says    answers
+now      imds     doubt        held
+now      imds     unavailable  new
+now      chain    doubt        new
+expired  imds     doubt        new
+absent   -        doubt        new
+""")
+
+
+@pytest.mark.parametrize(("state", "of", "word", "expected"), DOUBTS)
+def test_identity_is_not_changed_on_a_doubt(
+    world: World, state: str, of: str, word: str, expected: str
+) -> None:
+    held = world.hold(state, provider=of)
+    chain = Gives(world.credentials())
+    entry = world.answer(Gives(failure(word), name="imds"), chain)
+
+    assert chain.asked == (expected == "new")
+    assert (held is not None and entry.document == held.document) == (expected == "held")
+
+
+def test_doubt_ends_a_refresh_that_was_demanded(world: World) -> None:
+    world.hold("fresh", provider="imds")
+    chain = Gives(world.credentials())
+    with pytest.raises(ProviderFailed, match="imds: it broke"):
+        world.answer(Gives(failure("doubt"), name="imds"), chain, anew=True)
+    assert chain.asked == 0
+
+
+@pytest.mark.parametrize(("of", "answers"), [("chain", "held"), ("sso", "held"), ("imds", "new")])
+def test_identity_of_a_profile_is_not_changed_on_a_doubt(
+    world: World, of: str, answers: str
+) -> None:
+    held = world.hold("now", provider=of)
+    other = Gives(world.credentials(), name="profile two")
+    entry = world.answer(Gives(failure("doubt"), name="profile one"), other)
+
+    assert held
+    assert (entry.document == held.document) == (answers == "held")
+
+
+def test_doubt_about_a_source_serves_the_source_that_is_held(world: World) -> None:
+    source = world.hold("now", b"source", provider="imds")
+    entry = world.answer(Keeps("source", Gives(failure("doubt"), name="imds")))
+    assert source
+    assert entry.document == source.document
+
+
+# What lies on the way.
+
+
+def test_hop_is_kept_and_shared(world: World) -> None:
+    role = Gives(world.credentials())
+    world.answer(Keeps("hop", role))
+    world.remove()
+    world.answer(Keeps("hop", role))
+    assert role.asked == 1
+
+
+# What is done with a hop that is held: `held` is used; else it is asked for, and is `new`, or is
+# used since that failed.
+HOPS = rows("""
+state    success  failed
+fresh    held     held
+ahead    new      kept
+now      new      kept
+expired  new      error
+absent   new      error
+""")
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "expected"),
+    [
+        (row[0], word, cell)
+        for row in HOPS
+        for word, cell in zip(("success", "failed"), row[1:], strict=True)
+    ],
+)
+def test_hop(world: World, state: str, word: str, expected: str) -> None:
+    held = world.hold(state, b"hop")
+    role = Gives(world.says(held, word))
+    if expected == "error":
+        with pytest.raises(ProviderFailed):
+            world.answer(Keeps("hop", role))
+    else:
+        entry = world.answer(Keeps("hop", role))
+        assert (held is not None and entry.document == held.document) == (expected != "new")
+    assert role.asked == (expected != "held")
+
+
+def test_answer_has_the_windows_of_the_hop_that_it_is(world: World) -> None:
+    hop = world.hold("fresh", b"hop")
+    entry = world.answer(Keeps("hop", Gives(world.credentials())))
+    assert hop
+    assert (entry.issued, entry.ahead, entry.now) == (hop.issued, hop.ahead, hop.now)
+
+
+def test_everything_on_the_way_is_got_anew_if_that_is_demanded(world: World) -> None:
+    world.hold("fresh", b"hop")
+    role = Gives(world.credentials())
+    world.answer(Keeps("hop", role), anew=True)
+    assert role.asked == 1
+
+
+def test_rejected_source_is_got_anew(world: World) -> None:
+    old = world.hold("fresh", b"source")
+    source = Gives(world.credentials())
+    entry = world.answer(Keeps("source", source, anew=True))
+    assert old
+    assert source.asked == 1
+    assert entry.document != old.document
+    kept = world.held(b"source")
+    assert kept
+    assert kept.document == entry.document
+
+
+def test_source_that_cannot_be_got_anew_is_not_used_once_more(world: World) -> None:
+    world.hold("fresh", b"source")
+    with pytest.raises(SourceRejected):
+        world.answer(Keeps("source", Gives(SourceRejected("unknown")), anew=True))
+
+
+def test_long_term_keys_are_not_kept(world: World) -> None:
+    keys = credentials.Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-me", "", 0, provider="keys")
+    source = Gives(keys)
+    for _ in range(2):
+        document = world.answer(Keeps("source", source)).document
+        assert b"AKIAIOSFODNN7EXAMPLE" in document
+    assert source.asked >= 2
+    assert world.held(b"source") is None
+
+
+class Assumes(Keeps):
+    """A role that is assumed with what is kept, as a chain does it."""
+
+    def __init__(self, world: World, source: Keeps) -> None:
+        super().__init__("source", source.source)
+        self.world = world
+
+    def retrieve(self, run: Run) -> Credentials:
+        caller = super().retrieve(run)
+        found = self.world.credentials()
+        found.person = caller.person
+        return found
+
+
+@pytest.mark.parametrize("person", [False, True])
+def test_role_behind_a_typed_code_is_not_refreshed_ahead(world: World, person: bool) -> None:
+    session = world.credentials()
+    session.person = person
+    source = Keeps("source", Gives(session))
+    for _ in range(2):  # got, and then held
+        entry = world.answer(Assumes(world, source), anew=not _)
+        assert (entry.ahead == entry.now) == person
+        assert outcome.needs_person(entry) == person
+
+
+def test_role_behind_long_term_keys_is_refreshed_ahead(world: World) -> None:
+    keys = credentials.Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-me", "", 0, provider="keys")
+    entry = world.answer(Assumes(world, Keeps("source", Gives(keys))))
+    assert entry.ahead < entry.now
+
+
+# IMDS's static stability.
+
+
+def test_instance_role_that_is_not_renewed_is_served_past_its_end(world: World) -> None:
+    imds = Gives(world.credentials(-100, "imds"), name="imds")
+    for _ in range(3):
+        entry = world.answer(imds)
+        assert entry.expiration == world.clock.now - 100
+        world.clock.now += 0  # within the next look
+    assert imds.asked == 1
+    assert world.held() == entry
+
+    world.clock.now = entry.look
+    world.answer(imds)
+    assert imds.asked == 2
+
+
+def test_source_that_is_not_renewed_is_used_past_its_end(world: World) -> None:
+    imds = Gives(world.credentials(-100, "imds"), name="imds")
+    for _ in range(2):
+        world.answer(Assumes(world, Keeps("source", imds)), anew=False)
+        world.remove()
+    assert imds.asked == 1
+
+
+def test_renewed_instance_role_ends_it(world: World) -> None:
+    imds = Gives(world.credentials(-100, "imds"), world.credentials(HOUR, "imds"), name="imds")
+    entry = world.answer(imds)
+    world.clock.now = entry.look
+    assert world.answer(imds).expiration > world.clock.now
+
+
+@pytest.mark.parametrize("seconds", [0, -1, -4000])
+def test_credentials_of_others_that_arrive_expired_are_an_error(world: World, seconds: int) -> None:
+    with pytest.raises(ProviderFailed, match=f"expired {-seconds} s before .* clock"):
+        world.answer(Gives(world.credentials(seconds)))
