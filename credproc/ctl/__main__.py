@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from credproc import __version__
-from credproc.ctl import cache, explain, launcher, profile, role
+from credproc.ctl import cache, completion, doctor, explain, launcher, profile, role
 from credproc.ctl.arguments import Parser
 from credproc.ctl.output import Console
 from credproc.errors import CredprocError, ProviderFailed, UsageError, clean
@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (role, profile, cache, explain, launcher):
+    for module in (role, profile, doctor, cache, explain, launcher, completion):
         module.add(commands)
     return made
 

@@ -10,6 +10,9 @@ from credproc.errors import UsageError
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+#: Kinds of values that a shell can complete.
+FILE, FOLDER, PROFILE = "file", "directory", "profile"
+
 #: What stands in a usage for the words behind ``--``.
 OPTIONS = "-- CREDPROC OPTIONS"
 
@@ -71,6 +74,11 @@ def changes(made: Any, question: bool = True) -> None:
         )
 
 
+def value(made: Any, kind: str, *names: str, **more: Any) -> None:
+    """Add an argument whose value is of a kind that shells complete (see completion.py)."""
+    made.add_argument(*names, **more).complete = kind
+
+
 def account(made: Any) -> None:
     """Add the options that say whose account is meant, as the AWS CLI has them."""
     made.add_argument(
@@ -81,9 +89,10 @@ def account(made: Any) -> None:
 
 def cache_dir(made: Any) -> None:
     """Add credproc's own --cache-dir."""
-    made.add_argument(
-        "--cache-dir", metavar="DIR", help="the cache that is meant (default: as credproc's)"
-    )
+    value(
+        made, FOLDER, "--cache-dir", metavar="DIR",
+        help="the cache that is meant (default: as credproc's)",
+    )  # fmt: skip
 
 
 def sentence(text: str) -> str:

@@ -37,7 +37,9 @@ def add(parts: Any) -> None:
         "too), or all.",
     )  # fmt: skip
     made.add_argument("id", metavar="ID", nargs="*", help="as `cache list` shows it")
-    made.add_argument("--profile", metavar="NAME", help="what this profile uses")
+    arguments.value(
+        made, arguments.PROFILE, "--profile", metavar="NAME", help="what this profile uses"
+    )
     made.add_argument("--all", action="store_true", help="everything")
     arguments.changes(made, question=False)
     arguments.cache_dir(made)

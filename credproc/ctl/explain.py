@@ -15,7 +15,7 @@ from credproc.ctl.cache import STATES
 from credproc.ctl.commandline import discreet
 from credproc.ctl.held import Held, held, is_current, moment, on_the_way
 from credproc.ctl.output import Result, span
-from credproc.ctl.plan import Plan, plan
+from credproc.ctl.plan import Plan, plan, region
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, UsageError, masked
 from credproc.providers import endpoint, imds
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from credproc.ctl.output import Console
     from credproc.ctl.shared import Target
-    from credproc.request import Hop
 
 #: What a run does with what is held.
 NEXT = {
@@ -48,7 +47,9 @@ def add(commands: Any) -> None:
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] [--profile NAME | {arguments.OPTIONS}]"
-    made.add_argument("--profile", metavar="NAME", help="what stands behind this profile")
+    arguments.value(
+        made, arguments.PROFILE, "--profile", metavar="NAME", help="what stands behind this profile"
+    )
 
 
 def target(profile: str | None, options: Sequence[str] | None) -> Target:
@@ -150,10 +151,10 @@ def _provider(
         options = " ".join(discreet(identity.hop_words(hop))[1:])
         state = _state(_at(current, found, number), now)
         code = "; asks for an MFA code" if hop.serial_number else ""
-        text = f"{options} ({_region(found, hop)}{code}; {state})"
+        text = f"{options} ({_asked_where(found, number)}{code}; {state})"
         way.append({"name": f"role {number}", "text": text})
     count = f"{len(found.hops)} role{'s' * (len(found.hops) > 1)} from {found.source}"
-    return {"provider": found.name, "text": f"{what}: {count}", "way": way}
+    return {"provider": asked.identity()[0], "text": f"{what}: {count}", "way": way}
 
 
 def _imds(asked: request.Imds) -> str:
@@ -193,21 +194,6 @@ def _state(item: Held | None, now: float) -> str:
     return f"{item.id}, {STATES[item.entry.judge(now)]}"
 
 
-def _region(found: Plan, hop: Hop) -> str:
-    """Return whose STS is asked, and who says so."""
-    from credproc.providers.chain import HOME_REGIONS
-    from credproc.providers.sts import configured_region, new_session
-
-    if hop.sts_region:
-        return f"STS in {hop.sts_region}"
-    asked = found.provider
-    profile = asked.name if isinstance(asked, request.Profile) else ""
-    if isinstance(asked, request.Chain) and asked.source.startswith("profile:"):
-        profile = asked.source[8:]
-    region = configured_region(os.environ, new_session(profile))
-    if region:
-        return f"STS in {region}, as configured"
-    if found.source.partition(":")[0] == "imds":
-        return "STS in the instance's region"
-    home = HOME_REGIONS.get(hop.role_arn.split(":")[1], "us-east-1")
-    return f"STS in {home}, because no region is configured"
+def _asked_where(found: Plan, number: int) -> str:
+    name, why = region(found, number, os.environ)
+    return f"STS in {name}, {why}" if name else f"STS in {why} region"

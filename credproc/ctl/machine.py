@@ -32,7 +32,7 @@ def store(given: argparse.Namespace, asked: Request | None = None) -> Store:
     """
     if asked is None:
         asked = Request()
-        asked.cache_dir = given.cache_dir or ""
+        asked.cache_dir = getattr(given, "cache_dir", "") or ""
         problem = limits.cache_dir(asked.cache_dir) if asked.cache_dir else ""
         if problem:
             raise UsageError(f"--cache-dir: {problem}")

@@ -59,6 +59,12 @@ class Console:
             self.stdout.write(f"{clean(text)}\n")
             self.stdout.flush()
 
+    def lines(self, lines: Sequence[str]) -> None:
+        """Show lines that are ready for the terminal at once, unless stdout is for a machine."""
+        if not self.machine:
+            self.stdout.write("".join(f"{line}\n" for line in lines))
+            self.stdout.flush()
+
     def note(self, text: str) -> None:
         """Show a line of what goes on, on stderr."""
         self.stderr.write(f"credprocctl: {clean(text)}\n")

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc.providers.source import Source
 from credproc.request import Chain, Imds, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from credproc.request import Hop
 
 
 class Plan:
-    """One provider: its roles, and their source. Without either it is asked as it stands."""
+    """One provider: its roles, and their source; without a source it is asked as it stands.
+
+    ``regions`` are those that the roles' own profiles name, "" where one names none.
+    """
 
     def __init__(
-        self, provider: Imds | Chain | Profile, hops: Sequence[Hop] = (), source: str = ""
+        self,
+        provider: Imds | Chain | Profile,
+        hops: Sequence[Hop] = (),
+        source: str = "",
+        regions: Sequence[str] = (),
     ) -> None:
         self.provider = provider
         self.hops = list(hops)
         self.source = source
-
-    @property
-    def name(self) -> str:
-        """The provider in a word or two."""
-        if isinstance(self.provider, Profile):
-            return f"profile {self.provider.name}"
-        return "imds" if isinstance(self.provider, Imds) else "chain"
+        self.regions = list(regions)
 
 
 def plan(provider: Imds | Chain | Profile) -> Plan:
@@ -38,14 +38,38 @@ def plan(provider: Imds | Chain | Profile) -> Plan:
     """
     if isinstance(provider, Imds):
         return Plan(provider)
-    from credproc.providers.profile import described  # botocore, 150 ms
+    from credproc.providers.profile import way  # botocore, 150 ms
     from credproc.providers.sts import new_session
 
+    name = profile_of(provider)
+    if not name and isinstance(provider, Chain):
+        return Plan(provider, provider.hops, provider.source, [""] * len(provider.hops))
+    found = way(new_session(name), name)
+    own = provider.hops if isinstance(provider, Chain) else []
+    return Plan(
+        provider, [*found.hops, *own], found.source.text, [*found.regions, *[""] * len(own)]
+    )
+
+
+def profile_of(provider: Imds | Chain | Profile) -> str:
+    """Return the profile whose session the provider works in, "" for the one in use."""
     if isinstance(provider, Profile):
-        hops, start = described(new_session(provider.name), provider.name)
-        return Plan(provider, hops, start.text if hops else "")
-    source = Source(provider.source)
-    if source.kind != "profile":
-        return Plan(provider, provider.hops, provider.source)
-    hops, start = described(new_session(source.name), source.name)
-    return Plan(provider, [*hops, *provider.hops], start.text)
+        return provider.name
+    source = provider.source if isinstance(provider, Chain) else ""
+    return source[8:] if source.startswith("profile:") else ""
+
+
+def region(plan: Plan, number: int, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the region whose STS is asked for role ``number``, and why; "" for the instance's."""
+    from credproc.providers.sts import configured_region, home_region, new_session
+
+    hop = plan.hops[number - 1]
+    if hop.sts_region:
+        return hop.sts_region, "as --sts-region says"
+    session = new_session(profile_of(plan.provider))
+    configured = configured_region(environ, session, plan.regions[number - 1])
+    if configured:
+        return configured, "as configured"
+    if plan.source.partition(":")[0] == "imds":
+        return "", "the instance's"
+    return home_region(hop.role_arn), "because none is configured"

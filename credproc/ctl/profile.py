@@ -38,20 +38,21 @@ def add(commands: Any) -> None:
         "--from-role", metavar="ROLE",
         help="the instance's role, if it is ROLE (the same as -- --imds ROLE)",
     )  # fmt: skip
-    made.add_argument(
-        "--executable", metavar="PATH", help="the credproc to run (default: the one beside this)"
-    )
+    arguments.value(
+        made, arguments.FILE, "--executable", metavar="PATH",
+        help="the credproc to run (default: the one beside this)",
+    )  # fmt: skip
     made.add_argument(
         "--replace", action="store_true", help="replace a credential_process that is there"
     )
     arguments.changes(made, question=False)
     made = arguments.command(parts, "show", shown, "show the profiles that run credproc, or one")
-    made.add_argument("name", metavar="NAME", nargs="?", help="the profile")
+    arguments.value(made, arguments.PROFILE, "name", metavar="NAME", nargs="?", help="the profile")
     made = arguments.command(
         parts, "remove", removed, "make a profile run credproc no longer",
         "Only the line goes; if nothing else is left of the profile, so does the profile.",
     )  # fmt: skip
-    made.add_argument("name", metavar="NAME", help="the profile")
+    arguments.value(made, arguments.PROFILE, "name", metavar="NAME", help="the profile")
     arguments.changes(made, question=False)
 
 

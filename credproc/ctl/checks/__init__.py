@@ -1,0 +1,68 @@
+"""What the doctor looks at: a check is a line about one thing, and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from credproc import hidden, recursion
+from credproc.errors import CodeNotGiven, clean
+from credproc.mfa import Mfa
+from credproc.providers import Deadline, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from credproc.ctl.shared import Shared, Target
+    from credproc.log import Log
+    from credproc.store import Store
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+
+
+class Check:
+    """One finding: what was looked at, how it is, in words, and what to do (empty if nothing)."""
+
+    def __init__(self, status: str, name: str, text: str, advice: str = "") -> None:
+        self.status = status
+        self.name = name
+        self.text = text
+        self.advice = advice
+
+
+class Case:
+    """What is examined: an environment, its config files, and a command line if there is one."""
+
+    def __init__(self, environ: Mapping[str, str], log: Log, shared: Shared | None) -> None:
+        self.environ = environ
+        self.log = log
+        #: None if a config file cannot be read.
+        self.shared = shared
+        self.target: Target | None = None
+        self.store: Store | None = None
+        #: Other machines' times as their answers stated them, and when they came (epoch seconds).
+        self.dates: dict[str, tuple[str, float]] = {}
+
+    def run(self) -> Run:
+        """Return a run of the providers that asks nobody for an MFA code, and keeps nothing."""
+        seconds = self.target.request.timeout if self.target else 10
+        profiles = recursion.profiles(self.target.request) if self.target else []
+        mfa = Unasked("", self.environ)
+        return Run(self.environ, Deadline(seconds), self.log, mfa, profiles)
+
+    def said(self, error: Exception) -> str:
+        """Return an error in one line, without the secrets that were at hand."""
+        return clean(str(error), [*self.log.secrets, *hidden.of_files(self.environ)])
+
+    def dated(self, who: str, date: str) -> None:
+        """Take note of somebody's time, if he told it."""
+        if date:
+            self.dates[who] = (date, time.time())
+
+
+class Unasked(Mfa):
+    """Nobody is asked for a code: one that was used up here would be missed a moment later."""
+
+    def code(self, serial: str, _: Deadline) -> str:
+        """Refuse."""
+        raise CodeNotGiven(f"not tried, because {serial} would be asked for a code")

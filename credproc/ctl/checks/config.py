@@ -1,0 +1,178 @@
+"""The config files, the profile, what beats it, and its command line as credproc reads it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from credproc import recursion, request
+from credproc.ctl.checks import FAIL, OK, WARN, Check
+from credproc.ctl.commandline import credproc_arguments, shown, split
+from credproc.ctl.shared import KEY, Target, of_profile
+from credproc.errors import CredprocError
+from credproc.request import Chain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from credproc.ctl.checks import Case
+
+#: Seconds. The Go SDK kills credproc then.
+KILLED = 60
+#: Seconds. With less left botocore runs credproc at every signing.
+SIGNING = 900
+
+
+def files(case: Case) -> Iterator[Check]:
+    """Check the two files themselves."""
+    if case.shared is None:
+        return  # said where they were read
+    for name, path, variable in (
+        ("config file", case.shared.config_path, "AWS_CONFIG_FILE"),
+        ("credentials file", case.shared.credentials_path, "AWS_SHARED_CREDENTIALS_FILE"),
+    ):
+        yield _file(name, path, variable if case.environ.get(variable) else "")
+
+
+def _file(name: str, path: str, variable: str) -> Check:
+    named = f" (from {variable})" if variable else ""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        text = f"{path or 'none'}{named}: {(error.strerror or '').lower()}"
+        if variable:
+            return Check(FAIL, name, text, f"unset {variable}, or make it the path of a file")
+        if name == "credentials file":
+            return Check(OK, name, f"{text}; none is needed")
+        return Check(WARN, name, text, "`credprocctl profile add NAME` makes one")
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid not in (0, os.geteuid()):
+        return Check(WARN, name, f"{path}{named} belongs to another user (uid {status.st_uid})",
+                     "HOME may be another user's, as with sudo; sudo -H helps")  # fmt: skip
+    if mode & 0o022 or (mode & 0o077 and name == "credentials file"):
+        return Check(WARN, name, f"{path}{named} has mode {mode:04o}: others reach it",
+                     f"chmod 600 {path}")  # fmt: skip
+    return Check(OK, name, f"{path}{named}, mode {mode:04o}")
+
+
+def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Iterator[Check]:
+    """Find out which profile is meant, and what stands behind it."""
+    if options is not None:
+        case.target = Target(options)
+        yield Check(OK, "profile", "none: the options behind -- are looked at")
+        return
+    if case.shared is None:
+        return
+    name, origin = _chosen(case, given)
+    known = case.shared.profiles()
+    if name not in known:
+        if origin == "the default":
+            case.target = Target([])
+            yield Check(WARN, "profile", "no profile is named and there is no default; what "
+                        "credproc does without options is looked at",
+                        "`credprocctl doctor PROFILE`")  # fmt: skip
+            return
+        ours = ", ".join(known[:8]) or "none"
+        yield Check(FAIL, "profile", f"{name} ({origin}) is not in {case.shared.config_path}; "
+                    f"there are: {ours}", f"`credprocctl profile add {name}`")  # fmt: skip
+        return
+    yield from _found(case, name, origin)
+
+
+def _chosen(case: Case, given: str | None) -> tuple[str, str]:
+    """Return the profile that tools would use, and who says so."""
+    if given:
+        return given, "as asked"
+    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        if case.environ.get(variable):
+            return case.environ[variable], f"from {variable}"
+    return "default", "the default"
+
+
+def _found(case: Case, name: str, origin: str) -> Iterator[Check]:
+    assert case.shared is not None  # noqa: S101  # for the type checker; profile() asked
+    section = case.shared.config.section(name)
+    where = f", line {section.line + 1} of {case.shared.config_path}" if section else (
+        f", in {case.shared.credentials_path}"
+    )  # fmt: skip
+    try:
+        case.target = of_profile(case.shared, name)
+    except CredprocError as error:
+        yield Check(FAIL, "profile", f"{name} ({origin}){where}")
+        yield Check(FAIL, "command", str(error), f"`credprocctl profile add {name} --replace -- "
+                    "...`")  # fmt: skip
+        return
+    if case.target.line:
+        yield Check(OK, "profile", f"{name} ({origin}){where}")
+        return
+    line = case.shared.keys(name).get(KEY)
+    runs = f"it runs {shown(split(line))}" if line else "it has no credential_process"
+    yield Check(WARN, "profile", f"{name} ({origin}){where} does not run credproc ({runs}); "
+                f"`credproc --profile {name}` is looked at",
+                f"`credprocctl profile add OTHER -- --profile {name}` caches it")  # fmt: skip
+
+
+def precedence(case: Case) -> Iterator[Check]:
+    """Check what comes before the profile."""
+    target = case.target
+    sources = [each.source for each in target.request.providers if isinstance(each, Chain)] if (
+        target
+    ) else []  # fmt: skip
+    key = case.environ.get("AWS_ACCESS_KEY_ID")
+    if key and "env" not in sources:
+        yield Check(WARN, "environment", "AWS_ACCESS_KEY_ID is set: tools use those keys, unless "
+                    "they are given --profile", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY "
+                    "AWS_SESSION_TOKEN")  # fmt: skip
+    else:
+        yield Check(OK, "environment", "no keys in it that would beat a profile" if not key else
+                    "its keys are where the chain starts")  # fmt: skip
+    if case.shared is None or target is None or not target.line:
+        return
+    rivals = case.shared.rivals(target.profile)
+    for rival in rivals:
+        yield Check(FAIL, "profile's keys", f"{target.profile} has {rival}",
+                    "remove it, or use another profile for credproc")  # fmt: skip
+    if not rivals:
+        yield Check(OK, "profile's keys", "none that beat or break credential_process")
+
+
+def command(case: Case) -> Iterator[Check]:
+    """Check the command line."""
+    target = case.target
+    if target is None:
+        return
+    asked = target.request
+    yield Check(OK, "command", target.words)
+    try:
+        recursion.check(asked, {recursion.VARIABLE: target.profile if target.line else ""})
+    except CredprocError as error:
+        yield Check(FAIL, "command", str(error))
+    if asked.field or asked.format != "process":
+        yield Check(FAIL, "command", "--format and --field: tools want the whole document",
+                    "take them out of the profile")  # fmt: skip
+    if asked.refresh or asked.no_cache:
+        option = "--refresh" if asked.refresh else "--no-cache"
+        yield Check(WARN, "command", f"{option} asks AWS anew at every run", "take it out")
+    if asked.verbose:
+        yield Check(WARN, "command", "--verbose: some SDKs take what is on stderr for the document",
+                    "set CREDPROC_LOG instead")  # fmt: skip
+    if asked.timeout >= KILLED:
+        yield Check(WARN, "command", f"--timeout {asked.timeout:g}: SDKs for Go kill credproc "
+                    f"after {KILLED} s", f"stay below {KILLED}")  # fmt: skip
+    for hop in asked.chain().hops if any(isinstance(p, Chain) for p in asked.providers) else []:
+        if 0 < hop.duration_seconds <= 2 * SIGNING:
+            yield Check(WARN, "command", f"--duration-seconds {hop.duration_seconds}: botocore "
+                        "runs credproc at every request while less than 15 min are left",
+                        "give 3600 or more")  # fmt: skip
+    if request.read(target.argv) is None:
+        yield Check(OK, "command", "answered by the full command line, about 50 ms a run instead "
+                    "of 15 (quotes, --policy and the like)")  # fmt: skip
+
+
+def path(case: Case) -> str:
+    """Return the program that the profile names, "" if none does."""
+    if case.target is None or not case.target.line:
+        return ""
+    words = split(case.target.line)
+    return words[0] if credproc_arguments(words[:1]) is not None else ""

@@ -1,0 +1,64 @@
+"""The tools on this machine that read credential_process, and what is odd about them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from credproc.ctl.checks import OK, WARN, Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from credproc.ctl.checks import Case
+
+#: Seconds that a tool may take to tell its version.
+PATIENCE = 20
+_AWS = re.compile(r"aws-cli/(\d+)[.\d]*")
+_CORE = re.compile(r"botocore/([.\d]+)")
+
+#: Tools that use AWS's SDK for Go: a shell is between, and they kill credproc after 60 s.
+GO = ("terraform", "tofu", "rclone", "restic", "s5cmd", "packer", "kops", "eksctl")
+
+
+def installed(case: Case) -> Iterator[Check]:
+    """Check the tools that are found on PATH, and this interpreter's boto3."""
+    path = case.environ.get("PATH")
+    aws = shutil.which("aws", path=path)
+    if aws:
+        yield _aws(aws, case)
+    yield Check(OK, "boto3", f"{importlib.metadata.version('boto3')}, in the interpreter of "
+                "credproc itself")  # fmt: skip
+    found = [name for name in GO if shutil.which(name, path=path)]
+    if found:
+        yield Check(OK, "Go tools", f"{', '.join(found)}: they kill credproc after 60 s, which "
+                    "matters where somebody types MFA codes")  # fmt: skip
+
+
+def _aws(path: str, case: Case) -> Check:
+    try:
+        done = subprocess.run(
+            [path, "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+            check=False,
+            env=dict(case.environ),
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check(WARN, "aws", f"{path} --version: {type(error).__name__}")
+    said = done.stdout.decode("utf-8", "replace").strip()
+    version = _AWS.search(said)
+    if done.returncode or not version:
+        last = said.rpartition("\n")[2]
+        return Check(WARN, "aws", f"{path} --version fails (status {done.returncode}): {last}")
+    text = f"{path}, {version[0]}"
+    core = _CORE.search(said)
+    if core and version[1] == "1" and tuple(map(int, core[1].split(".")[:2])) < (1, 36):
+        return Check(WARN, "aws", f"{text} drops the account of the credentials (botocore "
+                     f"{core[1]})", "a newer one knows account-based endpoints")  # fmt: skip
+    return Check(OK, "aws", f"{text}: runs credproc once a command; caches nothing itself")

@@ -1,0 +1,197 @@
+"""The executable that the profile runs, and the cache directory it works with."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import credproc.__main__
+from credproc import __version__, cache
+from credproc.ctl import commandline
+from credproc.ctl.checks import FAIL, OK, WARN, Check
+from credproc.ctl.checks.config import path as named
+from credproc.ctl.held import foreign, held
+from credproc.ctl.output import size
+from credproc.errors import CredprocError
+from credproc.store import LOCK, Store, release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from credproc.ctl.checks import Case
+
+#: Seconds for one run of the executable, and what a start may take.
+PATIENCE, SLOW = 20, 0.5
+#: How often it is started, since the first start reads from the disk.
+STARTS = 3
+#: Bytes of free space that make nobody worry.
+ROOM = 10 * 1024 * 1024
+#: File systems on which locks, or renaming, are not what they are on a local disk.
+REMOTE = ("nfs", "cifs", "smb", "9p", "afs", "fuse.", "lustre", "glusterfs", "ceph", "vboxsf")
+
+
+def executable(case: Case) -> Iterator[Check]:
+    """Check the program: there, whole, of this version, quick."""
+    path = named(case)
+    try:
+        path = path or commandline.executable(None, case.environ)
+    except CredprocError as error:
+        yield Check(FAIL, "executable", str(error), "install it again")
+        return
+    if path.startswith(("~", "$")):
+        yield Check(FAIL, "executable", f"{path}: botocore expands neither ~ nor variables",
+                    "write the absolute path")  # fmt: skip
+        return
+    if not os.path.isabs(path):
+        yield Check(WARN, "executable", f"{path} is no absolute path: cron, services and editors "
+                    "have another PATH", "write the absolute path")  # fmt: skip
+    yield from _started(path, case)
+
+
+def _started(path: str, case: Case) -> Iterator[Check]:
+    times = []
+    said = ""
+    for _ in range(STARTS):
+        begin = time.monotonic()
+        try:
+            done = subprocess.run(
+                [path, "--version"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
+                env=dict(case.environ),
+            )
+        except subprocess.TimeoutExpired:
+            yield Check(FAIL, "executable", f"{path} --version ran for more than {PATIENCE} s")
+            return
+        except OSError as error:
+            yield Check(FAIL, "executable", f"{path}: {(error.strerror or '').lower()}",
+                        "`credprocctl profile add NAME --replace` writes the path")  # fmt: skip
+            return
+        times.append(time.monotonic() - begin)
+        said = done.stdout.decode("utf-8", "replace").strip()
+        if done.returncode or not said.startswith("credproc "):
+            words = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            yield Check(FAIL, "executable", f"{path} --version fails (status {done.returncode}): "
+                        f"{words}", "install it again")  # fmt: skip
+            return
+    version, fastest = said.removeprefix("credproc "), min(times)
+    text = f"{path}, {version}, starts in {fastest * 1000:.0f} ms (--version; a hit takes less)"
+    if version != __version__:
+        yield Check(WARN, "executable", f"{text}; this credprocctl is {__version__}",
+                    "one of the two is an old installation")  # fmt: skip
+    elif fastest > SLOW:
+        yield Check(WARN, "executable", text, "a slow disk, or a busy machine")
+    else:
+        yield Check(OK, "executable", text)
+    yield from _wrapper(path)
+
+
+def _wrapper(path: str) -> Iterator[Check]:
+    """Check for what makes each start slower than it need be."""
+    try:
+        with open(path, "rb") as file:
+            script = file.read(2048)
+    except OSError:
+        return
+    if b"\nimport re\n" in script:
+        yield Check(WARN, "executable", "was written by an old installer, and takes 7 ms more at "
+                    "each start", "install it again with pip 25 or newer, or uv; or see "
+                    "`credprocctl launcher`")  # fmt: skip
+    module = credproc.__main__.__file__
+    if not os.path.exists(importlib.util.cache_from_source(module)):
+        yield Check(WARN, "executable", "its modules are compiled anew at each start",
+                    f"python -m compileall {os.path.dirname(module)}")  # fmt: skip
+
+
+def cache_directory(case: Case) -> Iterator[Check]:
+    """Check the directory: ours alone, writable, with room, and locks that work."""
+    store = case.store
+    if store is None or not store.path:
+        yield Check(WARN, "cache", "is off: there is no absolute path for it, so every run asks "
+                    "AWS", "set HOME or CREDPROC_CACHE_DIR")  # fmt: skip
+        return
+    try:
+        store.make()
+        os.close(store.open())
+        names = os.listdir(store.path)
+        locks = _lock(store)
+    except OSError as error:
+        text = str(error) if not error.strerror else f"{store.path}: {error.strerror.lower()}"
+        yield Check(WARN, "cache", f"cannot be used, so every run asks AWS: {text}",
+                    "mend that, or give --cache-dir")  # fmt: skip
+        return
+    space = os.statvfs(store.path)
+    room = space.f_bavail * space.f_frsize
+    kind = filesystem(store.path)
+    text = f"{store.path}, mode 0700, {len(names)} files, on {kind} with {size(room)} free"
+    if room < ROOM or (space.f_files and not space.f_favail):
+        yield Check(WARN, "cache", text, "free some space: what cannot be kept is asked for at "
+                    "every run")  # fmt: skip
+    elif kind.startswith(REMOTE):
+        yield Check(WARN, "cache", f"{text}: other machines, and their clocks, share it",
+                    "set CREDPROC_CACHE_DIR to a local directory")  # fmt: skip
+    else:
+        yield Check(OK, "cache", text)
+    yield (
+        Check(OK, "cache lock", "works") if locks else
+        Check(WARN, "cache lock", "does not keep others out, so runs that start together each ask "
+              "AWS", "set CREDPROC_CACHE_DIR to a local directory")
+    )  # fmt: skip
+    yield from _contents(store)
+
+
+def _lock(store: Store) -> bool:
+    """Whether a lock that is held is refused to the next who wants it."""
+    name = cache.fingerprint(b"doctor") + LOCK
+    first = second = None
+    try:
+        first = store.hold(name)
+        if first is None:
+            return True  # another doctor holds it
+        second = store.hold(name)
+        store.remove(name)
+        return second is None
+    finally:
+        release(first)
+        release(second)
+
+
+def _contents(store: Store) -> Iterator[Check]:
+    broken = [item for item in held(store) if item.entry is None]
+    if broken:
+        yield Check(WARN, "cache", f"{len(broken)} entries cannot be read ({broken[0].name}: "
+                    f"{broken[0].trouble})", "`credprocctl cache prune`")  # fmt: skip
+    strangers = foreign(store)
+    if strangers:
+        yield Check(WARN, "cache", f"{len(strangers)} files are not credproc's ({strangers[0]})",
+                    "what they are only their maker knows; credproc ignores them")  # fmt: skip
+
+
+def filesystem(path: str) -> str:
+    """Return the type of the file system that a directory is on."""
+    best, kind = "", "an unknown file system"
+    real = os.path.realpath(path)
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                before, _, after = line.partition(" - ")
+                mount = before.split(" ")[4].encode().decode("unicode_escape")
+                inside = real == mount or real.startswith(mount.rstrip("/") + "/")
+                if inside and len(mount) >= len(best):
+                    best, kind = mount, after.split(" ")[0]
+    except (OSError, IndexError):
+        pass
+    return kind
+
+
+def log(case: Case) -> Iterator[Check]:
+    """Check CREDPROC_LOG, which costs every run some time."""
+    path = case.environ.get("CREDPROC_LOG")
+    if path:
+        yield Check(WARN, "log", f"CREDPROC_LOG={path}: every run takes the long way, about 50 ms "
+                    "instead of 15", "unset it when you have found out")  # fmt: skip

@@ -1,0 +1,179 @@
+"""The providers, asked as a run would ask them, each role of a chain with its answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from credproc import credentials, request
+from credproc.ctl import identity
+from credproc.ctl.checks import FAIL, OK, WARN, Check
+from credproc.ctl.output import span
+from credproc.errors import CodeNotGiven, CredprocError, ProviderUnavailable, masked
+from credproc.providers import imds, provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from credproc.credentials import Credentials
+    from credproc.ctl.checks import Case
+    from credproc.providers import Run
+
+#: Seconds. With less left botocore runs credproc at every request.
+SHORT = 900
+
+
+def containers(case: Case) -> Iterator[Check]:
+    """Check whether this is a container with an identity of its own."""
+    for name in imds.CONTAINER_IDENTITIES:
+        value = case.environ.get(name)
+        if not value:
+            continue
+        asked = case.target.request.providers if case.target else []
+        if any(isinstance(each, request.Imds) and not each.role for each in asked):
+            yield Check(WARN, "container", f"{name} is set: this container has an identity of its "
+                        "own, and --imds without a role is unavailable",
+                        "name the role (--imds ROLE) if the node's is meant, or start a chain at "
+                        "--source container or web-identity")  # fmt: skip
+        else:
+            yield Check(OK, "container", f"{name} is set: this container has an identity of its "
+                        "own")  # fmt: skip
+
+
+def providers(case: Case) -> Iterator[Check]:
+    """Ask every provider of the command line, in order, and say which would be the answer."""
+    if case.target is None:
+        return
+    asked = case.target.request.providers
+    answered, ended = "", False
+    for number, each in enumerate(asked, 1):
+        name = provider_name(each)
+        recorder = Recorder(case)
+        found, error = _asked(case, each, recorder)
+        moves_on = isinstance(error, ProviderUnavailable)
+        # What comes after an answer no run asks; it is worth knowing all the same.
+        bad = WARN if answered or ended or isinstance(error, CodeNotGiven) else FAIL
+        if moves_on and number < len(asked):
+            bad = OK
+        yield from recorder.checks(bad)
+        if found is not None:
+            yield _good(name, found)
+            answered = answered or ("" if ended else name)
+        elif error is not None:
+            yield _failed(case, name, error, recorder, bad)
+            ended = ended or not moves_on
+    if answered:
+        yield Check(OK, "answer", f"comes from {answered}")
+
+
+def provider_name(asked: request.Imds | request.Chain | request.Profile) -> str:
+    """Return a provider in a word or two."""
+    return f"profile {asked.name}" if isinstance(asked, request.Profile) else asked.identity()[0]
+
+
+def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad: str) -> Check:
+    """Return the check of a provider that gave no credentials; what was said is not repeated."""
+    text = case.said(error)
+    if recorder.told and recorder.told in text:
+        text = "no credentials, since that failed"
+    return Check(bad, name, f"does not apply here: {text}" if bad == OK else text)
+
+
+def _asked(
+    case: Case, asked: request.Imds | request.Chain | request.Profile, recorder: Recorder
+) -> tuple[Credentials | None, CredprocError | None]:
+    """Ask one provider; the recorder learns what lies on the way."""
+    run = case.run()
+    run.keeper = recorder
+    found: Credentials | None = None
+    error: CredprocError | None = None
+    try:
+        found = provider(asked).retrieve(run)
+    except CredprocError as raised:
+        error = raised
+    if run.imds is not None:
+        case.dated("IMDS", run.imds.connection.date)
+        if found is not None and isinstance(asked, request.Imds):
+            recorder.add(Check(
+                OK, "metadata", f"{run.imds.settings.url} gives tokens (IMDSv2), so the hop limit "
+                f"is enough from here; the role is {run_role(run)}",
+            ))  # fmt: skip
+    return found, error
+
+
+def run_role(run: Run) -> str:
+    """Return the name of the instance's role, "" if it cannot be had any more."""
+    try:
+        return imds.role_name(run)
+    except CredprocError:
+        return ""
+
+
+def _good(name: str, found: Credentials) -> Check:
+    """Return a check of credentials that came."""
+    if not found.expiration:
+        return Check(OK, name, f"long-term keys {masked(found.access_key)}, which are never "
+                     "cached")  # fmt: skip
+    left = found.expiration - time.time()
+    until = credentials.write_time(found.expiration)
+    text = f"key {masked(found.access_key)}, valid until {until}"
+    if found.account_id:
+        text += f", account {found.account_id}"
+    if left <= 0:
+        return Check(WARN, name, f"{text}: {span(left)} ago", "the clock here is wrong, or IMDS "
+                     "cannot renew them at present")  # fmt: skip
+    if left < SHORT:
+        return Check(WARN, name, f"{text}, in {span(left)}", "botocore runs credproc at every "
+                     "request while less than 15 min are left: ask for longer ones")  # fmt: skip
+    return Check(OK, name, f"{text}, in {span(left)}")
+
+
+class Recorder:
+    """Notes how each role, and the source, of a chain was got; it keeps nothing."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        #: What was got, by what it is for: the credentials, or the error.
+        self._steps: dict[str, Credentials | CredprocError] = {}
+        self._others: list[Check] = []
+        #: The error that is shown already.
+        self.told = ""
+
+    def __call__(
+        self, run: Run, kept: bytes, fetch: Callable[[Run], Credentials], anew: bool
+    ) -> Credentials:
+        """Fetch, unless that takes an MFA code and somebody gave one a while ago."""
+        purpose = identity.read(kept)
+        name = "source" if purpose.kind == identity.SOURCE else f"role {len(purpose.hops)}"
+        try:
+            found = (None if anew else self._held(purpose, kept)) or fetch(run)
+        except CredprocError as error:
+            # Whatever needs these fails, too, and is not worth a line.
+            if not any(isinstance(step, CredprocError) for step in self._steps.values()):
+                self._steps[name] = error
+            raise
+        self._steps[name] = found
+        return found
+
+    def add(self, check: Check) -> None:
+        """Add something else that was found on the way."""
+        self._others.append(check)
+
+    def checks(self, bad: str) -> Iterator[Check]:
+        """Say what was found; a failure has the status ``bad``."""
+        for name, step in self._steps.items():
+            if isinstance(step, CredprocError):
+                self.told = self.case.said(step)
+                yield Check(bad, name, self.told)
+            else:
+                yield _good(name, step)
+        yield from self._others
+
+    def _held(self, purpose: identity.Purpose, kept: bytes) -> Credentials | None:
+        hop = purpose.hops[-1] if purpose.hops else None
+        if hop is None or not hop.serial_number or self.case.store is None:
+            return None
+        entry = self.case.store.read(kept)
+        if entry is None or not entry.is_valid(time.time()):
+            return None
+        return credentials.from_document(entry.document, entry.provider)

@@ -1,0 +1,122 @@
+"""The clocks of others, and the way to STS: region, endpoint, proxy, TLS."""
+
+from __future__ import annotations
+
+import email.utils
+import os
+from typing import TYPE_CHECKING
+
+from credproc.ctl.aws import Refused, ask
+from credproc.ctl.checks import FAIL, OK, WARN, Check
+from credproc.ctl.plan import plan, profile_of, region
+from credproc.errors import CredprocError
+from credproc.providers import imds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from credproc.ctl.checks import Case
+
+#: Seconds by which a clock may be off, and from which on signatures are refused.
+NOTED, REFUSED = 60, 300
+
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+
+
+def sts(case: Case) -> Iterator[Check]:
+    """Check the way to STS, without credentials: whatever STS answers, it was STS."""
+    regions = dict(_regions(case))
+    if not regions:
+        return
+    yield from _settings(case)
+    for (profile, name), why in regions.items():
+        yield _reached(case, profile, name, why)
+
+
+def _regions(case: Case) -> Iterator[tuple[tuple[str, str], str]]:
+    """Go through the regions whose STS the roles need, in the words of which profile, and why."""
+    for each in case.target.request.providers if case.target else []:
+        try:
+            found = plan(each)
+        except CredprocError:
+            continue  # said where it was asked
+        for number in range(1, len(found.hops) + 1):
+            name, why = region(found, number, case.environ)
+            if not name:
+                try:
+                    name, why = imds.region(case.run()), "the instance's"
+                except CredprocError:
+                    continue
+            yield (profile_of(each), name), why
+
+
+def _settings(case: Case) -> Iterator[Check]:
+    proxy = next((name for name in PROXIES if case.environ.get(name)), "")
+    if proxy:
+        yield Check(OK, "proxy", f"{proxy} is set: STS is asked through it, IMDS never is")
+        spared = case.environ.get("NO_PROXY") or case.environ.get("no_proxy") or ""
+        if "169.254.169.254" not in spared:
+            yield Check(WARN, "proxy", "NO_PROXY does not name 169.254.169.254: other tools ask "
+                        "the proxy for the instance's role", "add it to NO_PROXY")  # fmt: skip
+    for name in BUNDLES:
+        path = case.environ.get(name)
+        if path and not os.path.exists(path):
+            yield Check(FAIL, "TLS", f"{name}={path}: no such file", f"unset {name}, or mend it")
+        elif path:
+            yield Check(OK, "TLS", f"certificates are checked with {path} ({name})")
+
+
+def _reached(case: Case, profile: str, name: str, why: str) -> Check:
+    """Ask STS, unsigned, who is asking."""
+    from botocore import UNSIGNED, exceptions
+    from botocore.config import Config
+
+    from credproc.providers.sts import new_session
+
+    config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=5,
+                    retries={"total_max_attempts": 2})  # fmt: skip
+    url = ""
+    try:
+        client = ask(new_session(profile).create_client, "sts", region_name=name, config=config)
+        url = client.meta.endpoint_url
+        said: Any = client.get_caller_identity()
+    except exceptions.ClientError as error:
+        said = error.response
+    except (exceptions.BotoCoreError, Refused, KeyError, ValueError) as error:
+        return _unreached(name, url, error)
+    headers = said.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    case.dated("STS", headers.get("date", ""))
+    how = " over TLS, with a certificate that is trusted" if url.startswith("https:") else ""
+    return Check(OK, "STS", f"{url} answers{how} (region {name}, {why})")
+
+
+def _unreached(name: str, url: str, error: Exception) -> Check:
+    from botocore import exceptions
+
+    text = f"{url or 'STS'} (region {name}) is not reached: {error}"
+    if isinstance(error, exceptions.SSLError):
+        return Check(FAIL, "STS", text, "set AWS_CA_BUNDLE to the certificates of your proxy")
+    if isinstance(error, exceptions.ProxyConnectionError):
+        return Check(FAIL, "STS", text, "check HTTPS_PROXY")
+    return Check(FAIL, "STS", text, "check the region's name, AWS_ENDPOINT_URL_STS, DNS, proxies "
+                 "and firewalls")  # fmt: skip
+
+
+def clocks(case: Case) -> Iterator[Check]:
+    """Compare this machine's clock with those of the services that answered."""
+    for who, (date, now) in case.dates.items():
+        try:
+            off = int(now - email.utils.parsedate_to_datetime(date).timestamp())
+        except ValueError:
+            continue
+        side = "ahead of" if off > 0 else "behind"
+        text = f"{abs(off)} s {side} {who}'s" if abs(off) > 1 else f"as {who}'s"
+        if abs(off) >= REFUSED:
+            yield Check(FAIL, "clock", text, "set the clock: AWS refuses such signatures, and "
+                        "credentials seem expired or too long-lived (timedatectl)")  # fmt: skip
+        elif abs(off) >= NOTED:
+            yield Check(WARN, "clock", text, "set the clock (timedatectl)")
+        else:
+            yield Check(OK, "clock", text)

@@ -1,0 +1,116 @@
+"""credprocctl doctor: what really happens, one line a check, and what to do."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from credproc.ctl import arguments, machine
+from credproc.ctl.checks import (
+    FAIL,
+    OK,
+    WARN,
+    Case,
+    Check,
+    config,
+    consumers,
+    installation,
+    life,
+    live,
+    network,
+)
+from credproc.ctl.output import Result
+from credproc.ctl.shared import Shared
+from credproc.ctl.steps import Failed
+from credproc.errors import CredprocError, RequestError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from credproc.ctl.output import Console
+
+#: After the profile is known, in this order.
+CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
+    config.precedence,
+    config.command,
+    installation.executable,
+    installation.log,
+    installation.cache_directory,
+    live.containers,
+    live.providers,
+    network.sts,
+    network.clocks,
+    life.held,
+    consumers.installed,
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    made = arguments.command(
+        commands, "doctor", doctor, "find out why it does not work",
+        "Goes through what a run goes through, and asks every provider. Nothing is kept, and no "
+        "MFA code is asked for. The exit status is 1 if something fails.",
+        takes_options=True,
+    )  # fmt: skip
+    made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"
+    arguments.value(
+        made, arguments.PROFILE, "profile", metavar="PROFILE", nargs="?",
+        help="the profile to look at (default: AWS_PROFILE, else default)",
+    )  # fmt: skip
+
+
+def doctor(given: argparse.Namespace, console: Console) -> Result:
+    """Run all checks, each shown when it is known."""
+    if given.profile and given.options is not None:
+        raise UsageError("doctor: give a profile, or credproc options behind --, not both")
+    checks = []
+    for check in examined(given):
+        checks.append(check)
+        show(console, check)
+    worst = max(checks, key=lambda each: (OK, WARN, FAIL).index(each.status)).status
+    counts = {status: sum(each.status == status for each in checks) for status in (WARN, FAIL)}
+    text = {
+        OK: "All is well.\n",
+        WARN: f"{counts[WARN]} to look at; nothing fails.\n",
+        FAIL: f"{counts[FAIL]} failed, {counts[WARN]} to look at.\n",
+    }[worst]
+    data = {"status": worst, "checks": [vars(each) for each in checks]}
+    return Result(text, data, status=int(worst == FAIL))
+
+
+def examined(given: argparse.Namespace) -> Iterator[Check]:
+    """Go through all checks, in the order in which a run meets what they are about."""
+    try:
+        shared = Shared(os.environ)
+    except RequestError as error:
+        yield Check(FAIL, "config file", str(error), "no SDK reads it like that")
+        shared = None
+    case = Case(os.environ, given.log, shared)
+    yield from config.files(case)
+    try:
+        yield from config.profile(case, given.profile, given.options)
+    except CredprocError as error:
+        yield Check(FAIL, "command", str(error))
+    try:
+        case.store = machine.store(given, case.target.request if case.target else None)
+    except Failed:
+        pass  # a check of its own says so
+    for check in CHECKS:
+        try:
+            yield from check(case)
+        except CredprocError as error:
+            name = check.__name__.replace("_", " ")
+            yield Check(FAIL, name, str(error))
+
+
+def show(console: Console, check: Check) -> None:
+    """Show a check, and below it what to do."""
+    lead = console.paint(check.status.ljust(6), check.status) + check.name.ljust(18)
+    lines = console.hanging(" " * 24, check.text)
+    lines[0] = lead + lines[0].lstrip()
+    if check.advice:
+        lines += console.hanging(" " * 24 + "-> ", check.advice)
+    console.lines(lines)
