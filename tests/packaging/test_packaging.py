@@ -115,7 +115,7 @@ def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Mess
 
     always = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
     assert always == {"boto3", "filelock", "platformdirs"}
-    assert {*metadata.get_all("Provides-Extra", [])} == {"lint", "test"}
+    assert {*metadata.get_all("Provides-Extra", [])} == {"completion", "lint", "test"}
 
 
 def test_two_commands_are_installed() -> None:
