@@ -9,33 +9,55 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+
+    Table = dict[int, "Row"]
 
 #: Seconds that a helper gets to tidy up (to switch the terminal's echo on) before it is killed.
 PATIENCE = 0.1
 
 
-def end(children: Iterable[subprocess.Popen[bytes]]) -> None:
+class Row:
+    """What the system says of a process: who started it, its session, and when it started."""
+
+    __slots__ = ("parent", "session", "start", "state")
+
+    def __init__(self, stat: bytes) -> None:
+        fields = stat.rpartition(b")")[2].split()
+        self.state = fields[0]
+        self.parent = int(fields[1])
+        self.session = int(fields[3])
+        self.start = int(fields[19])
+
+
+def end(children: Iterable[subprocess.Popen[bytes]], unknown: bool = False) -> None:
     """End those that still run, and all that they started: SIGTERM first, SIGKILL soon after.
 
     They share the process group of whoever called credproc, for a helper in a group of its own
-    could not ask anything on the terminal; so they are found by who started whom.
+    could not ask anything on the terminal; so they are found by who started whom. With ``unknown``
+    also those that are being started at this moment, in another thread.
     """
     running = [child for child in children if child.poll() is None]
-    if not running:
+    if not running and not unknown:
         return
     table = _table()
     doomed = [child.pid for child in running]
+    if unknown:
+        me, mine = os.getpid(), os.getsid(0)  # a refresh in the background has another session
+        new = [pid for pid, row in table.items() if row.parent == me and row.session == mine]
+        doomed += [pid for pid in new if pid not in doomed]
     for pid in doomed:  # grows while it is gone through
-        doomed += [each for each, (parent, _) in table.items() if parent == pid]
+        doomed += [each for each, row in table.items() if row.parent == pid]
     _signal(doomed, signal.SIGTERM)
     limit = time.monotonic() + PATIENCE
-    while time.monotonic() < limit and any(child.poll() is None for child in running):
+    left = doomed
+    while left and time.monotonic() < limit:
         time.sleep(0.005)
+        left = [pid for pid in left if _is_same(pid, table)]
+    _signal(left, signal.SIGKILL)
     for child in running:
         if child.poll() is None:
-            child.kill()
-    _signal(_same(doomed, table), signal.SIGKILL)
+            child.kill()  # where there is no /proc
 
 
 def _signal(pids: Iterable[int], number: int) -> None:
@@ -46,27 +68,24 @@ def _signal(pids: Iterable[int], number: int) -> None:
             pass  # it has ended, or became another user
 
 
-def _same(pids: list[int], table: dict[int, tuple[int, str]]) -> Iterator[int]:
-    """Keep those that are still the process which had that number before."""
-    now = _table()
-    for pid in pids:
-        if pid in table and pid in now and now[pid][1] == table[pid][1]:
-            yield pid
+def _is_same(pid: int, table: Table) -> bool:
+    """Whether the process still runs which had that number before."""
+    row = _row(pid)
+    return row is not None and pid in table and row.start == table[pid].start and row.state != b"Z"
 
 
-def _table() -> dict[int, tuple[int, str]]:
-    """Return each process's parent and the time it started at; nothing where there is no /proc."""
-    table = {}
+def _table() -> Table:
+    """Return every process; nothing where there is no /proc."""
     try:
-        names = os.listdir("/proc")
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
         return {}
-    for name in names:
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-                table[int(name)] = (int(fields[1]), fields[19].decode())
-            except (OSError, IndexError):
-                pass  # it has just ended
-    return table
+    return {pid: row for pid in pids if (row := _row(pid))}
+
+
+def _row(pid: int) -> Row | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return Row(file.read())
+    except (OSError, IndexError, ValueError):
+        return None  # it has just ended

@@ -116,21 +116,27 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     mfa = Mfa(asked.mfa_command, environ)
     run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
 
-    def work() -> tuple[Store, cache.Entry]:
-        store = Store("" if asked.no_cache else directory(asked, environ, log))
+    store = Store("")
+
+    def work() -> cache.Entry:
+        store.path = "" if asked.no_cache else directory(asked, environ, log)
         # Lazily, so that libraries are loaded when the providers before theirs have not answered.
         providers = map(provider, asked.providers)
         refresher = refresh.Refresher(store, run, asked.refresh, in_background)
-        return store, refresher.answer(asked, providers)
+        return refresher.answer(asked, providers)
 
     def farewell(signal: str) -> None:
-        children.end(run.children)
+        store.path = ""  # what comes of ending helpers is nothing to be kept
+        children.end(run.children, unknown=True)
         mfa.leave()
         log.record(f"ended by {signal}")
 
     supervision.farewells.append(farewell)
     try:
-        store, entry = supervision.supervised(work, deadline, log)
+        entry = supervision.supervised(work, deadline, log)
+    except DeadlineExceeded:
+        store.path = ""
+        raise
     finally:
         children.end(run.children)
         supervision.farewells.remove(farewell)

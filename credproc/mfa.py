@@ -74,7 +74,9 @@ class Mfa:
             limit = min(COMMAND_SECONDS, deadline.remaining())
             output, complaint = child.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
-            raise CodeNotGiven(f"--mfa-command: {name} took longer than {limit:.0f} s") from None
+            raise CodeNotGiven(
+                f"--mfa-command: {name} took longer than {round(limit, 1):g} s"
+            ) from None
         finally:
             children.end([child])
             for pipe in (child.stdout, child.stderr):

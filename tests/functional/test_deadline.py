@@ -1,0 +1,76 @@
+"""--timeout bounds the whole run, whatever it is stuck in."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional.stuck import KEYS, ROLE, STUCK, A, Place, Stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.harness import Host
+    from tests.servers.imds import ImdsServer
+    from tests.servers.sts import StsServer
+
+#: Seconds. Runs end within half a second of the deadline, on a machine that has nothing else to do.
+SLACK = 3.0
+
+
+@pytest.fixture
+def place(host: Host, imds: ImdsServer, sts: StsServer) -> Iterator[Place]:
+    """Services and a host that knows them."""
+    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
+    host.environ["AWS_ENDPOINT_URL_STS"] = sts.url
+    with contextlib.ExitStack() as stack:
+        yield Place(host, imds, sts, stack)
+
+
+def start(place: Place, stuck: Stuck, *argv: str, **env: Any) -> Any:
+    """Start the run that gets stuck."""
+    return place.host.start(*stuck.argv, *argv, **{**stuck.env, **env})
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_stuck_run_ends_with_its_deadline(place: Place, name: str) -> None:
+    stuck = STUCK[name](place)
+    process = start(place, stuck, "--timeout", "1")
+    stuck.wait()
+    result = process.wait()
+
+    assert (result.status, result.stdout) == (1, b"")
+    assert result.stderr.startswith("credproc: ")
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 600
+    assert result.seconds < 1 + SLACK
+    stuck.heal()
+    place.host.settle(SLACK)
+
+
+@pytest.mark.parametrize("name", ["sts", "helper", "imds token", "mfa command", "lock"])
+def test_message_says_how_long_it_waited_and_for_what(place: Place, name: str) -> None:
+    stuck = STUCK[name](place)
+    process = start(place, stuck, "--timeout", "1.5")
+    stuck.wait()
+    said = process.wait().stderr
+
+    words = {
+        "sts": f"role 1 of 2, {A}: no answer from STS",
+        "helper": "profile p: its credential_process did not answer within 1.5 s",
+        "imds token": "sent no token within 1.5 s",
+        "mfa command": f"{place.host.folder}/helper took longer than 1.",
+        "lock": f"role 1 of 1, {A}: no answer from STS",
+    }
+    assert words[name] in said
+
+
+def test_time_is_shared_by_all_providers(place: Place) -> None:
+    for name in ("imds token", "sts"):
+        STUCK[name](place)
+    result = place.host.run("--imds", *ROLE, "--timeout", "2.5", **KEYS)
+
+    assert (result.status, result.stdout) == (1, b"")
+    assert 1 < result.seconds < 2.5 + SLACK

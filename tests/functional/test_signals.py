@@ -1,0 +1,175 @@
+"""SIGTERM and SIGINT end a run at once, wherever it is, and leave nothing that matters."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional.stuck import STUCK, A, Place, Stuck, until
+from tests.harness import CREDPROC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.harness import Host, Process
+    from tests.servers.imds import ImdsServer
+    from tests.servers.sts import StsServer
+
+#: Seconds from the signal to the end, on a machine that may be busy.
+AT_ONCE = 3.0
+STATUSES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+
+#: Those of which a test can tell that they are stuck, and that do not get on by themselves.
+PLACES = [name for name in STUCK if name not in ("sts connection", "sts throttled")]
+
+
+@pytest.fixture
+def place(host: Host, imds: ImdsServer, sts: StsServer) -> Iterator[Place]:
+    """Services and a host that knows them."""
+    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
+    host.environ["AWS_ENDPOINT_URL_STS"] = sts.url
+    with contextlib.ExitStack() as stack:
+        yield Place(host, imds, sts, stack)
+
+
+def start(place: Place, stuck: Stuck, *argv: str, **env: Any) -> Process:
+    """Start the run that gets stuck, and wait until it is."""
+    process = place.host.start(*stuck.argv, *argv, **{**stuck.env, **env})
+    stuck.wait()
+    return process
+
+
+def ended(process: Process, number: int) -> tuple[int, bytes, str]:
+    """Send a signal; return status and output of the process, which must end at once."""
+    sent = time.monotonic()
+    process.signal(number)
+    result = process.wait(AT_ONCE)
+    assert time.monotonic() - sent < AT_ONCE
+    return result.status, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
+@pytest.mark.parametrize("name", PLACES)
+def test_signal_ends_a_stuck_run_and_the_next_one_is_well(
+    place: Place, name: str, number: signal.Signals
+) -> None:
+    stuck = STUCK[name](place)
+    process = start(place, stuck)
+
+    assert ended(process, number) == (STATUSES[number], b"", "")
+    stuck.heal()
+    place.host.settle(AT_ONCE)
+    result = place.host.run(*stuck.argv, "--timeout", "20", **stuck.env)
+    assert result.document["Version"] == 1
+    assert result.seconds < 20  # the lock was free
+
+
+@pytest.mark.parametrize("name", ["helper", "stubborn helper", "mfa command"])
+def test_helpers_of_helpers_end_with_the_run(place: Place, name: str) -> None:
+    stuck = STUCK[name](place)
+    process = place.host.start(*stuck.argv, **stuck.env)
+    pids = [int(word) for word in str(stuck.wait(), "ascii").split()]
+    assert len(pids) == 2
+    assert set(place.host.strays()) == {process.pid, *pids}
+
+    assert ended(process, signal.SIGTERM)[0] == 143
+    until(lambda: not place.host.strays())
+
+
+def test_signal_that_comes_again_changes_nothing(place: Place) -> None:
+    process = start(place, STUCK["stubborn helper"](place))
+    process.signal(signal.SIGINT)
+    with contextlib.suppress(ProcessLookupError):
+        for _ in range(20):
+            process.signal(signal.SIGINT)
+    result = process.wait(AT_ONCE)
+
+    assert (result.status, result.stdout, result.stderr) == (130, b"", "")
+
+
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
+def test_log_says_what_ended_the_run(place: Place, number: signal.Signals) -> None:
+    log = place.host.folder / "log"
+    process = start(place, STUCK["sts"](place), CREDPROC_LOG=str(log))
+    ended(process, number)
+
+    assert log.read_text("utf-8").endswith(f"credproc[{process.pid}]: ended by {number.name}\n")
+
+
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
+def test_ignored_signal_stays_ignored(place: Place, number: signal.Signals) -> None:
+    hold = place.imds.hold("token")
+    script = f'trap "" {number.name.removeprefix("SIG")}; exec "$@"'
+    process = place.host.start("-c", script, "sh", str(CREDPROC), command="/bin/sh")
+    hold.wait_for()
+    process.signal(number)
+    hold.release()
+
+    assert process.wait().document["AccessKeyId"].startswith("ASIA")
+
+
+def test_run_in_the_background_is_ended_like_any_other(place: Place) -> None:
+    place.sts.lifetime = 20
+    argv = ["--role-arn", A, "--source", "imds"]
+    place.host.document(*argv)
+    stuck = STUCK["sts"](place)
+    place.sts.forget()
+    time.sleep(10.5)  # the window of a session of 20 s begins at half of it
+    place.host.document(*argv)
+    stuck.wait()
+    (pid,) = place.host.strays()
+    os.kill(pid, signal.SIGTERM)
+
+    until(lambda: not place.host.strays())
+
+
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
+def test_signal_during_start_up_is_quiet(place: Place, number: signal.Signals) -> None:
+    """From the first line of credproc on; what comes before that is the interpreter's own."""
+    host = place.host
+    codes = {STATUSES[number], -number}
+    # The command, stopped whenever it opens a file of its own: at each import in turn.
+    probe = "import sys, os; from credproc.__main__ import main; sys.argv = ['credproc']; main()"
+    assert probe
+    for module in ("supervision", "cli", "options", "refresh", "providers"):
+        code = (
+            "import sys, os, signal\n"
+            "class Spy:\n"
+            "    def find_spec(self, name, path=None, target=None):\n"
+            f"        if name == 'credproc.{module}':\n"
+            f"            os.kill(os.getpid(), {int(number)})\n"
+            "sys.meta_path.insert(0, Spy())\n"
+            "sys.argv[:] = ['credproc', '--imds']\n"
+            "from credproc.__main__ import main\n"
+            "sys.exit(main())\n"
+        )
+        result = host.run("-c", code, command=sys.executable)
+
+        assert result.status in codes, module
+        assert (module, result.stdout, result.stderr) == (module, b"", "")
+
+
+def test_signal_to_a_hit_leaves_all_or_nothing(place: Place) -> None:
+    document = place.host.run().stdout
+    outcomes = set()
+    for step in range(60):
+        process = subprocess.Popen(
+            [CREDPROC], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=place.host.env(), cwd=place.host.home,
+        )  # fmt: skip
+        time.sleep(step * 0.0005)
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=20)
+        outcomes.add(process.returncode)
+        assert stdout in (b"", document)
+        assert stderr == b""
+        assert stdout == document or process.returncode in (143, -signal.SIGTERM)
+
+    assert outcomes <= {0, 143, -signal.SIGTERM}
