@@ -9,6 +9,7 @@ is still the one which has the name: whoever opened it before it was removed tak
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -21,6 +22,8 @@ ENTRY, LOCK, TEMPORARY = ".entry", ".lock", ".tmp"
 #: The lock of those who remove old files; its time says when that was done last.
 SWEEP = "sweep.lock"
 
+#: Errors of opening what is no plain file of this user's; None is what _check_lock raises.
+UNFIT = (None, errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 #: How often a lock may be removed by others in the moment between opening and locking it.
 TRIES = 10
 
@@ -208,8 +211,8 @@ def _open_lock(name: str, folder: int) -> int:
             except BaseException:
                 os.close(descriptor)
                 raise
-        except OSError:
-            if not tries_left:
+        except OSError as error:
+            if not tries_left or error.errno not in UNFIT:
                 raise
             _discard(name, folder)
         else:
