@@ -220,6 +220,29 @@ def test_no_two_requests_have_one_identity(pair: tuple[Request, Request]) -> Non
     assert same == (one.providers == two.providers)
 
 
+def test_lists_of_a_hop_are_not_confused_by_values_that_look_like_their_names() -> None:
+    seen = set()
+    for policy_arn, tag, keys in (
+        (["tag"], [], []),
+        ([], ["tag"], []),
+        (["tag", "tag"], [], []),
+        (["tag"], ["tag"], []),
+        ([], ["tag", "tag"], []),
+        ([], ["transitive_tag_key"], []),
+        ([], [], ["transitive_tag_key"]),
+        (["tag:1", "a"], ["b"], []),
+        (["tag:1"], ["a", "b"], []),
+        (["a"], ["b", "c"], ["d"]),
+        (["a", "b"], ["c"], ["d"]),
+        (["a"], ["b"], ["c", "d"]),
+    ):
+        hop = Hop(A)
+        hop.policy_arn, hop.tag, hop.transitive_tag_key = policy_arn, tag, keys
+        seen.add("\0".join(hop.identity()))
+
+    assert len(seen) == 12
+
+
 # Variables.
 
 CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
