@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from tests.harness import SCRIPTS
 BLOCKS = [block for block in readme.section("Install").blocks if block.kind == "install"]
 
 
-def shell(script: str, folder: Path, cwd: Path | None = None) -> str:
+def shell(script: str, folder: Path, cwd: Path | None = None, **extra: str) -> str:
     """Run a script of somebody whose tools keep to the folder; return what it printed."""
     programs = folder / "programs"
     env = {
@@ -26,6 +28,7 @@ def shell(script: str, folder: Path, cwd: Path | None = None) -> str:
         "PIPX_BIN_DIR": str(programs),
         "UV_TOOL_DIR": str(folder / "uv"),
         "UV_TOOL_BIN_DIR": str(programs),
+        **extra,
     }
     command = ["/bin/sh", "-ec", script]
     done = subprocess.run(
@@ -49,6 +52,19 @@ def test_installs_as_the_readme_says(block: readme.Block, tmp_path: Path) -> Non
     for name in ("credproc", "credprocctl"):
         said = shell(f"{programs / name} --version", tmp_path)
         assert said == f"{name} {credproc.__version__}\n"
+
+
+def test_contributors_first_commands_work(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    artefacts.copy(artefacts.source(), tree)
+    (block,) = [b for b in readme.section("Contributing").blocks if b.kind == "develop"]
+
+    # What is installed here need not be installed once more; pip looks along the same path.
+    here = sysconfig.get_path("purelib")
+    script = "\n".join(command for command, _ in block.commands)
+    said = shell(script, tmp_path, cwd=tree, PYTHONPATH=here, PYTHONDONTWRITEBYTECODE="1")
+
+    assert re.findall(r"\d+ passed", said)[-1] == "1 passed"
 
 
 @pytest.mark.parametrize("tool", ["pipx", "uv tool"])

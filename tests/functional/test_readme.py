@@ -1,0 +1,320 @@
+"""The README holds: its commands are run, its tables are compared with the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+
+from credproc import limits, manual, options, windows
+from tests import artefacts, readme
+from tests.harness import SCRIPTS
+from tests.loopback import OTHER_ACCOUNT, Loopback
+from tests.servers.container import ContainerServer
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.harness import Host, Result
+    from tests.readme import Block, Section
+    from tests.servers.sts import StsServer
+
+PROFILE = re.compile(r"\[profile (\S+)\]")
+#: Ends the output of a command; no terminal prints it.
+END = "\x01"
+
+#: Programs of other people's, that stand in the README for any of their kind.
+OTHERS = {
+    "ykman": "echo run >> $HOME/ykman-runs; echo 123456",
+    "aws-vault": "echo run >> $HOME/aws-vault-runs; cat $HOME/exported.json",
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
+    with Loopback(tmp_path_factory.mktemp("world")) as loopback:
+        yield loopback
+
+
+@dataclass
+class Reader:
+    """Somebody who does what a section says, on a machine of their own."""
+
+    host: Host
+    world: Loopback
+    sts: StsServer
+    container: ContainerServer
+
+    def prepare(self) -> None:
+        """Give the machine the README's first profiles, and the programs of other people's."""
+        self.world.furnish(self.host)
+        self.host.environ["AWS_DEFAULT_REGION"] = None
+        programs = self.host.home / "bin"
+        programs.mkdir()
+        for name, script in OTHERS.items():
+            (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+            (programs / name).chmod(0o755)
+        self.host.environ["PATH"] = f"{programs}:{self.host.environ['PATH']}"
+        exported = (
+            '{"Version": 1, "Expiration": "2999-01-01T00:00:00Z", '
+            f'"AccessKeyId": "{self.world.key}", "SecretAccessKey": "{self.world.secret}"}}'
+        )
+        (self.host.home / "exported.json").write_text(exported)
+
+    def configure(self, section: Section) -> None:
+        """Write the section's config, and of the first section what it does not have itself."""
+        texts = [block.text for block in section.blocks if block.kind == "config"]
+        own = set(PROFILE.findall("".join(texts)))
+        first = re.split(r"\n(?=\[)", readme.sections()[0].blocks[0].text)
+        texts += [part for part in first if not own & set(PROFILE.findall(part))]
+        self.host.config(self.here("\n".join(texts)))
+
+    def here(self, text: str) -> str:
+        """Return the text with the paths of this machine."""
+        text = text.replace("/usr/local/bin/", f"{SCRIPTS}/")
+        return text.replace("/home/ann", str(self.host.home))
+
+    def env(self, kind: str) -> dict[str, str]:
+        """Return the variables of the machine that a block is for."""
+        if kind == "laptop":
+            return self.world.laptop
+        if kind == "web-identity":
+            return {**self.world.laptop, "AWS_ENDPOINT_URL": self.sts.url, "OIDC_TOKEN": "a token"}
+        if kind == "container":
+            uri = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.container.full_uri}
+            return {**self.world.instance, **uri, "AWS_ENDPOINT_URL": self.sts.url}
+        if kind == "ec2":
+            instance = {"INSTANCE": an_instance(self.world), "AWS_DEFAULT_REGION": "eu-central-1"}
+            return {**self.world.laptop, **instance, "AWS_PROFILE": "laptop"}
+        assert kind == "instance"
+        return self.world.instance
+
+    def shell(self, script: str, env: dict[str, str]) -> Result:
+        """Run a shell script on the machine that the variables make it."""
+        self.host.environ.update(env)
+        return self.host.run("-c", script, command="/bin/sh")
+
+    def do(self, block: Block) -> None:
+        """Run a block's commands in one shell and compare what they print with what it says."""
+        commands = block.commands
+        script = "".join(f"{{ {command}\n}} 2>&1; echo {END}$?\n" for command, _ in commands)
+        result = self.shell(script, self.env(block.kind))
+        *said, rest = re.split(rf"{END}(\d+)\n", result.stdout.decode())
+        assert (rest, result.stderr) == ("", ""), result
+        for (command, promised), output, status in zip(
+            commands, said[::2], said[1::2], strict=True
+        ):
+            shown = output.replace(f"{SCRIPTS}/", "/usr/local/bin/")
+            pattern = ".*".join(map(re.escape, promised.split("...")))
+            assert re.fullmatch(pattern, shown, re.DOTALL), f"{command}\n{output}"
+            assert (status != "0") == promised.startswith("credproc: "), f"{command}\n{output}"
+
+
+@pytest.fixture
+def reader(host: Host, world: Loopback, sts: StsServer) -> Iterator[Reader]:
+    with ContainerServer() as container:
+        made = Reader(host, world, sts, container)
+        made.prepare()
+        yield made
+
+
+def an_instance(world: Loopback) -> str:
+    """Return the id of an EC2 instance."""
+    client: Any = botocore.session.Session().create_client(
+        "ec2",
+        region_name="eu-central-1",
+        endpoint_url=world.moto.url,
+        aws_access_key_id=world.key,
+        aws_secret_access_key=world.secret,
+    )
+    made = client.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
+    return str(made["Instances"][0]["InstanceId"])
+
+
+KINDS = ("laptop", "instance", "web-identity", "container", "ec2")
+RUN = [each for each in readme.sections() if any(b.kind in KINDS for b in each.blocks)]
+
+
+@pytest.mark.parametrize("section", RUN, ids=lambda section: section.title)
+def test_commands_of_the_section_do_what_it_says(section: Section, reader: Reader) -> None:
+    reader.configure(section)
+
+    for block in section.blocks:
+        if block.kind in KINDS:
+            reader.do(block)
+
+
+@pytest.mark.parametrize("section", readme.sections(), ids=lambda section: section.title)
+def test_every_block_is_tried(section: Section) -> None:
+    tried = {
+        "console": (*KINDS, "install", "develop", "ci"),
+        "ini": ("config", "unit"),
+        "text": ("crontab", "line", "picture"),
+    }
+
+    for block in section.blocks:
+        assert block.kind.partition(":")[0] in tried[block.language], f"line {block.line}"
+
+
+def test_profiles_of_the_first_page_give_the_instances_role_or_the_chain(reader: Reader) -> None:
+    reader.configure(readme.sections()[0])
+    who = "aws sts get-caller-identity --query Arn --output text --profile"
+    app = "arn:aws:sts::123456789012:assumed-role/app/i-0a1b2c3d4e5f60718\n"
+    deploy = f"arn:aws:sts::{OTHER_ACCOUNT}:assumed-role/deploy/credproc-"
+
+    def asked(profile: str, env: dict[str, str]) -> str:
+        return reader.shell(f"{who} {profile}", env).stdout.decode()
+
+    assert asked("app", reader.world.instance) == app
+    assert asked("anywhere", reader.world.instance) == app
+    assert asked("anywhere", reader.world.laptop).startswith(deploy)
+
+
+def test_both_commands_of_the_first_page_are_run_by_ci() -> None:
+    checks = (artefacts.source() / ".ci" / "run").read_text()
+    blocks = readme.section("Two commands").blocks
+
+    commands = [command for block in blocks for command, _ in block.commands]
+    assert commands == ["python3 tests/demo.py", "python3 tests/run.py"]
+    for command in commands:
+        assert re.search(rf'^"\$python" {command.partition(" ")[2]}\b', checks, re.MULTILINE)
+
+
+def test_code_is_asked_for_once_for_all_runs(reader: Reader) -> None:
+    section = readme.section("With MFA")
+    reader.configure(section)
+
+    for _ in range(2):
+        reader.do(section.blocks[-1])
+
+    assert (reader.host.home / "ykman-runs").read_text() == "run\n"
+
+
+def test_program_behind_a_profile_is_run_once_for_all_runs(reader: Reader) -> None:
+    section = readme.section("Coming from something else")
+    reader.configure(section)
+
+    for _ in range(2):
+        reader.do(section.blocks[-1])
+
+    assert (reader.host.home / "aws-vault-runs").read_text() == "run\n"
+
+
+def test_job_of_the_crontab_runs_with_what_cron_gives_it(reader: Reader) -> None:
+    section = readme.section("In cron")
+    reader.configure(section)
+    *settings, job = reader.here(section.blocks[0].text).splitlines()
+    env = dict(setting.split("=", 1) for setting in settings)
+    command = job.split(None, 5)[5]
+
+    result = reader.shell(command, {**env, **reader.world.instance, "PATH": "/usr/bin:/bin"})
+
+    assert result.stdout.decode().endswith("home-account-data\n"), result
+    log = reader.host.home / "credproc.log"
+    assert "imds" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("dynamic_user", [False, True])
+def test_unit_keeps_credentials_in_its_cache_directory(
+    dynamic_user: bool, reader: Reader, tmp_path: Path
+) -> None:
+    section = readme.section("With systemd")
+    reader.configure(section)
+    settings = [line.split("=", 1) for line in section.blocks[0].text.splitlines() if "=" in line]
+    given = dict(settings)
+    caches = tmp_path / "var-cache"
+    real = caches / ("private/" * dynamic_user + given["CacheDirectory"])
+    real.mkdir(int(given["CacheDirectoryMode"], 8), parents=True)
+    if dynamic_user:
+        (caches / given["CacheDirectory"]).symlink_to(real)
+    variables = [value.split("=", 1) for name, value in settings if name == "Environment"]
+    env = {name: value.replace("%C", str(caches)) for name, value in variables}
+    env["AWS_CONFIG_FILE"] = str(reader.host.home / ".aws" / "config")
+    reader.host.environ["HOME"] = None
+
+    result = reader.shell(reader.here(given["ExecStart"]), {**env, **reader.world.instance})
+
+    assert result.stdout.decode().endswith("home-account-data\n"), result
+    folder = real / "credproc"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.suffix for path in folder.iterdir()} == {".entry", ".lock"}
+
+
+def test_option_tables_are_the_parsers_options_in_its_words() -> None:
+    groups = [group for group in options.parser()._action_groups if group._group_actions]
+    parsed = [[(_usage(action), action.help) for action in each._group_actions] for each in groups]
+
+    tables = readme.section("Options").tables
+    shown = [[(option.strip("`"), text) for option, text in table] for table in tables]
+    assert shown == parsed
+
+
+def _usage(action: argparse.Action) -> str:
+    value = f" [{action.metavar}]" if action.nargs == "?" else f" {action.metavar}"
+    return ", ".join(action.option_strings) + (value if action.metavar else "")
+
+
+def test_exit_statuses_are_those_of_the_code() -> None:
+    header, *rows = readme.section("Output and exit status").tables[0]
+
+    assert header == ["Status", "Meaning"]
+    told = manual.EPILOG.partition("exit status:")[2].partition(". ")[0]
+    assert [row[0] for row in rows] == re.findall(r"\d+", told)
+
+
+def test_every_variable_that_the_code_knows_is_described() -> None:
+    name = re.compile(r"\b(?:AWS|CREDPROC)_[A-Z0-9_]*[A-Z0-9]\b")
+    known = set()
+    for module in (artefacts.source() / "credproc").glob("**/*.py"):
+        if "ctl" not in module.parts:
+            known |= set(name.findall(module.read_text()))
+
+    titles = ("Environment and config", "Output and exit status")
+    described = {each for title in titles for each in name.findall(readme.section(title).text)}
+    assert known - described == set()
+
+
+def test_time_rules_are_the_codes() -> None:
+    rows = {row[0]: " ".join(row[1:]) for row in readme.section("Time").tables[0]}
+
+    assert f"the last {windows.REFRESH_AHEAD // 60} min, or L/2" in rows["refresh ahead"]
+    assert f"the last {windows.REFRESH_NOW // 60} min, or L/4" in rows["refresh now"]
+    assert f"not before {windows.RETRY} s" in rows["next look"]
+    for lifetime, ahead, now in ((21600, 1800, 960), (3600, 1800, 900), (900, 450, 225)):
+        assert windows.windows(0, lifetime, 0.0) == (lifetime - ahead, lifetime - now)
+        assert windows.windows(0, lifetime, 1.0) == (lifetime - 0.9 * ahead, lifetime - now)
+
+
+def test_names_of_formats_fields_and_sources_are_all_there() -> None:
+    text = readme.section("Options").text
+
+    for name in (*limits.FORMATS, *limits.FIELDS, limits.SOURCES):
+        assert name in " ".join(text.split())
+
+
+#: PyPI's own renderer; the page goes to stdout, what it finds wrong to stderr.
+PYPI = "import sys; from readme_renderer import rst; print(rst.render(sys.stdin.read()))"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["-m", "docutils", "--strict", "--report=info"], ["-c", PYPI]],
+    ids=["docutils", "PyPI"],
+)
+def test_readme_renders_without_a_warning(command: list[str]) -> None:
+    text = (artefacts.source() / "README.rst").read_text(encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, *command], input=text, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("<table") > 5

@@ -1,0 +1,72 @@
+"""The README's list of the modules: whole, in the modules' own words, and imports go down it."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests import artefacts, readme
+
+#: The one import that goes up: the detached child runs the whole command once more.
+CHILD = ("background", "cli")
+
+PACKAGE = artefacts.source() / "credproc"
+
+
+def modules() -> dict[str, ast.Module]:
+    """Return the modules by their names below the package; credprocctl's count as one."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] != "ctl" or parts[1:] == ("__init__",):
+            name = ".".join(parts).removesuffix(".__init__")
+            found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+MODULES = modules()
+
+
+def first_line(name: str) -> str:
+    """Return what a module says it is."""
+    return (ast.get_docstring(MODULES[name]) or "").partition("\n")[0].rstrip(".")
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Return which of the modules are imported, anywhere but for type checkers."""
+    found: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "credproc":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}".partition(".")[2]
+                outer = (node.module or "").partition(".")[2]
+                found.add(inner if inner in MODULES else outer or "__init__")
+        elif isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("credproc") for alias in node.names)
+        found |= imports(node)
+    return found
+
+
+LISTED = [(name.strip("`"), text) for name, text in readme.section("Contributing").tables[0]]
+ORDER = [name for name, _ in LISTED]
+
+
+def test_every_module_is_listed_with_its_first_line() -> None:
+    assert sorted(ORDER) == sorted(MODULES)
+    assert dict(LISTED) == {name: first_line(name) for name in MODULES}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_imports_go_down_the_list(name: str) -> None:
+    below = ORDER[ORDER.index(name) + 1 :]
+
+    up = {each for each in imports(MODULES[name]) if each not in below and each != name}
+    assert up <= {CHILD[1]} if name == CHILD[0] else up == set()
+
+
+def test_nothing_of_the_package_imports_credprocctl() -> None:
+    assert ORDER[0] == "ctl"
+    assert [name for name in ORDER if "ctl" in imports(MODULES[name])] == []
