@@ -71,7 +71,7 @@ class Profile:
         self.profile = name
 
     def retrieve(self, run: Run) -> Credentials:
-        """Return the credentials of the last role that is described, or the profile's own."""
+        """Return the credentials of the last role on the way, or the profile's own."""
         session = new_session(self.profile)
         found = _described(run, session, self.profile)
         if not found.hops:

@@ -136,7 +136,7 @@ def explained(error: exceptions.ClientError) -> str:
     """Return an AWS error as its code and message, without the values that it complains of."""
     said = error.response.get("Error", {})
     code, message = str(said.get("Code", "")), str(said.get("Message", ""))
-    message = _BROKEN.sub("Value '...' at '", message).strip()
+    message = _BROKEN.sub("Value '...' at '", message).strip().rstrip(".")
     return f"{code}: {message}" if message else code
 
 
@@ -149,7 +149,7 @@ def _explain_answer(
     if code in THROTTLED or status == 429:
         return Fault(f"throttled by STS in {region} ({text})", pause=THROTTLED_PAUSE)
     if code in UNWELL or status >= 500:
-        said = text if code == str(status) else f"{status} {text}"
+        said = text if text.startswith(str(status)) else f"{status} {text}".strip()
         return Fault(f"STS in {region} is not well ({said})", pause=PAUSE)
     if code in _NO_CODES:
         return _somebody_else(answered, region)
@@ -188,7 +188,7 @@ def _explain_terms(code: str, text: str, region: str) -> Fault:
             "lower --duration-seconds (duration_seconds in a profile), or raise the role's maximum "
             "session duration"
         )
-    return Fault(f"{text.rstrip('.')}: {hint}" if hint else text)
+    return Fault(f"{text}: {hint}" if hint else text)
 
 
 def _explain_signature(text: str, answered: Answered, caller: Credentials | None) -> Fault:

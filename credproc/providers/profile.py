@@ -46,12 +46,6 @@ class Way:
         self.source = Source("env")
 
 
-def described(session: botocore.session.Session, name: str) -> tuple[list[Hop], Source]:
-    """Return the roles of the profile, in the order in which they are assumed, and their source."""
-    found = way(session, name)
-    return found.hops, found.source
-
-
 def way(session: botocore.session.Session, name: str) -> Way:
     """Return the way to the profile's credentials; RequestError for one that leads nowhere."""
     profiles = session.full_config["profiles"]

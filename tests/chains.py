@@ -1,0 +1,124 @@
+"""Asking a made-up STS as the providers do, in this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from credproc import request
+from credproc.errors import CredprocError, clean
+from credproc.log import Log
+from credproc.mfa import Mfa
+from credproc.providers import Deadline, Run
+from credproc.providers.chain import Chain, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+    from credproc.credentials import Credentials
+
+KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "canarySecretOfTheEnvironment0123456789AB"
+KEYS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+
+A = "arn:aws:iam::111111111111:role/a"
+B = "arn:aws:iam::222222222222:role/b"
+C = "arn:aws:iam::333333333333:role/c"
+
+
+class Told(Log):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("", time.time)
+        self.lines: list[str] = []
+
+    def __call__(self, text: str) -> None:
+        super().__call__(text)
+        self.lines.append(clean(text, self.secrets))
+
+
+class Asked(NamedTuple):
+    """What came of asking."""
+
+    found: Credentials | None
+    error: CredprocError | None
+    log: str
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        return str(self.error)
+
+
+class Machine:
+    """The environment and the config that this process has for a while."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.patch = patch
+        self.folder = folder
+        self.set(
+            HOME=str(folder),
+            AWS_CONFIG_FILE=str(folder / "config"),
+            AWS_SHARED_CREDENTIALS_FILE=str(folder / "credentials"),
+            **KEYS,
+        )
+
+    def set(self, **variables: str | None) -> None:
+        """Set variables; None takes one away."""
+        for name, value in variables.items():
+            if value is None:
+                self.patch.delenv(name, raising=False)
+            else:
+                self.patch.setenv(name, value)
+
+    def config(self, text: str) -> None:
+        """Write the config file."""
+        (self.folder / "config").write_text(text, encoding="utf-8")
+
+    def credentials(self, text: str) -> None:
+        """Write the credentials file."""
+        (self.folder / "credentials").write_text(text, encoding="utf-8")
+
+    def run(self, seconds: float = 20, mfa_command: str = "") -> Run:
+        """Return a run on this machine, without a cache."""
+        return Run(os.environ, Deadline(seconds), Told(), Mfa(mfa_command, os.environ))
+
+    def ask(self, *hops: request.Hop, source: str = "env", run: Run | None = None) -> Asked:
+        """Ask for the credentials at the end of a chain."""
+        return self._asked(Chain(chain(*hops, source=source)).retrieve, run)
+
+    def profile(self, name: str, run: Run | None = None) -> Asked:
+        """Ask for the credentials that a profile describes."""
+        return self._asked(Profile(name).retrieve, run)
+
+    def _asked(self, retrieve: Callable[[Run], Credentials], run: Run | None) -> Asked:
+        run = run or self.run()
+        assert isinstance(run.log, Told)
+        started = time.monotonic()
+        found = error = None
+        try:
+            found = retrieve(run)
+        except CredprocError as raised:
+            error = raised
+        return Asked(found, error, "\n".join(run.log.lines), time.monotonic() - started)
+
+
+def hop(arn: str = A, **fields: Any) -> request.Hop:
+    """Return a role to assume, with these options."""
+    made = request.Hop(arn)
+    for name, value in fields.items():
+        assert hasattr(made, name), name
+        setattr(made, name, value)
+    return made
+
+
+def chain(*hops: request.Hop, source: str = "env") -> request.Chain:
+    """Return a chain of roles."""
+    made = request.Chain()
+    made.hops = list(hops)
+    made.source = source
+    return made

@@ -1,0 +1,476 @@
+"""One call of STS: what is sent, where it is sent, what comes of each answer."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from credproc import errors, windows
+from credproc.errors import CodeNotGiven, DeadlineExceeded, ProviderFailed, RequestError
+from credproc.providers import faults as meanings
+from credproc.providers import sts as calls
+from credproc.providers.sts import Sts, new_session
+from tests.chains import KEY, A, B, Machine, hop
+from tests.servers import faults
+from tests.servers.base import closed_port
+from tests.servers.sts import ERRORS, StsServer, error, skewed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.servers.base import Exchange, Fault
+
+#: Seconds: a bound for what must not hang, on a machine that is busy with something else.
+IN_TIME = 8.0
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, service: StsServer) -> Machine:
+    """A machine that knows the service and a region, and repeats calls without much of a pause."""
+    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 0.002)
+    monkeypatch.setattr(meanings, "PAUSE", 0.001)
+    monkeypatch.setattr(calls, "PAUSE", 0.001)
+    made = Machine(monkeypatch, tmp_path)
+    made.set(AWS_ENDPOINT_URL_STS=service.url, AWS_REGION="eu-central-1")
+    return made
+
+
+@pytest.fixture
+def service() -> Iterator[StsServer]:
+    with StsServer() as server:
+        yield server
+
+
+def test_every_parameter_that_is_given_is_sent_and_no_other(
+    machine: Machine, service: StsServer
+) -> None:
+    full = hop(
+        B,
+        role_session_name="me@example",
+        external_id="external/42",
+        duration_seconds=1800,
+        policy='{"Version":"2012-10-17","Statement":[]}',
+        policy_arn=["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::222222222222:policy/x"],
+        tag=["Team=Blue & Red", "Empty=", "Formula=a=b"],
+        transitive_tag_key=["Team", "Empty"],
+        source_identity="jane",
+        serial_number="arn:aws:iam::111111111111:mfa/jane",
+        sts_region="eu-west-1",
+    )
+    outcome = machine.ask(hop(A), full, run=machine.run(mfa_command="printf 123456"))
+
+    assert outcome.error is None
+    first, second = service.calls
+    assert set(first.parameters) == {"RoleArn", "RoleSessionName"}
+    assert first.parameters["RoleArn"] == A
+    assert first.parameters["RoleSessionName"].startswith("credproc-")
+    assert second.parameters == {
+        "RoleArn": B,
+        "RoleSessionName": "me@example",
+        "ExternalId": "external/42",
+        "DurationSeconds": "1800",
+        "Policy": '{"Version":"2012-10-17","Statement":[]}',
+        "PolicyArns.member.1.arn": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "PolicyArns.member.2.arn": "arn:aws:iam::222222222222:policy/x",
+        "Tags.member.1.Key": "Team",
+        "Tags.member.1.Value": "Blue & Red",
+        "Tags.member.2.Key": "Empty",
+        "Tags.member.2.Value": "",
+        "Tags.member.3.Key": "Formula",
+        "Tags.member.3.Value": "a=b",
+        "TransitiveTagKeys.member.1": "Team",
+        "TransitiveTagKeys.member.2": "Empty",
+        "SourceIdentity": "jane",
+        "SerialNumber": "arn:aws:iam::111111111111:mfa/jane",
+        "TokenCode": "123456",
+    }
+    assert (first.access_key, first.session_token, first.region) == (KEY, "", "eu-central-1")
+    assert second.access_key == service.issued[0].access_key
+    assert second.session_token == service.issued[0].token
+    assert second.region == "eu-west-1"
+
+
+def test_credentials_are_those_of_the_answer_and_name_the_account_of_the_role(
+    machine: Machine, service: StsServer
+) -> None:
+    found = machine.ask(hop(A), hop(B)).found
+
+    issued = service.issued[-1]
+    assert found is not None
+    assert (found.access_key, found.secret_key) == (issued.access_key, issued.secret_key)
+    assert (found.token, found.expiration) == (issued.token, int(issued.expires))
+    assert found.account_id == "222222222222"
+
+
+def test_moto_style_expiration_with_microseconds_is_cut_to_seconds(
+    machine: Machine, service: StsServer
+) -> None:
+    service.fail(_credentials(Expiration="2099-01-02T03:04:05.678901Z"))
+    found = machine.ask(hop()).found
+    assert found is not None
+    assert time.gmtime(found.expiration)[:6] == (2099, 1, 2, 3, 4, 5)
+
+
+def _credentials(**changes: str | None) -> Fault:
+    """Answer with other credentials; None leaves a field out."""
+
+    def change(data: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        known = {**data["Credentials"], **changes}
+        kept = {name: value for name, value in known.items() if value is not None}
+        return {**data, "Credentials": kept}
+
+    return faults.mutate(change)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"SessionToken": None}, "without SessionToken"),
+        ({"Expiration": None}, "without Expiration"),
+        ({"AccessKeyId": None}, "without AccessKeyId"),
+        ({"SecretAccessKey": ""}, "without SecretAccessKey"),
+        ({"SessionToken": "to ken"}, "with an unreadable SessionToken"),
+    ],
+)
+def test_answer_with_less_than_whole_credentials_is_rejected(
+    changes: dict[str, str | None], words: str, machine: Machine, service: StsServer
+) -> None:
+    service.fail(_credentials(**changes))
+    outcome = machine.ask(hop())
+    assert type(outcome.error) is ProviderFailed
+    assert outcome.said == f"role 1 of 1, {A}: STS answered {words}"
+    assert service.count() == 1
+
+
+FINAL = {
+    "AccessDenied": "trust policy must allow this caller",
+    "ValidationError": "lower --duration-seconds",
+    "MalformedPolicyDocument": "check --policy",
+    "PackedPolicyTooLarge": "shorten --policy, --policy-arn and --tag",
+    "RegionDisabledException": "activate STS for eu-central-1",
+    "IncompleteSignature": "something on the way changed the request",
+    "MissingAuthenticationToken": "something on the way changed the request",
+    "InvalidAction": "something on the way changed the request",
+    "SignatureDoesNotMatch": "the secret of ...MPLE is not the right one",
+    "RequestExpired": "was too long on its way",
+    "ExpiredToken": "(...MPLE) are expired, revoked or not known to AWS (they come from env)",
+    "ExpiredTokenException": "(...MPLE) are expired, revoked or not known",
+    "InvalidClientTokenId": "(...MPLE) are expired, revoked or not known",
+    "UnrecognizedClientException": "(...MPLE) are expired, revoked or not known",
+    "IDPRejectedClaim": "the token must be a current one",
+    "InvalidIdentityToken": "the token must be a current one",
+}
+REPEATED = {
+    "Throttling": "throttled by STS in eu-central-1 (Throttling: Rate exceeded)",
+    "ThrottlingException": "throttled by STS in eu-central-1",
+    "RequestLimitExceeded": "throttled by STS in eu-central-1",
+    "InternalFailure": "STS in eu-central-1 is not well (500 InternalFailure: ",
+    "ServiceUnavailable": "STS in eu-central-1 is not well (503 ServiceUnavailable: ",
+    "IDPCommunicationError": "STS in eu-central-1 is not well (400 IDPCommunicationError: ",
+}
+
+
+def test_every_error_that_the_stand_in_knows_has_its_row() -> None:
+    assert set(FINAL) | set(REPEATED) == set(ERRORS)
+
+
+@pytest.mark.parametrize("code", FINAL)
+def test_final_error_ends_the_chain_after_one_call_and_says_what_to_do(
+    code: str, machine: Machine, service: StsServer
+) -> None:
+    service.fail(error(code), role=B)
+    outcome = machine.ask(hop(A), hop(A), hop(B), run=machine.run())
+    calls_of_b = [call for call in service.calls if call.parameters["RoleArn"] == B]
+
+    assert isinstance(outcome.error, ProviderFailed)
+    assert outcome.said.startswith(f"role 3 of 3, {B}: {code}: ")
+    words = FINAL[code].replace("...MPLE", f"...{service.issued[-1].access_key[-4:]}")
+    assert words.replace("from env", "from role 2") in outcome.said
+    # Rejected credentials are got anew, once, and here they are other ones.
+    rejected = isinstance(outcome.error, errors.SourceRejected)
+    assert len(calls_of_b) == (2 if rejected else 1)
+    assert len(service.calls) - len(calls_of_b) == (4 if rejected else 2)
+
+
+@pytest.mark.parametrize("code", REPEATED)
+def test_passing_error_is_repeated_and_then_said(
+    code: str, machine: Machine, service: StsServer
+) -> None:
+    service.fail(error(code), times=2)
+    assert machine.ask(hop()).error is None
+    assert service.count() == 3
+
+    service.fail(error(code))
+    outcome = machine.ask(hop())
+    assert type(outcome.error) is ProviderFailed
+    assert outcome.said.startswith(f"role 1 of 1, {A}: {REPEATED[code]}")
+    assert service.count() == 3 + calls.ATTEMPTS
+    assert f"sts: {A}: {REPEATED[code]}" in outcome.log
+    assert "; again in 0.0" in outcome.log
+
+
+STRANGERS: dict[str, tuple[Fault, str]] = {
+    "html": (faults.html(), "is not STS (status 200;"),
+    "xhtml": (faults.body(b"<html><p>log in</p></html>", "text/html"), "is not STS (status 200;"),
+    "nothing": (faults.body(b""), "is not STS (status 200;"),
+    "json": (faults.body(b'{"Credentials": 1}'), "is not STS (status 200;"),
+    "other xml": (faults.body(b"<ListBucketResult/>", "text/xml"), "is not STS (status 200;"),
+    "redirect": (faults.redirect(302, "http://portal.example/"), "is not STS (status 302;"),
+    "redirect with a page": (
+        faults.status(302, b"<html><p>log in</p></html>"),
+        "is not STS (status 302;",
+    ),
+    "blocked": (faults.status(403, b"<html><p>blocked</p></html>"), "is not STS (status 403;"),
+    "blocked in words": (faults.status(403, b"blocked"), "is not STS (status 403;"),
+    "404": (faults.status(404), "is not STS (status 404;"),
+    "429 without a body": (faults.status(429), "throttled on the way to STS in eu-central-1"),
+    "429 with a page": (
+        faults.status(429, b"<html><p>no</p></html>"),
+        "throttled by STS in eu-central-1",
+    ),
+    "500 without a body": (faults.status(500), "is not well (500: Internal Server Error)"),
+    "503 with a page": (faults.status(503, b"<html><p>no</p></html>"), "is not well (503"),
+    "reset": (faults.reset(), "no answer from STS in eu-central-1: Connection was closed"),
+    "reset within": (faults.reset(mid_body=True), "no answer from STS in eu-central-1"),
+    "closed": (faults.close(), "no answer from STS in eu-central-1"),
+    "cut off": (faults.truncated(), "is not STS (status 200;"),
+    "chunks": (faults.chunked(broken=True), "no answer from STS in eu-central-1"),
+    "gzip": (faults.gzip(), "is not STS (status 200;"),
+    "not UTF-8": (faults.invalid_utf8(), "is not STS (status 200;"),
+    "no HTTP": (faults.garbage_status(), "no answer from STS in eu-central-1"),
+    "TLS": (faults.tls_on_port(), "no answer from STS in eu-central-1"),
+    "headers": (faults.many_headers(2000), "no answer from STS in eu-central-1"),
+    "no credentials": (faults.without("Credentials"), "is not STS (status 200;"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_answer_of_somebody_else_is_a_fault_of_the_network(
+    name: str, machine: Machine, service: StsServer
+) -> None:
+    fault, words = STRANGERS[name]
+    service.fail(fault, times=1)
+    assert machine.ask(hop()).error is None, "one that passes"
+    assert service.count() == 2
+
+    service.fail(fault)
+    outcome = machine.ask(hop())
+    assert type(outcome.error) is ProviderFailed
+    assert words in outcome.said
+    assert service.count() == 2 + calls.ATTEMPTS
+    assert "0x" not in outcome.said
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.hang(), faults.hang_mid_body(), faults.drip(0.05), faults.drip(0.05, "body")]
+)
+def test_call_that_never_ends_is_given_up_in_time(
+    fault: Fault, machine: Machine, service: StsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "CONNECT", 0.1)
+    monkeypatch.setattr(calls, "READ", 0.2)
+    service.fail(fault)
+    outcome = machine.ask(hop())
+    assert type(outcome.error) is ProviderFailed
+    assert "answer from STS in eu-central-1" in outcome.said
+    assert service.count() == calls.ATTEMPTS
+    assert outcome.seconds < IN_TIME
+
+
+def test_call_ends_with_the_deadline_of_the_run(machine: Machine, service: StsServer) -> None:
+    service.fail(faults.drip(0.02))
+    outcome = machine.ask(hop(), run=machine.run(seconds=0.5))
+    assert isinstance(outcome.error, DeadlineExceeded)
+    assert outcome.said.startswith(f"role 1 of 1, {A}: no whole answer from STS in eu-central-1")
+    assert outcome.said.endswith("no time is left to try again")
+    assert outcome.seconds < IN_TIME
+
+
+def test_pause_that_would_outlast_the_deadline_is_not_begun(
+    machine: Machine, service: StsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 1000.0)
+    monkeypatch.setattr(windows, "jitter", lambda: 1.0)
+    service.fail(error("Throttling"))
+    outcome = machine.ask(hop(), run=machine.run(seconds=15))
+    assert isinstance(outcome.error, DeadlineExceeded)
+    assert service.count() == 1
+    assert outcome.seconds < IN_TIME
+
+
+def test_answer_without_end_is_given_up_before_it_fills_the_memory(
+    machine: Machine, service: StsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "MOST", 32 * 2**20)
+    service.fail(faults.endless())
+    outcome = machine.ask(hop())
+    assert type(outcome.error) is ProviderFailed
+    assert "an answer that does not end (over 32 MiB so far)" in outcome.said
+    assert service.count() == 1
+    assert outcome.seconds < IN_TIME
+
+
+@pytest.mark.parametrize(
+    ("code", "longest"), [("Throttling", [1.0, 2.0, 4.0]), ("InternalFailure", [0.05, 0.1, 0.2])]
+)
+def test_pauses_grow_and_are_jittered_in_full(
+    code: str, longest: list[float], machine: Machine, service: StsServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 1.0)
+    monkeypatch.setattr(meanings, "PAUSE", 0.05)
+    service.fail(error(code))
+    for draw in (0.0, 0.5, 1.0):
+        pauses: list[float] = []
+        monkeypatch.setattr(windows, "jitter", lambda draw=draw: draw)
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        machine.ask(hop())
+        assert pauses == [draw * most for most in longest]
+
+
+@pytest.mark.parametrize("off", [-7200, -1000, 1000, 7200])
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "RequestExpired"])
+def test_wrong_clock_is_named_with_seconds_and_direction(
+    code: str, off: int, machine: Machine, service: StsServer
+) -> None:
+    service.fail(skewed(off, code))
+    outcome = machine.ask(hop())
+    match = re.search(r"this machine's clock is (\d+) s (ahead of|behind) STS's", outcome.said)
+    assert match, outcome.said
+    assert abs(int(match[1]) - abs(off)) <= 3
+    assert match[2] == ("behind" if off > 0 else "ahead of")
+    assert "set it (timedatectl)" in outcome.said
+    assert service.count() == 1
+
+
+def test_wrong_clock_is_known_from_the_message_where_no_date_is_sent(
+    machine: Machine, service: StsServer
+) -> None:
+    def without_date(exchange: Exchange) -> None:
+        send = exchange.send
+        exchange.send = lambda data: send(re.sub(rb"Date: [^\r]*\r\n", b"", data))  # type: ignore[method-assign]
+        skewed(3000)(exchange)
+
+    service.fail(without_date)
+    outcome = machine.ask(hop())
+    assert re.search(r"clock is (2999|300\d) s behind STS's", outcome.said), outcome.said
+
+
+def test_wrong_clock_that_sts_still_takes_is_told_in_verbose(
+    machine: Machine, service: StsServer
+) -> None:
+    service.clock = lambda: time.time() - 300
+    outcome = machine.ask(hop())
+    assert outcome.error is None
+    assert re.search(r"sts: this machine's clock is (30\d|299) s ahead", outcome.log)
+
+
+def test_what_was_sent_in_confidence_is_not_repeated(machine: Machine, service: StsServer) -> None:
+    secret = "canaryExternalId/42"
+    service.fail(error("AccessDenied", f"no {secret} here, sorry"), nth=1)
+    quoted = (
+        "1 validation error detected: Value '4711' at 'externalId' failed to satisfy constraint: "
+        "Member must have length"
+    )
+    service.fail(error("ValidationError", quoted), nth=2)
+    first = machine.ask(hop(external_id=secret))
+    second = machine.ask(hop(external_id="4711"))
+    assert secret not in first.said + first.log
+    assert "no [secret] here" in first.said
+    assert "4711" not in second.said
+    assert "Value '...' at 'externalId' failed" in second.said
+
+
+def test_wrong_mfa_code_may_be_followed_by_another_at_once(
+    machine: Machine, service: StsServer
+) -> None:
+    device = "arn:aws:iam::111111111111:mfa/jane"
+    service.mfa_codes[device] = "654321"
+    run = machine.run(mfa_command="printf 123456")
+    outcome = machine.ask(hop(serial_number=device), run=run)
+    assert isinstance(outcome.error, CodeNotGiven)
+    assert not outcome.error.remembered
+    assert "a code works once, so wait for the next one" in outcome.said
+    assert "123456" not in outcome.said
+
+
+def test_refused_connection_is_said_with_its_reason(machine: Machine) -> None:
+    machine.set(AWS_ENDPOINT_URL_STS=closed_port())
+    outcome = machine.ask(hop())
+    assert type(outcome.error) is ProviderFailed
+    assert "no answer from STS in eu-central-1: Could not connect" in outcome.said
+    assert "(connection refused)" in outcome.said
+
+
+def test_endpoint_that_is_no_address_is_a_mistake_in_the_configuration(machine: Machine) -> None:
+    machine.set(AWS_ENDPOINT_URL_STS="nonsense")
+    outcome = machine.ask(hop())
+    assert isinstance(outcome.error, RequestError)
+    assert "no client for STS in eu-central-1" in outcome.said
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "sts.us-east-1.amazonaws.com"),
+        ("eu-central-1", "sts.eu-central-1.amazonaws.com"),
+        ("ap-southeast-7", "sts.ap-southeast-7.amazonaws.com"),
+        ("cn-north-1", "sts.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"),
+    ],
+)
+def test_endpoint_is_the_regions_own(region: str, host: str, machine: Machine) -> None:
+    machine.set(AWS_ENDPOINT_URL_STS=None)
+    client = Sts(new_session())._client(machine.run(), region)
+    assert client.meta.endpoint_url == f"https://{host}"
+    assert client.meta.config.retries == {"total_max_attempts": 1, "mode": "standard"}
+
+
+@pytest.mark.parametrize(("left", "connect", "read"), [(20, 3, 5), (4, 3, 4), (1, 1, 1)])
+def test_timeouts_are_inside_the_deadline(
+    left: int, connect: int, read: int, machine: Machine
+) -> None:
+    config: Any = calls.client_config(machine.run(seconds=left))
+    assert config.connect_timeout == pytest.approx(connect, abs=0.5)
+    assert config.read_timeout == pytest.approx(read, abs=0.5)
+
+
+def test_one_client_serves_all_roles_of_a_region(machine: Machine, service: StsServer) -> None:
+    machine.ask(hop(A), hop(B), hop(A), hop(B, sts_region="eu-west-1"))
+    assert [request.connection for request in service.requests] == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[default]\nregion = eu-west-1\n[default]\n", "/config (line 3): cannot be read as a"),
+        ("no section\n", "/config (line 1): cannot be read as a config file"),
+    ],
+)
+def test_config_that_cannot_be_read_is_named_with_its_line(
+    text: str, words: str, machine: Machine
+) -> None:
+    machine.config(text)
+    outcome = machine.ask(hop())
+    assert isinstance(outcome.error, RequestError)
+    assert words in outcome.said
+
+
+def test_profile_that_the_environment_names_must_exist(machine: Machine) -> None:
+    machine.set(AWS_PROFILE="nowhere")
+    outcome = machine.ask(hop())
+    assert isinstance(outcome.error, RequestError)
+    folder = machine.folder
+    assert outcome.said == (
+        f"profile nowhere, which AWS_PROFILE names, is neither in {folder}/config nor in "
+        f"{folder}/credentials"
+    )
+
+
+def test_empty_variable_names_no_profile(machine: Machine) -> None:
+    machine.set(AWS_PROFILE="", AWS_DEFAULT_PROFILE="")
+    assert machine.ask(hop()).error is None
