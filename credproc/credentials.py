@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?(?:(Z|UTC)|([+-])(\d\d):?(\d\d))",
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?"
+    r"(?:(Z|UTC)|([+-])([01]\d|2[0-3]):?([0-5]\d))",
     re.ASCII | re.IGNORECASE,
 )
 # What a shell, PowerShell and cmd.exe all take as it is, unquoted.
@@ -65,7 +66,7 @@ class Credentials:
 
     def draw(self) -> float:
         """Return a number from 0 to 1 of their own: all entries of one set are renewed together."""
-        return int.from_bytes(self.access_key.encode(), "big") % 9973 / 9973
+        return int.from_bytes(self.access_key.encode("utf-8", "replace"), "big") % 9973 / 9973
 
     def secrets(self) -> list[str]:
         """Return what must never be shown; of the access key only the end is (see masked)."""
