@@ -175,8 +175,7 @@ class Cache:
     __slots__ = ("path", "trouble")
 
     def __init__(self, path: str) -> None:
-        # With a slash at the end a symbolic link would be followed.
-        self.path = path.rstrip("/") or path[:1]
+        self.path = path
         self.trouble: Exception | None = None
 
     def read(self, request: bytes) -> "Entry | None":
@@ -206,6 +205,11 @@ class Cache:
             self.trouble = ValueError("what is there is no entry of this version")
         return entry if entry is not None and request in (b"", entry.request) else None
 
+    @property
+    def folder(self) -> str:
+        """The path without a slash at its end, with which a symbolic link would be followed."""
+        return self.path.rstrip("/") or self.path[:1]
+
     def open(self) -> int:
         """Return a descriptor of the directory; OSError unless it is safely the user's own.
 
@@ -214,10 +218,10 @@ class Cache:
         """
         if not self.path:
             raise FileNotFoundError("the cache is off")
-        above = os.stat(os.path.dirname(self.path))
+        above = os.stat(os.path.dirname(self.folder))
         if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
             raise PermissionError(f"anybody may replace {self.path}: the folder above is writable")
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
         status = os.fstat(descriptor)
         if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
             return descriptor

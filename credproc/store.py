@@ -49,29 +49,29 @@ class Store(Cache):
         if not self.path:
             return
         missing = []
-        path = self.path
+        path = self.folder
         while not os.path.lexists(path):
             missing.append(path)
             path = os.path.dirname(path)
         if not missing:
             self._close_to_others()
             return
-        owner = os.stat(path).st_uid
-        if owner not in (0, os.geteuid()):
-            raise PermissionError(
-                f"{self.path} is not made, because {path} belongs to another user (uid {owner})"
-            )
+        for owner in (os.lstat(path).st_uid, os.stat(path).st_uid):  # of a link, and where it leads
+            if owner not in (0, os.geteuid()):
+                raise PermissionError(
+                    f"{self.path} is not made, because {path} belongs to another user (uid {owner})"
+                )
         for folder in reversed(missing):
             _make(folder)
 
     def _close_to_others(self) -> None:
-        status = os.lstat(self.path)
+        status = os.lstat(self.folder)
         if not stat.S_ISDIR(status.st_mode):
             kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "a file"
             raise NotADirectoryError(f"{self.path} is {kind} where a directory must be")
         if not _is_only_readable(status):
             return
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
         try:
             if _is_only_readable(os.fstat(folder)) and all(map(is_ours, os.listdir(folder))):
                 os.fchmod(folder, 0o700)
@@ -97,7 +97,7 @@ class Store(Cache):
 
     def lock_path(self, request: bytes) -> str:
         """Return the path of the lock beside the request's entry."""
-        return f"{self.path}/{fingerprint(request)}{LOCK}"
+        return f"{self.folder}/{fingerprint(request)}{LOCK}"
 
     def claim(self, request: bytes) -> int | None:
         """Take the lock if it is free: a descriptor to release, or None if it is held."""

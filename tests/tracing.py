@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.harness import Host, Result
@@ -66,12 +66,18 @@ class Tracer:
         self.file = host.folder / "trace"
         self.options = ["-f"] if follow else []
 
-    def run(self, *command: str, inject: str = "", **env: str | None) -> Result:
+    def run(
+        self, *command: str, inject: str = "", env: Mapping[str, str | None] | None = None
+    ) -> Result:
         """Run the command; ``inject`` is strace's own word for a fault."""
         options = [*self.options, "-qq", "-y", "-s", "0", "-o", str(self.file)]
         options += ["-e", f"trace={CALLS},clone3", "-e", ONE_THREAD]
         options += ["-e", f"inject={inject}"] if inject else []
-        return self.host.run(*options, *command, command="strace", **env)
+        environ = self.host.env(**(env or {}))
+        started = self.host.processes.start(
+            ["strace", *options, *command], environ, cwd=self.host.home
+        )
+        return started.wait()
 
     def steps(self) -> list[Step]:
         """Return the calls of the latest run that are of interest, in order."""
@@ -93,24 +99,23 @@ class Tracer:
         faults: Callable[[Step], Iterable[str]],
         *command: str,
         choose: Callable[[list[Step]], list[Step]] = list,
-        **env: str | None,
     ) -> Iterator[tuple[Step, Result]]:
         """Run the command once for each fault at each chosen step; yield the step and the result.
 
         A fault is a signal's or an error's name: KILL comes as the call is made, which then is not;
         EIO is what the call answers instead of being made.
         """
-        steps = self._chosen(prepare, command, choose, env)
+        steps = self._chosen(prepare, command, choose)
         for index in range(len(steps)):
             for fault in faults(steps[index]):
                 for _ in range(TRIES):
                     step = steps[index]
                     prepare()
-                    result = self.run(*command, inject=step.inject(fault), **env)
+                    result = self.run(*command, inject=step.inject(fault))
                     if step.key in {each.key for each in self.steps()}:
                         break
                     # It was another call: a source file was edited or compiled in the meantime.
-                    steps = self._chosen(prepare, command, choose, env)
+                    steps = self._chosen(prepare, command, choose)
                 else:
                     raise AssertionError(f"{step} was never reached")
                 yield step, result
@@ -120,10 +125,9 @@ class Tracer:
         prepare: Callable[[], object],
         command: Sequence[str],
         choose: Callable[[list[Step]], list[Step]],
-        env: dict[str, str | None],
     ) -> list[Step]:
         prepare()
-        result = self.run(*command, **env)
+        result = self.run(*command)
         assert result.status == 0, result
         return choose(self.steps())
 

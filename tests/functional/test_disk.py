@@ -249,7 +249,7 @@ def test_directory_that_holds_other_things_keeps_its_mode(host: Host, mode: int)
 
 
 #: HOME and XDG_CACHE_HOME (None: not set), who asks, and the one folder in which something is made.
-HOMES = {
+HOMES: dict[str, tuple[dict[str, str | None], int | None, str]] = {
     "unset, without a passwd entry": ({"HOME": None}, UNKNOWN, ""),
     "unset, a home that is not there": ({"HOME": None}, NOBODY, ""),
     "empty": ({"HOME": ""}, NOBODY, ""),
@@ -280,7 +280,7 @@ def test_nothing_is_made_in_a_place_that_is_not_the_users(
     tracer = Tracer(host, Path("/"))
     before = sorted(host.home.iterdir())
 
-    result = tracer.run(*user, str(CREDPROC), **environ)
+    result = tracer.run(*user, str(CREDPROC), env=environ)
 
     assert result.document["AccessKeyId"] == imds.current["AccessKeyId"]
     made = {path for path in map(created, tracer.steps()) if path and "/__pycache__/" not in path}
