@@ -138,11 +138,12 @@ def test_no_instance_is_noticed_at_once(host: Host) -> None:
 
 
 def test_dropped_packets_are_noticed_within_three_seconds(host: Host) -> None:
+    busy = host.run().seconds  # what this machine takes for everything else
     with backlog_full() as url:
         host.environ[ENDPOINT] = url
         result = host.run()
     assert f"imds: no connection to {url} within 2 s: this is no EC2 instance" in refusal(result)
-    assert result.seconds < 3
+    assert result.seconds - busy < 3
 
 
 def test_chain_that_starts_at_imds_waits_for_it_once(host: Host) -> None:
@@ -151,7 +152,7 @@ def test_chain_that_starts_at_imds_waits_for_it_once(host: Host) -> None:
         result = host.run("--imds", "--role-arn", CHAIN[1], "--source", "imds")
     said = refusal(result)
     assert said.count("within 2 s") == 2
-    assert result.seconds < 4
+    assert result.seconds < 5  # asked three times for two seconds each, it would be 6
 
 
 def test_chain_that_starts_at_imds_is_in_the_instances_region(
@@ -172,7 +173,7 @@ def test_token_that_cannot_come_so_far_names_the_hop_limit(
     said = refusal(result)
     assert "took the connection but sent no token within 2 s" in said
     assert "--http-put-response-hop-limit 2" in said
-    assert result.seconds < 4
+    assert result.seconds < 5
     assert imds.v1_requests == 0
 
 
