@@ -316,8 +316,9 @@ class Neighbours:
 
     def victim(self, *args: str) -> Result:
         """Run credproc as the victim."""
-        first, *rest = [*self._victim, str(CREDPROC), *args]
-        return self.host.run(*rest, command=first, timeout=SOON, CREDPROC_CACHE_DIR=str(self.cache))
+        rest = [*self._victim[1:], str(CREDPROC), *args]
+        command, place = self._victim[0], str(self.cache)
+        return self.host.run(*rest, command=command, timeout=SOON, CREDPROC_CACHE_DIR=place)
 
     def attack(self, script: str) -> Result:
         """Run a shell command in the folder as the attacker."""
