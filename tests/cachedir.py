@@ -39,6 +39,15 @@ def change(folder: Path, **times: int) -> None:
         Store(str(folder)).write(entry)
 
 
+def leave(folder: Path, seconds: float) -> None:
+    """Move all times of every entry back, so that it has so many seconds left."""
+    for entry in entries(folder):
+        gone = int(entry.expiration - time.time() - seconds)
+        for name in ("issued", "ahead", "now", "look", "expiration"):
+            setattr(entry, name, max(getattr(entry, name) - gone, 0))
+        Store(str(folder)).write(entry)
+
+
 def age(folder: Path, seconds: float, only: Iterable[str] | None = None) -> None:
     """Make all files, or those of these names, look as if they had been written so long ago."""
     moment = time.time() - seconds

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import cachedir
 from tests.functional.stuck import STUCK, A, Place, Stuck, until
 from tests.harness import CREDPROC
 
@@ -116,12 +117,11 @@ def test_ignored_signal_stays_ignored(place: Place, number: signal.Signals) -> N
 
 
 def test_run_in_the_background_is_ended_like_any_other(place: Place) -> None:
-    place.sts.lifetime = 20
     argv = ["--role-arn", A, "--source", "imds"]
     place.host.document(*argv)
     stuck = STUCK["sts"](place)
     place.sts.forget()
-    time.sleep(10.5)  # the window of a session of 20 s begins at half of it
+    cachedir.leave(place.host.cache, 1500)
     place.host.document(*argv)
     stuck.wait()
     (pid,) = place.host.strays()

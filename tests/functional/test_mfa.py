@@ -1,0 +1,363 @@
+"""MFA: a command prints the code, or the person at the terminal types it, or it fails at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc import cache
+from tests import cachedir
+from tests.terminal import Terminal, result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.harness import Host
+    from tests.servers.sts import StsServer
+
+A = "arn:aws:iam::111122223333:role/a"
+B = "arn:aws:iam::444455556666:role/b"
+DEVICE = "arn:aws:iam::111122223333:mfa/me"
+CODE = "314159"
+ARGV = ["--role-arn", A, "--serial-number", DEVICE, "--source", "env"]
+PROMPT = f"MFA code for {DEVICE}: "
+NOBODY = (
+    f"an MFA code for {DEVICE} is needed and there is no terminal to ask on: give --mfa-command, "
+    "or run the same command once in a terminal"
+)
+
+
+@pytest.fixture
+def person(host: Host, sts: StsServer) -> Host:
+    """The machine of a person with keys, to whom STS gives nothing without the right code."""
+    host.environ |= {
+        "AWS_ENDPOINT_URL_STS": sts.url,
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "0123456789abcdef" * 2,
+    }
+    sts.mfa_codes[DEVICE] = CODE
+    return host
+
+
+@pytest.fixture
+def terminal(person: Host) -> Iterator[Terminal]:
+    """The person's terminal."""
+    with Terminal(person) as opened:
+        yield opened
+
+
+def program(host: Host, script: str) -> Path:
+    """Make a program of a shell script."""
+    path = host.folder / "code"
+    path.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+    path.chmod(0o700)
+    return path
+
+
+def everything(host: Host) -> str:
+    """Return all that is in the host's files, but for the programs."""
+    files = [path for path in host.folder.rglob("*") if path.is_file() and path.name != "code"]
+    return "\n".join(path.read_text("utf-8", "replace") for path in files)
+
+
+# By a command.
+
+
+def test_command_gives_the_code(person: Host, sts: StsServer) -> None:
+    command = program(person, f"echo ' {CODE} '")
+    document = person.document(*ARGV, "--mfa-command", str(command))
+
+    (call,) = sts.calls
+    assert call.parameters["SerialNumber"] == DEVICE
+    assert call.parameters["TokenCode"] == CODE
+    assert person.document(*ARGV, "--mfa-command", str(command)) == document
+    assert len(sts.calls) == 1
+
+
+def test_command_is_split_like_a_shell_would_and_run_without_one(person: Host) -> None:
+    command = program(person, f'printf \'%s|\' "$0" "$@" >{person.folder}/argv; echo {CODE}')
+    person.document(*ARGV, "--mfa-command", f"{command} 'a b' \"c\\\"d\" e\\ f $HOME * ; '' >x")
+
+    words = (person.folder / "argv").read_text("utf-8").split("|")[:-1]
+    assert words == [str(command), "a b", 'c"d', "e f", "$HOME", "*", ";", "", ">x"]
+
+
+def test_command_is_found_on_path_and_gets_the_environment(person: Host) -> None:
+    program(person, 'echo "$THE_CODE"')
+    path = f"{person.folder}:{person.environ['PATH']}"
+
+    person.document(*ARGV, "--mfa-command", "code", PATH=path, THE_CODE=CODE)
+
+
+def test_command_is_asked_once_for_each_role_that_wants_a_code(
+    person: Host, sts: StsServer
+) -> None:
+    command = program(person, f"echo run >>{person.folder}/runs; echo {CODE}")
+    argv = [*ARGV, "--role-arn", B, "--serial-number", DEVICE, "--mfa-command", str(command)]
+    person.document(*argv)
+    person.document(*argv)
+
+    assert (person.folder / "runs").read_text("ascii") == "run\nrun\n"
+    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, CODE]
+
+
+FAILURES = {
+    "exit 3": "ended with status 3",
+    "echo oops >&2; echo 'what is wrong' >&2; exit 1": "ended with status 1: what is wrong",
+    "echo 'code 271828 is used' >&2; exit 1": "ended with status 1: code ****** is used",
+    "kill -9 $$": "ended with signal 9",
+    "exit 0": f"gave no MFA code for {DEVICE}: a code is six digits",
+    "echo 27182": f"gave no MFA code for {DEVICE}: a code is six digits",
+    "echo 2718281": f"gave no MFA code for {DEVICE}: a code is six digits",
+    "echo 271 828": f"gave no MFA code for {DEVICE}: a code is six digits",
+    "echo 271828; echo 182845": f"gave no MFA code for {DEVICE}: a code is six digits",
+    r"printf '\342\205\240\342\205\240'": f"gave no MFA code for {DEVICE}: a code is six digits",
+    r"printf '\377\000271828'": f"gave no MFA code for {DEVICE}: a code is six digits",
+    "yes 271828 | head -100000": f"gave no MFA code for {DEVICE}: a code is six digits",
+}
+
+
+@pytest.mark.parametrize(("script", "words"), FAILURES.items())
+def test_command_that_fails_is_one_line(
+    person: Host, sts: StsServer, script: str, words: str
+) -> None:
+    command = program(person, script)
+    failed = person.run(*ARGV, "--mfa-command", str(command))
+
+    assert (failed.status, failed.stdout) == (1, b"")
+    assert failed.stderr.startswith(f"credproc: chain: role 1 of 1, {A}: --mfa-command")
+    assert words in failed.stderr
+    assert failed.stderr.count("\n") == 1
+    assert not {"271828", "27182", "182845"} & set(failed.stderr.split())
+    assert sts.calls == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("/nowhere/code", "/nowhere/code cannot be run: No such file or directory"),
+        ("no-such-command --code", "no-such-command cannot be run: No such file or directory"),
+        ("/etc", "/etc cannot be run: Permission denied"),
+        ("~/bin/code", "~/bin/code cannot be run: No such file or directory"),
+        ("SEED=JBSWY3DPEHPK3PXP oathtool", "NAME=VALUE is no program"),
+    ],
+)
+def test_command_that_is_no_program_is_one_line(person: Host, command: str, words: str) -> None:
+    failed = person.run(*ARGV, "--mfa-command", command)
+
+    assert (failed.status, failed.stdout) == (1, b"")
+    assert failed.stderr.startswith(f"credproc: chain: role 1 of 1, {A}: --mfa-command: {words}")
+    assert failed.stderr.count("\n") == 1
+    assert "JBSWY3DPEHPK3PXP" not in failed.stderr
+
+
+def test_failed_command_is_run_again_at_once(person: Host) -> None:
+    failing = person.run(*ARGV, "--mfa-command", str(program(person, "exit 1")))
+    assert failing.status == 1
+
+    person.document(*ARGV, "--mfa-command", str(program(person, f"echo {CODE}")))
+
+
+def test_code_is_neither_told_nor_kept(person: Host) -> None:
+    log = person.folder / "log"
+    command = program(person, f"echo {CODE}")
+    told = person.run(*ARGV, "--mfa-command", str(command), "-v", CREDPROC_LOG=str(log))
+
+    assert told.status == 0
+    assert "role 1 of 1" in told.stderr
+    assert CODE not in told.stderr
+    assert CODE not in everything(person)
+
+
+def test_wrong_code_is_reported_as_one(person: Host, sts: StsServer) -> None:
+    log = person.folder / "log"
+    command = program(person, "echo 271828")
+    failed = person.run(*ARGV, "--mfa-command", str(command), CREDPROC_LOG=str(log))
+
+    assert (failed.status, failed.stdout) == (1, b"")
+    assert "MultiFactorAuthentication failed with invalid MFA one time pass code" in failed.stderr
+    assert "wait for the next one" in failed.stderr
+    assert "trust policy" not in failed.stderr
+    assert "271828" not in failed.stderr + everything(person)
+    assert len(sts.calls) == 1
+
+
+def test_profile_with_mfa_serial_uses_the_command(person: Host, sts: StsServer) -> None:
+    person.config(
+        f"[profile p]\nrole_arn = {A}\nmfa_serial = {DEVICE}\ncredential_source = Environment\n"
+    )
+    person.document("--profile", "p", "--mfa-command", str(program(person, f"echo {CODE}")))
+
+    assert sts.calls[0].parameters["TokenCode"] == CODE
+
+
+# At a terminal.
+
+
+def test_person_is_asked_on_the_terminal_alone(terminal: Terminal, sts: StsServer) -> None:
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{CODE}\n")
+    document = result(process).document
+
+    assert document["AccessKeyId"].startswith("ASIA")
+    assert sts.calls[0].parameters["TokenCode"] == CODE
+    assert terminal.read() == f"{PROMPT}{CODE}\r\n"
+    assert terminal.is_sane
+
+
+def test_what_was_typed_before_the_question_is_no_answer(terminal: Terminal) -> None:
+    terminal.type("271828\n")
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{CODE}\n")
+
+    assert result(process).status == 0
+
+
+@pytest.mark.parametrize("typed", ["\n", "27182\n", "abcdef\n", "\x04"])
+def test_what_is_no_code_is_one_line(terminal: Terminal, sts: StsServer, typed: str) -> None:
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    terminal.type(typed)
+    failed = result(process)
+
+    assert (failed.status, failed.stdout) == (1, b"")
+    assert failed.stderr == (
+        f"credproc: chain: role 1 of 1, {A}: the answer gave no MFA code for {DEVICE}: "
+        "a code is six digits\n"
+    )
+    assert sts.calls == []
+
+
+def test_wrong_code_may_be_followed_by_the_right_one(terminal: Terminal) -> None:
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    terminal.type("271828\n")
+    failed = result(process)
+    assert failed.status == 1
+    assert "invalid MFA one time pass code" in failed.stderr
+
+    process = terminal.start(*ARGV)
+    terminal.wait_for(f"271828\r\n{PROMPT}")
+    terminal.type(f"{CODE}\n")
+    assert result(process).status == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("\x03", 130), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_interrupted_question_leaves_the_terminal_sane(
+    terminal: Terminal, sts: StsServer, key: str | signal.Signals, status: int
+) -> None:
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    if isinstance(key, str):
+        terminal.type(key)
+    else:
+        process.send_signal(key)
+    ended = result(process)
+
+    assert (ended.status, ended.stdout, ended.stderr) == (status, b"", "")
+    assert terminal.is_sane
+    assert terminal.read().endswith("\r\n")
+    assert sts.calls == []
+
+
+def test_question_ends_with_the_deadline(terminal: Terminal) -> None:
+    process = terminal.start(*ARGV, "--timeout", "1")
+    terminal.wait_for(PROMPT)
+    ended = result(process)
+
+    assert (ended.status, ended.stdout) == (1, b"")
+    assert ended.stderr.endswith(f": no MFA code for {DEVICE} was typed in time\n")
+    assert ended.seconds < 4
+    assert terminal.read() == f"{PROMPT}\r\n"
+
+
+def test_run_in_the_background_of_a_terminal_does_not_stop(terminal: Terminal) -> None:
+    process = terminal.start(*ARGV, script='set -m; "$@" & wait $!; echo status $?')
+    ended = result(process)
+
+    assert ended.stdout == b"status 1\n"
+    assert ended.stderr == f"credproc: chain: role 1 of 1, {A}: {NOBODY}\n"
+    assert terminal.read() == ""
+
+
+def test_command_talks_to_the_person_on_the_terminal(terminal: Terminal) -> None:
+    command = program(terminal.host, f"echo 'touch the key' >&2; echo {CODE}")
+    process = terminal.start(*ARGV, "--mfa-command", str(command))
+
+    assert result(process).document["Version"] == 1
+    assert terminal.read() == "touch the key\r\n"
+
+
+def test_command_may_ask_on_the_terminal_itself(terminal: Terminal) -> None:
+    command = program(terminal.host, 'printf "PIN: " >&2; read -r pin </dev/tty; echo "$pin"')
+    process = terminal.start(*ARGV, "--mfa-command", str(command))
+    terminal.wait_for("PIN: ")
+    terminal.type(f"{CODE}\n")
+
+    assert result(process).document["Version"] == 1
+
+
+# With nobody there.
+
+
+def test_without_terminal_and_command_it_fails_at_once(person: Host, sts: StsServer) -> None:
+    failed = person.run(*ARGV, stdin=f"{CODE}\n".encode())
+
+    assert (failed.status, failed.stdout) == (1, b"")
+    assert failed.stderr == f"credproc: chain: role 1 of 1, {A}: {NOBODY}\n"
+    assert failed.seconds < 10
+    assert sts.calls == []
+
+
+def test_nobody_is_asked_in_the_background(terminal: Terminal, sts: StsServer) -> None:
+    host = terminal.host
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{CODE}\n")
+    first = result(process).document
+    entries = cachedir.entries(host.cache)
+    assert {entry.ahead == entry.now for entry in entries} == {True}
+
+    cachedir.leave(host.cache, 1500)  # others are refreshed ahead here
+    assert host.document(*ARGV)["AccessKeyId"] == first["AccessKeyId"]
+    assert host.strays() == []
+    cachedir.leave(host.cache, 300)  # and before printing here
+    late = host.document(*ARGV)
+    assert late["AccessKeyId"] == first["AccessKeyId"]
+    assert host.strays() == []
+    assert len(sts.calls) == 1
+
+
+def test_command_is_run_in_the_background(person: Host, sts: StsServer) -> None:
+    argv = [*ARGV, "--mfa-command", str(program(person, f"echo {CODE}"))]
+    first = person.document(*argv)
+    cachedir.leave(person.cache, 1500)
+
+    assert person.document(*argv)["AccessKeyId"] == first["AccessKeyId"]
+    person.settle()
+    assert len(sts.calls) == 2
+    assert person.document(*argv)["AccessKeyId"] != first["AccessKeyId"]
+    assert {entry.judge(entry.issued) for entry in cachedir.entries(person.cache)} == {cache.FRESH}
+
+
+def test_later_roles_of_a_person_are_not_refreshed_in_the_background_either(
+    terminal: Terminal, sts: StsServer
+) -> None:
+    argv = [*ARGV, "--role-arn", B]
+    process = terminal.start(*argv)
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{CODE}\n")
+    assert json.loads(result(process).stdout)["Version"] == 1
+    cachedir.leave(terminal.host.cache, 1500)
+    terminal.host.document(*argv)
+
+    assert terminal.host.strays() == []
+    assert len(sts.calls) == 2
