@@ -90,8 +90,8 @@ def role_session_name(value: str) -> str:
 
 
 def source_identity(value: str) -> str:
-    """Check a SourceIdentity."""
-    return _text(value, 2, 64, NAME, "A-Z a-z 0-9 _ + = , . @ -")
+    """Check a SourceIdentity. The newest service model allows 256 characters, older ones 64."""
+    return _text(value, 2, 256, NAME, "A-Z a-z 0-9 _ + = , . @ -")
 
 
 def external_id(value: str) -> str:

@@ -188,7 +188,7 @@ REFUSED = [
     ([*CHAIN, "--tag", "k=a", "--tag", "K=b"], "--tag", "same key is given twice"),
     ([*CHAIN, *[f"--tag=k{n}=" for n in range(51)]], "--tag", "at most 50"),
     ([*CHAIN, "--transitive-tag-key", "a;b"], "--transitive-tag-key", "1 to 128 letters"),
-    ([*CHAIN, "--source-identity", "x"], "--source-identity", "2 to 64 characters"),
+    ([*CHAIN, "--source-identity", "x"], "--source-identity", "2 to 256 characters"),
     (
         [*CHAIN, "--role-arn", B, "--source-identity", "me"],
         "--source-identity",
