@@ -36,6 +36,9 @@ HINTS = {
 }
 
 
+NOBODY = "there are no AWS credentials that may do this: give --profile, or `aws configure`"
+
+
 class Refused(CredprocError):
     """AWS answered no; ``code`` is its own word for why."""
 
@@ -46,9 +49,18 @@ class Refused(CredprocError):
 
 
 class Aws:
-    """Clients of one account, for whoever ``--profile`` or the environment names."""
+    """Clients of one account, for whoever ``--profile`` or the environment names.
 
-    def __init__(self, profile: str | None, region: str | None, environ: Mapping[str, str]) -> None:
+    What must not be shown is added to ``secrets``.
+    """
+
+    def __init__(
+        self,
+        profile: str | None,
+        region: str | None,
+        environ: Mapping[str, str],
+        secrets: list[str],
+    ) -> None:
         import boto3
         from botocore.config import Config
 
@@ -57,6 +69,7 @@ class Aws:
         self.config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
         self.session = ask(boto3.Session, profile_name=profile, region_name=chosen)
         self.region: str = self.session.region_name or ""
+        self._secrets = secrets
 
     @functools.cached_property
     def iam(self) -> Any:
@@ -79,7 +92,14 @@ class Aws:
         return str(answer["Arn"]).split(":")[1]
 
     def _client(self, service: str) -> Any:
-        return ask(self.session.client, service, config=self.config)
+        found = ask(self.session.get_credentials)
+        if found is None:
+            raise RequestError(NOBODY)
+        keys = ask(found.get_frozen_credentials)
+        self._secrets += [text for text in (keys.secret_key, keys.token) if text]
+        # IAM, and STS for this, are everywhere the same; a client wants a region all the same.
+        region = self.region or "us-east-1"
+        return ask(self.session.client, service, region_name=region, config=self.config)
 
 
 def ask(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
@@ -91,9 +111,7 @@ def ask(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
     except exceptions.ClientError as error:
         raise refused(error) from error
     except exceptions.NoCredentialsError:
-        raise RequestError(
-            "there are no AWS credentials that may do this: give --profile, or `aws configure`"
-        ) from None
+        raise RequestError(NOBODY) from None
     except exceptions.ProfileNotFound as error:
         raise RequestError(str(error)) from None
     except (exceptions.BotoCoreError, ValueError) as error:

@@ -54,7 +54,7 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise RequestError(f"credential_process: {str(error).lower()}: {line}") from None
+        raise RequestError(f"credential_process cannot be split: {str(error).lower()}") from None
 
 
 def credproc_arguments(words: Sequence[str]) -> list[str] | None:
@@ -80,6 +80,7 @@ def shown(words: Sequence[str]) -> str:
     if argv is None:
         return f"{words[0]} ..." if len(words) > 1 else " ".join(words)
     lead = list(words[: len(words) - len(argv)])
+    lead = [f"{word.partition('=')[0]}=..." if _ASSIGNMENT.match(word) else word for word in lead]
     return " ".join(_legible(word) for word in [*lead, *discreet(argv)])
 
 

@@ -36,7 +36,7 @@ def account_and_instance(given: argparse.Namespace) -> tuple[Aws, str]:
         if not instance:
             raise RequestError("IMDS does not say which instance this is: give its id")
         region = region or os.environ.get("AWS_REGION") or imds.region(run(given))
-    return Aws(given.profile, region, os.environ), instance
+    return Aws(given.profile, region, os.environ, given.log.secrets), instance
 
 
 def associations(account: Aws, instance: str = "") -> Iterator[dict[str, Any]]:

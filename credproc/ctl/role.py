@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
 
 def listed(given: argparse.Namespace, console: Console) -> Result:
     """List the roles that EC2 may assume, with their policies and instances."""
-    account = Aws(given.profile, given.region, os.environ)
+    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
     holders: dict[str, list[dict[str, Any]]] = {}
     for profile in pages(account.iam, "list_instance_profiles", "InstanceProfiles"):
         for each in profile["Roles"]:
@@ -89,7 +89,7 @@ def _users(account: Aws) -> tuple[dict[str, list[str]], str]:
 
 def launch_options(given: argparse.Namespace, _: Console) -> Result:
     """Print what gives a new instance the role."""
-    account = Aws(given.profile, given.region, os.environ)
+    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
     profile = iam.profile_of(account, given.name)["InstanceProfileName"]
     options = iam.launch_options(profile)
     return Result(f"{options}\n", {"role": given.name, "instance_profile": profile,

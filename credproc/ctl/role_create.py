@@ -49,7 +49,7 @@ def create(given: argparse.Namespace, console: Console) -> Result:
     """Make the role, with its policies and its instance profile."""
     name: str = given.name
     _check_create(given)
-    account = Aws(given.profile, given.region, os.environ)
+    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
     policies = [iam.policy(account, text) for text in given.policy]
     boundary = iam.policy(account, given.permissions_boundary) if given.permissions_boundary else ""
     with Steps(console, given.dry_run) as steps:

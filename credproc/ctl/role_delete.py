@@ -34,7 +34,7 @@ def delete(given: argparse.Namespace, console: Console) -> Result:
     """Delete the role and the instance profile of its name."""
     name: str = given.name
     iam.check(name)
-    account = Aws(given.profile, given.region, os.environ)
+    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
     found = iam.role(account, name)
     own = iam.instance_profile(account, name)
     profiles = iam.profiles_of(account, name) if found else []

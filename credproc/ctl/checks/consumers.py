@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -30,6 +29,8 @@ def installed(case: Case) -> Iterator[Check]:
     aws = shutil.which("aws", path=path)
     if aws:
         yield _aws(aws, case)
+    import importlib.metadata  # 24 ms
+
     yield Check(OK, "boto3", f"{importlib.metadata.version('boto3')}, in the interpreter of "
                 "credproc itself")  # fmt: skip
     found = [name for name in GO if shutil.which(name, path=path)]

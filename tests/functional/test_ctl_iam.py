@@ -1,0 +1,585 @@
+"""credprocctl role against an AWS of moto's: made, listed, attached, exchanged, deleted."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from credproc.ctl.iam import trust
+from tests import ctl as command
+from tests.ctl import CREDPROCCTL, Terminal, failed, one_line
+from tests.servers.imds import INSTANCE
+from tests.servers.moto import ANYBODY, ANYTHING, Moto
+from tests.servers.relay import Relay, ec2_error, iam_error, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.harness import Host
+    from tests.servers.imds import ImdsServer
+
+REGION = "eu-central-1"
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "canarySecret/Key"}
+S3 = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """An AWS with the policies that AWS manages."""
+    folder = tmp_path_factory.mktemp("moto")
+    env = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "PATH": "/usr/bin:/bin"}
+    with Moto(folder, env=env) as server:
+        yield server
+
+
+@pytest.fixture
+def aws(moto: Moto) -> Iterator[Relay]:
+    """That AWS, where single calls can be made to fail."""
+    with Relay(moto.url) as relay:
+        yield relay
+
+
+@pytest.fixture
+def admin(host: Host, aws: Relay) -> Host:
+    """A machine whose user may do anything in the account."""
+    host.environ |= {**KEYS, "AWS_ENDPOINT_URL": aws.url, "AWS_REGION": REGION}
+    return host
+
+
+@functools.cache
+def client(service: str, moto: Moto) -> Any:
+    """Return a client that sees what is really there."""
+    make: Any = boto3.client
+    return make(
+        service,
+        endpoint_url=moto.url,
+        region_name=REGION,
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+NUMBERS = itertools.count(1)
+
+
+def fresh(name: str) -> str:
+    """Return a name that no other test has."""
+    return f"{name}-{next(NUMBERS)}"
+
+
+def launch(moto: Moto, **options: Any) -> str:
+    """Start an instance and return its id."""
+    ec2 = client("ec2", moto)
+    answer = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, **options)
+    return str(answer["Instances"][0]["InstanceId"])
+
+
+def profiles_of(moto: Moto, instance: str) -> list[str]:
+    """Return the instance profiles that are associated with an instance."""
+    answer = client("ec2", moto).describe_iam_instance_profile_associations(
+        Filters=[{"Name": "instance-id", "Values": [instance]}]
+    )
+    found = answer["IamInstanceProfileAssociations"]
+    return [each["IamInstanceProfile"]["Arn"].rpartition("/")[2] for each in found]
+
+
+def roles(moto: Moto, *names: str) -> None:
+    """Make roles as the command makes them."""
+    iam = client("iam", moto)
+    for name in names:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust("aws"))
+        iam.attach_role_policy(RoleName=name, PolicyArn=S3)
+        iam.create_instance_profile(InstanceProfileName=name)
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+
+
+def test_role_is_made_whole(admin: Host, moto: Moto) -> None:
+    said = command.ctl(
+        admin, "role", "create", "whole", "--policy", "AmazonS3FullAccess",
+        "--policy", "arn:aws:iam::aws:policy/ReadOnlyAccess", "--description", "web servers",
+        "--path", "/web/", "--max-session-duration", "7200",
+        "--permissions-boundary", "PowerUserAccess",
+    )  # fmt: skip
+
+    iam = client("iam", moto)
+    role = iam.get_role(RoleName="whole")["Role"]
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {
+        "Service": "ec2.amazonaws.com"
+    }
+    assert (role["Path"], role["Description"], role["MaxSessionDuration"]) == (
+        "/web/", "web servers", 7200,
+    )  # fmt: skip
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith("/PowerUserAccess")
+    attached = iam.list_attached_role_policies(RoleName="whole")["AttachedPolicies"]
+    assert {each["PolicyArn"] for each in attached} == {S3, S3.replace("AmazonS3Full", "ReadOnly")}
+    profile = iam.get_instance_profile(InstanceProfileName="whole")["InstanceProfile"]
+    assert [each["RoleName"] for each in profile["Roles"]] == ["whole"]
+    assert said.splitlines()[:2] == [
+        "role whole: created, for EC2 to assume", f"policy {S3}: attached to whole",
+    ]  # fmt: skip
+    assert "role whole: put into the instance profile whole" in said
+
+
+def test_second_creation_changes_nothing(admin: Host, aws: Relay) -> None:
+    create = ("role", "create", "twice", "--policy", "AmazonS3FullAccess")
+    command.ctl(admin, *create)
+    aws.forget()
+
+    found = command.data(admin, *create)
+
+    assert not any(step["changed"] for step in found["steps"])
+    assert {label for request in aws.requests for label in request.labels} == {
+        "GetCallerIdentity", "GetInstanceProfile", "GetPolicy", "GetRole",
+        "ListAttachedRolePolicies", "ListPolicies",
+    }  # fmt: skip
+
+
+def test_creation_brings_a_role_to_what_is_asked(admin: Host, moto: Moto) -> None:
+    create = partial(command.data, admin, "role", "create", "grown", "--policy")
+    create("AmazonS3FullAccess", "--description", "old", "--max-session-duration", "7200")
+    found = create("ReadOnlyAccess", "--description", "new")
+
+    role = client("iam", moto).get_role(RoleName="grown")["Role"]
+    assert (role["Description"], role["MaxSessionDuration"]) == ("new", 7200)
+    changed = [step["state"] for step in found["steps"] if step["changed"]]
+    assert changed == ["changed (Description)", "attached to grown"]
+
+
+def test_dry_run_changes_nothing(admin: Host, aws: Relay, moto: Moto) -> None:
+    said = command.ctl(admin, "role", "create", "dry", "--policy", S3, "--dry-run")
+
+    assert said.splitlines() == [
+        "role dry: would be created, for EC2 to assume",
+        f"policy {S3}: would be attached to dry",
+        "instance profile dry: would be created",
+        "role dry: would be put into the instance profile dry",
+    ]
+    iam = client("iam", moto)
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="dry")
+
+
+@pytest.mark.parametrize(
+    ("broken", "done"),
+    [
+        ("AttachRolePolicy", "role broken created, for EC2 to assume"),
+        ("CreateInstanceProfile", f"policy {S3} attached to broken"),
+        ("AddRoleToInstanceProfile", "instance profile broken created"),
+    ],
+)
+def test_failed_step_says_what_is_done_and_another_run_completes_it(
+    broken: str, done: str, admin: Host, aws: Relay, moto: Moto
+) -> None:
+    create = ("role", "create", f"broken-{broken}"[:64], "--policy", "AmazonS3FullAccess")
+    aws.break_(broken, iam_error("AccessDenied", "not authorized", 403), times=1)
+
+    result = admin.run(*create, command=CREDPROCCTL)
+
+    error = one_line(result)
+    assert result.status == 1
+    assert "AccessDenied: not authorized" in error
+    assert done.replace("broken", create[2]) in error
+    assert error.endswith("run the same command again to go on")
+    command.ctl(admin, *create)
+    profile = client("iam", moto).get_instance_profile(InstanceProfileName=create[2])
+    assert profile["InstanceProfile"]["Roles"][0]["RoleName"] == create[2]
+
+
+@pytest.mark.parametrize("action", ["AttachRolePolicy", "AddRoleToInstanceProfile"])
+def test_what_iam_does_not_know_yet_is_waited_for(action: str, admin: Host, aws: Relay) -> None:
+    error = iam_error("NoSuchEntity", "The role with name late cannot be found.", 404)
+    aws.break_(action, error, times=2)
+
+    result = admin.run(
+        "role", "create", f"late-{action}", "--policy", "AmazonS3FullAccess", command=CREDPROCCTL
+    )
+
+    assert result.status == 0, result
+    assert result.stderr.count("waiting, up to 60 s") == 1
+    assert aws.count(action) == 3
+
+
+def test_policy_of_the_account_is_found_by_its_name(admin: Host, moto: Moto) -> None:
+    iam = client("iam", moto)
+    document = json.dumps(ANYTHING)
+    arn = iam.create_policy(PolicyName="ours", Path="/team/", PolicyDocument=document)
+    iam.create_policy(PolicyName="IAMReadOnlyAccess", PolicyDocument=document)
+
+    found = command.data(admin, "role", "create", "own", "--policy", "ours", "--dry-run")
+    ambiguous = failed(admin, "role", "create", "own", "--policy", "IAMReadOnlyAccess", status=2)
+
+    assert found["policies"] == [arn["Policy"]["Arn"]]
+    assert "AWS and this account both have a policy IAMReadOnlyAccess: give its ARN" in ambiguous
+    assert "arn:aws:iam::123456789012:policy/IAMReadOnlyAccess" in ambiguous
+
+
+def test_policy_of_aws_below_a_path_is_found_by_its_name(admin: Host) -> None:
+    name = "AmazonEC2RoleforSSM"
+
+    found = command.data(admin, "role", "create", "ssm", "--policy", name, "--dry-run")
+
+    assert found["policies"] == [f"arn:aws:iam::aws:policy/service-role/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["new", "--policy", "AmazonS3FullAcces"], "is it AmazonS3FullAccess or"),
+        (["new", "--policy", f"{S3}X"], "there is no policy arn:aws"),
+        (["new", "--policy", "arn:aws:s3:::bucket"], "must be a policy's ARN"),
+        (["a b", "--policy", S3], "the role's name must be 1 to 64 characters"),
+        (["new", "--policy", S3, "--path", "web"], "--path: must begin and end with /"),
+        (["new", "--policy", S3, "--max-session-duration", "900"], "3600 to 43200"),
+        (["new"], "the following arguments are required: --policy"),
+    ],
+)
+def test_mistake_is_found_before_anything_is_made(
+    arguments: list[str], reason: str, admin: Host, aws: Relay
+) -> None:
+    assert reason in failed(admin, "role", "create", *arguments, status=2)
+    assert not any(
+        label.startswith(("Create", "Attach")) for each in aws.requests for label in each.labels
+    )
+
+
+def test_role_of_another_kind_is_left_alone(admin: Host, moto: Moto) -> None:
+    client("iam", moto).create_role(RoleName="lambda", AssumeRolePolicyDocument=json.dumps(ANYBODY))
+
+    assert "that EC2 may not assume" in failed(
+        admin, "role", "create", "lambda", "--policy", S3, status=2
+    )
+    assert "is not EC2's alone (* may assume it)" in failed(
+        admin, "role", "delete", "lambda", "--yes", status=2
+    )
+    assert "lambda" not in [each["role"] for each in command.data(admin, "role", "list")]
+
+
+def test_instance_profile_with_another_role_is_left_alone(admin: Host, moto: Moto) -> None:
+    roles(moto, "tenant")
+    iam = client("iam", moto)
+    iam.create_instance_profile(InstanceProfileName="taken")
+    iam.add_role_to_instance_profile(InstanceProfileName="taken", RoleName="tenant")
+
+    error = failed_late(admin, "role", "create", "taken", "--policy", S3, status=1)
+
+    assert "the instance profile taken holds another role, tenant" in error
+    assert "done before that: role taken created" in error
+
+
+def failed_late(host: Host, *args: str, status: int) -> str:
+    """Run credprocctl, which must fail after some steps that it told; return the error."""
+    result = host.run(*args, command=CREDPROCCTL)
+    assert result.status == status, result
+    return one_line(result)
+
+
+def test_role_is_given_exchanged_and_taken_away(admin: Host, moto: Moto) -> None:
+    roles(moto, "first", "second")
+    instance = launch(moto)
+
+    given = command.ctl(admin, "role", "attach", "first", "--instance", instance)
+    again = command.data(admin, "role", "attach", "first", "--instance", instance)
+    assert profiles_of(moto, instance) == ["first"]
+    refused = failed(admin, "role", "attach", "second", "--instance", instance, status=2)
+    assert profiles_of(moto, instance) == ["first"]
+    exchanged = command.ctl(admin, "role", "attach", "second", "--instance", instance, "--yes")
+    assert profiles_of(moto, instance) == ["second"]
+    other = failed(admin, "role", "detach", "first", "--instance", instance, "--yes", status=2)
+    command.ctl(admin, "role", "detach", "second", "--instance", instance, "--yes")
+    assert profiles_of(moto, instance) == []
+    gone = command.data(admin, "role", "detach", "--instance", instance, "--yes")
+
+    assert f"role first: given to {instance}\n" in given
+    assert "credprocctl profile add first --from-role first" in given
+    assert [step["changed"] for step in again["steps"]] == [False]
+    assert f"Replace the role of {instance}, first, by second?" in refused
+    assert "add --yes" in refused
+    assert f"role second: put in the place of first on {instance}\n" in exchanged
+    assert f"{instance} has the role of second, not first" in other
+    assert [step["state"] for step in gone["steps"]] == ["has no role"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ec2_error("InvalidParameterValue", "Value (slow) for parameter iamInstanceProfile.name is "
+                  "invalid. Invalid IAM Instance Profile name"),
+        ec2_error("InvalidParameterValue", "Invalid IAM Instance Profile ARN"),
+    ],
+)  # fmt: skip
+def test_what_ec2_does_not_know_yet_is_waited_for(
+    error: Any, admin: Host, aws: Relay, moto: Moto
+) -> None:
+    name = fresh("slow")
+    roles(moto, name)
+    instance = launch(moto)
+    aws.break_("AssociateIamInstanceProfile", error, times=2)
+
+    result = admin.run("role", "attach", name, "--instance", instance, command=CREDPROCCTL)
+
+    assert result.status == 0, result
+    assert "AWS does not know it everywhere yet: waiting" in result.stderr
+    assert aws.count("AssociateIamInstanceProfile") == 3
+
+
+def test_attach_returns_when_the_role_is_in_place(admin: Host, aws: Relay, moto: Moto) -> None:
+    roles(moto, "placed")
+    instance = launch(moto)
+    describe = "DescribeIamInstanceProfileAssociations"
+    pending = replaced("<state>associated</state>", "<state>associating</state>")
+    for number in (2, 3):  # the first asks what is there
+        aws.break_(describe, pending, nth=number)
+
+    result = admin.run("role", "attach", "placed", "--instance", instance, command=CREDPROCCTL)
+
+    assert result.status == 0, result
+    assert f"{instance}: EC2 puts the role in place: waiting" in result.stderr
+    assert aws.count(describe) == 4
+    assert result.stdout.decode().splitlines()[1] == f"role placed: is in place on {instance}"
+
+
+def test_interruption_of_the_waiting_says_what_is_done(admin: Host, aws: Relay, moto: Moto) -> None:
+    roles(moto, "halted")
+    instance = launch(moto)
+    pending = replaced("<state>associated</state>", "<state>associating</state>")
+    process = None
+    with aws.hold("AssociateIamInstanceProfile") as hold:
+        process = admin.start(
+            "role", "attach", "halted", "--instance", instance, command=CREDPROCCTL
+        )
+        hold.wait_for()
+        aws.break_("DescribeIamInstanceProfileAssociations", pending)
+    asked = aws.count("DescribeIamInstanceProfileAssociations")
+    aws.wait_for(asked + 2, "DescribeIamInstanceProfileAssociations")
+    process.signal(2)
+
+    result = process.wait()
+
+    assert result.status == 130
+    assert "interrupted; done before that: role halted given to" in result.stderr
+
+
+def test_instance_that_is_not_there_is_a_clear_error(admin: Host, moto: Moto) -> None:
+    roles(moto, "ready")
+
+    assert f"there is no instance i-0 in {REGION}: check its id" in failed(
+        admin, "role", "attach", "ready", "--instance", "i-0", status=2
+    )
+    assert "there is no role nobody: see `credprocctl role list`" in failed(
+        admin, "role", "attach", "nobody", "--instance", "i-0", status=2
+    )
+
+
+def test_terminated_instance_is_refused(admin: Host, moto: Moto) -> None:
+    roles(moto, "ready2")
+    instance = launch(moto)
+    client("ec2", moto).terminate_instances(InstanceIds=[instance])
+
+    assert f"the instance {instance} is terminated" in failed(
+        admin, "role", "attach", "ready2", "--instance", instance, status=2
+    )
+
+
+def test_role_of_this_very_instance(admin: Host, imds: ImdsServer, moto: Moto, aws: Relay) -> None:
+    roles(moto, "here")
+    instance = launch(moto)
+    # EC2 calls the instance by the id that IMDS has.
+    imds.fail("instance-id", lambda exchange: exchange.reply(answer(instance)))
+    admin.environ |= {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url, "AWS_REGION": None}
+
+    command.ctl(admin, "role", "attach", "here", "--instance", "this")
+    imds.role = "here"
+    found = command.data(admin, "role", "status")
+
+    assert profiles_of(moto, instance) == ["here"]
+    assert (found["instance"], found["region"]) == (instance, imds.region)
+    assert found["associations"][0]["roles"] == ["here"]
+    assert found["imds"]["role"] == "here"
+
+
+def answer(body: str) -> Any:
+    """Return a plain answer."""
+    from tests.servers.wire import text
+
+    return text(body)
+
+
+def test_this_needs_an_instance(admin: Host) -> None:
+    assert "this is no EC2 instance" in failed(
+        admin, "role", "attach", "x", "--instance", "this", status=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+         "IMDSv2 required; hop limit 2: containers reach it"),
+        ({"HttpTokens": "optional", "HttpPutResponseHopLimit": 1},
+         "IMDSv1 is answered, too (HttpTokens=required would end that); hop limit 1: containers"),
+        ({"HttpEndpoint": "disabled"}, "turned off for this instance"),
+    ],
+)  # fmt: skip
+def test_status_says_what_imds_asks_for(
+    options: dict[str, Any], words: str, admin: Host, moto: Moto
+) -> None:
+    instance = launch(moto, MetadataOptions=options)
+
+    said = command.ctl(admin, "role", "status", "--instance", instance)
+
+    assert words in said
+    assert "role       none: no instance profile is associated" in said
+    assert INSTANCE not in said
+
+
+def test_list_shows_policies_instances_and_descriptions(admin: Host, moto: Moto) -> None:
+    command.ctl(admin, "role", "create", "shown", "--policy", S3, "--description", "two\nlines")
+    instance = launch(moto)
+    command.ctl(admin, "role", "attach", "shown", "--instance", instance)
+
+    lines = command.ctl(admin, "role", "list").splitlines()
+    (found,) = [each for each in command.data(admin, "role", "list") if each["role"] == "shown"]
+
+    assert lines[0].split() == ["ROLE", "INSTANCES", "POLICIES", "DESCRIPTION"]
+    assert [" ".join(line.split()) for line in lines if line.startswith("shown ")] == [
+        f"shown {instance} AmazonS3FullAccess two lines"
+    ]
+    assert found["instances"] == [instance]
+    assert found["instance_profiles"] == ["shown"]
+
+
+def test_list_goes_on_where_ec2_may_not_be_asked(admin: Host, aws: Relay, moto: Moto) -> None:
+    roles(moto, "alone")
+    denied = ec2_error("UnauthorizedOperation", "You are not authorized", 403)
+    aws.break_("DescribeIamInstanceProfileAssociations", denied)
+
+    result = admin.run("role", "list", command=CREDPROCCTL)
+
+    assert result.status == 0
+    assert "instances are not known: UnauthorizedOperation" in result.stderr
+    assert [line.split()[1] for line in result.stdout.decode().splitlines()[1:]].count("?") > 0
+
+
+def test_launch_options_start_an_instance_with_the_role(admin: Host, moto: Moto) -> None:
+    roles(moto, "launched")
+    options = command.ctl(admin, "role", "launch-options", "launched").split()
+
+    result = admin.run(
+        "ec2", "run-instances", "--image-id", "ami-12c6146b", *options, command="aws",
+        AWS_DEFAULT_REGION=REGION,
+    )  # fmt: skip
+
+    assert result.status == 0, result
+    (started,) = json.loads(result.stdout)["Instances"]
+    assert profiles_of(moto, started["InstanceId"]) == ["launched"]
+    assert started["MetadataOptions"]["HttpTokens"] == "required"
+
+
+def test_deletion_takes_everything_that_creation_made(admin: Host, moto: Moto) -> None:
+    roles(moto, "doomed")
+    iam = client("iam", moto)
+    document = json.dumps(ANYTHING)
+    iam.put_role_policy(RoleName="doomed", PolicyName="inline", PolicyDocument=document)
+
+    refused = failed(admin, "role", "delete", "doomed", status=2)
+    dry = command.ctl(admin, "role", "delete", "doomed", "--dry-run")
+    iam.get_role(RoleName="doomed")
+    said = command.ctl(admin, "role", "delete", "doomed", "--yes")
+    again = command.ctl(admin, "role", "delete", "doomed", "--yes")
+
+    for ask, name in (
+        (iam.get_role, {"RoleName": "doomed"}),
+        (iam.get_instance_profile, {"InstanceProfileName": "doomed"}),
+    ):
+        with pytest.raises(iam.exceptions.NoSuchEntityException):
+            ask(**name)
+    assert "Delete the role doomed and the instance profile doomed?" in refused
+    assert said.splitlines() == [line.replace("would be ", "") for line in dry.splitlines()]
+    assert "inline policy inline: deleted from doomed" in said
+    assert again == "There is no role doomed.\n"
+
+
+def test_interrupted_deletion_is_completed_by_another(admin: Host, aws: Relay, moto: Moto) -> None:
+    roles(moto, "halfway")
+    aws.break_("DeleteRole", iam_error("ServiceFailure", "down", 500))
+
+    error = failed_late(admin, "role", "delete", "halfway", "--yes", status=1)
+    aws.heal()
+    command.ctl(admin, "role", "delete", "halfway", "--yes")
+
+    assert "role halfway could not be deleted: ServiceFailure" in error
+    assert "policy " + S3 + " detached from halfway" in error
+    with pytest.raises(Exception, match="NoSuchEntity"):
+        client("iam", moto).get_role(RoleName="halfway")
+
+
+def test_role_in_use_is_not_deleted(admin: Host, moto: Moto) -> None:
+    roles(moto, "busy")
+    instance = launch(moto)
+    command.ctl(admin, "role", "attach", "busy", "--instance", instance)
+
+    error = failed(admin, "role", "delete", "busy", "--yes", status=2)
+
+    assert f"in use by {instance}: `credprocctl role detach --instance {instance}` first" in error
+
+
+@pytest.mark.parametrize(("reply", "left"), [("n\n", True), ("\n", True), ("y\n", False)])
+def test_person_at_the_terminal_is_asked(reply: str, left: bool, admin: Host, moto: Moto) -> None:
+    name = fresh("asked")
+    roles(moto, name)
+
+    with Terminal([CREDPROCCTL, "role", "delete", name], admin.env()) as terminal:
+        terminal.wait_for("[y/N] ")
+        terminal.type(reply)
+        status, shown = terminal.end()
+
+    names = [each["RoleName"] for each in client("iam", moto).list_roles()["Roles"]]
+    assert (name in names) == left
+    assert status == int(left)
+    assert ("nothing was changed" in shown) == left
+
+
+def test_account_without_credentials_is_a_clear_error(admin: Host) -> None:
+    error = failed(
+        admin, "role", "list", status=2, AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None
+    )
+
+    assert error.startswith("there are no AWS credentials that may do this")
+
+
+def test_unknown_profile_is_a_clear_error(admin: Host) -> None:
+    error = failed(admin, "role", "list", "--profile", "nobody", status=2)
+
+    assert error == "The config profile (nobody) could not be found"
+
+
+def test_missing_region_is_a_clear_error(admin: Host, moto: Moto) -> None:
+    roles(moto, "somewhere")
+
+    error = failed(
+        admin, "role", "attach", "somewhere", "--instance", "i-1", status=2, AWS_REGION=None
+    )
+
+    assert error.startswith("no region: give --region")
+
+
+def test_service_out_of_reach_is_one_line(admin: Host) -> None:
+    error = failed(admin, "role", "list", status=1, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+
+    assert "Could not connect to the endpoint URL" in error
+
+
+def test_no_secret_is_shown_however_it_fails(admin: Host, aws: Relay) -> None:
+    secret = KEYS["AWS_SECRET_ACCESS_KEY"]
+    aws.break_("ListRoles", iam_error("AccessDenied", f"with {secret}", 403))
+
+    result = admin.run("role", "list", "-v", command=CREDPROCCTL)
+
+    assert result.status == 1
+    assert secret not in result.stderr + result.stdout.decode()

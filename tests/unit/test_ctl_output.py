@@ -1,0 +1,141 @@
+"""What is shown fits its terminal, or is whole where there is none."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from typing import Any
+
+import pytest
+
+from credproc.ctl.output import Console, Result, columns, cut, legible, size, span
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def console(monkeypatch: pytest.MonkeyPatch, width: int = 40, **environ: Any) -> Console:
+    """Return a console on a terminal of that width."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    return Console(environ, stdout=Terminal(), stderr=io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.9, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (599, "9 min 59 s"),
+        (600, "10 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (3660, "1 h 1 min"),
+        (86400, "1 d"),
+        (90000, "1 d 1 h"),
+        (-61, "1 min 1 s"),
+    ],
+)
+def test_span_of_time(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (3 * 2**30, "3 GiB"), (2**50, "1024 TiB")],
+)
+def test_size_in_bytes(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+def test_table_is_aligned_and_whole_where_it_is_piped() -> None:
+    plain = Console({}, stdout=io.StringIO(), stderr=io.StringIO())
+
+    text = plain.table(("A", "LONGER"), [("1", "x" * 300), ("three", "")])
+
+    assert text == f"A      LONGER\n1      {'x' * 300}\nthree\n"
+
+
+def test_table_is_cut_at_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = console(monkeypatch, 20, NO_COLOR="1").table(("A", "B"), [("1", "x" * 30)])
+
+    assert text == f"A  B\n1  {'x' * 14}...\n"
+
+
+def test_wide_letters_take_two_columns() -> None:
+    plain = Console({}, stdout=io.StringIO(), stderr=io.StringIO())
+
+    text = plain.table(("A", "B"), [("名前", "x"), ("ab", "y"), ("e\u0301", "z")])
+
+    assert text.splitlines() == ["A     B", "名前  x", "ab    y", "e\u0301     z"]
+    assert (columns("名前"), cut("名前名前", 7)) == (4, "名前...")
+
+
+def test_text_is_folded_right_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = console(monkeypatch, 30).pairs([("name", "one two three four five six"), ("x", "")])
+
+    assert text == "name  one two three four five\n      six\nx\n"
+
+
+def test_long_word_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = "arn:aws:iam::123456789012:role/a-long-name-that-is-copied"
+
+    assert arn in console(monkeypatch, 30).pairs([("role", arn)])
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_colours_only_where_they_are_wanted(
+    environ: dict[str, Any], coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = console(monkeypatch, **environ).paint("bad", "fail")
+
+    assert text == ("\x1b[1;31mbad\x1b[0m" if coloured else "bad")
+
+
+def test_no_colours_where_it_is_piped() -> None:
+    assert Console({}, stdout=io.StringIO()).paint("bad", "fail") == "bad"
+
+
+def test_what_is_shown_obeys_no_escape_of_others() -> None:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    plain = Console({}, stdout=stdout, stderr=stderr)
+
+    plain.say("a\x1b[31mb\nc")
+    plain.note("a\x1b[31mb\nc")
+    text = plain.table(("H",), [("\x1b]0;title\x07",)]) + plain.pairs([("n", "\x1b[2J")])
+
+    assert "\x1b" not in stdout.getvalue() + stderr.getvalue() + text
+    assert stdout.getvalue().count("\n") == stderr.getvalue().count("\n") == 1
+    assert legible("  in\x1bdented") == "  in dented"
+
+
+def test_stdout_is_one_json_document_for_machines() -> None:
+    stdout = io.StringIO()
+    machine = Console({}, machine=True, stdout=stdout, stderr=io.StringIO())
+
+    machine.say("step")
+    machine.lines(["line"])
+    machine.show(Result("text\n", {"ä": 1}))
+
+    assert json.loads(stdout.getvalue()) == {"ä": 1}
+    assert stdout.getvalue().isascii()
+    assert stdout.getvalue().endswith("}\n")
+
+
+def test_width_of_a_terminal_is_asked_where_columns_is_not_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((33, 10)))
+
+    assert Console({}, stdout=Terminal()).width == 33
