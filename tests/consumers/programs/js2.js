@@ -1,0 +1,22 @@
+// AWS SDK for JavaScript v2: GetCallerIdentity for every number on stdin.
+const { createInterface } = require("node:readline");
+process.env.AWS_SDK_LOAD_CONFIG = "1";
+process.env.AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE = "1";
+const AWS = require("aws-sdk");
+
+const client = new AWS.STS({
+  region: "eu-central-1",
+  endpoint: process.env.STS,
+  maxRetries: 0,
+  credentialProvider: new AWS.CredentialProviderChain([
+    () => new AWS.ProcessCredentials({ profile: process.env.PROFILE }),
+  ]),
+});
+(async () => {
+  for await (const line of createInterface({ input: process.stdin })) {
+    for (let each = 0; each < Number(line); each += 1) {
+      await client.getCallerIdentity({}).promise();
+    }
+    console.log("done");
+  }
+})();

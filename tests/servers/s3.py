@@ -1,0 +1,99 @@
+"""An S3 with one bucket, which is empty; it notes whose key signed each request."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.parse
+from typing import TYPE_CHECKING
+
+from tests.servers.base import Answer, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.servers.base import Recorded
+
+SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/[^/]+/s3/aws4_request")
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+class S3Server(Server):
+    """S3 on loopback, as much of it as a listing needs; every attribute may be changed."""
+
+    product = "AmazonS3"
+
+    def __init__(
+        self,
+        bucket: str = "bucket",
+        pages: int = 1,
+        clock: Callable[[], float] = time.time,
+        *,
+        port: int = 0,
+    ) -> None:
+        self.bucket = bucket
+        #: How many requests a whole listing takes.
+        self.pages = pages
+        super().__init__(clock=clock, port=port)
+
+    @property
+    def keys(self) -> list[str]:
+        """The access key id that signed each request so far; "" for none."""
+        return [key_of(request) for request in self.requests]
+
+    def labels(self, request: Recorded) -> Iterable[str]:
+        return (request.method,)
+
+    def answer(self, request: Recorded) -> Answer:
+        if not key_of(request):
+            return _xml(
+                "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", 403
+            )
+        path, _, query = request.path.partition("?")
+        asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        if "location" in asked:
+            place = f'<LocationConstraint xmlns="{NAMESPACE}">eu-central-1</LocationConstraint>'
+            return _xml(place)
+        if path == "/":
+            return _xml(self._buckets())
+        if path.rstrip("/") == f"/{self.bucket}":
+            return Answer(200) if request.method == "HEAD" else _xml(self._listing(asked))
+        missing = "<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>"
+        return Answer(404) if request.method == "HEAD" else _xml(missing, 404)
+
+    def _buckets(self) -> str:
+        bucket = f"<Name>{self.bucket}</Name><CreationDate>2026-01-01T00:00:00.000Z</CreationDate>"
+        return (
+            f'<ListAllMyBucketsResult xmlns="{NAMESPACE}"><Owner><ID>1</ID></Owner>'
+            f"<Buckets><Bucket>{bucket}</Bucket></Buckets></ListAllMyBucketsResult>"
+        )
+
+    def _listing(self, asked: dict[str, str]) -> str:
+        """Return a page; each has one object, whose key is the page's number."""
+        token = asked.get("continuation-token") or asked.get("marker") or "00000"
+        page = int(token) + 1 if token.isdigit() else 1
+        more = page < self.pages
+        name = f"{page:05}"
+        following = (
+            f"<NextContinuationToken>{name}</NextContinuationToken><NextMarker>{name}</NextMarker>"
+        )
+        return (
+            f'<ListBucketResult xmlns="{NAMESPACE}"><Name>{self.bucket}</Name><Prefix/>'
+            f"<KeyCount>1</KeyCount><MaxKeys>1</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>"
+            f"<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            '<ETag>"d41d8cd98f00b204e9800998ecf8427e"</ETag><Size>0</Size>'
+            f"<StorageClass>STANDARD</StorageClass></Contents>{following if more else ''}"
+            "</ListBucketResult>"
+        )
+
+
+def key_of(request: Recorded) -> str:
+    """Return the access key id that signed the request, "" if none did."""
+    scope = SCOPE.search(request.headers.get("authorization", ""))
+    return scope[1] if scope else ""
+
+
+def _xml(body: str, status: int = 200) -> Answer:
+    return Answer(
+        status, f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode(), "application/xml"
+    )
