@@ -11,6 +11,8 @@ import os
 #: while less than 15 minutes remain.
 REFRESH_AHEAD = 1800
 REFRESH_NOW = 960
+#: Seconds. The longest session there is (GetSessionToken).
+LONGEST = 36 * 3600
 #: Seconds between a refresh that failed and the next try, on average.
 RETRY = 60
 #: Seconds. How long a failure answers for itself, on average.
@@ -26,8 +28,10 @@ def windows(issued: int, expiration: int, draw: float) -> tuple[int, int]:
     """Return when to refresh ahead and when to refresh before printing.
 
     ``draw``, 0 to 1, shortens the first window by up to a tenth, so that hosts which started
-    together do not call STS together.
+    together do not call STS together. What claims to live for longer than any session of AWS's is
+    renewed as if it did not.
     """
+    expiration = min(expiration, issued + LONGEST)
     lifetime = expiration - issued
     ahead = min(REFRESH_AHEAD, lifetime / 2) * (1 - draw / 10)
     return int(expiration - ahead), int(expiration - min(REFRESH_NOW, lifetime / 4))

@@ -115,6 +115,13 @@ def test_static_stability_gives_15_to_20_minutes(now: float, draw: float) -> Non
     assert now + 900 < windows.static_stability(now, draw) <= now + 1201
 
 
+def test_what_claims_to_live_for_ever_is_renewed_like_the_longest_session() -> None:
+    year_9999 = 253_402_300_799
+
+    assert windows.windows(1000, year_9999, 0.5) == windows.windows(1000, 1000 + 129_600, 0.5)
+    assert windows.windows(1000, 1000 + 129_599, 0.5)[1] == 1000 + 129_599 - 960
+
+
 def test_jitter_is_spread_over_the_whole_unit() -> None:
     drawn = [windows.jitter() for _ in range(400)]
 
