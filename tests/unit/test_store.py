@@ -1,0 +1,422 @@
+"""The store: what it makes and with which modes, who holds a lock, what a sweep removes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc import sweep
+from credproc.cache import Entry
+from credproc.store import SWEEP, Store, is_ours, release
+from tests import cachedir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.harness import Host
+
+DAY = 86400
+NOW = int(time.time())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(str(tmp_path / "cache"))
+    made.make()
+    return made
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    assert os.umask(before) == request.param, "it was not put back"
+
+
+def entry(name: str = "one", ends_in: int = 3600) -> Entry:
+    """Return an entry of a request that is told by the name."""
+    made = Entry(f"request {name}".encode())
+    made.document = b'{"Version": 1}\n'
+    made.expiration = NOW + ends_in
+    return made
+
+
+def mode(path: str | Path) -> int:
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "a" / "b" / "cache"))
+    store.make()
+    store.write(entry())
+    release(store.claim(entry().request))
+
+    assert [mode(tmp_path / path) for path in ("a", "a/b", "a/b/cache")] == [0o700] * 3
+    files = sorted((tmp_path / "a/b/cache").iterdir())
+    assert [path.suffix for path in files] == [".entry", ".lock"]
+    assert [mode(path) for path in files] == [0o600] * 2
+    assert store.read(entry().request) == entry()
+
+
+@pytest.mark.parametrize("path", ["/", "//", "///"])
+def test_root_of_the_file_system_is_no_cache(path: str) -> None:
+    store = Store(path)
+    store.make()
+    with pytest.raises(PermissionError):
+        store.open()
+
+
+def test_readable_directory_becomes_private_if_it_holds_nothing_else(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    for bits in (0o755, 0o750, 0o711, 0o705):
+        tmp_path.chmod(bits)
+        with pytest.raises(PermissionError, match=f"mode {bits:04o} .* chmod 700"):
+            store.open()
+        store.make()
+        assert mode(tmp_path) == 0o700
+        store.write(entry())
+    (tmp_path / "other").touch()
+    tmp_path.chmod(0o755)
+    store.make()
+    assert mode(tmp_path) == 0o755
+
+
+@pytest.mark.parametrize("bits", [0o770, 0o702, 0o777, 0o1777])
+def test_directory_that_others_may_write_to_is_left_alone(tmp_path: Path, bits: int) -> None:
+    tmp_path.chmod(bits)
+    Store(str(tmp_path)).make()
+    assert mode(tmp_path) == bits
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("0123456789abcdef0123456789abcdef.entry", True),
+        ("0123456789abcdef0123456789abcdef.lock", True),
+        ("0123456789abcdef0123456789abcdef.77.0a1b2c3d.tmp", True),
+        (SWEEP, True),
+        ("sweep.log", False),
+        ("0123456789abcdef0123456789abcdef", False),
+        ("0123456789abcdef0123456789abcdef.entry.bak", False),
+        ("0123456789abcdef0123456789abcdef-77.tmp", False),
+        ("0123456789ABCDEF0123456789abcdef.entry", False),
+        ("0123456789abcdef.entry", False),
+        (".bashrc", False),
+    ],
+)
+def test_own_names_are_known(name: str, expected: bool) -> None:
+    assert is_ours(name) is expected
+
+
+def test_write_replaces_and_leaves_nothing_else(store: Store) -> None:
+    store.write(entry(ends_in=10))
+    store.write(entry(ends_in=20), sync=False)
+
+    assert store.written
+    assert len(os.listdir(store.path)) == 1
+    found = store.read(entry().request)
+    assert found is not None
+    assert found.expiration == entry(ends_in=20).expiration
+
+
+def test_failed_write_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.write(entry())
+    assert os.listdir(store.path) == []
+    assert not store.written
+
+
+def test_reader_of_a_replaced_entry_has_it_whole(store: Store) -> None:
+    store.write(entry())
+    path = f"{store.path}/{os.listdir(store.path)[0]}"
+    with open(path, "rb") as before:
+        store.write(entry(ends_in=7200))
+        assert str(entry().expiration).encode() in before.read()
+
+
+def test_trouble_is_why_nothing_was_read(store: Store) -> None:
+    assert store.read(b"nothing") is None
+    assert store.trouble is None
+    store.write(entry())
+    (name,) = os.listdir(store.path)
+    os.chmod(f"{store.path}/{name}", 0o644)
+    assert store.read(entry().request) is None
+    assert "not a private file" in str(store.trouble)
+    os.chmod(f"{store.path}/{name}", 0o600)
+    assert store.read(entry().request) == entry()
+    assert store.trouble is None
+
+
+def test_lock_is_held_by_one(store: Store) -> None:
+    first = store.claim(b"request")
+    assert first is not None
+    assert store.claim(b"request") is None
+    other = store.claim(b"another request")
+    assert other is not None
+    release(other)
+    release(first)
+    again = store.claim(b"request")
+    assert again is not None
+    release(again)
+
+
+def test_lock_that_was_removed_by_its_holder_is_not_taken(store: Store) -> None:
+    """A waiter that had the file open before is not to share the lock with a newcomer."""
+    holder = store.claim(b"request")
+    waited: list[int | None] = []
+    thread = threading.Thread(target=lambda: waited.append(store.wait(b"request", 10)))
+    thread.start()
+    os.unlink(store.lock_path(b"request"))
+    release(holder)
+    thread.join()
+
+    assert waited[0] is not None
+    assert store.claim(b"request") is None
+    assert os.path.samestat(os.fstat(waited[0]), os.stat(store.lock_path(b"request")))
+    release(waited[0])
+
+
+def test_lock_that_is_removed_between_opening_and_locking_is_opened_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    flock = fcntl.flock
+    removed: list[int] = []
+
+    def late(descriptor: int, how: int) -> None:
+        if not removed:
+            removed.append(os.fstat(descriptor).st_ino)
+            os.unlink(store.lock_path(b"request"))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    held = store.claim(b"request")
+
+    assert held is not None
+    assert os.path.samestat(os.fstat(held), os.stat(store.lock_path(b"request")))
+    release(held)
+
+
+def test_waiting_ends_in_time(store: Store) -> None:
+    holder = store.claim(b"request")
+    begun = time.monotonic()
+    assert store.wait(b"request", 0.2) is None
+    assert 0.2 <= time.monotonic() - begun < 10
+    release(holder)
+
+
+def test_lock_file_that_waiting_made_is_private(store: Store) -> None:
+    held = store.wait(b"request", 1)
+    assert held is not None
+    assert mode(store.lock_path(b"request")) == 0o600
+    release(held)
+
+
+CONTENDER = """
+import fcntl, os, sys
+from credproc.store import Store, release
+flock = fcntl.flock
+def late(descriptor, how):  # much may happen between opening and locking
+    for _ in range(300):
+        os.sched_yield()
+    flock(descriptor, how)
+fcntl.flock = late
+store, turns = Store(sys.argv[1]), int(sys.argv[2])
+inside = sys.argv[1] + "/inside"
+while turns:
+    lock = store.wait(b"request", 0.01 * (turns % 7)) if turns % 9 == 0 else store.claim(b"request")
+    if lock is None:
+        continue
+    os.close(os.open(inside, os.O_CREAT | os.O_EXCL))  # FileExistsError if somebody is here
+    for _ in range(300):
+        os.sched_yield()
+    os.unlink(inside)
+    if turns % 2:
+        os.unlink(store.lock_path(b"request"))
+    release(lock)
+    turns -= 1
+"""
+
+
+def test_removing_locks_lets_nobody_else_in(store: Store, host: Host) -> None:
+    contenders = [
+        host.start("-c", CONTENDER, store.path, "400", command=sys.executable) for _ in range(4)
+    ]
+    for contender in contenders:
+        assert contender.wait().stderr == ""
+
+
+def swept(store: Store, in_days: float = 0) -> list[str]:
+    """Sweep, and return the names of the files that remain, but for the sweep's own."""
+    told: list[str] = []
+    sweep.sweep(store, time.time() + in_days * DAY, told.append)
+    assert not [line for line in told if "old files stay" in line], told
+    return sorted(set(os.listdir(store.path)) - {SWEEP})
+
+
+def look_old(store: Store, names: list[str], seconds: float) -> None:
+    for name in names:
+        moment = time.time() - seconds
+        os.utime(f"{store.path}/{name}", (moment, moment))
+
+
+def keep(store: Store, made: Entry, age: float) -> list[str]:
+    """Write an entry that is so many seconds old, with its lock; return the names of the two."""
+    before = set(os.listdir(store.path))
+    store.write(made)
+    release(store.claim(made.request))
+    names = sorted(set(os.listdir(store.path)) - before)
+    for name in names:
+        moment = time.time() - age
+        os.utime(f"{store.path}/{name}", (moment, moment))
+    return names
+
+
+@pytest.mark.parametrize(
+    ("age", "ends_in", "stays"),
+    [
+        (60, -30, True),  # ended, but not long ago
+        (2 * DAY, -DAY + 60, True),
+        (2 * DAY, -DAY - 60, False),
+        (30 * DAY, -29 * DAY, False),
+        (30 * DAY, 60, True),  # a long life
+        (60, -29 * DAY, True),  # a moment ago: somebody may be at it
+    ],
+)
+def test_entry_that_ended_long_ago_is_swept_with_its_lock(
+    store: Store,
+    age: float,
+    ends_in: int,
+    stays: bool,
+) -> None:
+    names = keep(store, entry(ends_in=ends_in), age)
+    fresh = keep(store, entry("two"), 0)
+
+    assert swept(store) == sorted(names * stays + fresh)
+
+
+@pytest.mark.parametrize(("days", "stays"), [(6, True), (8, False)])
+def test_entry_that_cannot_be_read_is_swept_after_a_week(
+    store: Store, days: int, stays: bool
+) -> None:
+    names = keep(store, entry(), 0)
+    with open(f"{store.path}/{names[0]}", "ab") as file:
+        file.write(b"of another version")
+    look_old(store, names, days * DAY)
+
+    assert swept(store) == names * stays
+
+
+def test_temporary_file_of_a_dead_run_is_swept_and_one_being_written_stays(store: Store) -> None:
+    (name, lock) = keep(store, entry(), 0)
+    old = name.replace(".entry", ".1.00000000.tmp")
+    new = name.replace(".entry", ".2.00000000.tmp")
+    alone = f"{'0' * 32}.3.00000000.tmp"
+    for each in (old, new, alone):
+        open(f"{store.path}/{each}", "w").close()
+    look_old(store, [old, alone], 3 * 3600)
+
+    assert swept(store) == sorted([name, lock, new])
+
+
+def test_what_is_locked_is_in_use_and_stays(store: Store) -> None:
+    names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
+    temporary = names[0].replace(".entry", ".1.00000000.tmp")
+    open(f"{store.path}/{temporary}", "w").close()
+    look_old(store, [temporary], DAY)
+    held = store.claim(entry().request)
+
+    assert swept(store) == sorted([*names, temporary])
+
+    release(held)
+    os.remove(f"{store.path}/{SWEEP}")
+    assert swept(store) == []
+
+
+def test_lock_without_an_entry_is_swept_after_a_day(store: Store) -> None:
+    release(store.claim(b"long-term keys"))
+    (name,) = os.listdir(store.path)
+
+    assert swept(store) == [name]
+    assert swept(store, in_days=1.1) == []
+
+
+def test_files_of_others_are_never_swept(store: Store) -> None:
+    for name in ("notes", "x.entry", f"{'0' * 32}.lock.old"):
+        open(f"{store.path}/{name}", "w").close()
+    look_old(store, os.listdir(store.path), 365 * DAY)
+
+    assert swept(store) == sorted(["notes", "x.entry", f"{'0' * 32}.lock.old"])
+
+
+def test_folder_with_an_old_name_does_not_stop_the_sweep(store: Store) -> None:
+    blocked = f"{'0' * 32}.entry"
+    os.mkdir(f"{store.path}/{blocked}")
+    keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
+    look_old(store, [blocked], 30 * DAY)
+
+    assert swept(store)[0] == blocked
+    assert not [name for name in swept(store) if not name.startswith("0" * 32)]
+
+
+def test_sweep_is_done_once_a_day(store: Store) -> None:
+    assert swept(store) == []
+    names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
+    assert swept(store) == names
+    assert swept(store, in_days=0.9) == names
+    assert swept(store, in_days=1.1) == []
+
+
+def test_sweep_is_not_put_off_for_ever_by_a_clock_that_was_wrong(store: Store) -> None:
+    assert swept(store, in_days=5000) == []
+    names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
+    assert names
+    assert swept(store) == []
+
+
+def test_sweep_of_very_many_files_is_done_in_portions(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "LIMIT", 6)
+    for number in range(10):
+        keep(store, entry(str(number), ends_in=-9 * DAY), 10 * DAY)
+
+    assert len(swept(store)) == 14
+    assert len(swept(store)) == 8
+    assert len(swept(store)) == 2
+    assert swept(store) == []
+
+
+def test_one_sweeps_at_a_time(store: Store) -> None:
+    names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
+    other = store.hold(SWEEP)
+    assert swept(store) == names
+    release(other)
+    assert swept(store) == []
+
+
+def test_sweep_of_a_cache_that_is_off_does_nothing(tmp_path: Path) -> None:
+    told: list[str] = []
+    sweep.sweep(Store(""), time.time(), told.append)
+    assert told == []
+    sweep.sweep(Store(str(tmp_path / "missing")), time.time(), told.append)
+    assert len(told) == 1
+    assert "old files stay" in told[0]
+
+
+def test_no_entry_is_torn(store: Store, tmp_path: Path) -> None:
+    store.write(entry())
+    assert cachedir.entries(tmp_path / "cache") == [entry()]
