@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
 
-KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "canarySecretOfTheEnvironment0123456789AB"
+KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "canary0123456789abcdefghijklmnopqrstuvwx"
 KEYS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 
 A = "arn:aws:iam::111111111111:role/a"
@@ -47,11 +47,12 @@ class Asked(NamedTuple):
     found: Credentials | None
     error: CredprocError | None
     log: str
+    secrets: list[str]
     seconds: float
 
     @property
     def said(self) -> str:
-        return str(self.error)
+        return clean(str(self.error), self.secrets) if self.error else ""
 
 
 class Machine:
@@ -104,7 +105,8 @@ class Machine:
             found = retrieve(run)
         except CredprocError as raised:
             error = raised
-        return Asked(found, error, "\n".join(run.log.lines), time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return Asked(found, error, "\n".join(run.log.lines), run.secrets, seconds)
 
 
 def hop(arn: str = A, **fields: Any) -> request.Hop:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credproc import limits, recursion, request
-from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
+from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected, apart
 from credproc.providers import imds
 from credproc.providers.faults import SessionTooLong
 from credproc.providers.profile import Way, way
@@ -117,7 +117,10 @@ class Roles:
             try:
                 return self.source.retrieve(run, anew)
             except (ProviderFailed, RequestError) as error:
-                raise type(error)(f"source {self.source.text}: {error}") from error
+                who = f"source {self.source.text}: "
+                if isinstance(error, RequestError) and self.source.kind == "profile":
+                    who = ""  # it names the profile
+                raise type(error)(f"{who}{error}") from error
 
         def fetch(run: Run) -> Credentials:
             return self._assume(run, number)
@@ -151,6 +154,7 @@ class Roles:
         parameters = self._parameters(
             run, number, is_role=number > 1 or self.source.is_role(caller)
         )
+        run.secrets += apart(hop.external_id, f"{hop.role_arn} {self.names[number - 1]}")
         try:
             if hop.serial_number:
                 code = run.mfa.code(hop.serial_number, run.deadline)

@@ -11,9 +11,9 @@ from botocore import exceptions
 from botocore.credentials import RefreshableCredentials
 from botocore.utils import ContainerMetadataFetcher
 
-from credproc import credentials, limits
+from credproc import credentials, hidden, limits
 from credproc.credentials import Credentials
-from credproc.errors import ProviderFailed, RequestError, SourceRejected
+from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
 from credproc.providers import process, sts
 from credproc.providers.faults import explained
 
@@ -36,14 +36,13 @@ TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZ
 
 def profile(run: Run, name: str) -> Credentials:
     """Return the profile's own credentials: keys, SSO, login, web identity, credential_process."""
-    session = sts.new_session(name)
-    values = session.full_config["profiles"][name]
-    if values.get("web_identity_token_file"):
-        return _profile_web_identity(run, session, values)
-    found = _resolved(run, session, name, BEFORE)
-    if found is None and "credential_process" in values:
-        found = process.retrieve(run, name, str(values["credential_process"]))
-    found = found or _resolved(run, session, name, AFTER)
+    try:
+        found = _found(run, name)
+    except RequestError as error:
+        raise RequestError(f"profile {name}: {error}") from error
+    except CredprocError:
+        run.secrets += hidden.of_files(run.environ)  # a portal that refuses may quote them
+        raise
     if found is None:
         raise RequestError(
             f"profile {name} has no credentials and does not say where they come from (keys, "
@@ -51,6 +50,17 @@ def profile(run: Run, name: str) -> Credentials:
         )
     run.log(f"profile {name}: {found!r}")
     return found
+
+
+def _found(run: Run, name: str) -> Credentials | None:
+    session = sts.new_session(name)
+    values = session.full_config["profiles"][name]
+    if values.get("web_identity_token_file"):
+        return _profile_web_identity(run, session, values)
+    found = _resolved(run, session, name, BEFORE)
+    if found is None and "credential_process" in values:
+        found = process.retrieve(run, name, str(values["credential_process"]))
+    return found or _resolved(run, session, name, AFTER)
 
 
 def container(run: Run) -> Credentials | None:

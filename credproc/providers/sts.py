@@ -177,19 +177,18 @@ class Sts:
         """Call until there is an answer, or an error that a repetition does not mend."""
         call = getattr(self._client(run, region), operation)
         for attempt in range(1, ATTEMPTS + 1):
-            found = self._once(run, region, lambda: call(**parameters), caller)
-            if not isinstance(found, Fault):
-                return found
-            fault = found
-            message = _discreet(fault.message, parameters)
+            outcome = self._once(run, region, lambda: call(**parameters), caller)
+            if not isinstance(outcome, Fault):
+                return outcome
+            fault = outcome
             if not fault.pause or attempt == ATTEMPTS:
                 break
             pause = min(LONGEST_PAUSE, fault.pause * 2 ** (attempt - 1)) * windows.jitter()
             if run.deadline.left() <= pause:
-                raise DeadlineExceeded(f"{message}; no time is left to try again")
-            run.log(f"sts: {parameters['RoleArn']}: {message}; again in {pause:.2f} s")
+                raise DeadlineExceeded(f"{fault.message}; no time is left to try again")
+            run.log(f"sts: {parameters['RoleArn']}: {fault.message}; again in {pause:.2f} s")
             time.sleep(pause)
-        raise fault.kind(message)
+        raise fault.kind(fault.message)
 
     def _once(
         self, run: Run, region: str, call: Callable[[], Any], caller: Credentials | None
@@ -240,12 +239,3 @@ def _credentials(answer: dict[str, Any]) -> Credentials:
         fields["AccountId"] = arn[4]
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
     return credentials.from_answer(fields, names, "chain", "STS")
-
-
-def _discreet(message: str, parameters: dict[str, Any]) -> str:
-    """Take out of a message what was sent in confidence, should STS have repeated it."""
-    for name in ("ExternalId", "TokenCode", "WebIdentityToken"):
-        value = parameters.get(name, "")
-        if len(value) >= 6:
-            message = message.replace(value, "[secret]")
-    return message

@@ -1,0 +1,468 @@
+"""Where a chain starts: what each source reads, and what it says if that is not to be had."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.credentials import RefreshableCredentials
+from botocore.utils import ContainerMetadataFetcher
+
+from credproc.errors import (
+    DeadlineExceeded,
+    ProviderFailed,
+    ProviderUnavailable,
+    RequestError,
+    SourceRejected,
+    clean,
+)
+from credproc.providers import faults as meanings
+from credproc.providers import leaf
+from credproc.providers import sts as calls
+from credproc.providers.source import Source
+from tests.chains import KEY, SECRET, A, B, Machine, hop
+from tests.servers import faults
+from tests.servers.container import ContainerServer
+from tests.servers.rotation import iso
+from tests.servers.sts import StsServer, error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from credproc.credentials import Credentials
+
+FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+RELATIVE = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+TOKEN = "canaryContainerToken0123456789"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sts: StsServer) -> Machine:
+    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 0.002)
+    monkeypatch.setattr(meanings, "PAUSE", 0.001)
+    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0.001)
+    made = Machine(monkeypatch, tmp_path)
+    made.set(AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-central-1")
+    return made
+
+
+@pytest.fixture
+def task() -> Iterator[ContainerServer]:
+    with ContainerServer(token=TOKEN) as server:
+        yield server
+
+
+def retrieve(machine: Machine, text: str, seconds: float = 20) -> Credentials:
+    return Source(text).retrieve(machine.run(seconds))
+
+
+# The environment.
+
+
+@pytest.mark.parametrize("token", ["", "canaryTokenOfTheEnvironment0123456789"])
+def test_keys_of_the_environment_are_taken_as_they_are(token: str, machine: Machine) -> None:
+    machine.set(AWS_SESSION_TOKEN=token or None)
+    found = retrieve(machine, "env")
+    assert (found.access_key, found.secret_key, found.token) == (KEY, SECRET, token)
+    assert found.expiration == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "kind", "words"),
+    [
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, ProviderUnavailable,
+         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"),
+        ({"AWS_SECRET_ACCESS_KEY": None}, RequestError, "AWS_SECRET_ACCESS_KEY is not set, but"),
+        ({"AWS_ACCESS_KEY_ID": ""}, RequestError, "AWS_ACCESS_KEY_ID is not set, but"),
+        ({"AWS_SECRET_ACCESS_KEY": f'"{SECRET}" '}, RequestError,
+         "AWS_SECRET_ACCESS_KEY holds what no key has"),
+        ({"AWS_SESSION_TOKEN": "token\r"}, RequestError, "AWS_SESSION_TOKEN holds what no key"),
+    ],
+)  # fmt: skip
+def test_keys_that_are_not_whole_are_named(
+    variables: dict[str, str | None], kind: type[Exception], words: str, machine: Machine
+) -> None:
+    machine.set(**variables)
+    with pytest.raises(kind, match=words) as caught:
+        retrieve(machine, "env")
+    assert SECRET not in str(caught.value)
+
+
+# Containers.
+
+
+def test_container_has_the_credentials_of_its_role(machine: Machine, task: ContainerServer) -> None:
+    machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
+    found = retrieve(machine, "container")
+    expected = task.current
+    assert (found.access_key, found.secret_key, found.token, iso(found.expiration)) == tuple(
+        expected[name] for name in ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+    )
+    assert found.account_id == "123456789012"
+    assert task.count() == 1
+    assert Source("container").is_role(found)
+
+
+def test_short_lived_credentials_are_asked_for_once(machine: Machine) -> None:
+    with ContainerServer(lifetime=300, rotate=100) as task:
+        machine.set(**{FULL: task.full_uri})
+        assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
+        assert task.count() == 1
+
+
+def test_relative_uri_is_the_one_of_ecs_and_comes_first(
+    machine: Machine, task: ContainerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ContainerMetadataFetcher.IP_ADDRESS == "169.254.170.2"
+    monkeypatch.setattr(ContainerMetadataFetcher, "IP_ADDRESS", f"127.0.0.1:{task.port}")
+    task.token = ""
+    machine.set(**{RELATIVE: task.path, FULL: "http://127.0.0.1:1/"})
+    assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_token_file_of_a_pod_comes_first_and_may_end_with_a_line_end(
+    end: str, machine: Machine, task: ContainerServer
+) -> None:
+    path = machine.folder / "token"
+    path.write_bytes((TOKEN + end).encode())
+    machine.set(
+        **{FULL: task.full_uri},
+        AWS_CONTAINER_AUTHORIZATION_TOKEN="another",
+        AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(path),
+    )
+    assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
+    assert task.requests[0].headers["authorization"] == TOKEN
+
+
+@pytest.mark.parametrize("variables", [{}, {FULL: ""}, {RELATIVE: "", FULL: ""}])
+def test_no_container_is_no_failure(variables: dict[str, str], machine: Machine) -> None:
+    machine.set(**variables)
+    with pytest.raises(ProviderUnavailable, match="this is no ECS task and no EKS pod"):
+        retrieve(machine, "container")
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("http://192.0.2.1/creds", "unsupported host '192.0.2.1'"),
+        ("http://localhost.evil.example/", "unsupported host 'localhost.evil.example'"),
+        ("http://127.0.0.1@192.0.2.1/", "unsupported host '192.0.2.1'"),
+        ("nonsense", f"{FULL}: "),
+    ],
+)
+def test_container_endpoint_must_be_near(uri: str, words: str, machine: Machine) -> None:
+    machine.set(**{FULL: uri})
+    with pytest.raises(RequestError) as caught:
+        retrieve(machine, "container")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "requests"),
+    [
+        (faults.status(500, b"out of order"), "non 200 response 500", 3),
+        (faults.body(b"<html>"), "Unable to parse JSON", 3),
+        (faults.close(), "Error retrieving metadata", 3),
+        (faults.without("Token"), "the container's endpoint answered without Token", 1),
+        (faults.without("Expiration"), "answered without Expiration", 1),
+        (faults.fields(Expiration="soon"), "an unreadable Expiration", 1),
+        (faults.body(b"[]"), "answered with something else than credentials", 1),
+        (faults.body(b"null"), "answered with something else than credentials", 1),
+    ],
+)
+def test_container_that_does_not_give_credentials_says_what_it_gave(
+    fault: Any, words: str, requests: int, machine: Machine, task: ContainerServer
+) -> None:
+    machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
+    task.fail(fault)
+    with pytest.raises(ProviderFailed) as caught:
+        retrieve(machine, "container")
+    assert words in str(caught.value)
+    assert task.count() == requests
+
+
+def test_wrong_container_token_is_not_shown(machine: Machine, task: ContainerServer) -> None:
+    machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "canaryWrong0123"})
+    with pytest.raises(ProviderFailed, match="non 200 response 401") as caught:
+        retrieve(machine, "container")
+    assert "canaryWrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "words"),
+    [
+        (None, ProviderFailed, "No such file"),
+        (b" \n", ProviderFailed, "is empty"),
+        (b"\xff\xfe", ProviderFailed, "not text"),
+        (b"one\ntwo", RequestError, "it is not one line of text"),
+    ],
+)
+def test_container_token_file_that_is_no_token_is_named(
+    content: bytes | None, kind: type[Exception], words: str, machine: Machine,
+    task: ContainerServer,
+) -> None:  # fmt: skip
+    path = machine.folder / "token"
+    if content is not None:
+        path.write_bytes(content)
+    machine.set(**{FULL: task.full_uri}, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(path))
+    with pytest.raises(kind, match=words) as caught:
+        retrieve(machine, "container")
+    assert "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" in str(caught.value)
+    assert task.count() == 0
+
+
+# Web identities.
+
+
+@pytest.fixture
+def pod(machine: Machine) -> Machine:
+    (machine.folder / "token").write_text("canaryStale0123456789\n")
+    machine.set(
+        AWS_WEB_IDENTITY_TOKEN_FILE=str(machine.folder / "token"),
+        AWS_ROLE_ARN=A,
+        AWS_ACCESS_KEY_ID=None,
+        AWS_SECRET_ACCESS_KEY=None,
+    )
+    return machine
+
+
+@pytest.mark.parametrize("name", ["", "me@pod"])
+def test_web_identity_is_exchanged_without_a_signature(
+    name: str, pod: Machine, sts: StsServer
+) -> None:
+    pod.set(AWS_ROLE_SESSION_NAME=name)
+    found = retrieve(pod, "web-identity")
+    (call,) = sts.calls
+    assert found.access_key == sts.issued[0].access_key
+    assert found.account_id == "111111111111"
+    assert Source("web-identity").is_role(found)
+    assert call.action == "AssumeRoleWithWebIdentity"
+    assert call.parameters["WebIdentityToken"] == "canaryStale0123456789"
+    assert call.parameters["RoleArn"] == A
+    assert call.parameters["RoleSessionName"].startswith(name or "credproc-")
+    assert "authorization" not in sts.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidIdentityToken", "IDPRejectedClaim", "ExpiredTokenException"]
+)
+def test_rejected_token_is_read_again_once(code: str, pod: Machine, sts: StsServer) -> None:
+    path = pod.folder / "token"
+    fresh = "canaryFresh0123456789"
+    rotate = faults.then(lambda: path.write_text(fresh) and None, error(code))
+    sts.fail(rotate, times=1)
+    assert retrieve(pod, "web-identity").access_key == sts.issued[-1].access_key
+    assert [call.parameters["WebIdentityToken"] == fresh for call in sts.calls] == [False, True]
+
+    sts.fail(error(code, f"not this one: {fresh}"))
+    run = pod.run()
+    with pytest.raises(SourceRejected) as caught:
+        Source("web-identity").retrieve(run)
+    said = clean(str(caught.value), run.secrets)
+    assert said.startswith(f"{A} (with the token in {path}): {code}: not this one: [secret]: the ")
+    assert "the token must be a current one" in said
+    assert sts.count() == 4
+
+
+def test_identity_provider_that_is_out_of_reach_is_asked_again(
+    pod: Machine, sts: StsServer
+) -> None:
+    sts.fail(error("IDPCommunicationError"), times=2)
+    assert retrieve(pod, "web-identity")
+    assert sts.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "kind", "words"),
+    [
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": None}, ProviderUnavailable, "are not set"),
+        ({"AWS_ROLE_ARN": None}, RequestError, "AWS_ROLE_ARN must be a role's ARN"),
+        ({"AWS_ROLE_SESSION_NAME": "a b"}, RequestError, "AWS_ROLE_SESSION_NAME must be 2 to 64"),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent"}, ProviderFailed,
+         "/nonexistent: No such file"),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/null"}, ProviderFailed, "/dev/null is empty"),
+    ],
+)  # fmt: skip
+def test_web_identity_that_is_not_whole_is_named(
+    variables: dict[str, str | None], kind: type[Exception], words: str, pod: Machine,
+    sts: StsServer,
+) -> None:  # fmt: skip
+    pod.set(**variables)
+    with pytest.raises(kind, match=words):
+        retrieve(pod, "web-identity")
+    assert sts.count() == 0
+
+
+def test_default_profile_is_not_taken_for_a_web_identity_of_the_environment(
+    machine: Machine,
+) -> None:
+    machine.config(f"[default]\nrole_arn = {A}\nweb_identity_token_file = /dev/null\n")
+    with pytest.raises(ProviderUnavailable, match="are not set"):
+        retrieve(machine, "web-identity")
+
+
+@pytest.mark.parametrize(
+    ("arn", "region"), [(A, "us-east-1"), (A.replace("aws:", "aws-cn:", 1), "cn-north-1")]
+)
+def test_web_identity_without_a_region_asks_at_home(
+    arn: str, region: str, pod: Machine, sts: StsServer
+) -> None:
+    pod.set(AWS_REGION=None, AWS_ROLE_ARN=arn)
+    outcome = pod.ask(hop(B, sts_region=region), source="web-identity")
+    assert outcome.error is None, outcome.said
+    assert [call.action for call in sts.calls] == ["AssumeRoleWithWebIdentity", "AssumeRole"]
+    assert calls.home_region(arn) == region
+
+
+# Another credential_process.
+
+
+def helper(machine: Machine, script: str, name: str = "helper") -> None:
+    path = machine.folder / "a helper"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    machine.config(f'[profile {name}]\ncredential_process = "{path}" \'one arg\' "$HOME"\n')
+
+
+def document(**changes: Any) -> str:
+    known = {
+        "Version": 1,
+        "AccessKeyId": "ASIAHELPERHELPERHELP",
+        "SecretAccessKey": "canarySecretOfTheHelper",
+        "SessionToken": "canaryTokenOfTheHelper",
+        "Expiration": iso(time.time() + 3600),
+        "AccountId": "123456789012",
+        **changes,
+    }
+    return json.dumps({name: value for name, value in known.items() if value is not None})
+
+
+def test_helper_is_run_once_without_a_shell_and_without_stdin(machine: Machine) -> None:
+    note = machine.folder / "note"
+    soon = iso(time.time() + 300)  # botocore itself would run it twice
+    helper(
+        machine,
+        f'echo "$#|$1|$2|$CREDPROC_PROFILE_CHAIN" >>"{note}"; cat >>"{note}"; '
+        f"echo hush >&2; echo '{document(Expiration=soon)}'",
+    )
+    found = retrieve(machine, "profile:helper")
+    assert note.read_text() == "2|one arg|$HOME|helper\n"
+    assert (found.access_key, iso(found.expiration)) == ("ASIAHELPERHELPERHELP", soon)
+    assert (found.token, found.account_id) == ("canaryTokenOfTheHelper", "123456789012")
+    assert not Source("profile:helper").is_role(found)
+
+
+def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
+    helper(machine, f"echo '{document(SessionToken=None, Expiration=None, AccountId=None)}'")
+    found = retrieve(machine, "profile:helper")
+    assert (found.token, found.expiration, found.account_id) == ("", 0, "")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            "echo no, sorry >&2; exit 3",
+            "credential_process a helper ended with status 3: no, sorry",
+        ),
+        ("exit 4", "credential_process a helper ended with status 4"),
+        ("printf 'one\\ntwo\\n' >&2; exit 1", "status 1: two"),
+        ("kill -9 $$", "ended with signal 9"),
+        ("printf '\\377\\n' >&2; exit 1", "status 1: \ufffd"),
+        ("true", "printed no JSON object"),
+        ("echo '[1]'", "printed no JSON object"),
+        ("echo not JSON", "printed no JSON object"),
+        (f"echo '{document(Version=2)}'", "printed a document whose Version is not 1"),
+        (f"echo '{document(Version=None)}'", "printed a document whose Version is not 1"),
+        (f"echo '{document(AccessKeyId=None)}'", "printed no AccessKeyId"),
+        (f"echo '{document(SecretAccessKey='')}'", "printed no SecretAccessKey"),
+        (f"echo '{document(SecretAccessKey=1)}'", "printed an unreadable SecretAccessKey"),
+        (f"echo '{document(SessionToken='aä')}'", "printed an unreadable SessionToken"),
+        (f"echo '{document(Expiration='soon')}'", "an unreadable Expiration"),
+    ],
+)
+def test_helper_that_fails_is_quoted_in_one_line(script: str, words: str, machine: Machine) -> None:
+    helper(machine, script)
+    with pytest.raises(ProviderFailed) as caught:
+        retrieve(machine, "profile:helper")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_helper_that_is_not_there_is_named(machine: Machine) -> None:
+    machine.config("[profile helper]\ncredential_process = /nonexistent/helper x\n")
+    with pytest.raises(ProviderFailed, match="/nonexistent/helper cannot be run: No such file"):
+        retrieve(machine, "profile:helper")
+
+
+def test_helper_that_never_ends_is_ended_with_all_that_it_started(machine: Machine) -> None:
+    fifo = machine.folder / "fifo"
+    helper(machine, f'mkfifo "{fifo}"; sh -c "exec cat <\'{fifo}\'"; echo never')
+    run = machine.run(seconds=0.5)
+    with pytest.raises(DeadlineExceeded, match="credential_process a helper took longer than"):
+        Source("profile:helper").retrieve(run)
+    (child,) = run.children
+    assert child.poll() is not None
+
+
+# What botocore resolves.
+
+
+@pytest.mark.parametrize("place", ["config", "credentials"])
+def test_keys_of_a_profile_are_taken_from_either_file(place: str, machine: Machine) -> None:
+    keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = s\naws_session_token = t\n"
+    if place == "config":
+        machine.config(f"[profile laptop]\n{keys}")
+    else:
+        machine.credentials(f"[laptop]\n{keys}")
+    found = retrieve(machine, "profile:laptop")
+    assert (found.access_key, found.secret_key, found.token) == (KEY, "s", "t")
+    assert found.expiration == 0
+
+
+def test_keys_in_the_credentials_file_beat_a_credential_process_and_that_beats_the_config(
+    machine: Machine,
+) -> None:
+    helper(machine, f"echo '{document()}'")
+    with (machine.folder / "config").open("a") as file:
+        file.write("aws_access_key_id = AKIAOFTHECONFIGFILE\naws_secret_access_key = s\n")
+    assert retrieve(machine, "profile:helper").access_key == "ASIAHELPERHELPERHELP"
+    machine.credentials(f"[helper]\naws_access_key_id = {KEY}\naws_secret_access_key = s\n")
+    assert retrieve(machine, "profile:helper").access_key == KEY
+
+
+def test_keys_of_the_environment_are_not_taken_for_a_profiles(machine: Machine) -> None:
+    machine.config("[profile empty]\nregion = eu-west-1\n")
+    with pytest.raises(RequestError, match="profile empty has no credentials"):
+        retrieve(machine, "profile:empty")
+
+
+def test_botocore_still_says_when_its_credentials_end_as_we_read_it() -> None:
+    # If this fails, botocore has renamed what leaf._expiration() reads: SSO and login would break.
+    moment = datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    metadata = {
+        "access_key": "a",
+        "secret_key": "s",
+        "token": "t",
+        "expiry_time": moment.isoformat(),
+    }
+    found = RefreshableCredentials.create_from_metadata(metadata, lambda: metadata, "test")
+    assert leaf._expiration(found) == moment.timestamp()
+
+    metadata["expiry_time"] = (moment + timedelta(seconds=1)).isoformat()
+    late = RefreshableCredentials("a", "s", "t", datetime.now(timezone.utc), lambda: metadata, "x")
+    late.get_frozen_credentials()
+    assert leaf._expiration(late) == moment.timestamp() + 1, "also after a refresh"
+
+
+def test_botocore_that_says_it_otherwise_is_not_taken_for_long_term_keys() -> None:
+    found = RefreshableCredentials("a", "s", "t", datetime.now(timezone.utc), dict, "test")
+    del found._expiry_time  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        leaf._expiration(found)
