@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -12,13 +13,13 @@ import botocore.session
 import pytest
 
 from credproc import limits, manual, options, windows
+from credproc.ctl import __main__ as ctl
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
 from tests.loopback import OTHER_ACCOUNT, Loopback
 from tests.servers.container import ContainerServer
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -39,7 +40,8 @@ OTHERS = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    with Loopback(tmp_path_factory.mktemp("world")) as loopback:
+    env = {"PATH": "/usr/bin:/bin", "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+    with Loopback(tmp_path_factory.mktemp("world"), env=env) as loopback:
         yield loopback
 
 
@@ -81,6 +83,12 @@ class Reader:
         text = text.replace("/usr/local/bin/", f"{SCRIPTS}/")
         return text.replace("/home/ann", str(self.host.home))
 
+    def elsewhere(self, text: str) -> str:
+        """Return the text with the paths and addresses of the README's machine."""
+        text = text.replace(f"{SCRIPTS}/", "/usr/local/bin/")
+        text = text.replace(self.world.imds.url, "http://169.254.169.254")
+        return text.replace(str(self.host.home), "/home/ann")
+
     def env(self, kind: str) -> dict[str, str]:
         """Return the variables of the machine that a block is for."""
         if kind == "laptop":
@@ -90,16 +98,15 @@ class Reader:
         if kind == "container":
             uri = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.container.full_uri}
             return {**self.world.instance, **uri, "AWS_ENDPOINT_URL": self.sts.url}
-        if kind == "ec2":
+        if kind in ("admin", "ec2"):
             instance = {"INSTANCE": an_instance(self.world), "AWS_DEFAULT_REGION": "eu-central-1"}
             return {**self.world.laptop, **instance, "AWS_PROFILE": "laptop"}
         assert kind == "instance"
         return self.world.instance
 
-    def shell(self, script: str, env: dict[str, str]) -> Result:
+    def shell(self, script: str, env: dict[str, Any]) -> Result:
         """Run a shell script on the machine that the variables make it."""
-        self.host.environ.update(env)
-        return self.host.run("-c", script, command="/bin/sh")
+        return self.host.run("-c", script, command="/bin/sh", **env)
 
     def do(self, block: Block) -> None:
         """Run a block's commands in one shell and compare what they print with what it says."""
@@ -111,7 +118,7 @@ class Reader:
         for (command, promised), output, status in zip(
             commands, said[::2], said[1::2], strict=True
         ):
-            shown = output.replace(f"{SCRIPTS}/", "/usr/local/bin/")
+            shown = self.elsewhere(output)
             pattern = ".*".join(map(re.escape, promised.split("...")))
             assert re.fullmatch(pattern, shown, re.DOTALL), f"{command}\n{output}"
             assert (status != "0") == promised.startswith("credproc: "), f"{command}\n{output}"
@@ -138,7 +145,7 @@ def an_instance(world: Loopback) -> str:
     return str(made["Instances"][0]["InstanceId"])
 
 
-KINDS = ("laptop", "instance", "web-identity", "container", "ec2")
+KINDS = ("laptop", "instance", "web-identity", "container", "ec2", "admin")
 RUN = [each for each in readme.sections() if any(b.kind in KINDS for b in each.blocks)]
 
 
@@ -260,6 +267,26 @@ def test_option_tables_are_the_parsers_options_in_its_words() -> None:
 def _usage(action: argparse.Action) -> str:
     value = f" [{action.metavar}]" if action.nargs == "?" else f" {action.metavar}"
     return ", ".join(action.option_strings) + (value if action.metavar else "")
+
+
+def test_table_of_credprocctl_is_its_parsers() -> None:
+    shown = {command.strip("`"): text for command, text in readme.section("credprocctl").tables[0]}
+
+    parsed = {}
+    for name, (text, parser) in _commands(ctl.parser()).items():
+        parts = ", ".join(f"``{part}``" for part in _commands(parser))
+        parsed[f"credprocctl {name}"] = f"{text}: {parts}" if parts else text
+    assert shown == parsed
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, tuple[str | None, Any]]:
+    """Return the commands of a parser, each with what it is and its own parser."""
+    found: dict[str, tuple[str | None, Any]] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            texts = {choice.dest: choice.help for choice in action._choices_actions}
+            found |= {name: (texts[name], each) for name, each in action.choices.items()}
+    return found
 
 
 def test_exit_statuses_are_those_of_the_code() -> None:
