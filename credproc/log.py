@@ -38,16 +38,21 @@ class Log:
         self.latest = text
         if not self.verbose and not self.path:
             return
-        line = clean(text, self.secrets)
+        line = self._fit(text)
         if self.verbose:
             say(line)
         self.record(line)
 
     def trace(self, error: BaseException) -> None:
-        """Tell where an error was raised, and those before it, line by line; stderr alone hears."""
-        if self.verbose:
-            for line in _traced(error):
-                say(clean(line, self.secrets))
+        """Tell, line by line, where an error was raised that is not one of ours, or follows one."""
+        if (self.verbose or self.path) and not all(map(_is_ours, _chain(error))):
+            for line in map(self._fit, _traced(error)):
+                if self.verbose:
+                    say(line)
+                self.record(line)
+
+    def _fit(self, text: str) -> str:
+        return clean(text, self.secrets)
 
     def record(self, text: str) -> None:
         """Append a line to the file alone."""
@@ -63,7 +68,8 @@ class Log:
                 os.close(descriptor)
         except (OSError, ValueError) as error:
             if self.verbose:
-                say(f"CREDPROC_LOG: {error}")
+                reason = getattr(error, "strerror", None) or error
+                say(self._fit(f"CREDPROC_LOG: {self.path}: {reason}"))
             self.path = ""
 
 
@@ -72,26 +78,38 @@ def _opened(path: str) -> int:
         raise ValueError("must be an absolute path")
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise ValueError("is not a plain file of this user")
+        if stat.S_IMODE(status.st_mode) != 0o600:
+            os.fchmod(descriptor, 0o600)  # before the first byte of ours
+    except BaseException:
         os.close(descriptor)
-        raise PermissionError(f"{path} is not a plain file of this user")
-    if status.st_mode & 0o177 or not status.st_mode & 0o600:
-        os.fchmod(descriptor, 0o600)
+        raise
     return descriptor
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error and those that it follows, the latest first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _is_ours(error: BaseException) -> bool:
+    return isinstance(error, CredprocError)
 
 
 def _traced(error: BaseException) -> Iterator[str]:
     """Return a traceback without the words of other people's errors, which quote what they read."""
     import traceback  # 3 ms
 
-    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if earlier is not None:
-        yield from _traced(earlier)
-    for block in traceback.format_tb(error.__traceback__):
-        yield from block.splitlines()
-    shown = f": {error}" if isinstance(error, (CredprocError, *PROGRAM_ERRORS)) else ""
-    yield f"{type(error).__name__}{shown}"
+    for each in reversed(list(_chain(error))):
+        for block in traceback.format_tb(each.__traceback__):
+            yield from (line for line in block.splitlines() if line.strip(" ^~"))
+        shown = f": {each}" if isinstance(each, (CredprocError, *PROGRAM_ERRORS)) else ""
+        yield f"{type(each).__name__}{shown}"
 
 
 def say(text: str, who: str = "credproc") -> None:
