@@ -1,0 +1,354 @@
+"""credprocctl profile: the line in the shared config is right, and all else there stays."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ctl import CREDPROCCTL, ctl, data, failed
+from tests.harness import CREDPROC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.harness import Host
+    from tests.servers.imds import ImdsServer
+
+ROLE = "arn:aws:iam::123456789012:role/app"
+CONFIG = """\
+# kept
+[default]
+region = eu-central-1
+
+[profile old]  ; odd, and kept
+output=json
+"""
+
+#: What a program gets that uses the profile through botocore.
+BOTOCORE = """
+import botocore.session, sys
+print(botocore.session.Session(profile=sys.argv[1]).get_credentials().access_key)
+"""
+
+
+def line(host: Host, profile: str) -> str:
+    """Return the profile's line as the command shows it."""
+    return str(data(host, "profile", "show", profile)["credential_process"])
+
+
+def config(host: Host) -> str:
+    """Return the text of the shared config."""
+    return (host.home / ".aws" / "config").read_text()
+
+
+def test_first_profile_makes_a_private_file(host: Host) -> None:
+    said = ctl(host, "profile", "add", "app", "--from-role", "app")
+
+    path = host.home / ".aws" / "config"
+    assert path.read_text() == f"[profile app]\ncredential_process = {CREDPROC} --imds app\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert said.splitlines()[0] == f"profile app: written to {path}"
+    assert said.endswith("Try it: aws sts get-caller-identity --profile app\n")
+
+
+def test_written_profile_works_with_botocore_and_a_shell(host: Host, imds: ImdsServer) -> None:
+    folder = host.folder / "my $tools"
+    folder.mkdir()
+    program = folder / "credproc"
+    program.symlink_to(CREDPROC)
+    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
+
+    ctl(host, "profile", "add", "app", "--from-role", "app", "--executable", str(program))
+    by_botocore = host.run("-c", BOTOCORE, "app", command=sys.executable)
+    by_shell = host.run("-c", line(host, "app"), command="/bin/sh")
+
+    assert by_botocore.stdout.decode().strip() == imds.current["AccessKeyId"], by_botocore
+    assert json.loads(by_shell.stdout)["AccessKeyId"] == imds.current["AccessKeyId"]
+
+
+def test_everything_else_in_the_file_stays(host: Host) -> None:
+    path = host.config(CONFIG)
+    path.chmod(0o640)
+
+    ctl(host, "profile", "add", "app", "--", "--imds")
+    ctl(host, "profile", "add", "old", "--", "--imds", "app")
+
+    assert config(host) == CONFIG + (
+        f"credential_process = {CREDPROC} --imds app\n\n"
+        f"[profile app]\ncredential_process = {CREDPROC} --imds\n"
+    )
+    assert path.stat().st_mode & 0o777 == 0o640
+    backup = path.with_name("config.credproc.bak")
+    assert "--imds app" not in backup.read_text()
+    assert backup.stat().st_mode & 0o777 == 0o640
+
+
+def test_second_time_changes_nothing(host: Host) -> None:
+    ctl(host, "profile", "add", "app", "--from-role", "app")
+    before = (host.home / ".aws" / "config").stat()
+
+    found = data(host, "profile", "add", "app", "--from-role", "app")
+
+    assert (host.home / ".aws" / "config").stat() == before
+    assert not any(step["changed"] for step in found["steps"])
+
+
+def test_removal_brings_the_file_back(host: Host) -> None:
+    host.config(CONFIG)
+    ctl(host, "profile", "add", "app", "--from-role", "app")
+    ctl(host, "profile", "remove", "app")
+
+    assert config(host) == CONFIG
+
+
+def test_dry_run_touches_nothing(host: Host) -> None:
+    said = ctl(host, "profile", "add", "app", "--dry-run", "--", "--imds")
+
+    assert not (host.home / ".aws").exists()
+    assert "profile app: would be written to" in said
+    assert f"credential_process = {CREDPROC} --imds\n" in said
+
+
+def test_another_command_is_replaced_only_on_demand(host: Host) -> None:
+    host.config("[profile app]\ncredential_process = helper --password geheim\n")
+
+    error = failed(host, "profile", "add", "app", status=2)
+    ctl(host, "profile", "add", "app", "--replace")
+
+    assert error.startswith("profile app has a credential_process already (helper ...): --replace")
+    assert config(host) == f"[profile app]\ncredential_process = {CREDPROC}\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "where"),
+    [
+        ("aws_access_key_id", "credentials"),
+        ("credential_process", "credentials"),
+        ("role_arn", "credentials"),
+        ("aws_access_key_id", "config"),
+        ("role_arn", "config"),
+        ("source_profile", "config"),
+        ("web_identity_token_file", "config"),
+        ("sso_session", "config"),
+        ("sso_account_id", "config"),
+        ("login_session", "config"),
+    ],
+)
+def test_keys_that_beat_or_break_the_line_are_named(host: Host, key: str, where: str) -> None:
+    if where == "config":
+        text = f"[profile app]\n{key} = geheim\n"
+        host.config(text)
+    else:
+        text = ""
+        host.credentials(f"[app]\n{key} = geheim\n")
+
+    error = failed(host, "profile", "add", "app", status=2)
+
+    assert f"profile app has {key} in {host.home}/.aws/{where} (" in error
+    assert "geheim" not in error
+    assert not text or config(host) == text
+
+
+def test_harmless_keys_do_not_matter(host: Host) -> None:
+    host.config("[profile app]\nregion = x\noutput = json\nmfa_serial = y\n")
+
+    ctl(host, "profile", "add", "app")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--role-arn", "x", "--source", "env"], "must be a role's ARN"),
+        (["--role-arn", ROLE], "a chain needs --source"),
+        (["--nonsense"], "there is no option --nonsense"),
+        (["--profile", "app"], "would lead back to itself"),
+        (["--role-arn", ROLE, "--source", "profile:app"], "would lead back to itself"),
+        (["--format", "env"], "consumers of a profile want the whole document"),
+        (["--field", "AccessKeyId"], "consumers of a profile want the whole document"),
+        (["--verbose"], "set CREDPROC_LOG instead"),
+        (["--help"], "print no credentials"),
+        (["--version"], "print no credentials"),
+        (["--imds", "--role-arn", ROLE, "--external-id", "a #b", "--source", "imds"],
+         "must be 2 to 1224 characters"),
+        (["--profile", "a #b"], "take the rest for a comment"),
+    ],
+)  # fmt: skip
+def test_options_that_cannot_work_are_refused(host: Host, options: list[str], reason: str) -> None:
+    assert reason in failed(host, "profile", "add", "app", "--", *options, status=2)
+    assert not (host.home / ".aws").exists()
+
+
+def test_questionable_options_are_told_of(host: Host) -> None:
+    result = host.run(
+        "profile", "add", "app", "--", "--no-cache", "--timeout", "90", command=CREDPROCCTL,
+        AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE",
+    )  # fmt: skip
+
+    assert result.status == 0
+    assert [
+        line.partition(":")[2].split(":")[0].strip() for line in result.stderr.splitlines()
+    ] == [
+        "--refresh and --no-cache in a profile ask AWS anew at every run",
+        "--timeout 90",
+        "AWS_ACCESS_KEY_ID is set here, and beats every profile",
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "a]b", "a\nb"])
+def test_name_that_no_section_can_have_is_refused(host: Host, name: str) -> None:
+    assert "must be a profile's name" in failed(host, "profile", "add", name, status=2)
+
+
+def test_link_to_a_file_elsewhere_stays_a_link(host: Host) -> None:
+    target = host.folder / "dotfiles"
+    target.mkdir()
+    (target / "aws-config").write_text(CONFIG)
+    (host.home / ".aws").mkdir()
+    link = host.home / ".aws" / "config"
+    link.symlink_to(target / "aws-config")
+
+    ctl(host, "profile", "add", "app")
+
+    assert link.is_symlink()
+    assert "[profile app]" in (target / "aws-config").read_text()
+    assert sorted(path.name for path in target.iterdir()) == [
+        "aws-config", "aws-config.credproc.bak", "aws-config.lock",
+    ]  # fmt: skip
+
+
+def test_config_file_of_the_environment_is_meant(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / "config"
+
+    ctl(host, "profile", "add", "app", AWS_CONFIG_FILE=str(path))
+
+    assert "[profile app]" in path.read_text()
+    assert not (host.home / ".aws").exists()
+
+
+def test_file_that_is_no_config_is_left_alone(host: Host) -> None:
+    host.config("[default]\nnonsense\n")
+
+    error = failed(host, "profile", "add", "app", status=2)
+
+    assert "config, line 2: cannot be read as a config file: it is not an INI file" in error
+    assert config(host) == "[default]\nnonsense\n"
+
+
+def test_folder_that_may_not_be_written_is_one_line(host: Host) -> None:
+    path = host.config(CONFIG)
+    (path.parent / "config.lock").mkdir()
+
+    error = failed(host, "profile", "add", "app")
+
+    assert "config.lock" in error
+    assert config(host) == CONFIG
+
+
+def test_many_at_once_lose_no_profile(host: Host) -> None:
+    names = [f"p{number}" for number in range(8)]
+    script = 'n=$1; shift; exec "$@" profile add "p$n"'
+    processes = [
+        host.start("-c", script, "sh", name[1:], str(CREDPROCCTL), command="/bin/sh")
+        for name in names
+    ]
+
+    assert [process.wait().status for process in processes] == [0] * len(names)
+    shown = data(host, "profile", "show")
+    assert sorted(each["profile"] for each in shown) == names
+
+
+def test_lock_that_is_held_is_waited_for(host: Host) -> None:
+    path = host.config(CONFIG)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        process = host.start("profile", "add", "app", command=CREDPROCCTL)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.popen.wait(1)
+        assert config(host) == CONFIG
+    finally:
+        os.close(lock)
+
+    assert process.wait().status == 0
+    assert "[profile app]" in config(host)
+
+
+def test_executable_is_the_one_beside_the_command(host: Host) -> None:
+    elsewhere = host.folder / "bin"
+    elsewhere.mkdir()
+    (elsewhere / "credproc").write_text("#!/bin/sh\n")
+    (elsewhere / "credproc").chmod(0o755)
+
+    ctl(host, "profile", "add", "app", PATH=f"{elsewhere}:/usr/bin:/bin")
+
+    assert line(host, "app") == str(CREDPROC)
+
+
+@pytest.mark.parametrize("path", ["credproc", "/nowhere/credproc", "~/credproc"])
+def test_executable_must_be_there_by_its_absolute_path(host: Host, path: str) -> None:
+    error = failed(host, "profile", "add", "app", "--executable", path, status=2)
+
+    assert error == f"--executable: must be the absolute path of credproc, not {path}"
+
+
+def test_show_lists_what_runs_credproc_and_what_is_wrong(host: Host) -> None:
+    host.config(
+        f"[default]\nregion = x\n[profile good]\ncredential_process = {CREDPROC} --imds\n"
+        "[profile other]\ncredential_process = aws-vault export app\n"
+        "[profile gone]\ncredential_process = /nowhere/credproc --external-id geheim\n"
+        f"[profile both]\ncredential_process = {CREDPROC}\nrole_arn = {ROLE}\n"
+        f"[profile self]\ncredential_process = {CREDPROC} --profile self\n"
+        "[profile short]\ncredential_process = credproc\n"
+        "[profile quote]\ncredential_process = 'credproc\n"
+    )
+
+    shown = {each["profile"]: each["problems"] for each in data(host, "profile", "show")}
+    text = ctl(host, "profile", "show")
+
+    assert list(shown) == ["good", "gone", "both", "self", "short"]
+    assert shown["good"] == []
+    assert "belongs to the --role-arn before it" in shown["gone"][0]
+    assert shown["both"][0].startswith("beaten or broken by role_arn in")
+    assert "leads back to itself" in shown["self"][0] or "asked for already" in shown["self"][0]
+    assert "no absolute path" in shown["short"][0]
+    assert "geheim" not in text
+    assert text.splitlines()[0].split() == ["PROFILE", "STATE", "COMMAND"]
+
+
+def test_show_one_profile_says_where_it_stands(host: Host) -> None:
+    host.config(f"[default]\nregion = x\n[profile app]\ncredential_process = {CREDPROC}\n")
+
+    assert ctl(host, "profile", "show", "app") == (
+        f"profile  app\nfile     {host.home}/.aws/config, line 3\ncommand  {CREDPROC}\n"
+    )
+    assert "none; `credproc --profile default` would cache" in ctl(
+        host, "profile", "show", "default"
+    )
+    assert "there is no profile nobody" in failed(host, "profile", "show", "nobody", status=2)
+
+
+def test_no_profile_that_runs_credproc_is_no_error(host: Host) -> None:
+    assert "No profile in" in ctl(host, "profile", "show")
+    assert data(host, "profile", "show") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[profile app]\nregion = x\n", "has no credential_process in"),
+        ("", "has no credential_process in"),
+        ("[profile app]\ncredential_process = helper x\n", "does not run credproc, but helper ..."),
+    ],
+)
+def test_only_lines_of_credproc_are_removed(host: Host, text: str, reason: str) -> None:
+    host.config(text)
+
+    assert reason in failed(host, "profile", "remove", "app", status=2)
+    assert config(host) == text
