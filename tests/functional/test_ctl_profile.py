@@ -92,11 +92,12 @@ def test_everything_else_in_the_file_stays(host: Host) -> None:
 
 def test_second_time_changes_nothing(host: Host) -> None:
     ctl(host, "profile", "add", "app", "--from-role", "app")
-    before = (host.home / ".aws" / "config").stat()
+    path = host.home / ".aws" / "config"
+    before = path.stat()
 
     found = data(host, "profile", "add", "app", "--from-role", "app")
 
-    assert (host.home / ".aws" / "config").stat() == before
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert not any(step["changed"] for step in found["steps"])
 
 
