@@ -253,7 +253,7 @@ while turns:
 
 def test_removing_locks_lets_nobody_else_in(store: Store, host: Host) -> None:
     contenders = [
-        host.start("-c", CONTENDER, store.path, "400", command=sys.executable) for _ in range(4)
+        host.start("-c", CONTENDER, store.path, "200", command=sys.executable) for _ in range(4)
     ]
     for contender in contenders:
         assert contender.wait().stderr == ""
