@@ -199,6 +199,17 @@ def _copied(entry: Entry, identity: bytes) -> Entry:
     return outcome.answered(identity, None, got, entry.issued, print)
 
 
+def test_refresh_in_the_background_does_not_heed_the_next_look(world: World) -> None:
+    entry = world.hold("ahead")
+    assert entry
+    entry.look = int(world.clock.now) + 60  # put off by the run that started it
+    world.store.write(entry)
+    provider = Gives(world.credentials())
+    assert world.answer(provider) == entry
+    assert world.answer(provider, background=True) != entry
+    assert provider.asked == 1
+
+
 # The memory of a failure.
 
 
