@@ -1,0 +1,205 @@
+"""The error line and the status, whatever went wrong; the module path; the end of the process."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import credproc.__main__ as command
+from credproc import cli, refresh
+from credproc.errors import (
+    CodeNotGiven,
+    DeadlineExceeded,
+    ProviderFailed,
+    ProviderUnavailable,
+    RequestError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from credproc.cache import Entry
+
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user without anything."""
+    return {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let every refresh end in this error."""
+
+    def answer(self: refresh.Refresher, *_: object) -> Entry:
+        self.secrets.append(SECRET)
+        raise error
+
+    monkeypatch.setattr(refresh.Refresher, "answer", answer)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ProviderFailed("x"), 1),
+        (ProviderUnavailable("x"), 1),
+        (DeadlineExceeded("x"), 1),
+        (CodeNotGiven("x"), 1),
+        (RequestError("x"), 2),
+        (UsageError("x"), 2),
+    ],
+)
+def test_error_is_one_line_and_a_status(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    environ: dict[str, str],
+    error: Exception,
+    status: int,
+) -> None:
+    breaking(monkeypatch, error)
+    hint = " (see credproc --help)" if isinstance(error, UsageError) else ""
+
+    assert cli.answer([], environ) == status
+    assert capfd.readouterr() == ("", f"credproc: x{hint}\n")
+
+
+def test_error_from_elsewhere_cannot_break_the_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], environ: dict[str, str]
+) -> None:
+    breaking(
+        monkeypatch, ProviderFailed(f"a\x1b]0;title\x07\nb\r\n\tc {SECRET} \ud800" + "d" * 5000)
+    )
+    cli.answer([], environ)
+
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert said.isascii()
+    assert said[:-1].isprintable()
+    assert len(said) < 1600
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize("argv", [[], ["-v"]])
+def test_mistake_tells_where_it_is_and_not_what_it_handled(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    environ: dict[str, str],
+    argv: list[str],
+) -> None:
+    breaking(monkeypatch, ValueError(f"invalid literal: {SECRET[:12]}"))
+
+    assert cli.answer(argv, environ) == 1
+    *trace, line = capfd.readouterr().err.splitlines()
+    where = r"ValueError at test_cli\.py:\d+; please report what -v tells"
+    assert re.fullmatch(f"credproc: a mistake in credproc: {where}", line)
+    assert bool(trace) == bool(argv)
+    assert not argv or any("in answer" in each for each in trace)
+    assert SECRET[:12] not in "".join(trace)
+
+
+def test_mistake_is_traced_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], tmp_path: Path
+) -> None:
+    breaking(monkeypatch, AttributeError("'Run' object has no attribute 'x'"))
+    environ["CREDPROC_LOG"] = str(tmp_path / "log")
+    cli.answer([], environ)
+
+    text = (tmp_path / "log").read_text("utf-8")
+    assert "AttributeError: 'Run' object has no attribute 'x'" in text
+    assert "a mistake in credproc: AttributeError at test_cli.py:" in text.splitlines()[-1]
+
+
+def test_background_run_says_nothing_on_stderr_but_the_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], environ: dict[str, str]
+) -> None:
+    breaking(monkeypatch, ValueError("x"))
+
+    assert cli.answer(["-v"], environ, in_background=True) == 1
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_text_that_is_asked_for_is_printed(
+    capfd: pytest.CaptureFixture[str], environ: dict[str, str], option: str
+) -> None:
+    assert cli.answer([option], environ) == 0
+
+    out, err = capfd.readouterr()
+    assert out.endswith("\n")
+    assert err == ""
+
+
+# The module path.
+
+LIBRARY = sys.path[[path.endswith("lib-dynload") for path in sys.path].index(True) - 1]
+ZIPPED = next(path for path in sys.path if path.endswith(".zip"))
+
+
+def test_standard_library_comes_before_whatever_was_put_in_front() -> None:
+    path = ["/hostile", "", ZIPPED, LIBRARY, LIBRARY + "/lib-dynload", "/site-packages"]
+    command._trust(path)
+
+    assert path == [ZIPPED, LIBRARY, LIBRARY + "/lib-dynload", "/site-packages", "/hostile", ""]
+
+
+@pytest.mark.parametrize("front", [[], ["/elsewhere"]])
+def test_module_path_is_left_alone_where_credproc_itself_is_in_front(front: list[str]) -> None:
+    home = command.__file__.rpartition("/credproc/")[0]
+    path = [*front, home, ZIPPED, LIBRARY, "/site-packages"]
+    before = list(path)
+    command._trust(path)
+
+    assert path == before
+
+
+def test_module_path_without_a_standard_library_is_left_alone() -> None:
+    path = ["/hostile", "/elsewhere"]
+    command._trust(path)
+
+    assert path == ["/hostile", "/elsewhere"]
+
+
+# The end of the process.
+
+
+def leaving(monkeypatch: pytest.MonkeyPatch, status: int | BaseException) -> list[int]:
+    """Let a run end so; return the statuses with which the process would end at once."""
+    left: list[int] = []
+
+    def run(*_: object) -> int:
+        if isinstance(status, int):
+            return status
+        raise status
+
+    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(os, "_exit", left.append)
+    return left
+
+
+@pytest.mark.parametrize(("status", "code"), [(0, 0), (2, 2), (KeyboardInterrupt(), 130)])
+def test_process_ends_without_taking_the_interpreter_apart(
+    monkeypatch: pytest.MonkeyPatch, status: int | BaseException, code: int
+) -> None:
+    left = leaving(monkeypatch, status)
+    monkeypatch.setattr(sys, "gettrace", lambda: None)
+    monkeypatch.setattr(sys, "getprofile", lambda: None)
+    command.main()
+
+    assert left == [code]
+
+
+@pytest.mark.parametrize("watcher", ["gettrace", "getprofile"])
+def test_process_that_is_watched_ends_the_usual_way(
+    monkeypatch: pytest.MonkeyPatch, watcher: str
+) -> None:
+    left = leaving(monkeypatch, 1)
+    monkeypatch.setattr(sys, watcher, lambda: print)
+
+    assert command.main() == 1
+    assert left == []
