@@ -201,6 +201,8 @@ class Refresher:
             except ProviderFailed as error:
                 reasons.append(f"{provider.name}: {error}")
                 raise type(error)("; ".join(reasons)) from error
+            except RequestError as error:
+                raise type(error)("; ".join([*reasons, str(error)])) from error
             else:
                 until = credentials.write_time(found.expiration) if found.expiration else "revoked"
                 self.log(f"{provider.name}: {found!r}, valid until {until}")

@@ -53,9 +53,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has seen enough; nothing is left to be flushed at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
+        return 1  # whoever read has seen enough
     except Exception as error:
         log.trace(error)
         text = f"a mistake in credprocctl: {type(error).__name__}: {error}; run it with -v"
@@ -65,6 +63,8 @@ def main() -> int:
 
 def run(argv: Sequence[str], log: Log) -> int:
     """Run the command that ``argv`` names, show its result, and return the exit status."""
+    if sys.stdout is None:
+        raise ProviderFailed("stdout is closed")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # what the locale has no letter for
@@ -82,6 +82,8 @@ def run(argv: Sequence[str], log: Log) -> int:
         result = command(given, console)
         console.show(result)
     except OSError as error:
+        # If it was stdout that took nothing: nothing is left to be flushed at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if isinstance(error, BrokenPipeError):
             raise
         where = f"{error.filename}: " if error.filename else ""
