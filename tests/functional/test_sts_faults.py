@@ -1,0 +1,253 @@
+"""Whatever happens to the call of STS: the run ends in time, and in one line that helps."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import cachedir
+from tests.cloud import CHAIN, KEYS, ONE, TWO
+from tests.harness import NOWHERE
+from tests.servers import faults, tls
+from tests.servers.base import closed_port
+from tests.servers.proxy import Proxy
+from tests.servers.sts import StsServer, error, skewed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cloud import Cloud
+    from tests.harness import Host, Result
+    from tests.servers.base import Fault
+
+#: Seconds. Four tries and their pauses, on a machine that is busy with something else.
+IN_TIME = 15.0
+
+ONE_HOP = ("--role-arn", ONE, "--source", "env", "--sts-region", "eu-central-1")
+#: What every message begins with.
+NAMED = f"credproc: chain: role 1 of 1, {ONE}: "
+
+
+def refusal(result: Result) -> str:
+    """Return the one line of a run that got nothing, and said so as it must."""
+    assert (result.status, result.stdout) == (1, b""), result
+    assert result.stderr.startswith(NAMED), result
+    assert result.stderr.count("\n") == 1, result
+    for secret in KEYS.values():
+        assert secret not in result.stderr
+    return result.stderr
+
+
+FAULTS: dict[str, tuple[Fault, int, str]] = {
+    "denied": (error("AccessDenied"), 1, "the role's trust policy must allow this caller"),
+    "too long": (error("ValidationError"), 1, "lower --duration-seconds"),
+    "policy": (error("MalformedPolicyDocument"), 1, "check --policy"),
+    "packed": (error("PackedPolicyTooLarge"), 1, "shorten --policy, --policy-arn and --tag"),
+    "region": (error("RegionDisabledException"), 1, "activate STS for eu-central-1"),
+    "mangled": (error("IncompleteSignature"), 1, "something on the way changed the request"),
+    "expired": (error("ExpiredToken"), 1, "are expired, revoked or not known to AWS"),
+    "unknown": (error("InvalidClientTokenId"), 1, "are expired, revoked or not known to AWS"),
+    "secret": (error("SignatureDoesNotMatch"), 1, "is not the right one"),
+    "clock behind": (skewed(5000), 1, "s behind STS's: set it (timedatectl)"),
+    "clock ahead": (skewed(-5000), 1, "s ahead of STS's: set it (timedatectl)"),
+    "unwell": (error("ServiceUnavailable"), 4, "STS in eu-central-1 is not well (503 "),
+    "portal": (faults.html(), 4, "is not STS (status 200; a proxy or a captive portal?)"),
+    "redirect": (faults.redirect(302, NOWHERE), 4, "is not STS (status 302;"),
+    "nothing": (faults.body(b""), 4, "is not STS (status 200;"),
+    "closed": (faults.close(), 4, "no answer from STS in eu-central-1: Connection was closed"),
+    "endless redirects": (faults.redirect(), 4, "is not STS (status 302;"),
+    "without a token": (
+        faults.mutate(lambda data: {**data, "Credentials": _without_token(data)}),
+        1,
+        "STS answered without SessionToken",
+    ),
+}
+
+
+def _without_token(data: dict[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in data["Credentials"].items() if name != "SessionToken"}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_is_said_in_one_line_and_never_kept(name: str, cloud: Cloud) -> None:
+    fault, calls, words = FAULTS[name]
+    cloud.sts.fail(fault)
+    result = cloud.host.run(*ONE_HOP)
+
+    assert words in refusal(result)
+    assert cloud.sts.count() == calls
+    assert result.seconds < IN_TIME
+    assert [entry.document for entry in cachedir.entries(cloud.host.cache)] == [b"", b""]
+    cloud.sts.heal()
+    cachedir.change(cloud.host.cache, look=-1)
+    assert cloud.host.document(*ONE_HOP)["AccessKeyId"] == cloud.sts.issued[-1].access_key
+
+
+def test_throttling_that_passes_costs_a_pause_and_nothing_else(cloud: Cloud) -> None:
+    cloud.sts.fail(error("Throttling"), times=1)
+    assert cloud.host.document(*CHAIN)
+    assert cloud.roles == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(error("AccessDenied"), id="denied"),
+        pytest.param(error("ServiceUnavailable"), id="unwell"),
+        pytest.param(faults.html(), id="portal"),
+        pytest.param(skewed(-5000), id="clock"),
+        pytest.param(faults.close(), id="closed"),
+    ],
+)
+def test_valid_credentials_in_hand_are_printed_whatever_sts_says(
+    fault: Fault, cloud: Cloud
+) -> None:
+    held = cloud.host.document(*ONE_HOP)
+    cloud.leave("now")
+    cloud.sts.fail(fault)
+    printed = cloud.host.document(*ONE_HOP)
+    assert printed["AccessKeyId"] == held["AccessKeyId"]
+    assert cloud.sts.count() > 1
+
+
+@pytest.mark.parametrize("fault", [faults.drip(0.05), faults.hang()], ids=["drip", "hang"])
+def test_answer_that_does_not_come_ends_with_the_deadline(fault: Fault, cloud: Cloud) -> None:
+    cloud.sts.fail(fault)
+    result = cloud.host.run(*ONE_HOP, "--timeout", "2")
+    assert "answer from STS in eu-central-1" in refusal(result)
+    assert result.seconds < IN_TIME
+
+
+def test_answer_without_end_is_given_up(cloud: Cloud) -> None:
+    cloud.sts.fail(faults.endless())
+    result = cloud.host.run(*ONE_HOP)
+    assert "an answer that does not end (over 256 MiB so far)" in refusal(result)
+    assert result.seconds < IN_TIME
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://sts.invalid", "(name or service not known)"),
+        (closed_port(), "(connection refused)"),
+    ],
+)
+def test_network_that_is_down_is_said_with_its_reason(url: str, words: str, cloud: Cloud) -> None:
+    result = cloud.host.run(*ONE_HOP, AWS_ENDPOINT_URL_STS=url)
+    said = refusal(result)
+    assert f'no answer from STS in eu-central-1: Could not connect to the endpoint URL: "{url}' in (
+        said
+    )
+    assert words in said or "(temporary failure in name resolution)" in said
+    assert result.seconds < IN_TIME
+
+
+def test_network_that_is_down_does_not_change_the_identity(cloud: Cloud) -> None:
+    result = cloud.host.run(*ONE_HOP, "--imds", AWS_ENDPOINT_URL_STS=closed_port())
+    assert result.status == 1
+    assert cloud.imds.count() == 0
+
+
+# TLS and proxies.
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> tls.Certificates:
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    return tls.make(folder)
+
+
+@pytest.fixture
+def secured(certificates: tls.Certificates, host: Host) -> Iterator[StsServer]:
+    """An STS with TLS, whose authority nobody knows by itself."""
+    with StsServer(tls=certificates.server) as server:
+        host.environ.update(KEYS, AWS_ENDPOINT_URL_STS=server.url)
+        yield server
+
+
+def test_certificate_of_a_known_authority_is_trusted(
+    secured: StsServer, certificates: tls.Certificates, host: Host
+) -> None:
+    host.document(*ONE_HOP, AWS_CA_BUNDLE=certificates.ca)
+    host.config(f"[default]\nca_bundle = {certificates.ca}\n")
+    host.document(*ONE_HOP, "--duration-seconds", "900")
+    assert secured.count() == 2
+
+
+def test_certificate_of_a_foreign_authority_is_not_and_the_line_says_what_to_do(
+    secured: StsServer, host: Host
+) -> None:
+    result = host.run(*ONE_HOP)
+    said = refusal(result)
+    assert (
+        f"no trusted connection to STS in eu-central-1: SSL validation failed for {secured.url}"
+        in (said)
+    )
+    assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert "set AWS_CA_BUNDLE to the certificate authority of your proxy" in said
+    assert secured.count() == 0
+
+
+@pytest.mark.parametrize("content", [None, "nonsense\n"])
+def test_bundle_that_is_none_is_named(
+    content: str | None, secured: StsServer, host: Host, tmp_path: Path
+) -> None:
+    path = tmp_path / "bundle.pem"
+    if content is not None:
+        path.write_text(content)
+    said = refusal(host.run(*ONE_HOP, AWS_CA_BUNDLE=str(path)))
+    assert "AWS_CA_BUNDLE (or ca_bundle in the config) is no readable file of certificates" in said
+
+
+def test_sts_is_asked_through_the_proxy_of_the_environment_and_imds_is_not(
+    secured: StsServer, certificates: tls.Certificates, cloud: Cloud
+) -> None:
+    argv = ("--role-arn", ONE, "--role-arn", TWO, "--source", "imds")
+    with Proxy(user="joe:hunter2-hunter2") as proxy:
+        address = proxy.url.replace("//", "//joe:hunter2-hunter2@")
+        variables: dict[str, Any] = {"HTTPS_PROXY": address, "HTTP_PROXY": address}
+        variables["AWS_ENDPOINT_URL_STS"] = secured.url
+        cloud.host.document(*argv, **variables, AWS_CA_BUNDLE=certificates.ca)
+        assert set(proxy.targets) == {f"127.0.0.1:{secured.port}"}
+        assert proxy.connections == 1
+        assert secured.count() == 2
+        assert cloud.imds.count("creds") == 1
+
+        direct = cloud.host.document(
+            *argv, "--no-cache", **variables, AWS_CA_BUNDLE=certificates.ca, NO_PROXY="127.0.0.1"
+        )
+        assert direct["AccessKeyId"] == secured.issued[-1].access_key
+        assert proxy.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("", "the proxy on the way to STS in eu-central-1 wants a name and a password (407)"),
+        ("joe:wrong-hunter2", "wants a name and a password (407): they belong into HTTPS_PROXY"),
+    ],
+)
+def test_proxy_that_wants_a_password_is_named_without_it(
+    user: str, words: str, secured: StsServer, certificates: tls.Certificates, host: Host
+) -> None:
+    with Proxy(user="joe:hunter2-hunter2") as proxy:
+        address = proxy.url.replace("//", f"//{user}@") if user else proxy.url
+        result = host.run(*ONE_HOP, HTTPS_PROXY=address, AWS_CA_BUNDLE=certificates.ca)
+        said = refusal(result)
+        assert words in said
+        assert "hunter2" not in said
+        assert proxy.count() == 1
+
+
+def test_proxy_that_is_not_there_is_named_without_its_password(
+    secured: StsServer, certificates: tls.Certificates, host: Host
+) -> None:
+    address = closed_port().replace("//", "//joe:hunter2-hunter2@")
+    said = refusal(host.run(*ONE_HOP, HTTPS_PROXY=address, AWS_CA_BUNDLE=certificates.ca))
+    assert re.search(r'Failed to connect to proxy URL: "http://[^"]*@127.0.0.1:\d+"', said)
+    assert "(connection refused)" in said
+    assert "hunter2" not in said
