@@ -1,0 +1,202 @@
+"""What a run loads: nothing on a hit, no AWS library for the instance's role, no boto3 ever."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import sys
+import venv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import credproc
+from tests import cachedir
+from tests.cloud import CHAIN
+from tests.harness import CREDPROC
+
+if TYPE_CHECKING:
+    from tests.cloud import Cloud
+    from tests.harness import Host
+
+#: All that a hit loads beyond a bare interpreter. Whatever is added here is paid for by every run.
+HIT = {"credproc", "credproc.__main__", "credproc.cache", "credproc.request"}
+#: And the one run that starts the refresh in the background; it has printed before.
+AHEAD = HIT | {
+    *("credproc.background", "credproc.store", "credproc.windows"),
+    *("__future__", "errno", "fcntl"),
+}
+
+#: Modules that cost milliseconds.
+HEAVY = {
+    *("argparse", "ast", "asyncio", "boto3", "botocore", "concurrent.futures", "configparser"),
+    *("csv", "dataclasses", "dateutil", "decimal", "email.message", "filelock", "hashlib", "html"),
+    *("http.client", "http.cookiejar", "importlib.metadata", "inspect", "jmespath", "json"),
+    *(
+        "logging",
+        "multiprocessing",
+        "pathlib",
+        "pickle",
+        "platform",
+        "platformdirs",
+        "pprint",
+        "re",
+    ),
+    *("s3transfer", "shlex", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading"),
+    *(
+        "traceback",
+        "typing",
+        "urllib.request",
+        "urllib3",
+        "uuid",
+        "xml.etree.ElementTree",
+        "zipfile",
+    ),
+}
+#: Those that the instance's role may cost.
+IMDS_MISS = {
+    *("argparse", "email.message", "http.client", "json", "re", "socket", "ssl", "threading"),
+    "typing",
+}
+
+#: Requests with an entry of their own, each from another kind of provider.
+WAYS = {"imds": (), "chain": CHAIN, "profile": ("--profile", "two")}
+CONFIG = """
+[profile one]
+role_arn = arn:aws:iam::111122223333:role/one
+credential_source = Environment
+[profile two]
+role_arn = arn:aws:iam::444455556666:role/two
+source_profile = one
+"""
+
+
+class Command:
+    """An installed credproc, and the interpreter that runs it."""
+
+    def __init__(self, script: Path, python: Path) -> None:
+        self.script = script
+        self.python = python
+
+    def loaded(self, host: Host, *argv: str) -> tuple[bytes, set[str]]:
+        """Run it; return stdout and the modules that were loaded beyond those of ``bare``."""
+        result = host.run(*argv, command=self.script, PYTHONPROFILEIMPORTTIME="1")
+        assert result.status == 0, result
+        return result.stdout, _modules(result.stderr) - self.bare(host)
+
+    def bare(self, host: Host) -> set[str]:
+        """Return the modules that the script would load if credproc were empty."""
+        code = f"import {', '.join(self._imports())}"
+        result = host.run("-c", code, command=self.python, PYTHONPROFILEIMPORTTIME="1")
+        return _modules(result.stderr)
+
+    def _imports(self) -> set[str]:
+        """Return what the script itself imports, which is pip's choice."""
+        names = set()
+        for node in ast.walk(ast.parse(self.script.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(str(node.module))
+        assert "credproc.__main__" in names
+        return {name for name in names if not name.startswith("credproc")} | {"sys"}
+
+
+def _modules(stderr: str) -> set[str]:
+    """Read what -X importtime writes: a head, and a line for each module."""
+    lines = [line.split("|") for line in stderr.splitlines() if line.startswith("import time:")]
+    return {name.strip() for _, _, name in lines[1:]}
+
+
+@pytest.fixture(scope="module")
+def pure(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """The installed credproc, copied to where the standard library is all there is beside it."""
+    folder = tmp_path_factory.mktemp("pure") / "venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    shutil.copytree(Path(credproc.__file__).parent, packages / "credproc")
+    script, python = folder / "bin" / "credproc", folder / "bin" / "python"
+    _, text = CREDPROC.read_text("utf-8").split("\n", 1)
+    script.write_text(f"#!{python}\n{text}", "utf-8")
+    script.chmod(0o755)
+    return Command(script, python)
+
+
+@pytest.fixture(params=["installed", "pure"])
+def command(request: pytest.FixtureRequest, pure: Command) -> Command:
+    """The command that the tests run, or its copy."""
+    return pure if request.param == "pure" else Command(CREDPROC, Path(sys.executable))
+
+
+def test_bare_interpreter_has_loaded_none_of_the_heavy_modules(host: Host, pure: Command) -> None:
+    bare = pure.bare(host)
+
+    assert {"os", "site", "encodings.utf_8"} <= bare
+    assert bare & HEAVY == set()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_hit_loads_four_modules_and_all_of_them_are_its_own(
+    cloud: Cloud, command: Command, way: str
+) -> None:
+    cloud.host.config(CONFIG)
+    document = cloud.host.run(*WAYS[way]).stdout
+    asked = cloud.imds.count(), cloud.sts.count()
+
+    assert command.loaded(cloud.host, *WAYS[way]) == (document, HIT)
+    assert (cloud.imds.count(), cloud.sts.count()) == asked
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_hit_that_starts_a_refresh_loads_what_starting_takes(
+    cloud: Cloud, command: Command, way: str
+) -> None:
+    cloud.host.config(CONFIG)
+    document = cloud.host.run(*WAYS[way]).stdout
+    cloud.leave("ahead")
+    with cloud.imds.hold(), cloud.sts.hold():
+        before = cachedir.entries(cloud.host.cache)
+        printed, modules = command.loaded(cloud.host, *WAYS[way])
+        # Whoever comes while it runs loads nothing.
+        again = command.loaded(cloud.host, *WAYS[way])
+
+    assert modules == AHEAD - command.bare(cloud.host)
+    assert printed in {entry.document for entry in before}
+    assert printed == document
+    assert again == (document, HIT)
+
+
+def test_instance_role_takes_no_package_but_credproc(cloud: Cloud, pure: Command) -> None:
+    _, modules = pure.loaded(cloud.host)
+
+    # There is no other package: whatever was imported is of the standard library, or failed.
+    assert cloud.imds.count("creds") == 1
+    assert modules & HEAVY <= IMDS_MISS
+
+
+def test_instance_role_loads_no_library_of_aws(cloud: Cloud) -> None:
+    _, modules = Command(CREDPROC, Path(sys.executable)).loaded(cloud.host)
+
+    assert cloud.imds.count("creds") == 1
+    assert "credproc.providers.imds" in modules
+    assert modules & HEAVY <= IMDS_MISS
+
+
+@pytest.mark.parametrize("way", ["chain", "profile"])
+def test_role_takes_botocore_and_neither_boto3_nor_another_cache(cloud: Cloud, way: str) -> None:
+    cloud.host.config(CONFIG)
+    _, modules = Command(CREDPROC, Path(sys.executable)).loaded(cloud.host, *WAYS[way])
+
+    assert cloud.roles == (1, 1)
+    assert "botocore.session" in modules
+    assert modules.isdisjoint({"boto3", "s3transfer", "filelock", "platformdirs", "asyncio"})
+
+
+def test_failure_without_an_instance_loads_no_library_of_aws(host: Host, pure: Command) -> None:
+    result = host.run(command=pure.script, PYTHONPROFILEIMPORTTIME="1")
+
+    assert result.status == 1
+    assert "this is no EC2 instance" in result.stderr
+    assert "credproc.providers.imds" in _modules(result.stderr)
+    assert _modules(result.stderr) & HEAVY <= IMDS_MISS
