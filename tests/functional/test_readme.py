@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from credproc import limits, manual, options, windows
+from credproc import limits, manual, options, refresh, windows
 from credproc.ctl import __main__ as ctl
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
@@ -293,7 +293,7 @@ def test_exit_statuses_are_those_of_the_code() -> None:
     header, *rows = readme.section("Output and exit status").tables[0]
 
     assert header == ["Status", "Meaning"]
-    told = manual.EPILOG.partition("exit status:")[2].partition(". ")[0]
+    told = manual.EPILOG.partition("exit status:")[2].partition("\n\n")[0]
     assert [row[0] for row in rows] == re.findall(r"\d+", told)
 
 
@@ -314,6 +314,7 @@ def test_time_rules_are_the_codes() -> None:
 
     assert f"the last {windows.REFRESH_AHEAD // 60} min, or L/2" in rows["refresh ahead"]
     assert f"the last {windows.REFRESH_NOW // 60} min, or L/4" in rows["refresh now"]
+    assert f"for at most {refresh.PATIENCE:g} s" in rows["refresh now"]
     assert f"not before {windows.RETRY} s" in rows["next look"]
     for lifetime, ahead, now in ((21600, 1800, 960), (3600, 1800, 900), (900, 450, 225)):
         assert windows.windows(0, lifetime, 0.0) == (lifetime - ahead, lifetime - now)
