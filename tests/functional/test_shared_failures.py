@@ -1,0 +1,120 @@
+"""A call that fails is made once for all who wait for it, and once in some seconds for a loop."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import cachedir
+from tests.cloud import CHAIN, HERD, ONE, until
+from tests.servers import faults
+from tests.servers.sts_errors import error
+
+if TYPE_CHECKING:
+    from tests.cloud import Cloud
+
+
+@pytest.mark.timeout(60 + 3 * HERD)
+def test_waiters_report_the_failure_that_they_waited_for(cloud: Cloud) -> None:
+    cloud.sts.fail(error("AccessDenied"), ONE)
+    cloud.host.environ["CREDPROC_LOG"] = str(cloud.log_path)
+    with cloud.sts.hold(ONE) as hold:
+        running = [cloud.host.start(*CHAIN) for _ in range(HERD)]
+        hold.wait_for()
+        until(lambda: cloud.log().count("waiting for another process") == HERD - 1, 30 + HERD)
+        answered = time.monotonic()
+    results = [process.wait() for process in running]
+    seconds = time.monotonic() - answered
+
+    assert cloud.roles == (1, 0)
+    assert {(result.status, result.stdout) for result in results} == {(1, b"")}
+    assert len({result.stderr for result in results}) == 1
+    assert "AccessDenied" in results[0].stderr
+    assert results[0].stderr.count("\n") == 1
+    assert seconds < 5 + HERD / 10  # within a second, on a machine that has nothing else to do
+
+
+def test_loop_of_failing_runs_calls_once_in_some_seconds(cloud: Cloud) -> None:
+    cloud.sts.fail(error("AccessDenied"))
+    began = time.monotonic()
+    while time.monotonic() - began < 6:
+        result = cloud.host.run(*CHAIN)
+        assert (result.status, result.stdout) == (1, b"")
+        assert "AccessDenied" in result.stderr
+    seconds = time.monotonic() - began
+
+    assert cloud.sts.count() <= 1 + seconds / 2
+
+
+def test_loop_without_a_metadata_service_asks_it_once_in_some_seconds(cloud: Cloud) -> None:
+    cloud.imds.fail("token", faults.status(500))
+    first = cloud.host.run()
+    requests = cloud.imds.count()
+    cachedir.change(cloud.host.cache, look=5)
+    second = cloud.host.run()
+
+    assert first.status == second.status == 1
+    assert "a moment ago; asked again in" in second.stderr
+    assert second.stderr.startswith(first.stderr.rstrip("\n"))
+    assert cloud.imds.count() == requests
+
+
+def test_memory_is_over_after_some_seconds(cloud: Cloud) -> None:
+    cloud.sts.fail(error("AccessDenied"))
+    assert cloud.host.run(*CHAIN).status == 1
+    looks = [entry.look - time.time() for entry in cachedir.entries(cloud.host.cache)]
+    assert all(look < 6 for look in looks)
+
+    cloud.sts.heal()
+    cachedir.change(cloud.host.cache, look=-1)
+    assert cloud.host.document(*CHAIN)
+
+
+def test_refresh_ignores_the_memory(cloud: Cloud) -> None:
+    cloud.sts.fail(error("AccessDenied"))
+    assert cloud.host.run(*CHAIN).status == 1
+    cloud.sts.heal()
+    cachedir.change(cloud.host.cache, look=5)
+    assert "a moment ago" in cloud.host.run(*CHAIN).stderr
+    assert cloud.host.document(*CHAIN, "--refresh")
+    assert cloud.host.document(*CHAIN)
+
+
+def test_chains_with_a_common_beginning_share_its_failure(cloud: Cloud) -> None:
+    cloud.sts.fail(error("AccessDenied"), ONE)
+    assert cloud.host.run(*CHAIN).status == 1
+    cachedir.change(cloud.host.cache, look=5)
+    result = cloud.host.run(*CHAIN, "--role-session-name", "another")
+
+    assert "AccessDenied" in result.stderr
+    assert result.stderr.count("a moment ago") == 1
+    assert cloud.roles == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--role-arn", "nobody"], ["--nonsense"], ["--duration-seconds", "5"], ["--profile", "gone"]],
+)
+def test_mistake_of_the_command_line_is_not_remembered(cloud: Cloud, words: list[str]) -> None:
+    for _ in range(2):
+        result = cloud.host.run(*words)
+        assert result.status == 2
+        assert "a moment ago" not in result.stderr
+    assert cachedir.names(cloud.host.cache, ".entry") == []
+
+
+def test_mended_configuration_is_used_at_once(cloud: Cloud) -> None:
+    cloud.host.config("[profile p]\nregion = eu-central-1\n")
+    assert cloud.host.run("--profile", "p").status == 2
+    cloud.host.config(f"[profile p]\nrole_arn = {ONE}\ncredential_source = Environment\n")
+    assert cloud.host.document("--profile", "p")
+
+
+def test_failing_herd_without_a_cache_fails_one_by_one(cloud: Cloud) -> None:
+    cloud.sts.fail(error("AccessDenied"))
+    running = [cloud.host.start(*CHAIN, "--no-cache") for _ in range(3)]
+    assert {process.wait().status for process in running} == {1}
+    assert cloud.sts.count() == 3
+    assert not cloud.host.cache.exists()
