@@ -61,7 +61,7 @@ def test_consumers_get_15_minutes_whenever_that_is_possible(lifetime: int) -> No
     assert ISSUED + lifetime - windows.windows(ISSUED, ISSUED + lifetime, 1)[1] > 900
 
 
-@given(TIMES, st.integers(4, 200_000), DRAWS)
+@given(TIMES, st.integers(4, windows.LONGEST), DRAWS)
 def test_windows_come_in_order_and_leave_half_of_the_life(
     issued: int, lifetime: int, draw: float
 ) -> None:
