@@ -123,6 +123,12 @@ def pure(tmp_path_factory: pytest.TempPathFactory) -> Command:
     return Command(script, python)
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(host: Host) -> None:
+    """Leave out what measures coverage: it is no part of the command."""
+    host.environ |= {name: None for name in host.environ if name.startswith("COVERAGE_")}
+
+
 @pytest.fixture(params=["installed", "pure"])
 def command(request: pytest.FixtureRequest, pure: Command) -> Command:
     """The command that the tests run, or its copy."""
