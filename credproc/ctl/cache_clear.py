@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from credproc.store import Store
 
 #: Seconds that an entry in use is waited for: a run that refreshes it holds its lock.
-PATIENCE = 10.0
+PATIENCE = 5.0
 PAUSE = 0.1
 #: Seconds after which a file that was not finished is nobody's.
 WRITING = 60

@@ -1,0 +1,176 @@
+"""credprocctl as a command: its errors, its statuses, its help, its terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import credproc
+from credproc.ctl.__main__ import parser, split
+from tests.ctl import CREDPROCCTL, Terminal, ctl, failed
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tests.harness import Host
+
+
+def commands(of: argparse.ArgumentParser) -> list[list[str]]:
+    """Return every command, as the words that lead to it."""
+    found: list[list[str]] = []
+    for action in of._actions:
+        if isinstance(action.choices, dict):
+            for name, each in action.choices.items():
+                found += [[name, *more] for more in commands(each)] or [[name]]
+    return found
+
+
+COMMANDS = commands(parser())
+
+
+def test_every_command_is_known() -> None:
+    assert sorted(" ".join(words) for words in COMMANDS) == [
+        "cache clear", "cache list", "cache path", "cache prune", "cache show", "completion",
+        "doctor", "explain", "launcher", "profile add", "profile remove", "profile show",
+        "role attach", "role create", "role delete", "role detach", "role launch-options",
+        "role list", "role name", "role status",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_and_both_outputs(words: list[str]) -> None:
+    of = parser()
+    for word in words:
+        (group,) = [each for each in of._actions if isinstance(each.choices, dict)]
+        assert isinstance(group.choices, dict)
+        of = group.choices[word]
+
+    text = of.format_help()
+    assert "--output {text,json}" in text
+    assert len(of.description or "") > 10
+    assert all(action.help for action in of._actions)
+
+
+def test_help_and_version(host: Host) -> None:
+    assert ctl(host, "--version") == f"credprocctl {credproc.__version__}\n"
+    assert "credprocctl role attach app --instance this" in ctl(host, "--help")
+    assert "-- CREDPROC OPTIONS" in ctl(host, "profile", "add", "--help")
+    assert ctl(host, "role", "--help").startswith("usage: credprocctl role")
+
+
+def test_module_is_the_same_as_the_command(host: Host) -> None:
+    result = host.run("-m", "credproc.ctl", "--version", command=sys.executable)
+
+    assert result.stdout.decode().endswith(f" {credproc.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "the following arguments are required: COMMAND (see credprocctl --help)"),
+        (["nonsense"], "COMMAND: invalid choice: 'nonsense'"),
+        (["role"], "the following arguments are required: COMMAND (see credprocctl role --help)"),
+        (["cache", "list", "--nonsense=geheim"], "there is no option --nonsense here"),
+        (["cache", "list", "--outp", "json"], "there is no option --outp here"),
+        (["cache", "list", "--output", "xml"], "--output: invalid choice: 'xml'"),
+        (["cache", "list", "--", "--imds"], "this command takes no credproc options after --"),
+        (["doctor", "a", "--", "--imds"], "not both"),
+        (["doctor", "a", "b"], "there is no option b here"),
+    ],
+)
+def test_usage_error_is_one_line(host: Host, words: list[str], reason: str) -> None:
+    error = failed(host, *words, status=2)
+
+    assert reason in error
+    assert "geheim" not in error
+
+
+def test_options_behind_the_dashes_are_credprocs() -> None:
+    assert split(["a", "--", "-v", "--", "x"]) == (["a"], ["-v", "--", "x"])
+    assert split(["a", "-v"]) == (["a", "-v"], None)
+    assert split(["a", "--"]) == (["a"], [])
+
+
+def test_interruption_is_quiet(host: Host) -> None:
+    from tests.servers.imds import ImdsServer
+
+    with ImdsServer() as imds, imds.hold("token") as hold:
+        host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
+        process = host.start("role", "name", command=CREDPROCCTL)
+        hold.wait_for()
+        process.signal(2)
+        result = process.wait()
+
+    assert (result.status, result.stdout, result.stderr) == (130, b"", "")
+
+
+def test_reader_that_has_seen_enough_is_no_mistake(host: Host) -> None:
+    host.cache.mkdir(parents=True, mode=0o700)
+    for number in range(2000):
+        (host.cache / f"{number:0200}").touch()
+
+    script = '"$0" cache list | head -n 1; echo "${PIPESTATUS[0]}"'
+    result = host.run("-c", script, str(CREDPROCCTL), command="/bin/bash")
+
+    assert result.stdout.decode().splitlines()[1] == "1", result
+    assert result.stderr == ""
+
+
+def test_full_disk_is_one_line(host: Host) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [CREDPROCCTL, "cache", "path"], env=host.env(), stdout=full, stderr=subprocess.PIPE,
+            check=False,
+        )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (1, b"credprocctl: No space left on device\n")
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_letters_that_the_locale_lacks_are_no_mistake(host: Host, locale: str) -> None:
+    host.config("[profile jürgen]\ncredential_process = /x/credproc\n")
+
+    envs: list[dict[str, Any]] = [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+    for env in envs:
+        assert "/x/credproc" in ctl(host, "profile", "show", LANG=locale, LC_ALL=locale, **env)
+
+
+def test_terminal_gets_colours_and_its_width(host: Host) -> None:
+    def shown(columns: int, **env: str) -> list[str]:
+        command = [str(CREDPROCCTL), "doctor", "--", "--imds"]
+        with Terminal(command, {**host.env(), **env}, columns) as terminal:
+            status, text = terminal.end()
+        assert status == 1
+        return text.splitlines()
+
+    coloured, plain = shown(60), shown(60, NO_COLOR="1")
+
+    assert any("\x1b[1;31mfail" in line for line in coloured)
+    assert any("\x1b[32mok" in line for line in coloured)
+    assert not any("\x1b" in line for line in plain)
+    # Only words that are longer than the column stand out.
+    assert all(len(line) <= 60 or " " not in line[24:].strip() for line in plain), plain
+    assert len(shown(200)) < len(plain)
+
+
+def test_pipe_gets_whole_lines_without_colours(host: Host) -> None:
+    text = ctl(host, "doctor", "--", "--imds", status=1, COLUMNS="40")
+
+    assert "\x1b" not in text
+    assert any(len(line) > 100 for line in text.splitlines())
+
+
+def test_mistake_of_its_own_is_one_line(host: Host) -> None:
+    # A module that fails on import stands for whatever nobody foresaw.
+    (host.folder / "boto3.py").write_text("raise RuntimeError('geheim')\n")
+
+    result = host.run("role", "list", command=CREDPROCCTL, PYTHONPATH=str(host.folder))
+
+    assert result.status == 1
+    assert result.stderr.count("\n") == 1
+    assert "a mistake in credprocctl: RuntimeError at boto3.py:1; please report" in result.stderr
+    assert "geheim" not in result.stderr
+    assert "Traceback" not in result.stderr
