@@ -56,8 +56,13 @@ def ended(process: Process, number: int) -> tuple[int, bytes, str]:
     return result.status, result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *((name, signal.SIGTERM) for name in PLACES),
+        *((name, signal.SIGINT) for name in ("imds token", "sts", "lock", "helper", "mfa command")),
+    ],
+)
 def test_signal_ends_a_stuck_run_and_the_next_one_is_well(
     place: Place, name: str, number: signal.Signals
 ) -> None:
