@@ -33,8 +33,8 @@ by hand and in scripts:
   credproc --profile app-dev --refresh --verbose
 
 exit status:
-  0 printed, 1 no credentials, 2 usage or configuration (1 and 2 with the reason
-  in one line on stderr), 130 interrupted, 143 terminated
+  0 printed, 1 no credentials, 2 usage or configuration (1 and 2 with the
+  reason in one line on stderr), 130 interrupted, 143 terminated
 
 environment:
   CREDPROC_CACHE_DIR  where credentials are kept (an absolute path)
