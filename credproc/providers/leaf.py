@@ -5,13 +5,14 @@ Keys, SSO and `aws login` are botocore's to resolve.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from botocore import exceptions
 from botocore.credentials import RefreshableCredentials
 from botocore.utils import ContainerMetadataFetcher
 
-from credproc import credentials, hidden, limits
+from credproc import credentials, hidden, limits, windows
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
 from credproc.providers import process, sts
@@ -65,7 +66,7 @@ def _found(run: Run, name: str) -> Credentials | None:
 
 def container(run: Run) -> Credentials | None:
     """Return the credentials of the ECS task or EKS pod; None outside of one."""
-    fetcher = ContainerMetadataFetcher()
+    fetcher = ContainerMetadataFetcher(sleep=lambda most: time.sleep(most * windows.jitter()))
     relative, full = run.environ.get(RELATIVE_URI, ""), run.environ.get(FULL_URI, "")
     if not relative and not full:
         return None

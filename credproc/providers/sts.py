@@ -73,8 +73,12 @@ def new_session(profile: str = "") -> botocore.session.Session:
 def _shown(path: str) -> str:
     """Return a file's path; botocore takes one that it may not read for an empty one."""
     path = os.path.expanduser(os.path.expandvars(path))
-    unreadable = os.path.exists(path) and not os.access(path, os.R_OK)
-    return f"{path} (which this user may not read)" if unreadable else path
+    try:
+        os.stat(path)
+        is_hidden = not os.access(path, os.R_OK)
+    except OSError as error:
+        is_hidden = isinstance(error, PermissionError)
+    return f"{path} (which this user may not read)" if is_hidden else path
 
 
 def configured_region(
