@@ -1,0 +1,559 @@
+"""credprocctl doctor: it finds what is wrong, says what to do, and shows no secret."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import cachedir
+from tests.ctl import CREDPROCCTL, ctl, failed
+from tests.harness import CREDPROC
+from tests.servers import faults, tls
+from tests.servers.base import backlog_full
+from tests.servers.imds import ImdsServer
+from tests.servers.sts import StsServer, error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.harness import Host
+
+JUMP = "arn:aws:iam::123456789012:role/jump"
+APP = "arn:aws:iam::444455556666:role/app"
+MFA = "arn:aws:iam::123456789012:mfa/ada"
+KEYS = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = canary/Secret\n"
+CHAIN = f"--role-arn {JUMP} --role-arn {APP} --external-id geheim --source profile:keys"
+
+
+@pytest.fixture
+def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
+    """A machine with an instance role, an STS, and profiles that run credproc."""
+    host.environ |= {
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
+        "AWS_ENDPOINT_URL_STS": sts.url,
+        "AWS_REGION": "eu-central-1",
+        # What is installed on the machine that runs the tests is not this one's.
+        "PATH": str(host.folder / "tools"),
+    }
+    (host.folder / "tools").mkdir()
+    host.config(
+        f"[default]\ncredential_process = {CREDPROC}\n"
+        f"[profile app]\ncredential_process = {CREDPROC} --imds app\n"
+        f"[profile chain]\ncredential_process = {CREDPROC} --imds web {CHAIN}\n"
+        f"[profile keys]\n{KEYS}"
+    )
+    return host
+
+
+def examine(host: Host, *words: str, status: int = 0, **env: Any) -> dict[str, list[Any]]:
+    """Return what the doctor says, as (status, text, advice) by the names of the checks."""
+    found = json.loads(ctl(host, "doctor", "--output", "json", *words, status=status, **env))
+    assert found["status"] == ("fail" if status else found["status"])
+    assert (found["status"] == "fail") == any(each["status"] == "fail" for each in found["checks"])
+    checks: dict[str, list[Any]] = {}
+    for each in found["checks"]:
+        said = (each["status"], each["text"], each["advice"])
+        checks.setdefault(each["name"], []).append(said)
+    return checks
+
+
+def bad(checks: dict[str, list[Any]]) -> dict[str, str]:
+    """Return what is not well, by name."""
+    return {
+        name: f"{text} -> {advice}"
+        for name, found in checks.items()
+        for status, text, advice in found
+        if status != "ok"
+    }
+
+
+def test_all_is_well(cloud: Host, imds: ImdsServer) -> None:
+    checks = examine(cloud, "app")
+
+    assert bad(checks) == {}
+    assert list(checks) == [
+        "config file", "credentials file", "profile", "environment", "profile's keys", "command",
+        "executable", "cache", "cache lock", "metadata", "imds", "answer", "clock", "held", "boto3",
+    ]  # fmt: skip
+    assert checks["profile"][0][1] == f"app (as asked), line 3 of {cloud.home}/.aws/config"
+    assert checks["command"][0][1] == "credproc --imds app"
+    assert f"{imds.url} gives tokens (IMDSv2)" in checks["metadata"][0][1]
+    assert "the role is app" in checks["metadata"][0][1]
+    assert f"valid until {imds.current['Expiration']}" in checks["imds"][0][1]
+    assert checks["answer"][0][1] == "comes from imds"
+
+
+def test_it_is_a_text_for_people(cloud: Host) -> None:
+    lines = ctl(cloud, "doctor", "app").splitlines()
+
+    assert lines[0] == f"ok    config file       {cloud.home}/.aws/config, mode 0600"
+    assert lines[-1] == "All is well."
+
+
+def test_advice_stands_below_its_check(cloud: Host) -> None:
+    cloud.config(KEYS.join(["[profile x]\n", ""]))
+    lines = ctl(cloud, "doctor", "nobody", status=1).splitlines()
+
+    place = next(n for n, line in enumerate(lines) if line.startswith("fail  profile"))
+    assert "nobody (as asked) is not in" in lines[place]
+    assert "there are: x" in lines[place]
+    assert lines[place + 1] == " " * 24 + "-> `credprocctl profile add nobody`"
+    assert lines[-1] == "1 failed, 0 to look at."
+
+
+def test_nothing_is_kept_and_every_provider_is_asked(
+    cloud: Host, imds: ImdsServer, sts: StsServer
+) -> None:
+    checks = examine(cloud, "chain")
+
+    assert cachedir.names(cloud.cache, ".entry") == cachedir.names(cloud.cache, ".lock") == []
+    assert checks["imds"] == [
+        ("ok", "does not apply here: this instance's role is app, not web", "")
+    ]
+    assert checks["source"][0][1] == "long-term keys ...MPLE, which are never cached"
+    assert "account 123456789012" in checks["role 1"][0][1]
+    assert "account 444455556666" in checks["role 2"][0][1]
+    assert checks["answer"][0][1] == "comes from chain"
+    assert checks["STS"][0][1] == f"{sts.url} answers (region eu-central-1, as configured)"
+    assert [text for _, text, _ in checks["clock"]] == ["as IMDS's", "as STS's"]
+    assert [call.action for call in sts.calls] == ["AssumeRole", "AssumeRole", "GetCallerIdentity"]
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "profile", "origin"),
+    [
+        ([], {}, "default", "the default"),
+        ([], {"AWS_PROFILE": "app"}, "app", "from AWS_PROFILE"),
+        ([], {"AWS_DEFAULT_PROFILE": "chain"}, "chain", "from AWS_DEFAULT_PROFILE"),
+        (["app"], {"AWS_PROFILE": "chain"}, "app", "as asked"),
+    ],
+)
+def test_profile_is_the_one_that_tools_would_use(
+    cloud: Host, words: list[str], env: dict[str, Any], profile: str, origin: str
+) -> None:
+    assert f"{profile} ({origin})" in examine(cloud, *words, **env)["profile"][0][1]
+
+
+def test_without_any_config_the_bare_command_is_looked_at(host: Host, imds: ImdsServer) -> None:
+    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
+
+    checks = examine(host)
+
+    assert set(bad(checks)) == {"config file", "profile"}
+    assert checks["command"][0][1] == "credproc"
+    assert checks["answer"][0][1] == "comes from imds"
+
+
+def test_profile_that_does_not_run_credproc_is_looked_at_through_it(cloud: Host) -> None:
+    checks = examine(cloud, "keys")
+
+    assert "does not run credproc (it has no credential_process)" in bad(checks)["profile"]
+    assert checks["command"][0][1] == "credproc --profile keys"
+    assert "long-term keys ...MPLE" in checks["profile keys"][0][1]
+
+
+def test_config_that_no_sdk_reads(cloud: Host) -> None:
+    cloud.config("[profile app]\nnonsense\n")
+
+    checks = examine(cloud, "app", status=1)
+
+    assert "line 2: cannot be read as a config file" in bad(checks)["config file"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [("AWS_CONFIG_FILE", "config file"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials file")],
+)
+def test_file_that_a_variable_names_and_that_is_not_there(
+    cloud: Host, variable: str, name: str
+) -> None:
+    checks = examine(cloud, "--", "--imds", status=1, **{variable: "/nowhere/at/all"})
+
+    assert bad(checks)[name].endswith(f"-> unset {variable}, or make it the path of a file")
+
+
+def test_file_that_others_reach(cloud: Host) -> None:
+    cloud.credentials(f"[keys]\n{KEYS}").chmod(0o644)
+    (cloud.home / ".aws" / "config").chmod(0o666)
+
+    found = bad(examine(cloud, "app"))
+
+    assert "has mode 0644: others reach it -> chmod 600" in found["credentials file"]
+    assert "has mode 0666: others reach it -> chmod 600" in found["config file"]
+
+
+def test_keys_that_beat_the_profile(cloud: Host) -> None:
+    cloud.credentials(f"[app]\n{KEYS}")
+
+    checks = examine(cloud, "app", status=1, AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE")
+
+    assert "AWS_ACCESS_KEY_ID is set" in bad(checks)["environment"]
+    assert "aws_access_key_id in" in checks["profile's keys"][0][1]
+    assert checks["profile's keys"][0][0] == "fail"
+
+
+def test_keys_of_the_environment_that_are_meant(cloud: Host) -> None:
+    checks = examine(
+        cloud, "--", "--role-arn", JUMP, "--source", "env",
+        AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY="canary/Secret",
+    )  # fmt: skip
+
+    assert bad(checks) == {}
+    assert checks["environment"][0][1] == "its keys are where the chain starts"
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        ("--nonsense", 1, "there is no option --nonsense"),
+        ("--field AccessKeyId", 1, "tools want the whole document"),
+        ("--format env", 1, "tools want the whole document"),
+        ("--profile app", 1, "app -> app"),
+        ("--refresh", 0, "--refresh asks AWS anew at every run"),
+        ("--no-cache", 0, "--no-cache asks AWS anew at every run"),
+        ("-v", 0, "some SDKs take what is on stderr"),
+        ("--timeout 60", 0, "SDKs for Go kill credproc after 60 s"),
+        (f"--role-arn {JUMP} --duration-seconds 900 --source imds", 0, "runs credproc at every"),
+        ("'open", 1, "cannot be split: no closing quotation"),
+    ],
+)
+def test_command_line_with_a_fault(cloud: Host, options: str, status: int, words: str) -> None:
+    cloud.config(f"[profile app]\ncredential_process = {CREDPROC} {options}\n")
+
+    assert words in bad(examine(cloud, "app", status=status))["command"]
+
+
+def test_command_line_of_the_long_way_is_told(cloud: Host) -> None:
+    checks = examine(cloud, "--", "--imds", "--timeout", "9.5")
+
+    assert "answered by the full command line" in checks["command"][1][1]
+
+
+def script(host: Host, text: str) -> Path:
+    """Write a program into the home."""
+    path = host.home / "credproc"
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/nowhere/credproc", 1, "no such file or directory"),
+        ("credproc", 0, "is no absolute path"),
+        ("~/bin/credproc", 1, "botocore expands neither ~ nor variables"),
+    ],
+)
+def test_executable_that_is_not_where_it_should_be(
+    cloud: Host, path: str, status: int, words: str
+) -> None:
+    cloud.config(f"[profile app]\ncredential_process = {path} --imds app\n")
+    (cloud.folder / "tools" / "credproc").symlink_to(CREDPROC)
+
+    assert words in bad(examine(cloud, "app", status=status))["executable"]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("#!/bin/sh\necho broken >&2\nexit 3\n", 1, "--version fails (status 3): broken"),
+        ("#!/bin/sh\necho credproc 0.0.1\n", 0, "0.0.1, starts in"),
+        (f'#!/bin/sh\n:\nimport re\n:\nexec {CREDPROC} "$@"\n', 0, "written by an old installer"),
+        ("#!/nowhere\n", 1, "no such file or directory"),
+    ],
+)
+def test_executable_with_a_fault(cloud: Host, text: str, status: int, words: str) -> None:
+    path = script(cloud, text)
+    cloud.config(f"[profile app]\ncredential_process = {path} --imds app\n")
+
+    assert words in bad(examine(cloud, "app", status=status))["executable"]
+
+
+def test_cache_that_cannot_be_used(cloud: Host) -> None:
+    cloud.cache.parent.mkdir()
+    cloud.cache.write_text("a file")
+    found = bad(examine(cloud, "app"))
+    off = bad(examine(cloud, "app", CREDPROC_CACHE_DIR="relative"))
+
+    assert "cannot be used, so every run asks AWS" in found["cache"]
+    assert "is off" in off["cache"]
+
+
+def test_what_else_is_in_the_cache(cloud: Host) -> None:
+    cloud.run("--imds")
+    (cloud.cache / f"{'a' * 32}.entry").write_text("x")
+    (cloud.cache / "notes").write_text("x")
+
+    checks = examine(cloud, "app")
+    told = [text for status, text, _ in checks["cache"] if status == "warn"]
+
+    assert "1 entries cannot be read" in told[0]
+    assert "1 files are not credproc's (notes)" in told[1]
+
+
+def test_lock_that_another_doctor_holds_is_no_fault(cloud: Host) -> None:
+    from credproc.cache import fingerprint
+
+    cloud.run("--imds")
+    lock = os.open(cloud.cache / f"{fingerprint(b'doctor')}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert examine(cloud, "app")["cache lock"] == [("ok", "works", "")]
+    finally:
+        os.close(lock)
+
+
+def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
+    found = bad(examine(cloud, "app", CREDPROC_LOG=str(cloud.home / "log")))
+
+    assert "every run takes the long way" in found["log"]
+
+
+def test_container_with_an_identity_of_its_own(cloud: Host) -> None:
+    env: dict[str, Any] = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"}
+
+    plain = examine(cloud, "default", status=1, **env)
+    named = examine(cloud, "app", **env)
+
+    assert "--imds without a role is unavailable" in bad(plain)["container"]
+    assert "gives this container an identity of its own" in bad(plain)["imds"]
+    assert named["container"][0][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("steer", "words"),
+    [
+        ("off", "it is turned off for this instance"),
+        ("no role", "this instance has no role"),
+        ("hops", "the instance's metadata hop limit must be 2 or more"),
+        ("broken", "IMDS gave no good answer for"),
+        ("untrusted", "AssumeRoleUnauthorizedAccess"),
+    ],
+)
+def test_imds_with_a_fault(cloud: Host, imds: ImdsServer, steer: str, words: str) -> None:
+    if steer == "off":
+        imds.enabled = False
+    elif steer == "no role":
+        imds.role = None
+    elif steer == "hops":
+        imds.hops = 2
+    elif steer == "broken":
+        imds.fail("creds", faults.status(500))
+    else:
+        imds.trusted = False
+
+    assert words in bad(examine(cloud, "app", status=1))["imds"]
+
+
+def test_imds_that_is_out_of_reach(cloud: Host) -> None:
+    with backlog_full() as url:
+        found = examine(cloud, "app", status=1, AWS_EC2_METADATA_SERVICE_ENDPOINT=url)
+
+    assert "this is no EC2 instance, or a firewall is in the way" in bad(found)["imds"]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "RegionDisabledException"])
+def test_role_that_is_refused_is_named_with_its_code(
+    cloud: Host, sts: StsServer, code: str
+) -> None:
+    sts.fail(error(code), role=APP)
+
+    checks = examine(cloud, "chain", status=1)
+
+    assert checks["role 1"][0][0] == "ok"
+    assert checks["role 2"][0][0] == "fail"
+    assert f"role 2 of 2, {APP}: {code}" in checks["role 2"][0][1]
+    assert checks["chain"] == [("fail", "no credentials, since that failed", "")]
+    assert "answer" not in checks
+
+
+def test_source_that_is_missing_is_named(cloud: Host) -> None:
+    checks = examine(cloud, "--", "--role-arn", JUMP, "--source", "env", status=1)
+
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set" in bad(checks)["role 1"]
+
+
+def test_provider_behind_the_answer_is_looked_at_too(cloud: Host, sts: StsServer) -> None:
+    sts.fail(error("AccessDenied"), role=JUMP)
+    cloud.config(
+        f"[profile both]\ncredential_process = {CREDPROC} --imds {CHAIN}\n[profile keys]\n{KEYS}"
+    )
+
+    checks = examine(cloud, "both")
+
+    assert checks["answer"][0][1] == "comes from imds"
+    assert checks["role 1"][0][0] == checks["chain"][0][0] == "warn"
+
+
+def test_nobody_is_asked_for_an_mfa_code(cloud: Host, sts: StsServer) -> None:
+    words = ("--", "--role-arn", JUMP, "--serial-number", MFA, "--source", "profile:keys")
+
+    checks = examine(cloud, *words)
+
+    assert f"not tried, because {MFA} would be asked for a code" in bad(checks)["role 1"]
+    assert "AssumeRole" not in [call.action for call in sts.calls]
+
+
+def test_role_whose_code_was_given_is_good_for_those_behind_it(cloud: Host, sts: StsServer) -> None:
+    options = (
+        "--role-arn", JUMP, "--serial-number", MFA, "--role-arn", APP, "--source", "profile:keys",
+    )  # fmt: skip
+    cloud.document(*options, "--mfa-command", "/bin/echo 123456")
+    calls = len(sts.calls)
+
+    checks = examine(cloud, "--", *options)
+
+    assert (checks["role 1"][0][0], checks["role 2"][0][0]) == ("ok", "ok")
+    assert [call.action for call in sts.calls[calls:]] == ["AssumeRole", "GetCallerIdentity"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "words"),
+    [(30, "ok", "30 s ahead of"), (120, "warn", "120 s ahead of"), (-600, "fail", "600 s behind")],
+)
+def test_clock_that_is_off(cloud: Host, seconds: int, status: str, words: str) -> None:
+    def clock() -> float:
+        return time.time() - seconds
+
+    with ImdsServer(clock=clock) as imds, StsServer(clock=clock) as sts:
+        checks = examine(
+            cloud, "chain", status=int(status == "fail"),
+            AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url, AWS_ENDPOINT_URL_STS=sts.url,
+        )  # fmt: skip
+
+    for service, (found, text, _) in zip(("IMDS", "STS"), checks["clock"], strict=True):
+        near = [words.replace(str(abs(seconds)), str(abs(seconds) + late)) for late in (-1, 0, 1)]
+        assert found == status
+        assert any(text.startswith(each) for each in near), text
+        assert text.endswith(f"{service}'s")
+
+
+def test_credentials_with_little_left(cloud: Host, sts: StsServer) -> None:
+    sts.max_lifetime = 600
+
+    found = bad(examine(cloud, "chain"))
+
+    assert "botocore runs credproc at every request" in found["role 1"]
+
+
+def test_expired_credentials_of_imds(cloud: Host) -> None:
+    with ImdsServer(lifetime=100, clock=lambda: time.time() - 7200) as imds:
+        found = examine(cloud, "app", status=1, AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
+
+    assert "IMDS cannot renew them" in bad(found)["imds"]
+
+
+def test_sts_with_a_certificate_that_nobody_trusts(cloud: Host, tmp_path: Path) -> None:
+    certificates = tls.make(tmp_path)
+    with StsServer(tls=certificates.server) as sts:
+        foreign = examine(cloud, "chain", status=1, AWS_ENDPOINT_URL_STS=sts.url)
+        trusted = examine(
+            cloud, "chain", AWS_ENDPOINT_URL_STS=sts.url, AWS_CA_BUNDLE=certificates.ca
+        )
+        missing = examine(
+            cloud, "chain", status=1, AWS_ENDPOINT_URL_STS=sts.url, AWS_CA_BUNDLE="/nowhere"
+        )
+
+    assert "set AWS_CA_BUNDLE" in bad(foreign)["STS"]
+    assert "over TLS, with a certificate that is trusted" in trusted["STS"][0][1]
+    assert (
+        trusted["TLS"][0][1] == f"certificates are checked with {certificates.ca} (AWS_CA_BUNDLE)"
+    )
+    assert "AWS_CA_BUNDLE=/nowhere: no such file" in bad(missing)["TLS"]
+
+
+def test_sts_out_of_reach_and_proxies(cloud: Host) -> None:
+    checks = examine(
+        cloud, "chain", status=1, AWS_ENDPOINT_URL_STS="http://127.0.0.1:1",
+        HTTPS_PROXY="http://user:geheim@127.0.0.1:1",
+    )  # fmt: skip
+
+    assert "check the region's name, AWS_ENDPOINT_URL_STS, DNS" in bad(checks)["STS"]
+    assert "NO_PROXY does not name 169.254.169.254" in bad(checks)["proxy"]
+    assert "geheim" not in str(checks)
+
+
+@pytest.mark.parametrize(
+    ("times", "status", "words"),
+    [
+        ({}, "ok", "; refreshed in the background from "),
+        ({"ahead": -9}, "ok", "to be refreshed before printing from "),
+        ({"ahead": -9, "now": -5}, "ok", "; refreshed before printing"),
+        ({"ahead": -9, "now": -5, "expiration": -3}, "ok", "expired 3 s ago; the next run asks"),
+    ],
+)
+def test_life_of_what_is_held(cloud: Host, times: dict[str, int], status: str, words: str) -> None:
+    cloud.run("--imds", "app")
+    cachedir.change(cloud.cache, **times)
+
+    (found,) = examine(cloud, "app")["held"]
+
+    assert found[0] == status
+    assert words.replace("3 s", "") in found[1].replace("3 s", "").replace("4 s", "")
+
+
+def test_failure_that_is_remembered(cloud: Host, imds: ImdsServer) -> None:
+    imds.role = None
+    cloud.run("--imds", "app")
+    imds.role = "app"
+
+    found = bad(examine(cloud, "app"))
+
+    assert "nothing but a failure: imds: this instance has no role" in found["held"]
+
+
+def test_profiles_command_is_run_while_it_asks_nobody(cloud: Host, imds: ImdsServer) -> None:
+    cloud.run("--imds", "app")
+    good = examine(cloud, "app")
+    (held,) = cloud.cache.glob("*.entry")
+    path = script(
+        cloud, "#!/bin/sh\ncase $1 in --version) echo credproc 0.1.0;; *) echo boo >&2\nesac\n"
+    )
+    cloud.config((cloud.home / ".aws" / "config").read_text().replace(str(CREDPROC), str(path)))
+    cloud.run("--imds", "app")
+
+    broken = examine(cloud, "app", status=1)
+
+    assert held
+    assert "the profile's command answers from the cache in " in good["run"][0][1]
+    assert "the profile's command fails (status 0): boo" in bad(broken)["run"]
+
+
+def test_tools_that_are_found(cloud: Host) -> None:
+    tools = cloud.folder / "tools"
+    for name, text in {
+        "aws": "echo aws-cli/1.18.69 Python/3.8 Linux botocore/1.16.19",
+        "terraform": ":",
+    }.items():
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+
+    checks = examine(cloud, "app")
+    (tools / "aws").write_text("#!/bin/sh\necho broken\nexit 1\n")
+    broken = bad(examine(cloud, "app"))
+
+    assert "drops the account of the credentials (botocore 1.16.19)" in bad(checks)["aws"]
+    assert "terraform: they kill credproc after 60 s" in checks["Go tools"][0][1]
+    assert "--version fails (status 1): broken" in broken["aws"]
+
+
+def test_no_secret_is_shown(cloud: Host, imds: ImdsServer, sts: StsServer) -> None:
+    sts.fail(error("AccessDenied"), role=APP)
+    said = ""
+    for words in (["app"], ["chain"], ["keys"], ["chain", "-v"]):
+        result = cloud.run("doctor", *words, command=CREDPROCCTL)
+        said += result.stdout.decode() + result.stderr
+
+    secrets = imds.secrets | sts.secrets | {"geheim", "canary/Secret"}
+    assert not [secret for secret in secrets if secret in said]
+    assert "imds: GET" in said  # which -v tells
+
+
+def test_profile_and_options_are_not_both_given(host: Host) -> None:
+    assert "not both" in failed(host, "doctor", "app", "--", "--imds", status=2)
