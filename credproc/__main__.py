@@ -7,7 +7,10 @@ import os
 import sys
 import time
 
-from credproc import cache, request
+try:
+    from credproc import cache, request
+except KeyboardInterrupt:  # as early as it can be heard
+    os._exit(130)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

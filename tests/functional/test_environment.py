@@ -147,6 +147,29 @@ def test_variables_of_the_interpreter_change_nothing(
     check(cloud, way, **env)
 
 
+#: Runs credproc, with a library that warns when it is loaded.
+WARNING = """\
+import sys
+class Library:
+    def find_spec(self, name, path=None, target=None):
+        if name == "botocore.session":
+            import warnings
+            warnings.warn("this Python is too old")
+            warnings.warn("this call is deprecated", DeprecationWarning)
+sys.meta_path.insert(0, Library())
+from credproc.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("wanted", [None, "error", "always"])
+def test_warning_of_a_library_is_neither_told_nor_an_error(cloud: Host, wanted: str | None) -> None:
+    argv = ["-c", WARNING, *WAYS["sts"]]
+    result = cloud.run(*argv, command=sys.executable, PYTHONWARNINGS=wanted)
+
+    assert result.document["AccessKeyId"].startswith("ASIA")
+
+
 @pytest.mark.parametrize("trap", ["error", "always"])
 def test_error_stays_one_line_whatever_the_warnings(cloud: Host, trap: str) -> None:
     argv = ["--profile", "nobody"]

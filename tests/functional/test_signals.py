@@ -135,30 +135,32 @@ def test_run_in_the_background_is_ended_like_any_other(place: Place) -> None:
     until(lambda: not place.host.strays())
 
 
-@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
-def test_signal_during_start_up_is_quiet(place: Place, number: signal.Signals) -> None:
-    """From the first line of credproc on; what comes before that is the interpreter's own."""
-    host = place.host
-    codes = {STATUSES[number], -number}
-    # The command, stopped whenever it opens a file of its own: at each import in turn.
-    probe = "import sys, os; from credproc.__main__ import main; sys.argv = ['credproc']; main()"
-    assert probe
-    for module in ("supervision", "cli", "options", "refresh", "providers"):
-        code = (
-            "import sys, os, signal\n"
-            "class Spy:\n"
-            "    def find_spec(self, name, path=None, target=None):\n"
-            f"        if name == 'credproc.{module}':\n"
-            f"            os.kill(os.getpid(), {int(number)})\n"
-            "sys.meta_path.insert(0, Spy())\n"
-            "sys.argv[:] = ['credproc', '--imds']\n"
-            "from credproc.__main__ import main\n"
-            "sys.exit(main())\n"
-        )
-        result = host.run("-c", code, command=sys.executable)
+#: Sends its own process a signal when a module is about to be imported, and runs credproc.
+SPY = """\
+import os, sys
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Spy())
+sys.argv[:] = ["credproc", "--imds"]
+from credproc.__main__ import main
+sys.exit(main())
+"""
 
-        assert result.status in codes, module
-        assert (module, result.stdout, result.stderr) == (module, b"", "")
+
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "module", ["request", "supervision", "errors", "cli", "options", "refresh", "providers.imds"]
+)
+def test_signal_while_modules_are_loaded_is_quiet(
+    place: Place, module: str, number: signal.Signals
+) -> None:
+    code = SPY.format(module=f"credproc.{module}", number=int(number))
+    result = place.host.run("-c", code, command=sys.executable)
+
+    assert result.status in (STATUSES[number], -number)
+    assert (result.stdout, result.stderr) == (b"", "")
 
 
 def test_signal_to_a_hit_leaves_all_or_nothing(place: Place) -> None:

@@ -142,6 +142,14 @@ def test_signal_ends_work_that_cannot_be_interrupted(stuck: str, number: signal.
         assert process.wait(SOON) == 128 + number
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_that_another_thread_gets_ends_work_as_well(number: signal.Signals) -> None:
+    itself = f"signal.pthread_kill(threading.get_ident(), {int(number)})"
+    code = STUCK.format(path=sys.path, stuck=f"import signal; {itself}; time.sleep(60)")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.wait(SOON) == 128 + number
+
+
 def test_farewell_that_does_not_end_is_left() -> None:
     code = STUCK.format(path=sys.path, stuck="time.sleep(60)").replace(
         "lambda name: print(name, flush=True)", "lambda name: time.sleep(60)"
