@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import pty
 import select
 import subprocess
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
-from tests.harness import LIMIT, SCRIPTS
+from tests.harness import LIMIT, SCRIPTS, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Self
 
-    from tests.harness import Host, Result
+    from tests.harness import Host
 
 CREDPROCCTL = SCRIPTS / "credprocctl"
 
 
 def ctl(host: Host, *args: str, status: int = 0, **env: Any) -> str:
-    """Run credprocctl; it must end with the status, and only a failure says anything on stderr."""
-    result = host.run(*args, command=CREDPROCCTL, **env)
+    """Run credprocctl in this process; return what it says if it ends with the status."""
+    return _said(Inside(host).run(*args, command=CREDPROCCTL, **env), status)
+
+
+def real(host: Host, *args: str, status: int = 0, **env: Any) -> str:
+    """Run credprocctl as a process; return what it says if it ends with the status."""
+    return _said(host.run(*args, command=CREDPROCCTL, **env), status)
+
+
+def _said(result: Result, status: int) -> str:
     assert result.status == status, result
-    if status == 0:
-        assert "Traceback" not in result.stderr, result
+    assert "Traceback" not in result.stderr, result
     return result.stdout.decode()
 
 
 def failed(host: Host, *args: str, status: int = 1, **env: Any) -> str:
     """Run credprocctl, which must fail with one line on stderr and nothing on stdout; return it."""
-    result = host.run(*args, command=CREDPROCCTL, **env)
+    result = Inside(host).run(*args, command=CREDPROCCTL, **env)
     assert (result.status, result.stdout) == (status, b""), result
     return one_line(result)
 
@@ -112,3 +123,49 @@ class Terminal:
 
 #: Seconds for a command that has closed its terminal to end.
 GRACE = 5.0
+
+
+class Inside:
+    """credprocctl run in this very process, where starting one would cost more than the test.
+
+    It has the environment of the host and nothing else; streams are what the process would have.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def run(self, *args: str, command: str | Path = CREDPROCCTL, **env: str | None) -> Result:
+        """Run credprocctl to its end."""
+        from credproc.ctl.__main__ import main
+
+        environ = self.host.env(**env)
+        started = time.monotonic()
+        with (
+            tempfile.TemporaryFile() as error,
+            mock.patch.dict(os.environ, environ, clear=True),
+            mock.patch("sys.argv", [str(CREDPROCCTL), *args]),
+            mock.patch("sys.stdout", io.TextIOWrapper(io.BytesIO(), "utf-8")) as output,
+            mock.patch("sys.stdin", io.StringIO()),
+            _descriptor(2, error.fileno()),
+            open(2, "w", encoding="utf-8", closefd=False) as stderr,
+            mock.patch("sys.stderr", stderr),
+        ):
+            status = main()
+            output.flush()
+            stdout = output.buffer.getvalue()
+            stderr.flush()
+            error.seek(0)
+            said = error.read().decode()
+        return Result(status, stdout, said, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _descriptor(number: int, instead: int) -> Iterator[None]:
+    """Let another file stand for a descriptor."""
+    kept = os.dup(number)
+    os.dup2(instead, number)
+    try:
+        yield
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)

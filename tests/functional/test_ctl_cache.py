@@ -11,7 +11,7 @@ import pytest
 
 from credproc.cache import Entry, fingerprint
 from credproc.store import Store
-from tests.ctl import CREDPROCCTL, ctl, data, failed
+from tests.ctl import CREDPROCCTL, ctl, data, failed, real
 
 if TYPE_CHECKING:
     from tests.harness import Host
@@ -39,6 +39,27 @@ def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
 def entries(host: Host) -> list[dict[str, Any]]:
     """Return what is held."""
     return list(data(host, "cache", "list")["entries"])
+
+
+def test_all_of_it_by_real_processes(cloud: Host) -> None:
+    cloud.run("--imds")
+    (held,) = entries(cloud)
+
+    said = [
+        real(cloud, "cache", "path"),
+        real(cloud, "cache", "list"),
+        real(cloud, "cache", "show", held["id"]),
+        real(cloud, "cache", "prune"),
+        real(cloud, "cache", "clear", held["id"]),
+    ]
+
+    assert [text.splitlines()[0] for text in said] == [
+        f"{cloud.cache}",
+        f"{cloud.cache}: 1 entry",
+        f"id          {held['id']}",
+        f"{cloud.cache}: nothing to remove",
+        f"{held['id']} (--imds): removed",
+    ]
 
 
 def test_empty_cache(host: Host) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import cachedir
-from tests.ctl import CREDPROCCTL, ctl, failed
+from tests.ctl import Inside, ctl, failed, real
 from tests.harness import CREDPROC
 from tests.servers import faults, tls
 from tests.servers.base import backlog_full
@@ -89,7 +89,7 @@ def test_all_is_well(cloud: Host, imds: ImdsServer) -> None:
 
 
 def test_it_is_a_text_for_people(cloud: Host) -> None:
-    lines = ctl(cloud, "doctor", "app").splitlines()
+    lines = real(cloud, "doctor", "app").splitlines()
 
     assert lines[0] == f"ok    config file       {cloud.home}/.aws/config, mode 0600"
     assert lines[-1] == "All is well."
@@ -547,7 +547,7 @@ def test_no_secret_is_shown(cloud: Host, imds: ImdsServer, sts: StsServer) -> No
     sts.fail(error("AccessDenied"), role=APP)
     said = ""
     for words in (["app"], ["chain"], ["keys"], ["chain", "-v"]):
-        result = cloud.run("doctor", *words, command=CREDPROCCTL)
+        result = Inside(cloud).run("doctor", *words)
         said += result.stdout.decode() + result.stderr
 
     secrets = imds.secrets | sts.secrets | {"geheim", "canary/Secret"}

@@ -13,7 +13,7 @@ import pytest
 
 from credproc.ctl.iam import trust
 from tests import ctl as command
-from tests.ctl import CREDPROCCTL, Terminal, failed, one_line
+from tests.ctl import CREDPROCCTL, Inside, Terminal, failed, one_line
 from tests.servers.imds import INSTANCE
 from tests.servers.moto import ANYBODY, ANYTHING, Moto
 from tests.servers.relay import Relay, ec2_error, iam_error, replaced
@@ -126,6 +126,31 @@ def test_role_is_made_whole(admin: Host, moto: Moto) -> None:
     assert "role whole: put into the instance profile whole" in said
 
 
+def test_all_of_it_by_real_processes(admin: Host, moto: Moto) -> None:
+    instance = launch(moto)
+    role = partial(command.real, admin, "role")
+
+    said = [
+        role("create", "real", "--policy", "AmazonS3FullAccess"),
+        role("list"),
+        role("attach", "real", "--instance", instance),
+        role("status", "--instance", instance),
+        role("launch-options", "real"),
+        role("detach", "--instance", instance, "--yes"),
+        role("delete", "real", "--yes"),
+    ]
+
+    assert [text.splitlines()[0] for text in said] == [
+        "role real: created, for EC2 to assume",
+        said[1].splitlines()[0],
+        f"role real: given to {instance}",
+        f"instance   {instance} (running) in {REGION}",
+        "--iam-instance-profile Name=real --metadata-options HttpTokens=required",
+        f"role of real: taken away from {instance}",
+        "role real: taken out of the instance profile real",
+    ]
+
+
 def test_second_creation_changes_nothing(admin: Host, aws: Relay) -> None:
     create = ("role", "create", "twice", "--policy", "AmazonS3FullAccess")
     command.ctl(admin, *create)
@@ -179,7 +204,7 @@ def test_failed_step_says_what_is_done_and_another_run_completes_it(
     create = ("role", "create", f"broken-{broken}"[:64], "--policy", "AmazonS3FullAccess")
     aws.break_(broken, iam_error("AccessDenied", "not authorized", 403), times=1)
 
-    result = admin.run(*create, command=CREDPROCCTL)
+    result = Inside(admin).run(*create)
 
     error = one_line(result)
     assert result.status == 1
@@ -196,9 +221,7 @@ def test_what_iam_does_not_know_yet_is_waited_for(action: str, admin: Host, aws:
     error = iam_error("NoSuchEntity", "The role with name late cannot be found.", 404)
     aws.break_(action, error, times=2)
 
-    result = admin.run(
-        "role", "create", f"late-{action}", "--policy", "AmazonS3FullAccess", command=CREDPROCCTL
-    )
+    result = Inside(admin).run("role", "create", f"late-{action}", "--policy", "AmazonS3FullAccess")
 
     assert result.status == 0, result
     assert result.stderr.count("waiting, up to 60 s") == 1
@@ -274,7 +297,7 @@ def test_instance_profile_with_another_role_is_left_alone(admin: Host, moto: Mot
 
 def failed_late(host: Host, *args: str, status: int) -> str:
     """Run credprocctl, which must fail after some steps that it told; return the error."""
-    result = host.run(*args, command=CREDPROCCTL)
+    result = Inside(host).run(*args)
     assert result.status == status, result
     return one_line(result)
 
@@ -321,7 +344,7 @@ def test_what_ec2_does_not_know_yet_is_waited_for(
     instance = launch(moto)
     aws.break_("AssociateIamInstanceProfile", error, times=2)
 
-    result = admin.run("role", "attach", name, "--instance", instance, command=CREDPROCCTL)
+    result = Inside(admin).run("role", "attach", name, "--instance", instance)
 
     assert result.status == 0, result
     assert "AWS does not know it everywhere yet: waiting" in result.stderr
@@ -336,7 +359,7 @@ def test_attach_returns_when_the_role_is_in_place(admin: Host, aws: Relay, moto:
     for number in (2, 3):  # the first asks what is there
         aws.break_(describe, pending, nth=number)
 
-    result = admin.run("role", "attach", "placed", "--instance", instance, command=CREDPROCCTL)
+    result = Inside(admin).run("role", "attach", "placed", "--instance", instance)
 
     assert result.status == 0, result
     assert f"{instance}: EC2 puts the role in place: waiting" in result.stderr
@@ -459,7 +482,7 @@ def test_list_goes_on_where_ec2_may_not_be_asked(admin: Host, aws: Relay, moto: 
     denied = ec2_error("UnauthorizedOperation", "You are not authorized", 403)
     aws.break_("DescribeIamInstanceProfileAssociations", denied)
 
-    result = admin.run("role", "list", command=CREDPROCCTL)
+    result = Inside(admin).run("role", "list")
 
     assert result.status == 0
     assert "instances are not known: UnauthorizedOperation" in result.stderr
@@ -579,7 +602,7 @@ def test_no_secret_is_shown_however_it_fails(admin: Host, aws: Relay) -> None:
     secret = KEYS["AWS_SECRET_ACCESS_KEY"]
     aws.break_("ListRoles", iam_error("AccessDenied", f"with {secret}", 403))
 
-    result = admin.run("role", "list", "-v", command=CREDPROCCTL)
+    result = Inside(admin).run("role", "list", "-v")
 
     assert result.status == 1
     assert secret not in result.stderr + result.stdout.decode()

@@ -10,7 +10,7 @@ import pytest
 
 import credproc
 from credproc.ctl.__main__ import parser, split
-from tests.ctl import CREDPROCCTL, Terminal, ctl, failed
+from tests.ctl import CREDPROCCTL, Terminal, failed, real
 
 if TYPE_CHECKING:
     import argparse
@@ -55,10 +55,10 @@ def test_every_command_has_help_and_both_outputs(words: list[str]) -> None:
 
 
 def test_help_and_version(host: Host) -> None:
-    assert ctl(host, "--version") == f"credprocctl {credproc.__version__}\n"
-    assert "credprocctl role attach app --instance this" in ctl(host, "--help")
-    assert "-- CREDPROC OPTIONS" in ctl(host, "profile", "add", "--help")
-    assert ctl(host, "role", "--help").startswith("usage: credprocctl role")
+    assert real(host, "--version") == f"credprocctl {credproc.__version__}\n"
+    assert "credprocctl role attach app --instance this" in real(host, "--help")
+    assert "-- CREDPROC OPTIONS" in real(host, "profile", "add", "--help")
+    assert real(host, "role", "--help").startswith("usage: credprocctl role")
 
 
 def test_module_is_the_same_as_the_command(host: Host) -> None:
@@ -135,7 +135,7 @@ def test_letters_that_the_locale_lacks_are_no_mistake(host: Host, locale: str) -
 
     envs: list[dict[str, Any]] = [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
     for env in envs:
-        assert "/x/credproc" in ctl(host, "profile", "show", LANG=locale, LC_ALL=locale, **env)
+        assert "/x/credproc" in real(host, "profile", "show", LANG=locale, LC_ALL=locale, **env)
 
 
 def test_terminal_gets_colours_and_its_width(host: Host) -> None:
@@ -157,7 +157,7 @@ def test_terminal_gets_colours_and_its_width(host: Host) -> None:
 
 
 def test_pipe_gets_whole_lines_without_colours(host: Host) -> None:
-    text = ctl(host, "doctor", "--", "--imds", status=1, COLUMNS="40")
+    text = real(host, "doctor", "--", "--imds", status=1, COLUMNS="40")
 
     assert "\x1b" not in text
     assert any(len(line) > 100 for line in text.splitlines())

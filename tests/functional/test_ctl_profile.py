@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ctl import CREDPROCCTL, ctl, data, failed
+from tests.ctl import CREDPROCCTL, ctl, data, failed, real
 from tests.harness import CREDPROC
 
 if TYPE_CHECKING:
@@ -45,6 +45,16 @@ def line(host: Host, profile: str) -> str:
 def config(host: Host) -> str:
     """Return the text of the shared config."""
     return (host.home / ".aws" / "config").read_text()
+
+
+def test_all_of_it_by_real_processes(host: Host) -> None:
+    said = real(host, "profile", "add", "app", "--", "--imds")
+    shown = real(host, "profile", "show")
+    real(host, "profile", "remove", "app")
+
+    assert said.startswith("profile app: written to ")
+    assert shown.splitlines()[1] == f"app      ok     {CREDPROC} --imds"
+    assert config(host) == ""
 
 
 def test_first_profile_makes_a_private_file(host: Host) -> None:
