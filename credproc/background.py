@@ -26,7 +26,7 @@ def start(path: str, entry: cache.Entry, refresh: Callable[[], int]) -> None:
     """
     try:
         if _is_mine(Store(path), entry.request):
-            _detach(refresh)
+            detach(refresh)
     except OSError:
         pass  # no lock, no room or no processes left: the second window refreshes instead
 
@@ -47,15 +47,18 @@ def _is_mine(store: Store, request: bytes) -> bool:
         release(descriptor)
 
 
-def _detach(refresh: Callable[[], int]) -> None:
-    """Fork: the child leaves the session and lets go of every descriptor it was born with."""
+def detach(work: Callable[[], int]) -> None:
+    """Fork: the child leaves the session, lets go of every descriptor it was born with, and works.
+
+    It ends with the status that ``work`` returns.
+    """
     if os.fork():
         return
     status = 1
     try:
         _let_go()
         os.setsid()
-        status = refresh()
+        status = work()
     finally:
         os._exit(status)  # never back into the caller's code, whatever was raised
 

@@ -146,9 +146,23 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         if not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
             background.start(store.path, entry, lambda: main(argv, environ, in_background=True))
     if store.written:
-        from credproc import sweep
+        _sweep(store, log, in_background)
 
-        sweep.sweep(store, time.time(), log)
+
+def _sweep(store: Store, log: Log, in_background: bool) -> None:
+    """Remove old files of the cache, once a day, in a process that nobody waits for."""
+    from credproc import sweep
+
+    now = time.time()
+    if not sweep.is_due(store, now):
+        return
+    if in_background:
+        sweep.sweep(store, now, log)
+        return
+    try:
+        background.detach(lambda: sweep.sweep(store, now, log))
+    except OSError:
+        pass  # no processes left: some other miss does it
 
 
 def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:

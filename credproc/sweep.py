@@ -1,8 +1,8 @@
 """Old files of the cache and their removal: entries that ended long ago, their locks, and what runs
 left behind that were killed while they wrote.
 
-Some miss does it, once a day, after its document is out. Nothing that anybody uses is removed:
-every step is taken under the lock of the entry that it is about (see store).
+It follows some miss, once a day, in a process that nobody waits for. Nothing that anybody uses is
+removed: every step is taken under the lock of the entry that it is about (see store).
 """
 
 from __future__ import annotations
@@ -24,29 +24,27 @@ EVERY = 86400
 ENDED, UNREADABLE = 86400, 7 * 86400
 #: Seconds. No run writes for longer: --timeout allows an hour.
 WRITING = 7200
-#: Files that one run removes at most, so that nobody waits for it; the next miss goes on.
-LIMIT = 1000
 
 
-def sweep(store: Store, now: float, log: Callable[[str], None]) -> None:
-    """Remove what is old, if that was not done today; no trouble with it is anybody's."""
+def is_due(store: Store, now: float) -> bool:
+    """Whether no sweep came to its end today; the first is due a day after the first miss."""
     try:
-        if store.path and _is_due(store, now):
-            _sweep(store, now, log)
+        stamp = _status(store, SWEEP)
+        if stamp is None:
+            release(store.hold(SWEEP))
+        return stamp is not None and _age(stamp, now) >= EVERY
+    except OSError:
+        return False
+
+
+def sweep(store: Store, now: float, log: Callable[[str], None]) -> int:
+    """Remove what is old, unless another process does; return an exit status."""
+    try:
+        _sweep(store, now, log)
     except OSError as error:
         log(f"cache: old files stay: {error}")
-
-
-def _is_due(store: Store, now: float) -> bool:
-    folder = store.open()
-    try:
-        stamp = os.stat(SWEEP, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return True
-    finally:
-        os.close(folder)
-    # It is empty until the first sweep has come to its end.
-    return not stamp.st_size or _age(stamp, now) >= EVERY
+        return 1
+    return 0
 
 
 def _age(status: os.stat_result, now: float) -> float:
@@ -55,22 +53,22 @@ def _age(status: os.stat_result, now: float) -> float:
 
 
 def _sweep(store: Store, now: float, log: Callable[[str], None]) -> None:
-    stamp = store.hold(SWEEP)
-    if stamp is None:
-        return  # another run does it
     try:
-        count = 0
-        for name in _old(store, now):
-            count += _remove(store, name, now)
-            if count >= LIMIT:
-                break
-        else:
-            os.ftruncate(stamp, 1)
-            os.utime(stamp, (now, now))
-        if count:
-            log(f"cache: {count} old files removed")
+        lock = store.hold(SWEEP)
+        if lock is None:
+            return
+    except OSError:
+        lock = None  # where there are no locks nothing can be protected by them
+    try:
+        count = sum(_remove(store, name, now) for name in _old(store, now))
+        folder = store.open()
+        try:
+            os.utime(SWEEP, (now, now), dir_fd=folder, follow_symlinks=False)
+        finally:
+            os.close(folder)
+        log(f"cache: {count} old files removed")
     finally:
-        release(stamp)
+        release(lock)
 
 
 def _old(store: Store, now: float) -> list[str]:
@@ -93,28 +91,29 @@ def _old(store: Store, now: float) -> list[str]:
         os.close(folder)
 
 
-def _remove(store: Store, name: str, now: float) -> int:
-    """Remove an old file if it is of no use, under the lock of its entry; return how many went."""
+def _remove(store: Store, name: str, now: float) -> bool:
+    """Remove an old file if it is of no use, under the lock of its entry; whether it was.
+
+    Its lock goes with it, where no entry is left.
+    """
     stem = name[:32]
-    if name.endswith(LOCK) and _status(store, stem + ENTRY):
-        return 0
     try:
+        if name.endswith(LOCK) and (_status(store, stem + ENTRY) or not _status(store, name)):
+            return False
         lock = store.hold(stem + LOCK)
         if lock is None:
-            return 0  # in use
+            return False  # in use
     except OSError:
-        lock = None  # where there are no locks nothing can be protected by them
+        lock = None
     try:
-        count = 0
-        if not name.endswith(LOCK) and _is_useless(store, name, now):
+        useless = name.endswith(LOCK) or _is_useless(store, name, now)
+        if useless and not name.endswith(LOCK):
             store.remove(name)
-            count = 1
-        if not _status(store, stem + ENTRY) and _status(store, stem + LOCK):
+        if not _status(store, stem + ENTRY):
             store.remove(stem + LOCK)
-            count += 1
-        return count
+        return useless
     except OSError:
-        return 0  # it went by itself, or it cannot be removed; that is no reason to keep the others
+        return False  # it went by itself, or it cannot; that is no reason to keep the others
     finally:
         release(lock)
 

@@ -23,6 +23,9 @@ CALLS = (
     "readlink,rename,renameat,renameat2,rmdir,stat,symlink,symlinkat,truncate,unlink,unlinkat,"
     "utimensat,write"
 )
+#: Those of them that leave everything as it is; what closing does to a lock, a kill does as well.
+LOOKING = ("access", "close", "fstat", "getdents64", "lseek", "lstat", "mmap", "newfstatat", "open",
+           "openat", "read", "readlink", "stat")  # fmt: skip
 ONE_THREAD = "inject=clone3:error=EAGAIN"
 
 #: How often a step is looked for anew.
@@ -43,8 +46,7 @@ class Step:
     def changes(self) -> bool:
         """Whether what other processes can see differs before and after it."""
         makes = "O_CREAT" in self.line
-        reads = ("access", "fstat", "getdents64", "lseek", "lstat", "mmap", "newfstatat", "read")
-        return makes or self.name not in (*reads, "open", "openat", "readlink", "stat")
+        return makes or self.name not in LOOKING
 
     @property
     def key(self) -> tuple[str, int]:

@@ -38,6 +38,10 @@ IN_BACKGROUND = (
     "import os, sys; from credproc.__main__ import hand_over; "
     "sys.exit(hand_over(sys.argv[1:], os.environ, in_background=True))"
 )
+SWEEP = (
+    "import sys, time; from credproc import store, sweep; "
+    "sys.exit(sweep.sweep(store.Store(sys.argv[1]), time.time(), print))"
+)
 
 
 def seen(steps: list[Step]) -> set[str]:
@@ -50,10 +54,10 @@ def tracer_of(host: Host, *, follow: bool = True) -> Tracer:
 
 
 def assert_swept(host: Host, *args: str) -> None:
-    """Let a day pass: the next miss leaves nothing that belongs to a dead run."""
-    cachedir.age(host.cache, 90_000, cachedir.names(host.cache, ".tmp"))
-    cachedir.age(host.cache, 90_000, ["sweep.lock"] if (host.cache / "sweep.lock").exists() else [])
+    """Let a day pass: a miss then sees to it that nothing is left of dead runs."""
+    cachedir.age(host.cache, 90_000, [*cachedir.names(host.cache, ".tmp"), "sweep.lock"])
     assert host.document(*args, "--refresh")
+    host.settle()
     assert cachedir.names(host.cache, ".tmp") == []
     locks = {name.partition(".")[0] for name in cachedir.names(host.cache, ".lock")}
     kept = {name.partition(".")[0] for name in cachedir.names(host.cache, ".entry")}
@@ -79,8 +83,8 @@ def test_miss_that_is_killed_at_any_call_costs_one_more_call(host: Host, imds: I
         assert document["AccessKeyId"] == imds.current["AccessKeyId"], step
         assert imds.count("creds") - before == 1 - held, step
         assert len(cachedir.entries(host.cache)) == 1, step
-    assert seen(steps) >= {"mkdir", "flock", "write", "fsync", "renameat", "ftruncate", "utimensat"}
-    assert len(steps) > 40
+    assert seen(steps) >= {"mkdir", "flock", "write", "fsync", "renameat"}
+    assert len(steps) > 30
 
 
 def test_miss_that_is_killed_again_and_again_comes_to_its_end(host: Host, imds: ImdsServer) -> None:
@@ -112,7 +116,7 @@ def test_chain_that_is_killed_costs_at_most_one_more_call_a_hop(
         cachedir.clear(host.home / ".cache")
 
     def choose(steps: list[Step]) -> list[Step]:
-        return steps if FULL else [each for each in steps if each.name in ("fsync", "renameat")][1:]
+        return steps if FULL else [each for each in steps if each.name == "renameat"]
 
     tries = 0
     for step, _ in tracer_of(host).fail_at_each(
@@ -129,7 +133,7 @@ def test_chain_that_is_killed_costs_at_most_one_more_call_a_hop(
         assert calls == ([FIRST, SECOND] if held < 2 else [SECOND] if held < 3 else []), step
         assert imds.count("creds") - before[0] == (0 if held else 1), step
         assert len(cachedir.entries(host.cache)) == 4, step
-    assert tries > 6
+    assert tries >= 4
 
 
 def test_hit_that_starts_a_refresh_may_be_killed_at_any_call(host: Host, imds: ImdsServer) -> None:
@@ -184,6 +188,38 @@ def test_refresh_in_the_background_may_be_killed_at_any_call(host: Host, imds: I
         cachedir.entries(host.cache)
     assert seen(steps) >= {"flock", "write", "fsync", "renameat"}
     assert_swept(host)
+
+
+def test_sweep_may_be_killed_at_any_call(host: Host, imds: ImdsServer) -> None:
+    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
+    host.document()
+    kept = cachedir.names(host.cache, "")
+    stem = "0" * 32
+
+    def prepare() -> None:
+        for end in (".entry", ".lock", ".1.00000000.tmp"):
+            (host.cache / f"{stem}{end}").touch(mode=0o600)
+        cachedir.age(host.cache, 900_000)
+
+    steps = []
+    for step, _ in tracer_of(host).fail_at_each(
+        prepare,
+        kill,
+        sys.executable,
+        "-c",
+        SWEEP,
+        str(host.cache),
+        choose=list if FULL else changing,
+    ):
+        steps.append(step)
+        assert set(cachedir.names(host.cache, "")) >= set(kept), step
+        assert host.document()["AccessKeyId"] == imds.current["AccessKeyId"], step
+        for _ in range(2):  # a lock that the dead sweep made anew is a day younger
+            cachedir.age(host.cache, 900_000)
+            host.document("--refresh")
+            host.settle()
+        assert cachedir.names(host.cache, "") == kept, step
+    assert seen(steps) >= {"unlinkat", "flock", "utimensat"}
 
 
 def test_random_kills_lose_nothing_and_tear_nothing(host: Host, imds: ImdsServer) -> None:

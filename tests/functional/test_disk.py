@@ -95,7 +95,7 @@ def test_fault_of_any_call_costs_nobody_the_credentials(host: Host, imds: ImdsSe
         told = log(host)
         assert result.document["AccessKeyId"] == imds.current["AccessKeyId"], (step, result, told)
         error = next((name for name in WORDS if f"-1 {name} " in tracer.file.read_text()), "")
-        if faults(step) != ("EIO",):
+        if faults(step) != ("EIO",) and "sweep.lock" not in step.line:
             assert WORDS[error] in told, (step, told)
         cachedir.entries(host.cache)
         assert cachedir.names(host.cache, ".tmp") == [], step

@@ -40,7 +40,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
     counted = Starts()
-    monkeypatch.setattr(background, "_detach", counted)
+    monkeypatch.setattr(background, "detach", counted)
     return counted
 
 
@@ -112,7 +112,7 @@ def test_lock_is_free_again_before_the_process_starts(
         free.append(lock is not None)
         release(lock)
 
-    monkeypatch.setattr(background, "_detach", detach)
+    monkeypatch.setattr(background, "detach", detach)
     start(world, world.hold("ahead"))
     assert free == [True]
 

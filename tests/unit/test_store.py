@@ -262,8 +262,8 @@ def test_removing_locks_lets_nobody_else_in(store: Store, host: Host) -> None:
 def swept(store: Store, in_days: float = 0) -> list[str]:
     """Sweep, and return the names of the files that remain, but for the sweep's own."""
     told: list[str] = []
-    sweep.sweep(store, time.time() + in_days * DAY, told.append)
-    assert not [line for line in told if "old files stay" in line], told
+    release(store.hold(SWEEP))
+    assert sweep.sweep(store, time.time() + in_days * DAY, told.append) == 0, told
     return sorted(set(os.listdir(store.path)) - {SWEEP})
 
 
@@ -342,7 +342,6 @@ def test_what_is_locked_is_in_use_and_stays(store: Store) -> None:
     assert swept(store) == sorted([*names, temporary])
 
     release(held)
-    os.remove(f"{store.path}/{SWEEP}")
     assert swept(store) == []
 
 
@@ -365,56 +364,75 @@ def test_files_of_others_are_never_swept(store: Store) -> None:
 def test_folder_with_an_old_name_does_not_stop_the_sweep(store: Store) -> None:
     blocked = f"{'0' * 32}.entry"
     os.mkdir(f"{store.path}/{blocked}")
+    os.mkdir(f"{store.path}/{blocked}/kept")
     keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
     look_old(store, [blocked], 30 * DAY)
 
-    assert swept(store)[0] == blocked
-    assert not [name for name in swept(store) if not name.startswith("0" * 32)]
+    left = swept(store)
+    assert blocked in left
+    assert all(name.startswith("0" * 32) for name in left)
 
 
-def test_sweep_is_done_once_a_day(store: Store) -> None:
-    assert swept(store) == []
-    names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
-    assert swept(store) == names
-    assert swept(store, in_days=0.9) == names
-    assert swept(store, in_days=1.1) == []
+def test_sweep_is_due_once_a_day(store: Store) -> None:
+    now = time.time()
+    assert not sweep.is_due(store, now)  # nothing is old yet
+    assert mode(f"{store.path}/{SWEEP}") == 0o600
+    assert not sweep.is_due(store, now + 0.9 * DAY)
+    assert sweep.is_due(store, now + 1.1 * DAY)
+
+    swept(store, in_days=1.1)
+
+    assert not sweep.is_due(store, now + 2 * DAY)
+    assert sweep.is_due(store, now + 2.2 * DAY)
 
 
 def test_sweep_is_not_put_off_for_ever_by_a_clock_that_was_wrong(store: Store) -> None:
-    assert swept(store, in_days=5000) == []
-    names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
-    assert names
-    assert swept(store) == []
+    swept(store, in_days=5000)
+    assert sweep.is_due(store, time.time())
 
 
-def test_sweep_of_very_many_files_is_done_in_portions(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweep, "LIMIT", 6)
-    for number in range(10):
-        keep(store, entry(str(number), ends_in=-9 * DAY), 10 * DAY)
-
-    assert len(swept(store)) == 14
-    assert len(swept(store)) == 8
-    assert len(swept(store)) == 2
-    assert swept(store) == []
+def test_sweep_that_fails_is_due_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept(store)
+    monkeypatch.setattr(sweep, "_old", lambda store, now: os.listdir("/nonexistent"))
+    told: list[str] = []
+    assert sweep.sweep(store, time.time() + 2 * DAY, told.append) == 1
+    assert "old files stay" in told[0]
+    assert sweep.is_due(store, time.time() + 2 * DAY)
 
 
 def test_one_sweeps_at_a_time(store: Store) -> None:
     names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
     other = store.hold(SWEEP)
-    assert swept(store) == names
+    told: list[str] = []
+    assert sweep.sweep(store, time.time(), told.append) == 0
+    assert told == []
+    assert sorted(os.listdir(store.path)) == sorted([*names, SWEEP])
     release(other)
     assert swept(store) == []
 
 
-def test_sweep_of_a_cache_that_is_off_does_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["", "/nonexistent/cache"])
+def test_cache_that_is_not_there_is_not_swept(path: str) -> None:
     told: list[str] = []
-    sweep.sweep(Store(""), time.time(), told.append)
-    assert told == []
-    sweep.sweep(Store(str(tmp_path / "missing")), time.time(), told.append)
+    assert not sweep.is_due(Store(path), time.time())
+    assert sweep.sweep(Store(path), time.time(), told.append) == 1
     assert len(told) == 1
-    assert "old files stay" in told[0]
+
+
+def test_cache_without_locks_is_swept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def unknown(descriptor: int, how: int) -> None:
+        raise OSError(38, "Function not implemented")
+
+    keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
+    assert not sweep.is_due(store, time.time())
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    told: list[str] = []
+    assert sweep.is_due(store, time.time() + 2 * DAY)
+    assert sweep.sweep(store, time.time() + 2 * DAY, told.append) == 0
+    assert os.listdir(store.path) == [SWEEP]
+    assert not sweep.is_due(store, time.time() + 2 * DAY)
 
 
 def test_no_entry_is_torn(store: Store, tmp_path: Path) -> None:
