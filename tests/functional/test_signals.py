@@ -166,12 +166,12 @@ def test_signal_while_modules_are_loaded_is_quiet(
 def test_signal_to_a_hit_leaves_all_or_nothing(place: Place) -> None:
     document = place.host.run().stdout
     outcomes = set()
-    for step in range(60):
+    for step in range(30):
         process = subprocess.Popen(
             [CREDPROC], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=place.host.env(), cwd=place.host.home,
         )  # fmt: skip
-        time.sleep(step * 0.0005)
+        time.sleep(step * 0.001)
         process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=20)
         outcomes.add(process.returncode)
