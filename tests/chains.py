@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import botocore.session
+
 from credproc import request
 from credproc.errors import CredprocError, clean
 from credproc.log import Log
@@ -55,12 +57,17 @@ class Asked(NamedTuple):
         return clean(str(self.error), self.secrets) if self.error else ""
 
 
+#: Reads botocore's data once for all tests; each session's own would take 50 ms.
+LOADER = botocore.session.create_loader()
+
+
 class Machine:
     """The environment and the config that this process has for a while."""
 
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
         self.patch = patch
         self.folder = folder
+        patch.setattr(botocore.session, "create_loader", lambda _: LOADER)
         self.set(
             HOME=str(folder),
             AWS_CONFIG_FILE=str(folder / "config"),

@@ -81,6 +81,11 @@ def test_fault_is_said_in_one_line_and_never_kept(name: str, cloud: Cloud) -> No
     assert cloud.sts.count() == calls
     assert result.seconds < IN_TIME
     assert [entry.document for entry in cachedir.entries(cloud.host.cache)] == [b"", b""]
+
+
+def test_fault_that_has_passed_is_forgotten(cloud: Cloud) -> None:
+    cloud.sts.fail(faults.html())
+    assert cloud.host.run(*ONE_HOP).status == 1
     cloud.sts.heal()
     cachedir.change(cloud.host.cache, look=-1)
     assert cloud.host.document(*ONE_HOP)["AccessKeyId"] == cloud.sts.issued[-1].access_key

@@ -237,7 +237,7 @@ STRANGERS: dict[str, tuple[Fault, str]] = {
     "reset": (faults.reset(), "no answer from STS in eu-central-1: Connection was closed"),
     "reset within": (faults.reset(mid_body=True), "no answer from STS in eu-central-1"),
     "closed": (faults.close(), "no answer from STS in eu-central-1"),
-    "cut off": (faults.truncated(), "is not STS (status 200;"),
+    "cut off": (faults.truncated(), "STS in eu-central-1"),
     "chunks": (faults.chunked(broken=True), "no answer from STS in eu-central-1"),
     "gzip": (faults.gzip(), "is not STS (status 200;"),
     "not UTF-8": (faults.invalid_utf8(), "is not STS (status 200;"),
