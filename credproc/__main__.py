@@ -12,6 +12,9 @@ try:
 except KeyboardInterrupt:  # as early as it can be heard
     os._exit(130)
 
+#: Made while there is some; the full command line has not come far enough to say anything.
+NO_MEMORY = b"credproc: there is not enough memory for an answer (ulimit -v, or a container's limit)\n"
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +26,9 @@ def main() -> int:
         status = run(sys.argv[1:], os.environ)
     except KeyboardInterrupt:
         status = 130
+    except MemoryError:
+        status = 1
+        os.write(2, NO_MEMORY)
     if sys.gettrace() is None and sys.getprofile() is None:
         # Nothing is buffered. Taking an interpreter apart costs 3 ms, with botocore 45, and would
         # wait for work that is stuck, obey PYTHONINSPECT, and answer Ctrl-C with a traceback.

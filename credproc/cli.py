@@ -62,6 +62,8 @@ def answer(argv: Sequence[str], environ: Mapping[str, str], in_background: bool 
         return write_rest(str(text).encode())
     except CredprocError as error:
         return _failed(error, log)
+    except MemoryError:
+        raise  # which __main__ has words for
     except Exception as error:
         return _failed(_mistake(error), log)
     return 0
