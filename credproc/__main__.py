@@ -13,7 +13,7 @@ except KeyboardInterrupt:  # as early as it can be heard
     os._exit(130)
 
 #: Made while there is some; the full command line has not come far enough to say anything.
-NO_MEMORY = b"credproc: there is not enough memory for an answer (ulimit -v, or a container's limit)\n"
+NO_MEMORY = b"credproc: there is not enough memory (see ulimit -v, or the container's limit)\n"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
