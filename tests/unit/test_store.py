@@ -289,10 +289,10 @@ def keep(store: Store, made: Entry, age: float) -> list[str]:
     ("age", "ends_in", "stays"),
     [
         (60, -30, True),  # ended, but not long ago
-        (2 * DAY, -DAY + 60, True),
-        (2 * DAY, -DAY - 60, False),
+        (2 * DAY, -DAY + 3600, True),
+        (2 * DAY, -DAY - 3600, False),
         (30 * DAY, -29 * DAY, False),
-        (30 * DAY, 60, True),  # a long life
+        (30 * DAY, 3600, True),  # a long life
         (60, -29 * DAY, True),  # a moment ago: somebody may be at it
     ],
 )
