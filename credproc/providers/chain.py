@@ -180,9 +180,10 @@ class Roles:
         try:
             return self.sts.assume(run, region, parameters, caller)
         except SessionTooLong:
-            if parameters["DurationSeconds"] <= limits.CHAINED_MAXIMUM:
+            seconds = parameters.get("DurationSeconds", 0)
+            if seconds <= limits.CHAINED_MAXIMUM:
                 raise
-            _tell_capped(run, number, parameters["DurationSeconds"])
+            _tell_capped(run, number, seconds)
             parameters["DurationSeconds"] = limits.CHAINED_MAXIMUM
             return self.sts.assume(run, region, parameters, caller)
 

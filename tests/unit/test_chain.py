@@ -198,12 +198,17 @@ def test_cap_is_lowered_once_and_for_that_reason_only(machine: Machine, sts: Sts
     outcome = machine.ask(hop(A, duration_seconds=7200))
     assert isinstance(outcome.error, SessionTooLong)
     assert sts.count() == 2
+    for fields in ({}, {"duration_seconds": 3600}):
+        sts.forget()
+        assert isinstance(machine.ask(hop(A, **fields)).error, SessionTooLong)
+        assert sts.count() == 1
     sts.heal()
+    sts.forget()
     sts.fail(error("ValidationError"))
     outcome = machine.ask(hop(A, duration_seconds=7200))
     assert type(outcome.error) is ProviderFailed
     assert "raise the role's maximum session duration" in outcome.said
-    assert sts.count() == 3
+    assert sts.count() == 1
 
 
 def test_rejected_source_is_got_anew_once(
@@ -307,6 +312,13 @@ def test_every_parameter_makes_another_entry(name: str, machine: Machine) -> Non
 
 def _without_arn(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != "role_arn"}
+
+
+def test_instance_in_another_region_makes_other_entries(machine: Machine, imds: ImdsServer) -> None:
+    first = identities(machine, hop(A), source="imds")
+    imds.region = "ap-southeast-2"
+    second = identities(machine, hop(A), source="imds")
+    assert (first[0] == second[0], first[1] == second[1]) == (False, True)
 
 
 SHARED, APART = True, False
