@@ -118,7 +118,8 @@ def read_time(text: str, where: str) -> int:
 
 def write_time(seconds: int) -> str:
     """Return epoch seconds as UTC in the one form that every consumer reads."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    # A year before 1000 is not padded by every C library, and then could not be read back.
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)).zfill(20)
 
 
 def document(credentials: Credentials, expiration: int | None = None) -> bytes:

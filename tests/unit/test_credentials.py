@@ -347,3 +347,8 @@ def test_field_that_is_not_there_says_why(name: str, reason: str) -> None:
         RequestError, match=f"^--field: these credentials have no {name}: .*{reason}"
     ):
         credentials.field(document, name)
+
+
+def test_time_long_ago_is_read_back() -> None:
+    seconds = credentials.read_time("0206-11-24T06:00:00Z", "x")
+    assert credentials.write_time(seconds) == "0206-11-24T06:00:00Z"
