@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from credproc import children, credentials, recursion
 from credproc.credentials import Credentials
 from credproc.errors import DeadlineExceeded, ProviderFailed, RequestError
+from credproc.providers import sts
+from credproc.supervision import supervised
 
 if TYPE_CHECKING:
     from typing import Any
@@ -54,7 +56,9 @@ def _finished(run: Run, profile: str, words: list[str]) -> tuple[int, bytes, byt
     run.children.append(child)
     seconds = run.deadline.remaining()
     try:
-        output, complaint = child.communicate(timeout=seconds)
+        output, complaint = supervised(
+            lambda: child.communicate(timeout=seconds), run.deadline, run.log, most=sts.MOST
+        )
     except subprocess.TimeoutExpired:
         raise DeadlineExceeded(
             f"credential_process {os.path.basename(words[0])} took longer than {seconds:.0f} s"

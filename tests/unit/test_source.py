@@ -411,6 +411,19 @@ def test_helper_that_never_ends_is_ended_with_all_that_it_started(machine: Machi
     assert child.poll() is not None
 
 
+@pytest.mark.parametrize("stream", ["", ">&2"])
+def test_helper_that_prints_without_end_does_not_fill_the_memory(
+    stream: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "MOST", 32 * 2**20)
+    helper(machine, f"exec yes {stream}")
+    run = machine.run()
+    with pytest.raises(ProviderFailed, match=r"does not end \(over 32 MiB so far\)"):
+        Source("profile:helper").retrieve(run)
+    (child,) = run.children
+    assert child.poll() is not None
+
+
 # What botocore resolves.
 
 
