@@ -95,14 +95,14 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def wait_for(self, text: str, timeout: float = LIMIT) -> str:
-        """Return what was shown since the last call, when the text is in it."""
+        """Return what was shown since the last call, up to the text, when that is there."""
         end = time.monotonic() + timeout
         while text not in self.shown:
             ready, _, _ = select.select([self._ours], [], [], max(0.0, end - time.monotonic()))
             assert ready, f"{text!r} did not appear: {self.shown!r}"
             assert self._read(), f"{text!r} did not appear before the end: {self.shown!r}"
-        shown, self.shown = self.shown, ""
-        return shown
+        before, _, self.shown = self.shown.partition(text)
+        return before
 
     def end(self, timeout: float = LIMIT) -> tuple[int, str]:
         """Wait for the command to end; return its status and the rest of what it showed."""

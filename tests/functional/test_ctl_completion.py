@@ -1,0 +1,162 @@
+"""Completion in the real shells: what `credprocctl completion` prints is loaded and used."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc import limits, options
+from tests.ctl import CREDPROCCTL, Terminal, data, failed, real
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.harness import Host
+
+#: What is typed, and what the shell must offer (all of it) for the last word.
+CASES = [
+    (["credproc", "--role-s"], ["--role-session-name"]),
+    (["credproc", "--role-arn", "x", "--role-"], ["--role-arn", "--role-session-name"]),
+    (["credproc", "--fo"], ["--format"]),
+    (["credproc", "--format", "env"], ["env", "env-no-export"]),
+    (["credproc", "--field", "S"], ["SecretAccessKey", "SessionToken"]),
+    (["credproc", "--profile", "a"], ["app", "api"]),
+    (["credprocctl", "ca"], ["cache"]),
+    (["credprocctl", "cache", "c"], ["clear"]),
+    (["credprocctl", "role", "de"], ["delete", "detach"]),
+    (["credprocctl", "role", "create", "--max"], ["--max-session-duration"]),
+    (["credprocctl", "doctor", "a"], ["app", "api"]),
+    (["credprocctl", "profile", "remove", "d"], ["default"]),
+    (["credprocctl", "explain", "--profile", "ap"], ["app", "api"]),
+    (["credprocctl", "cache", "list", "--output", ""], ["text", "json"]),
+]
+IDS = [" ".join(words) for words, _ in CASES]
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the script for each shell, as the command prints it."""
+    folder = tmp_path_factory.mktemp("completion")
+    for shell in ("bash", "zsh", "fish"):
+        command = [str(CREDPROCCTL), "completion", shell]
+        done = subprocess.run(command, capture_output=True, check=True, env={"PATH": "/usr/bin"})
+        (folder / shell).write_bytes(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def machine(host: Host) -> Host:
+    """A machine with some profiles."""
+    host.config("[default]\na = b\n[profile app]\na = b\n[profile api]\na = b\n[sso-session a]\n")
+    return host
+
+
+def bash(host: Host, script: Path, words: list[str]) -> list[str]:
+    """Return what bash offers, by the function that it calls when Tab is pressed."""
+    quoted = " ".join(f"'{word}'" for word in words)
+    text = (
+        f"source {script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}\n"
+        f"entry=$(complete -p {words[0]}); function=${{entry#*-F }}\n"
+        '"${function%% *}" x\nprintf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    result = host.run("--norc", "--noprofile", "-c", text, command="/bin/bash")
+    assert result.stderr == "", result
+    return result.stdout.decode().split()
+
+
+def fish(host: Host, script: Path, words: list[str]) -> list[str]:
+    """Return what fish offers, as it computes it itself."""
+    text = f"source {script}; complete -C '{' '.join(words)}'"
+    result = host.run("--no-config", "-c", text, command="fish")
+    assert result.stderr == "", result
+    return [line.split("\t")[0] for line in result.stdout.decode().splitlines()]
+
+
+def zsh(host: Host, script: Path, words: list[str]) -> list[str]:
+    """Return what zsh lists when Tab is pressed in its line editor."""
+    setup = host.folder / "setup"
+    setup.write_text(
+        "autoload -U compinit; compinit -u -D; zstyle ':completion:*' verbose no\n"
+        "bindkey '^I' list-choices\n"  # lists also what it would insert
+        f'eval "$(<{script})"; PS1="<ready>"\n'
+    )
+    env = host.env(TERM="dumb", PS1="<start>")
+    with Terminal(["zsh", "-f", "-i"], env, columns=400) as terminal:
+        terminal.wait_for("<start>")
+        terminal.type(f"source {setup}\n")
+        terminal.wait_for("<ready>")
+        terminal.type(" ".join(words) + "\t")
+        shown = terminal.wait_for("<ready>")  # the prompt below the list
+    return shown.partition("\n")[2].split()
+
+
+SHELLS: dict[str, Callable[[Host, Path, list[str]], list[str]]] = {
+    "bash": bash, "fish": fish, "zsh": zsh,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("words", "offers"), CASES, ids=IDS)
+def test_shell_offers_what_can_follow(
+    machine: Host, scripts: Path, shell: str, words: list[str], offers: list[str]
+) -> None:
+    found = SHELLS[shell](machine, scripts / shell, words)
+
+    assert sorted(each for each in found if each.startswith(words[-1])) == sorted(offers)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_one_command_alone_can_be_had_for_a_file_of_its_own(host: Host, shell: str) -> None:
+    both = real(host, "completion", shell)
+    alone = [
+        real(host, "completion", shell, "--only", name) for name in ("credproc", "credprocctl")
+    ]
+
+    assert both == "\n".join(alone)
+    assert not [line for line in alone[0].splitlines() if "complete" in line and "ctl" in line]
+
+
+def test_script_is_json_for_machines(host: Host) -> None:
+    found = data(host, "completion", "fish", "--only", "credproc")
+
+    assert found["script"] == real(host, "completion", "fish", "--only", "credproc")
+
+
+def test_script_does_not_depend_on_the_terminal(host: Host) -> None:
+    assert real(host, "completion", "zsh", COLUMNS="40") == real(host, "completion", "zsh")
+
+
+def test_every_option_of_credproc_is_offered(machine: Host, scripts: Path) -> None:
+    offered = bash(machine, scripts / "bash", ["credproc", "-"])
+
+    assert sorted(offered) == sorted(options.parser().options)
+
+
+@pytest.mark.parametrize(
+    ("option", "values"), [("--format", limits.FORMATS), ("--field", limits.FIELDS)]
+)
+def test_values_are_those_that_credproc_takes(
+    machine: Host, scripts: Path, option: str, values: tuple[str, ...]
+) -> None:
+    assert sorted(bash(machine, scripts / "bash", ["credproc", option, ""])) == sorted(values)
+
+
+def test_missing_library_is_told_with_what_to_install(host: Host) -> None:
+    # As where only credproc itself was installed.
+    hidden = host.folder / "shtab.py"
+    hidden.write_text("raise ImportError\n")
+
+    result = host.run("completion", "bash", command=CREDPROCCTL, PYTHONPATH=str(host.folder))
+
+    assert result.status == 1
+    assert result.stderr == (
+        "credprocctl: completion needs shtab, which is not installed: "
+        "pip install 'credproc[completion]'\n"
+    )
+
+
+def test_unknown_shell_is_a_usage_error(host: Host) -> None:
+    assert "shell: invalid choice: 'tcsh'" in failed(host, "completion", "tcsh", status=2)
