@@ -10,8 +10,7 @@ from credproc import cache
 from credproc.ctl import arguments, cache_clear, identity, machine
 from credproc.ctl.held import Held, described, foreign, held, moment, on_the_way, one
 from credproc.ctl.output import Result, legible, span
-from credproc.ctl.plan import Plan, plan
-from credproc.errors import CredprocError
+from credproc.ctl.plan import Plan, plans
 
 if TYPE_CHECKING:
     import argparse
@@ -92,17 +91,6 @@ def _row(item: Held, depth: int, now: float) -> tuple[str, ...]:
     )
 
 
-def plans(item: Held) -> list[Plan]:
-    """Return what the request of an entry leads to, as far as the config tells today."""
-    found = []
-    for provider in item.purpose.providers:
-        try:
-            found.append(plan(provider))
-        except CredprocError:
-            found.append(Plan(provider))  # the profile was changed or removed since
-    return found
-
-
 def tree(items: Sequence[Held]) -> list[tuple[Held, int]]:
     """Return the entries in order, each with its depth: below a chain what is on its way."""
     found: list[tuple[Held, int]] = []
@@ -112,7 +100,7 @@ def tree(items: Sequence[Held]) -> list[tuple[Held, int]]:
         if item in rest:
             continue
         found.append((item, 0))
-        for each in plans(item) if rest else []:
+        for each in plans(item.purpose.providers) if rest else []:
             way = [other for other in rest if on_the_way(other, each)]
             for other in sorted(way, key=lambda one: -len(one.purpose.hops)):
                 found.append((other, 1 + len(each.hops) - len(other.purpose.hops)))
@@ -132,18 +120,17 @@ def show(given: argparse.Namespace, console: Console) -> Result:
         pairs[2:] = [("state", f"no entry: {item.trouble}")]
         return Result(console.pairs(pairs), data)
     pairs += _facts(item, item.entry, now)
-    way = [
-        (other, depth) for each in plans(item) for other, depth in _way(items, each)
-    ]  # fmt: skip
-    data["on_the_way"] = [other.data(now) for other, _ in way]
-    for other, _ in way:
+    way = [other for each in plans(item.purpose.providers) for other in _way(items, each)]
+    data["on_the_way"] = [other.data(now) for other in way]
+    for other in way:
         pairs.append(("on the way", f"{described(other)} ({other.id}, {_state(other, now)})"))
     return Result(console.pairs(pairs), data)
 
 
-def _way(items: Sequence[Held], each: Plan) -> list[tuple[Held, int]]:
-    found = [(item, len(item.purpose.hops)) for item in items if on_the_way(item, each)]
-    return sorted(found, key=lambda pair: pair[1])
+def _way(items: Sequence[Held], each: Plan) -> list[Held]:
+    """Return what is held on the way of a plan, the source first."""
+    found = [item for item in items if on_the_way(item, each)]
+    return sorted(found, key=lambda item: len(item.purpose.hops))
 
 
 def _state(item: Held, now: float) -> str:

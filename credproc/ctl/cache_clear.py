@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from credproc.ctl import arguments, machine, shared
 from credproc.ctl.held import Held, described, foreign, held, listed, one, serves
 from credproc.ctl.output import Result
-from credproc.ctl.plan import Plan, plan
+from credproc.ctl.plan import Plan, plans
 from credproc.ctl.steps import Failed, Steps
-from credproc.errors import UsageError
+from credproc.errors import CredprocError, UsageError
 from credproc.store import ENTRY, LOCK, SWEEP, TEMPORARY, is_ours, release
 
 if TYPE_CHECKING:
@@ -74,12 +74,14 @@ def clear(given: argparse.Namespace, console: Console) -> Result:
 
 def _of_profile(items: list[Held], name: str) -> list[Held]:
     """Return what a profile uses: by what it says today, and by its name in what is held."""
-    plans: list[Plan] = []
-    files = shared.Shared(os.environ)
-    if name in files.profiles():
-        plans = [plan(each) for each in shared.of_profile(files, name).request.providers]
+    found: list[Plan] = []
+    try:
+        asked = shared.of_profile(shared.Shared(os.environ), name)
+        found = plans(asked.request.providers)
+    except CredprocError:
+        pass  # it is gone, or in disorder; what has its name can be cleared all the same
     return [
-        item for item in items if name in item.purpose.profiles() or (plans and serves(item, plans))
+        item for item in items if name in item.purpose.profiles() or (found and serves(item, found))
     ]
 
 

@@ -143,22 +143,19 @@ class ConfigFile:
         if value is None:
             del wanted[header][key]
         else:
-            wanted.setdefault(header, dict(self.values.get("DEFAULT", {})))[key] = value
+            wanted.setdefault(header, dict(wanted["DEFAULT"]))[key] = value
+        changed = self
         try:
             changed = ConfigFile("".join(lines).encode("utf-8"), self.path)
         except RequestError:
-            changed = None
-        held = changed.values if changed else {}
-        if value is None and wanted[header] != held.get(header, {}):
-            changed = None
-        wanted.pop(header)
-        if changed is None or {k: v for k, v in held.items() if k != header} != wanted:
+            pass  # then nothing has changed, which is not what is wanted
+        if header not in changed.values and wanted[header] == wanted["DEFAULT"]:
+            del wanted[header]
+        if changed.values != wanted:
             raise RequestError(
                 f"{self.path}: its layout makes it unsafe to change {key} of [{header}] by program "
                 "(odd indentation?): edit it by hand"
             )
-        if value is not None and held[header].get(key) != value:
-            raise RequestError(f"{self.path}: {key} would be read otherwise: edit it by hand")
         return changed
 
 

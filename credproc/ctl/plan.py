@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from credproc.errors import CredprocError
 from credproc.request import Chain, Imds, Profile
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ def plan(provider: Imds | Chain | Profile) -> Plan:
     return Plan(
         provider, [*found.hops, *own], found.source.text, [*found.regions, *[""] * len(own)]
     )
+
+
+def plans(providers: Sequence[Imds | Chain | Profile]) -> list[Plan]:
+    """Return what the providers do; where the config tells nonsense by now, no roles."""
+    found = []
+    for provider in providers:
+        try:
+            found.append(plan(provider))
+        except CredprocError:
+            found.append(Plan(provider))
+    return found
 
 
 def profile_of(provider: Imds | Chain | Profile) -> str:

@@ -18,6 +18,16 @@ PATIENCE = 10
 BACKUP = ".credproc.bak"
 
 
+def read(path: str) -> tuple[bytes, os.stat_result]:
+    """Return what a plain file holds, and its status; nothing else is waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Failed(f"{path}: is no plain file")
+        return file.read(), status
+
+
 class Rewriting:
     """A file as it was read under its lock; without a file, empty, and private when written."""
 
@@ -28,11 +38,7 @@ class Rewriting:
         self.data = b""
         self.status: os.stat_result | None = None
         if self.exists:
-            with open(self.path, "rb") as file:
-                self.status = os.fstat(file.fileno())
-                self.data = file.read()
-            if not stat.S_ISREG(self.status.st_mode):
-                raise Failed(f"{self.path}: is no plain file")
+            self.data, self.status = read(self.path)
 
     def replace(self, data: bytes) -> str:
         """Write the new text; return the path of the copy of the old one, "" if there was none."""

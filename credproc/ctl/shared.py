@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credproc import options, request
-from credproc.ctl import commandline
+from credproc.ctl import commandline, rewriting
 from credproc.ctl.configfile import ConfigFile
 from credproc.errors import RequestError, UsageError
 
@@ -74,8 +74,7 @@ def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[st
 def read(path: str) -> ConfigFile:
     """Return the file, or an empty one where there is none."""
     try:
-        with open(path, "rb") as file:
-            return ConfigFile(file.read(), path)
+        return ConfigFile(rewriting.read(path)[0], path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return ConfigFile(b"", path)
     except OSError as error:

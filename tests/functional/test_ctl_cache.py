@@ -11,6 +11,7 @@ import pytest
 
 from credproc.cache import Entry, fingerprint
 from credproc.store import Store
+from tests import cachedir
 from tests.ctl import CREDPROCCTL, ctl, data, failed, real
 
 if TYPE_CHECKING:
@@ -344,3 +345,77 @@ def test_runs_go_on_while_the_cache_is_looked_at_and_cleared(cloud: Host) -> Non
     for process in (*runs, *others):
         result = process.wait()
         assert (result.status, result.stderr) == (0, ""), result
+
+
+def test_entry_whose_profile_is_gone_is_still_shown_and_cleared(cloud: Host) -> None:
+    cloud.config(
+        f"[profile dev]\nrole_arn = {JUMP}\nsource_profile = keys\n"
+        "[profile keys]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n"
+    )
+    cloud.run("--profile", "dev")
+    cloud.config("")
+
+    shown = ctl(cloud, "cache", "list")
+    ctl(cloud, "cache", "clear", "--profile", "dev")
+
+    assert "--profile dev" in shown
+    assert [each["kind"] for each in entries(cloud)] == ["role"]
+
+
+def test_broken_entry_is_shown_and_cleared_by_its_id(cloud: Host) -> None:
+    cloud.run("--imds")
+    (cloud.cache / f"{'a' * 32}.entry").symlink_to("/etc/passwd")
+    (broken,) = [each for each in entries(cloud) if "trouble" in each]
+
+    shown = ctl(cloud, "cache", "show", broken["id"])
+    ctl(cloud, "cache", "clear", broken["id"])
+
+    assert "state  no entry: a symbolic link, which is not followed" in shown
+    assert len(entries(cloud)) == 1
+
+
+@pytest.mark.parametrize("document", [b"", b"{}", b"nonsense", b'{"AccessKeyId": 1}'])
+def test_entry_of_another_version_is_shown_as_such(cloud: Host, document: bytes) -> None:
+    store = Store(str(cloud.cache))
+    store.make()
+    entry = Entry(b"7\0future")
+    entry.document, entry.failure = document, "because"
+    entry.issued, entry.expiration = int(time.time()), int(time.time()) + 60
+    store.write(entry)
+
+    text = ctl(cloud, "cache", "list")
+
+    assert "(of another version of credproc): because" in text
+    assert entries(cloud)[0]["kind"] == "unknown"
+    assert ctl(cloud, "cache", "show", entries(cloud)[0]["id"])
+
+
+def test_file_that_cannot_be_removed_is_one_line(cloud: Host) -> None:
+    cloud.run("--imds")
+    (cloud.cache / f"{'d' * 32}.entry").mkdir()
+    (folder,) = [each for each in entries(cloud) if "trouble" in each]
+
+    assert "could not be removed: " in failed(cloud, "cache", "clear", folder["id"])
+
+
+def test_chain_whose_role_failed_shows_that_on_its_way(cloud: Host, sts: StsServer) -> None:
+    cloud.run(*CHAIN)
+    sts.external_ids[APP] = "other"
+    ctl(cloud, "cache", "clear", *[each["id"] for each in entries(cloud) if each["kind"] == "role"])
+    (whole,) = [each for each in entries(cloud) if each["kind"] == "request"]
+    cloud.run("--refresh", *CHAIN)
+
+    shown = ctl(cloud, "cache", "show", whole["id"])
+
+    assert "on the way" in shown
+    assert ", failed)" in shown
+
+
+def test_expired_entry_is_shown_as_such(cloud: Host) -> None:
+    cloud.run("--imds")
+    cachedir.change(cloud.cache, ahead=-9, now=-8, expiration=-7)
+
+    text = ctl(cloud, "cache", "list")
+
+    assert "expired" in text
+    assert " s ago" in text

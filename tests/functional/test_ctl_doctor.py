@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from credproc.store import Store
 from tests import cachedir
 from tests.ctl import Inside, ctl, failed, real
 from tests.harness import CREDPROC
@@ -557,3 +558,65 @@ def test_no_secret_is_shown(cloud: Host, imds: ImdsServer, sts: StsServer) -> No
 
 def test_profile_and_options_are_not_both_given(host: Host) -> None:
     assert "not both" in failed(host, "doctor", "app", "--", "--imds", status=2)
+
+
+def test_refresh_that_fails_is_told(cloud: Host) -> None:
+    cloud.run("--imds", "app")
+    (entry,) = cachedir.entries(cloud.cache)
+    entry.failure = "imds: status 500"
+    Store(str(cloud.cache)).write(entry)
+
+    assert "the last refresh failed: imds: status 500" in bad(examine(cloud, "app"))["held"]
+
+
+def test_region_of_the_instance_is_asked_for(cloud: Host, imds: ImdsServer) -> None:
+    options = ("--", "--role-arn", JUMP, "--source", "imds")
+
+    found = examine(cloud, *options, AWS_REGION=None)
+    imds.stop()
+    gone = examine(cloud, *options, status=1, AWS_REGION=None)
+
+    assert f"(region {imds.region}, the instance's)" in found["STS"][0][1]
+    assert "STS" not in gone
+
+
+def test_profile_that_leads_nowhere(cloud: Host) -> None:
+    cloud.config(f"[profile loop]\nrole_arn = {JUMP}\nsource_profile = loop\n")
+
+    found = examine(cloud, "loop", status=1)
+
+    assert "source_profile" in bad(found)["profile loop"]
+    assert "STS" not in found
+
+
+def test_proxy_that_does_not_answer(cloud: Host) -> None:
+    checks = examine(
+        cloud, "chain", status=1, AWS_ENDPOINT_URL_STS="https://sts.example.com",
+        HTTPS_PROXY="http://127.0.0.1:1", NO_PROXY="169.254.169.254",
+    )  # fmt: skip
+
+    assert bad(checks)["STS"].endswith("-> check HTTPS_PROXY")
+    assert len(checks["proxy"]) == 1
+
+
+def test_role_that_goes_while_it_is_looked_at(cloud: Host, imds: ImdsServer) -> None:
+    imds.fail("list", faults.status(404), nth=2)
+
+    assert "the role is ?" in examine(cloud, "app")["metadata"][0][1]
+
+
+def test_config_file_alone_in_another_place(cloud: Host) -> None:
+    path = cloud.folder / "other"
+    path.write_text(f"[default]\ncredential_process = {CREDPROC}\n")
+
+    checks = examine(cloud, AWS_CONFIG_FILE=str(path))
+
+    assert "(from AWS_CONFIG_FILE)" in checks["config file"][0][1]
+
+
+def test_profile_in_the_credentials_file_alone(cloud: Host) -> None:
+    cloud.credentials(f"[only]\n{KEYS}")
+
+    checks = examine(cloud, "only")
+
+    assert f"in {cloud.home}/.aws/credentials" in checks["profile"][0][1]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from credproc.ctl import rewriting
+from credproc.ctl.rewriting import Rewriting
 from tests.ctl import CREDPROCCTL, ctl, data, failed, real
 from tests.harness import CREDPROC
 
@@ -363,3 +365,85 @@ def test_only_lines_of_credproc_are_removed(host: Host, text: str, reason: str) 
 
     assert reason in failed(host, "profile", "remove", "app", status=2)
     assert config(host) == text
+
+
+def test_folder_in_the_place_of_the_config_is_one_line(host: Host) -> None:
+    (host.home / ".aws" / "config").mkdir(parents=True)
+
+    assert "config: " in failed(host, "profile", "add", "app", status=2)
+
+
+def test_pipe_in_the_place_of_the_config_is_not_waited_for(host: Host) -> None:
+    (host.home / ".aws").mkdir()
+    os.mkfifo(host.home / ".aws" / "config")
+
+    assert "is no plain file" in failed(host, "profile", "show")
+
+
+def test_change_by_somebody_without_the_lock_is_noticed(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = host.config(CONFIG)
+    write = Rewriting._write
+
+    def late(self: Rewriting, target: str, content: bytes) -> None:
+        """Change the config after it was read, as the AWS CLI might."""
+        write(self, target, content)
+        path.write_text(f"{CONFIG}changed = 1\n")
+
+    monkeypatch.setattr(Rewriting, "_write", late)
+    error = failed(host, "profile", "add", "app")
+
+    assert "somebody else changed it just now; run this again" in error
+    assert path.read_text() == f"{CONFIG}changed = 1\n"
+
+
+def test_disk_that_is_full_leaves_the_file_and_nothing_else(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = host.config(CONFIG)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    error = failed(host, "profile", "add", "app")
+
+    assert "could not be written to" in error or "No space left on device" in error
+    assert path.read_text() == CONFIG
+    assert sorted(each.name for each in path.parent.iterdir()) == ["config", "config.lock"]
+
+
+def test_lock_that_stays_held_ends_the_waiting(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = host.config(CONFIG)
+    monkeypatch.setattr(rewriting, "PATIENCE", 0.3)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        error = failed(host, "profile", "add", "app")
+    finally:
+        os.close(lock)
+
+    assert "another process holds its lock for more than 0.3 s" in error
+
+
+def test_line_with_open_quotes_is_replaced_on_demand(host: Host) -> None:
+    host.config("[profile app]\ncredential_process = 'geheim\n")
+
+    assert "already ((open quotes)): --replace it" in failed(
+        host, "profile", "add", "app", status=2
+    )
+    ctl(host, "profile", "add", "app", "--replace")
+
+
+def test_default_profile_needs_no_option(host: Host) -> None:
+    said = ctl(host, "profile", "add", "default")
+
+    assert said.endswith("Try it: aws sts get-caller-identity\n")
+    assert "stands in" in ctl(host, "profile", "add", "default", "--dry-run")
+
+
+def test_role_that_no_role_can_be_is_refused(host: Host) -> None:
+    error = failed(host, "profile", "add", "app", "--from-role", "a b", status=2)
+
+    assert error.startswith("the role's name must be 1 to 64 characters")

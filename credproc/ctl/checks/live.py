@@ -102,11 +102,11 @@ def _asked(
 
 
 def run_role(run: Run) -> str:
-    """Return the name of the instance's role, "" if it cannot be had any more."""
+    """Return the name of the instance's role; it may have gone since its credentials came."""
     try:
         return imds.role_name(run)
     except CredprocError:
-        return ""
+        return "?"
 
 
 def _good(name: str, found: Credentials) -> Check:

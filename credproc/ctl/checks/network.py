@@ -109,7 +109,7 @@ def clocks(case: Case) -> Iterator[Check]:
     for who, (date, now) in case.dates.items():
         try:
             off = int(now - email.utils.parsedate_to_datetime(date).timestamp())
-        except ValueError:
+        except (TypeError, ValueError):
             continue
         side = "ahead of" if off > 0 else "behind"
         text = f"{abs(off)} s {side} {who}'s" if abs(off) > 1 else f"as {who}'s"

@@ -1,0 +1,186 @@
+"""Checks of the doctor on what no test machine has: other disks, slow programs, no program."""
+
+from __future__ import annotations
+
+import email.utils
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from credproc import __version__
+from credproc.ctl import commandline
+from credproc.ctl.checks import Case, consumers, installation, life, network
+from credproc.ctl.shared import Shared, Target, of_profile
+from credproc.errors import RequestError
+from credproc.log import Log
+from credproc.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from credproc.ctl.checks import Check
+
+
+def case(tmp_path: Path, line: str = "", **environ: str) -> Case:
+    """Return a case: a home in the folder, and a profile with that line."""
+    environ = {"HOME": str(tmp_path), "PATH": str(tmp_path), **environ}
+    config = tmp_path / "config"
+    config.write_text(f"[profile app]\ncredential_process = {line}\n" if line else "")
+    environ["AWS_CONFIG_FILE"] = str(config)
+    shared = Shared(environ)
+    made = Case(environ, Log("", time.time), shared)
+    made.target = of_profile(shared, "app") if line else Target([])
+    made.store = Store(str(tmp_path / "cache"))
+    return made
+
+
+def said(checks: Iterable[Check]) -> list[tuple[str, str]]:
+    """Return the statuses and the texts."""
+    return [(each.status, each.text) for each in checks]
+
+
+def program(path: Path, text: str) -> Path:
+    """Write a program."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_program_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "PATIENCE", 0.2)
+    path = program(tmp_path / "credproc", "exec /bin/sleep 30")
+
+    found = said(installation.executable(case(tmp_path, str(path))))
+
+    assert found == [("fail", f"{path} --version ran for more than 0.2 s")]
+
+
+def test_program_that_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "SLOW", 0.0)
+    path = program(tmp_path / "credproc", f"echo credproc {__version__}")
+
+    (status, text), *_ = said(installation.executable(case(tmp_path, str(path))))
+
+    assert (status, text.startswith(f"{path}, ")) == ("warn", True)
+
+
+def test_modules_without_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.cache_from_source", lambda _: str(tmp_path / "none"))
+    path = program(tmp_path / "credproc", f"echo credproc {__version__}")
+
+    found = said(installation.executable(case(tmp_path, str(path))))
+
+    assert found[-1] == ("warn", "its modules are compiled anew at each start")
+
+
+def test_no_program_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+
+    with pytest.raises(RequestError, match="give --executable PATH"):
+        commandline.executable(None, {"PATH": str(tmp_path)})
+    ((status, text),) = said(installation.executable(case(tmp_path)))
+    assert (status, text.startswith("the executable credproc is not to be found")) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "free", "status"),
+    [
+        ("ext4", 10**9, "ok"),
+        ("nfs4", 10**9, "warn"),
+        ("fuse.sshfs", 10**9, "warn"),
+        ("ext4", 4096, "warn"),
+    ],
+)
+def test_disk_of_the_cache(
+    kind: str, free: int, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Disk:
+        f_bavail, f_frsize, f_files, f_favail = free, 1, 9, 9
+
+    monkeypatch.setattr(installation, "filesystem", lambda _: kind)
+    monkeypatch.setattr("os.statvfs", lambda _: Disk)
+
+    (found, text), *_ = said(installation.cache_directory(case(tmp_path)))
+
+    assert found == status
+    assert f"on {kind} with " in text
+
+
+def test_disk_without_inodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Disk:
+        f_bavail, f_frsize, f_files, f_favail = 10**9, 1, 9, 0
+
+    monkeypatch.setattr("os.statvfs", lambda _: Disk)
+
+    assert said(installation.cache_directory(case(tmp_path)))[0][0] == "warn"
+
+
+def test_lock_that_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcntl.flock", lambda *_: None)
+
+    found = said(installation.cache_directory(case(tmp_path)))
+
+    assert found[1][0] == "warn"
+    assert "does not keep others out" in found[1][1]
+
+
+def test_file_system_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installation.filesystem("/proc") == "proc"
+    assert installation.filesystem("/proc/self") == "proc"
+    assert installation.filesystem(str(tmp_path)) not in ("", "proc")
+
+    def nothing(*_: Any, **__: Any) -> Any:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", nothing)
+    assert installation.filesystem("/proc") == "an unknown file system"
+
+
+def test_command_that_cannot_be_started_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "credproc"
+
+    check = life._hit(case(tmp_path, str(path)), str(path))
+
+    assert (check.status, check.text) == ("fail", "the profile's command fails: FileNotFoundError")
+
+
+def test_aws_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "PATIENCE", 0.2)
+    path = program(tmp_path / "aws", "exec /bin/sleep 30")
+
+    (status, text), *_ = said(consumers.installed(case(tmp_path)))
+
+    assert (status, text) == ("warn", f"{path} --version: TimeoutExpired")
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Nov 2026 00:00:00 GMT"])
+def test_unreadable_time_is_no_clock(date: str, tmp_path: Path) -> None:
+    made = case(tmp_path)
+    made.dated("IMDS", date)
+
+    assert said(network.clocks(made)) == []
+
+
+def test_clocks_that_agree(tmp_path: Path) -> None:
+    made = case(tmp_path)
+    made.dated("IMDS", email.utils.formatdate(time.time(), usegmt=True))
+
+    assert said(network.clocks(made)) == [("ok", "as IMDS's")]
+
+
+def test_config_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from credproc.ctl.checks import config
+
+    made = case(tmp_path, "credproc")
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 7)
+    status = os.stat(tmp_path / "config")
+    foreign = os.stat_result([*status[:4], 4242, *status[5:]])
+    monkeypatch.setattr("os.stat", lambda *_, **__: foreign)
+
+    found = said(config.files(made))
+
+    assert found[0][0] == "warn"
+    assert "belongs to another user (uid 4242)" in found[0][1]
