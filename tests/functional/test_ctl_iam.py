@@ -14,6 +14,7 @@ import pytest
 from credproc.ctl.iam import trust
 from tests import ctl as command
 from tests.ctl import CREDPROCCTL, Inside, Terminal, failed, one_line
+from tests.servers import faults
 from tests.servers.imds import INSTANCE
 from tests.servers.moto import ANYBODY, ANYTHING, Moto
 from tests.servers.relay import Relay, ec2_error, iam_error, replaced
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.harness import Host
+    from tests.servers.base import Answer, Exchange
     from tests.servers.imds import ImdsServer
 
 REGION = "eu-central-1"
@@ -606,3 +608,176 @@ def test_no_secret_is_shown_however_it_fails(admin: Host, aws: Relay) -> None:
 
     assert result.status == 1
     assert secret not in result.stderr + result.stdout.decode()
+
+
+def test_boundary_is_added_to_a_role_that_is_there(admin: Host, moto: Moto) -> None:
+    roles(moto, "bounded")
+    create = ("role", "create", "bounded", "--policy", S3, "--permissions-boundary")
+
+    command.ctl(admin, *create, "PowerUserAccess")
+    again = command.data(admin, *create, "PowerUserAccess")
+
+    role = client("iam", moto).get_role(RoleName="bounded")["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith("/PowerUserAccess")
+    assert not any(step["changed"] for step in again["steps"])
+
+
+def test_path_of_a_role_that_is_there_stays(admin: Host, moto: Moto) -> None:
+    roles(moto, "rooted")
+
+    error = failed(admin, "role", "create", "rooted", "--policy", S3, "--path", "/x/", status=2)
+
+    assert error == "there is a role rooted with the path /: paths stay"
+
+
+def test_role_without_an_instance_profile_is_told(admin: Host, moto: Moto) -> None:
+    iam = client("iam", moto)
+    iam.create_role(RoleName="bare", AssumeRolePolicyDocument=trust("aws"))
+
+    error = failed(admin, "role", "launch-options", "bare", status=2)
+    (line,) = [
+        each.split() for each in command.ctl(admin, "role", "list").splitlines()
+        if each.startswith("bare ")
+    ]  # fmt: skip
+    command.ctl(admin, "role", "delete", "bare", "--yes")
+
+    assert "the role bare is in no instance profile" in error
+    assert line == ["bare", "no", "profile", "-"]
+
+
+def test_role_in_a_profile_of_another_name_is_given_by_that(admin: Host, moto: Moto) -> None:
+    iam = client("iam", moto)
+    iam.create_role(RoleName="guest", AssumeRolePolicyDocument=trust("aws"))
+    iam.create_instance_profile(InstanceProfileName="hotel")
+    iam.add_role_to_instance_profile(InstanceProfileName="hotel", RoleName="guest")
+    instance = launch(moto)
+
+    command.ctl(admin, "role", "attach", "guest", "--instance", instance)
+    found = command.data(admin, "role", "status", "--instance", instance)
+    command.ctl(admin, "role", "detach", "--instance", instance, "--yes")
+    said = command.ctl(admin, "role", "delete", "guest", "--yes")
+
+    assert found["associations"][0]["roles"] == ["guest"]
+    assert found["associations"][0]["instance_profile"].endswith("/hotel")
+    assert "role guest: taken out of the instance profile hotel" in said
+    iam.get_instance_profile(InstanceProfileName="hotel")  # whose ever it is, it stays
+
+
+def test_instance_profile_that_was_left_behind_is_deleted(admin: Host, moto: Moto) -> None:
+    client("iam", moto).create_instance_profile(InstanceProfileName="leftover")
+
+    said = command.ctl(admin, "role", "delete", "leftover", "--yes")
+
+    assert said == "instance profile leftover: deleted\n"
+
+
+def test_instance_profile_of_the_name_with_another_role_stays(admin: Host, moto: Moto) -> None:
+    roles(moto, "lodger")
+    iam = client("iam", moto)
+    iam.create_instance_profile(InstanceProfileName="house")
+    iam.add_role_to_instance_profile(InstanceProfileName="house", RoleName="lodger")
+
+    error = failed(admin, "role", "delete", "house", "--yes", status=2)
+
+    assert error == "the instance profile house holds another role, lodger"
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("GetRole", ("delete", "x", "--yes")),
+        ("GetInstanceProfile", ("delete", "x", "--yes")),
+        ("GetPolicy", ("create", "x", "--policy", S3)),
+        ("ListPolicies", ("create", "x", "--policy", "AmazonS3FullAccess")),
+        ("ListRoles", ("list",)),
+        ("DescribeInstances", ("status", "--instance", "i-1")),
+    ],
+)
+def test_denied_question_is_one_line(
+    admin: Host, aws: Relay, action: str, words: tuple[str, ...]
+) -> None:
+    refuse = ec2_error if action.startswith("Describe") else iam_error
+    aws.break_(action, refuse("AccessDenied", f"not authorized: {action}", 403))
+
+    assert failed(admin, "role", *words) == f"AccessDenied: not authorized: {action}"
+
+
+def test_account_without_such_roles_is_told(admin: Host, aws: Relay) -> None:
+    aws.break_("ListRoles", faults.body(EMPTY, "text/xml"))
+
+    assert command.ctl(admin, "role", "list").startswith("No role here may be assumed by EC2.")
+    assert command.data(admin, "role", "list") == []
+
+
+EMPTY = b"""<ListRolesResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListRolesResult>
+<IsTruncated>false</IsTruncated><Roles/></ListRolesResult></ListRolesResponse>"""
+
+
+def test_imds_that_does_not_name_the_instance_is_told(admin: Host, imds: ImdsServer) -> None:
+    imds.fail("instance-id", faults.status(404))
+
+    error = failed(admin, "role", "status", status=2, AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
+
+    assert error == "IMDS does not say which instance this is: give its id"
+
+
+def test_status_of_another_instance_does_not_ask_this_one(
+    admin: Host, imds: ImdsServer, moto: Moto
+) -> None:
+    instance = launch(moto)
+
+    said = command.ctl(
+        admin, "role", "status", "--instance", instance, AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url
+    )
+
+    assert "IMDS says  not asked: this is another machine" in said
+    assert imds.count("list") == 0
+
+
+def test_dry_run_of_an_exchange_asks_nobody(admin: Host, moto: Moto) -> None:
+    roles(moto, "then", "now")
+    instance = launch(moto)
+    command.ctl(admin, "role", "attach", "then", "--instance", instance)
+
+    exchange = command.ctl(admin, "role", "attach", "now", "--instance", instance, "--dry-run")
+    removal = command.ctl(admin, "role", "detach", "--instance", instance, "--dry-run")
+
+    assert exchange == f"role now: would be put in the place of then on {instance}\n"
+    assert removal == f"role of then: would be taken away from {instance}\n"
+    assert profiles_of(moto, instance) == ["then"]
+
+
+def test_role_that_is_just_being_put_in_place_is_waited_for(
+    admin: Host, aws: Relay, moto: Moto
+) -> None:
+    roles(moto, "coming")
+    instance = launch(moto)
+    command.ctl(admin, "role", "attach", "coming", "--instance", instance)
+    pending = replaced("<state>associated</state>", "<state>associating</state>")
+    aws.break_("DescribeIamInstanceProfileAssociations", pending, times=2)
+
+    result = Inside(admin).run("role", "attach", "coming", "--instance", instance)
+
+    assert result.status == 0, result
+    assert "EC2 puts the role in place: waiting" in result.stderr
+
+
+def test_detachment_is_waited_for(admin: Host, aws: Relay, moto: Moto) -> None:
+    roles(moto, "going")
+    instance = launch(moto)
+    command.ctl(admin, "role", "attach", "going", "--instance", instance)
+    describe = "DescribeIamInstanceProfileAssociations"
+    held: list[Answer] = []
+
+    def keep(exchange: Exchange) -> None:
+        """Answer normally, and remember what was said."""
+        held.append(exchange.normal())
+        exchange.reply(held[0])
+
+    aws.break_(describe, keep, nth=1)
+    aws.break_(describe, lambda exchange: exchange.reply(held[0]), nth=2)
+
+    result = Inside(admin).run("role", "detach", "--instance", instance, "--yes")
+
+    assert result.status == 0, result
+    assert "EC2 takes the role away: waiting" in result.stderr
