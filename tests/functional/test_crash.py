@@ -85,6 +85,7 @@ def test_miss_that_is_killed_at_any_call_costs_one_more_call(host: Host, imds: I
         assert len(cachedir.entries(host.cache)) == 1, step
     assert seen(steps) >= {"mkdir", "flock", "write", "fsync", "renameat"}
     assert len(steps) > 30
+    print(f"{len(steps)} kills")
 
 
 def test_miss_that_is_killed_again_and_again_comes_to_its_end(host: Host, imds: ImdsServer) -> None:
@@ -102,6 +103,7 @@ def test_miss_that_is_killed_again_and_again_comes_to_its_end(host: Host, imds: 
         if len(steps) % 4 == 0:
             assert host.document()["AccessKeyId"] == imds.current["AccessKeyId"], step
     assert seen(steps) >= {"flock", "write", "fsync", "renameat"}
+    print(f"{len(steps)} kills")
     assert cachedir.names(host.cache, ".tmp")
     assert_swept(host)
 
@@ -134,6 +136,7 @@ def test_chain_that_is_killed_costs_at_most_one_more_call_a_hop(
         assert imds.count("creds") - before[0] == (0 if held else 1), step
         assert len(cachedir.entries(host.cache)) == 4, step
     assert tries >= 4
+    print(f"{tries} kills")
 
 
 def test_hit_that_starts_a_refresh_may_be_killed_at_any_call(host: Host, imds: ImdsServer) -> None:
@@ -159,6 +162,7 @@ def test_hit_that_starts_a_refresh_may_be_killed_at_any_call(host: Host, imds: I
         assert imds.count("creds") - before <= 1, step
         cachedir.entries(host.cache)
     assert seen(steps) >= {"flock", "write", "renameat"}
+    print(f"{len(steps)} kills")
 
 
 def test_refresh_in_the_background_may_be_killed_at_any_call(host: Host, imds: ImdsServer) -> None:
@@ -187,6 +191,7 @@ def test_refresh_in_the_background_may_be_killed_at_any_call(host: Host, imds: I
         assert imds.count("creds") - before <= 1, step
         cachedir.entries(host.cache)
     assert seen(steps) >= {"flock", "write", "fsync", "renameat"}
+    print(f"{len(steps)} kills")
     assert_swept(host)
 
 
@@ -220,6 +225,7 @@ def test_sweep_may_be_killed_at_any_call(host: Host, imds: ImdsServer) -> None:
             host.settle()
         assert cachedir.names(host.cache, "") == kept, step
     assert seen(steps) >= {"unlinkat", "flock", "utimensat"}
+    print(f"{len(steps)} kills")
 
 
 def test_random_kills_lose_nothing_and_tear_nothing(host: Host, imds: ImdsServer) -> None:

@@ -85,6 +85,7 @@ def choose(steps: list[Step]) -> list[Step]:
 def test_fault_of_any_call_costs_nobody_the_credentials(host: Host, imds: ImdsServer) -> None:
     tracer = Tracer(host, host.home / ".cache")
     steps = set()
+    tries = 0
 
     def nothing() -> None:
         cachedir.clear(host.home / ".cache")
@@ -92,6 +93,7 @@ def test_fault_of_any_call_costs_nobody_the_credentials(host: Host, imds: ImdsSe
 
     for step, result in tracer.fail_at_each(nothing, faults, str(CREDPROC), choose=choose):
         steps.add(step.name)
+        tries += 1
         told = log(host)
         assert result.document["AccessKeyId"] == imds.current["AccessKeyId"], (step, result, told)
         error = next((name for name in WORDS if f"-1 {name} " in tracer.file.read_text()), "")
@@ -100,6 +102,7 @@ def test_fault_of_any_call_costs_nobody_the_credentials(host: Host, imds: ImdsSe
         cachedir.entries(host.cache)
         assert cachedir.names(host.cache, ".tmp") == [], step
     assert steps >= set(ERRORS)
+    print(f"{tries} faults")
 
 
 def test_full_disk_is_said_and_fills_no_further(host: Host, imds: ImdsServer) -> None:
