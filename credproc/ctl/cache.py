@@ -96,7 +96,7 @@ def tree(items: Sequence[Held]) -> list[tuple[Held, int]]:
     found: list[tuple[Held, int]] = []
     rest = [item for item in items if item.purpose.kind in (identity.HOP, identity.SOURCE)]
     placed = set()
-    for item in items:
+    for item in sorted(items, key=_first_to_end):
         if item in rest:
             continue
         found.append((item, 0))
@@ -106,6 +106,13 @@ def tree(items: Sequence[Held]) -> list[tuple[Held, int]]:
                 found.append((other, 1 + len(each.hops) - len(other.purpose.hops)))
                 placed.add(other.name)
     return found + [(item, 0) for item in rest if item.name not in placed]
+
+
+def _first_to_end(item: Held) -> tuple[bool, bool, int, str]:
+    """Return where an entry stands: what ends first comes first; then failures, then no entries."""
+    entry = item.entry
+    end = entry.expiration if entry else 0
+    return entry is None, not end, end, item.name
 
 
 def show(given: argparse.Namespace, console: Console) -> Result:
