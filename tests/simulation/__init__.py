@@ -1,0 +1,1 @@
+"""A fleet that renews its credentials, simulated; and one host that really does."""
