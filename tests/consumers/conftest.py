@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.consumers.consumer import CONSUMERS, Consumer
 from tests.consumers.install import Installer
 from tests.consumers.world import World
 from tests.servers.s3 import S3Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
+    from tests.consumers.install import Installed
     from tests.harness import Host
     from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
 
+#: Threads that install; most of their time they wait for a registry.
+INSTALLING = 4
+
 
 @pytest.fixture(scope="session")
-def installer(tmp_path_factory: pytest.TempPathFactory) -> Installer:
-    """What gets consumers; CREDPROC_TEST_CONSUMERS names a folder to keep them in."""
+def installed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Consumer], Installed]]:
+    """Return an installed consumer; all that this run has tests for are installed at once.
+
+    CREDPROC_TEST_CONSUMERS names a folder to keep them in.
+    """
     kept = os.environ.get("CREDPROC_TEST_CONSUMERS")
-    return Installer(Path(kept) if kept else tmp_path_factory.mktemp("consumers"))
+    calls = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    wanted = {params["consumer"].name for params in calls if "consumer" in params}
+    consumers = [each for each in CONSUMERS if each.name in wanted]
+    packages = {package for each in consumers for package in each.packages}
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("consumers")
+    installer = Installer(folder, packages)
+    with ThreadPoolExecutor(INSTALLING) as threads:
+        coming: dict[str, Future[Installed]] = {
+            each.name: threads.submit(each.get, installer) for each in consumers
+        }
+        yield lambda consumer: coming[consumer.name].result()
 
 
 @pytest.fixture

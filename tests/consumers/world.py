@@ -1,38 +1,51 @@
-"""A user's machine with an instance role, a service, and a profile that names credproc."""
+"""A user's machine with an instance role, two services, and a profile that names credproc."""
 
 from __future__ import annotations
 
+import contextlib
 import select
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from tests.harness import CREDPROC, LIMIT
+from tests.harness import CREDPROC, LIMIT, Host, Processes
+from tests.servers.imds import ImdsServer
+from tests.servers.rotation import made_up
+from tests.servers.s3 import S3Server
+from tests.servers.signature import Keys, key_of, signed_by
+from tests.servers.sts import StsServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from tests.harness import Host, Process, Result
-    from tests.servers.imds import ImdsServer
-    from tests.servers.s3 import S3Server
-    from tests.servers.sts import StsServer
+    from tests.harness import Process, Result
 
-#: Tells what a run of credproc can know of who runs it, and becomes credproc.
+#: Notes what a run of credproc can know of who runs it, and becomes credproc.
 WRAPPER = """\
 #!/bin/sh
 printf 'run\\n' >>"{notes}/runs"
 printf '%s\\n' "$1" >"{notes}/mark"
-env >"{notes}/environ"
+cat "/proc/$$/environ" >"{notes}/environ"
+if [ -e "{notes}/noise" ]; then cat "{notes}/noise" >&2; fi
 shift
-exec {credproc} "$@"
+exec "{credproc}" "$@"
 """
 
 #: A shell makes its own name of the mark; without one it stays as it is.
 MARK = "$0"
 
+#: Variables that a shell sets by itself.
+SHELLS = {"PWD", "OLDPWD", "SHLVL", "_"}
+
+#: What a machine's service says is wrong with a signature.
+FORGED = "not signed with the instance's credentials"
+
+Quoting = Literal["single", "double", "backslash", "none"]
+
 
 class World:
-    """One profile, ``app``, whose credentials are the instance's, run from an awkward path."""
+    """One profile, ``app``, whose credentials are the instance's."""
 
     def __init__(self, host: Host, imds: ImdsServer, sts: StsServer, s3: S3Server) -> None:
         self.host = host
@@ -41,10 +54,8 @@ class World:
         self.s3 = s3
         self.notes = host.folder / "notes"
         self.notes.mkdir()
-        self.wrapper = host.folder / "a folder" / "cred proc"
-        self.wrapper.parent.mkdir()
-        self.wrapper.write_text(WRAPPER.format(notes=self.notes, credproc=CREDPROC))
-        self.wrapper.chmod(0o755)
+        self.awkward = self._wrapper(host.folder / "a folder" / "cred proc")
+        self.plain = self._wrapper(host.folder / "plain" / "credproc")
         host.environ.update(
             AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url,
             AWS_EC2_METADATA_DISABLED=None,
@@ -59,14 +70,43 @@ class World:
         )
         self.profile()
 
-    def profile(self, *options: str, quote: str = "'") -> None:
-        """Write the profile; the options are credproc's."""
-        line = " ".join([f'{quote}{self.wrapper}{quote} "{MARK}"', *options])
-        self.host.config(f"[profile app]\nregion = eu-central-1\ncredential_process = {line}\n")
+    def _wrapper(self, path: Path) -> Path:
+        path.parent.mkdir()
+        path.write_text(WRAPPER.format(notes=self.notes, credproc=CREDPROC))
+        path.chmod(0o755)
+        return path
+
+    def profile(self, *options: str, quoting: Quoting = "single", file: str = "config") -> None:
+        """Write the profile; the options are credproc's. Without quoting no path has blanks."""
+        path = self.plain if quoting == "none" else self.awkward
+        words = {
+            "single": f"'{path}' \"{MARK}\"",
+            "double": f'"{path}" "{MARK}"',
+            "backslash": str(path).replace(" ", "\\ ") + f' "{MARK}"',
+            "none": f"{path} {MARK}",
+        }
+        line = f"credential_process = {' '.join([words[quoting], *options])}\n"
+        config, credentials = "[profile app]\nregion = eu-central-1\n", ""
+        if file == "config":
+            config += line
+        else:
+            credentials = f"[app]\n{line}"
+        self.host.config(config)
+        self.host.credentials(credentials)
 
     def break_(self) -> None:
         """Let credproc fail from now on: the instance has no role, and nothing is held."""
         self.imds.role = None
+
+    def make_noise(self, text: str) -> None:
+        """Let each run say something on stderr, as credproc itself does not on success."""
+        (self.notes / "noise").write_text(text)
+
+    def forget(self) -> None:
+        """Forget what was run and asked so far; the cache stays."""
+        (self.notes / "runs").unlink(missing_ok=True)
+        for server in (self.s3, self.sts, self.imds):
+            server.forget()
 
     @property
     def runs(self) -> int:
@@ -80,13 +120,46 @@ class World:
         return (self.notes / "mark").read_text().strip() != MARK
 
     @property
+    def environ(self) -> dict[str, str]:
+        """The environment of the last run."""
+        pairs = (self.notes / "environ").read_text().split("\0")
+        return dict(pair.split("=", 1) for pair in pairs if pair)
+
+    @property
     def keys(self) -> list[str]:
-        """The access keys that signed what reached the services, in order of arrival."""
-        signed = [
-            (request.at, key) for request, key in zip(self.s3.requests, self.s3.keys, strict=True)
-        ]
-        signed += [(call.at, call.access_key) for call in self.sts.calls]
-        return [key for _, key in sorted(signed)]
+        """The access keys that signed what reached the services, in order of arrival.
+
+        "" is a request that nobody signed; a signature that is not the instance's is FORGED.
+        """
+        requests = sorted((*self.s3.requests, *self.sts.requests), key=lambda each: each.at)
+        known = self._known()
+        return [
+            key if not (key := key_of(request)) or (key in known and signed_by(request, known[key]))
+            else FORGED
+            for request in requests
+        ]  # fmt: skip
+
+    def _known(self) -> dict[str, Keys]:
+        """Return the instance's credentials so far, also those that have ended."""
+        found = {}
+        for generation in range(self.imds.generation + 1):
+            made = made_up(f"{self.imds.account}/app/{generation}")
+            keys = Keys(made["AccessKeyId"], made["SecretAccessKey"], made["Token"])
+            found[keys.access_key] = keys
+        return found
+
+
+@contextlib.contextmanager
+def made(folder: Path) -> Iterator[World]:
+    """Yield a machine that is a test's second one, or of several tests."""
+    processes = Processes()
+    with ImdsServer() as imds, StsServer() as sts, S3Server() as s3:
+        host = Host(folder, processes)
+        try:
+            yield World(host, imds, sts, s3)
+        finally:
+            processes.end()
+            host.end()
 
 
 class Running:
@@ -95,22 +168,32 @@ class Running:
     def __init__(self, process: Process) -> None:
         self.process = process
 
-    def request(self, count: int, timeout: float = LIMIT) -> None:
-        """Let it make that many requests; AssertionError if it fails or takes too long."""
+    def tell(self, count: int) -> None:
+        """Tell it to make that many requests."""
+        stdin = self.process.popen.stdin
+        assert stdin is not None
+        stdin.write(f"{count}\n".encode())
+        stdin.flush()
+
+    def done(self, timeout: float = LIMIT) -> None:
+        """Return when it has made them; AssertionError if it fails or takes too long."""
         popen = self.process.popen
         assert popen.stdin is not None
         assert popen.stdout is not None
-        popen.stdin.write(f"{count}\n".encode())
-        popen.stdin.flush()
         end = time.monotonic() + timeout
         ready, _, _ = select.select([popen.stdout], [], [], max(0, end - time.monotonic()))
-        assert ready, "no answer"
+        assert ready, f"no answer in {timeout} s: {popen.args!r}"
         line = popen.stdout.readline()
         if line != b"done\n":
             popen.stdin.close()
             popen.stdin = None
             rest = popen.communicate(timeout=timeout)
             raise AssertionError(f"{line!r} {rest!r}")
+
+    def request(self, count: int, timeout: float = LIMIT) -> None:
+        """Let it make that many requests; AssertionError if it fails or takes too long."""
+        self.tell(count)
+        self.done(timeout)
 
 
 def start(world: World, command: list[str], extra: Mapping[str, str | None]) -> Running:

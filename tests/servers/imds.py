@@ -148,6 +148,15 @@ class ImdsServer(Server):
         return self.document_of(self.role or "")
 
     @property
+    def lifetime(self) -> float:
+        """How long each set lasts from when it was issued, also the one served now."""
+        return self._rotation.lifetime
+
+    @lifetime.setter
+    def lifetime(self, seconds: float) -> None:
+        self._rotation.lifetime = seconds
+
+    @property
     def generation(self) -> int:
         """How many sets came before the one served now."""
         return self._rotation.generation

@@ -1,20 +1,23 @@
-"""An S3 with one bucket, which is empty; it notes whose key signed each request."""
+"""An S3 with one bucket, which can be listed page by page, and nothing else.
+
+Requests without a signature are refused; whose it is, and whether it is right, is for
+``tests.servers.signature`` to say.
+"""
 
 from __future__ import annotations
 
-import re
 import time
 import urllib.parse
 from typing import TYPE_CHECKING
 
 from tests.servers.base import Answer, Server
+from tests.servers.signature import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tests.servers.base import Recorded
 
-SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/[^/]+/s3/aws4_request")
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -35,11 +38,6 @@ class S3Server(Server):
         #: How many requests a whole listing takes.
         self.pages = pages
         super().__init__(clock=clock, port=port)
-
-    @property
-    def keys(self) -> list[str]:
-        """The access key id that signed each request so far; "" for none."""
-        return [key_of(request) for request in self.requests]
 
     def labels(self, request: Recorded) -> Iterable[str]:
         return (request.method,)
@@ -85,12 +83,6 @@ class S3Server(Server):
             f"<StorageClass>STANDARD</StorageClass></Contents>{following if more else ''}"
             "</ListBucketResult>"
         )
-
-
-def key_of(request: Recorded) -> str:
-    """Return the access key id that signed the request, "" if none did."""
-    scope = SCOPE.search(request.headers.get("authorization", ""))
-    return scope[1] if scope else ""
 
 
 def _xml(body: str, status: int = 200) -> Answer:
