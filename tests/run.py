@@ -36,6 +36,8 @@ def main() -> int:
         _say("install: the wheel, with what it and the tests require")
         _install(venv, artefacts.wheel(dist))
         _say("tests")
+        # Whole files to one process each, because what a file installs is installed once.
+        arguments = arguments or ["--numprocesses", "auto", "--dist", "loadfile"]
         return _pytest(venv, folder, ["--no-skips"] * options.all + arguments)
 
 

@@ -79,14 +79,26 @@ class SessionTooLong(ProviderFailed):
 
 
 class Fault:
-    """What an error means: the words, the exception, the pause before the next try (0: none)."""
+    """What an error means: the words, the exception, the pause before the next try (0: none).
+
+    ``hint`` is what remains to be done when all tries have failed.
+    """
 
     def __init__(
-        self, message: str, kind: type[ProviderFailed] = ProviderFailed, pause: float = 0
+        self,
+        message: str,
+        kind: type[ProviderFailed] = ProviderFailed,
+        pause: float = 0,
+        hint: str = "",
     ) -> None:
         self.message = message
         self.kind = kind
         self.pause = pause
+        self.hint = hint
+
+    def error(self) -> ProviderFailed:
+        """Return the exception that ends the tries."""
+        return self.kind(f"{self.message}: {self.hint}" if self.hint else self.message)
 
 
 class Answered:
@@ -147,10 +159,11 @@ def _explain_answer(
     metadata: Any = error.response.get("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode", 0)
     if code in THROTTLED or status == 429:
-        return Fault(f"throttled by STS in {region} ({text})", pause=THROTTLED_PAUSE)
+        return _throttled(f"by STS in {region} ({text})")
     if code in UNWELL or status >= 500:
         said = text if text.startswith(str(status)) else f"{status} {text}".strip()
-        return Fault(f"STS in {region} is not well ({said})", pause=PAUSE)
+        hint = "try again in a minute, or with another --sts-region"
+        return Fault(f"STS in {region} is not well ({said})", pause=PAUSE, hint=hint)
     if code in _NO_CODES:
         return _somebody_else(answered, region)
     return _explain_refusal(code, text, answered, region, caller)
@@ -226,10 +239,15 @@ def _explain_connection(error: Exception, region: str) -> Fault:
     return Fault(f"no answer from STS in {region}: {_short(error)}{reason}", pause=PAUSE)
 
 
+def _throttled(where: str) -> Fault:
+    hint = "the account makes too many calls at once; try again in a minute"
+    return Fault(f"throttled {where}", pause=THROTTLED_PAUSE, hint=hint)
+
+
 def _somebody_else(answered: Answered, region: str) -> Fault:
     status = answered.status
     if status == 429:
-        return Fault(f"throttled on the way to STS in {region} (429)", pause=THROTTLED_PAUSE)
+        return _throttled(f"on the way to STS in {region} (429)")
     if status == 407:
         return _stranger_to_proxy(region)
     return Fault(

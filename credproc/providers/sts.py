@@ -192,7 +192,7 @@ class Sts:
                 raise DeadlineExceeded(f"{fault.message}; no time is left to try again")
             run.log(f"sts: {parameters['RoleArn']}: {fault.message}; again in {pause:.2f} s")
             time.sleep(pause)
-        raise fault.kind(fault.message)
+        raise fault.error()
 
     def _once(
         self, run: Run, region: str, call: Callable[[], Any], caller: Credentials | None

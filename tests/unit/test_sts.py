@@ -211,6 +211,8 @@ def test_passing_error_is_repeated_and_then_said(
     assert service.count() == 3 + calls.ATTEMPTS
     assert f"sts: {A}: {REPEATED[code]}" in outcome.log
     assert "; again in 0.0" in outcome.log
+    assert "try again in a minute" in outcome.said
+    assert "try again in a minute" not in outcome.log
 
 
 STRANGERS: dict[str, tuple[Fault, str]] = {
