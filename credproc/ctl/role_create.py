@@ -115,11 +115,8 @@ def _adapt(account: Aws, found: dict[str, Any], wanted: dict[str, Any], steps: S
         if wanted.get(key, found.get(key)) != found.get(key)
     }
     if changed:
-        # What update_role is not given it resets: the duration to an hour.
-        kept = {
-            "Description": found.get("Description", ""),
-            "MaxSessionDuration": found.get("MaxSessionDuration", 3600),
-        } | changed
+        # Without a duration update_role goes back to an hour.
+        kept = {"MaxSessionDuration": found.get("MaxSessionDuration", 3600)} | changed
         steps.change(
             f"role {name}", f"changed ({', '.join(changed)})",
             lambda: ask(account.iam.update_role, RoleName=name, **kept),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import credproc.__main__
 from credproc.store import Store
 from tests import cachedir
 from tests.ctl import Inside, ctl, failed, real
@@ -42,6 +44,7 @@ def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
         "PATH": str(host.folder / "tools"),
     }
     (host.folder / "tools").mkdir()
+    compileall.compile_file(credproc.__main__.__file__, quiet=1)  # as pip does
     host.config(
         f"[default]\ncredential_process = {CREDPROC}\n"
         f"[profile app]\ncredential_process = {CREDPROC} --imds app\n"

@@ -80,6 +80,27 @@ def test_key_below_a_nested_block_does_not_become_part_of_it() -> None:
     assert text == f"[profile app]\ns3 =\n    a = 1\n{KEY} = {LINE}\n"
 
 
+@pytest.mark.parametrize("rest", ["", "\n# note\n", "[default]\nregion = x\n"])
+def test_key_of_an_empty_section_goes_below_its_header(rest: str) -> None:
+    assert changed(f"[profile app]\n{rest}", "app") == f"[profile app]\n{KEY} = {LINE}\n{rest}"
+
+
+def test_header_without_a_line_end_gets_one() -> None:
+    assert changed("[profile app]", "app") == f"[profile app]\n{KEY} = {LINE}\n"
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "end\n[profile b]\n", " blanks "])
+def test_value_that_would_be_read_otherwise_is_refused(value: str) -> None:
+    with pytest.raises(RequestError, match="by hand"):
+        changed("[profile app]\nregion = x\n", "app", value)
+
+
+def test_header_that_nobody_can_read_is_no_profile() -> None:
+    file = ConfigFile(b"[profile 'open]\nx = 1\n[profiles]\n[profile a b]\n[profile]\n", "config")
+
+    assert file.profiles() == []
+
+
 def test_key_is_indented_like_its_neighbours() -> None:
     assert f"    output = text\n    {KEY} = {LINE}\n" in changed(FULL, "my app")
 
