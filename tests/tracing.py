@@ -31,7 +31,10 @@ ONE_THREAD = "inject=clone3:error=EAGAIN"
 #: How often a step is looked for anew.
 TRIES = 3
 
+#: What is looked for in the trace: a call, the paths in it, the names that no two runs give alike.
 LINE = re.compile(r"(?:(\d+) +)?(\w+)\((.*)")
+PATH = re.compile(r'"[^"]*"|<@[^>]*>')
+TEMPORARY = re.compile(r"\d+\.[0-9a-f]{8}\.tmp")
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,11 @@ class Step:
         return makes or self.name not in LOOKING
 
     @property
-    def key(self) -> tuple[str, int]:
-        """What tells the call from all others of its run."""
-        return self.name, self.number
+    def key(self) -> tuple[object, ...]:
+        """What tells the call from all others of its run, and is the same in every run."""
+        given = TEMPORARY.sub("new.tmp", self.line.partition(" = ")[0])
+        paths = [path for path in PATH.findall(given) if path != '""']
+        return self.name, self.number, "O_CREAT" in given, *paths
 
     def inject(self, fault: str) -> str:
         """Return strace's words for a fault at this call."""
