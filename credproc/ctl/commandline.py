@@ -44,8 +44,10 @@ def _quoted(word: str) -> str:
         )
     if _PLAIN.fullmatch(word):
         return word
-    if not _LIVELY.search(word):
+    if "'" in word and not _LIVELY.search(word):
         return f'"{word}"'
+    # Single ones, because the INI reader of the Go SDKs takes double quotes away where they come
+    # first in a line, and the path then ends at its first blank.
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
 

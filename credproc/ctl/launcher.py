@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
-from credproc.ctl import arguments
+from credproc.ctl import arguments, commandline
 from credproc.ctl.output import Result
 from credproc.errors import RequestError
 
@@ -68,7 +68,7 @@ def write(given: argparse.Namespace, _: Console) -> Result:
     except BaseException:
         os.unlink(temporary)
         raise
-    shown = f'"{path}"' if " " in path else path
+    shown = commandline.join([path])
     return Result(
         f"{path} is written. In a profile:\n  credential_process = {shown}\n", {"path": path}
     )

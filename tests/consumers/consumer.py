@@ -116,9 +116,8 @@ def _ruby(installer: Installer) -> Installed:
 
 def _rclone(installer: Installer) -> Installed:
     remote = ":s3,provider=Other,env_auth=true,region=eu-central-1,list_version=2:bucket"
-    words = f'env RCLONE_S3_ENDPOINT="$S3" "$0" lsf --s3-list-chunk 1 {remote}'
     rclone = installer.debian("/usr/bin/rclone", "rclone")
-    return Installed(_by_shell(words, rclone), of_debian("rclone"))
+    return Installed([rclone, "lsf", "--s3-list-chunk", "1", remote], of_debian("rclone"))
 
 
 def _s5cmd(installer: Installer) -> Installed:
@@ -131,16 +130,26 @@ def _s5cmd(installer: Installer) -> Installed:
 
 def _terraform(installer: Installer) -> Installed:
     terraform = shutil.which("terraform") or ""
-    settings = 'CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null TF_DATA_DIR="$HOME/terraform"'
-    words = f'env {settings} "$0" -chdir="$1" init -no-color -input=false'
-    command = _by_shell(f"{words} -backend-config=profile=app", terraform)
-    version = json.loads(called([terraform, "version", "-json"], TF_CLI_CONFIG_FILE="/dev/null"))
-    return Installed(
-        [*command, str(PROGRAMS / "terraform")], f"terraform {version['terraform_version']}"
-    )
+    command = [terraform, f"-chdir={PROGRAMS / 'terraform'}", "init", "-no-color", "-input=false"]
+    told = json.loads(called([terraform, "version", "-json"], **TERRAFORM))
+    version = f"terraform {told['terraform_version']}"
+    return Installed([*command, "-backend-config=profile=app"], version)
 
 
+#: Variables that keep tools from asking their makers, and from saying what is not to the point.
+TERRAFORM = {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": "/dev/null"}
+JAVASCRIPT_2: dict[str, str | None] = {
+    "AWS_SDK_LOAD_CONFIG": "1",
+    "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE": "1",
+}
 PROFILE: dict[str, str | None] = {"AWS_PROFILE": "app"}
+#: What PyInstaller leaves to the children of what it has packed.
+PYINSTALLER = (
+    "PYINSTALLER_RESET_ENVIRONMENT",
+    "_PYI_ARCHIVE_FILE",
+    "_PYI_LINUX_PROCESS_NAME",
+    "_PYI_PARENT_PROCESS_LEVEL",
+)
 #: botocore asks again at every signing, and once before the first.
 EVERY_SIGNING = REQUESTS + 1
 #: What Go's and Java's readers of config files leave of quotes around a first word: nothing.
@@ -160,11 +169,17 @@ CONSUMERS = [
         noise="dropped",
     ),
     Consumer(
-        "AWS CLI v1", _cli_v1, goes_on=False, runs_at_14_minutes=EVERY_SIGNING, noise="dropped"
+        "AWS CLI v1",
+        _cli_v1,
+        goes_on=False,
+        runs_at_14_minutes=EVERY_SIGNING,
+        noise="dropped",
+        changes=frozenset({"AWS_DATA_PATH"}),
     ),
     Consumer(
         "AWS CLI v2 (PyPI)",
         _cli_v2,
+        changes=frozenset({"AWS_DATA_PATH", *PYINSTALLER}),
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
@@ -173,6 +188,7 @@ CONSUMERS = [
         "AWS CLI v2 (Debian)",
         _cli_debian,
         packages=("awscli",),
+        changes=frozenset({"AWS_DATA_PATH", "S2N_DONT_MLOCK"}),
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
@@ -210,9 +226,9 @@ CONSUMERS = [
     Consumer(
         "delta-rs (AWS SDK for Rust)",
         _python("deltalake", "delta.py", "deltalake"),
-        a_shell=True,
         runs=REQUESTS,
         runs_at_14_minutes=REQUESTS,
+        a_shell=True,
         noise="dropped",
         env=PROFILE,
     ),
@@ -220,8 +236,6 @@ CONSUMERS = [
         "Lance (AWS SDK for Rust)",
         _python("pylance", "lance_program.py", "pylance"),
         a_shell=True,
-        runs=REQUESTS,
-        runs_at_14_minutes=REQUESTS,
         noise="dropped",
         env=PROFILE,
     ),
@@ -234,6 +248,7 @@ CONSUMERS = [
     Consumer(
         "AWS SDK for JavaScript v2",
         _node("js2.js", "aws-sdk"),
+        env=JAVASCRIPT_2,
         a_shell=True,
         shows=False,
         noise="dropped",
@@ -284,5 +299,12 @@ CONSUMERS = [
 if shutil.which("terraform"):
     # Not to be had from Debian, PyPI or npm: run where somebody has installed it.
     CONSUMERS.append(
-        Consumer("Terraform (Go v2)", _terraform, goes_on=False, a_shell=True, blanks=NOT_DOUBLE)
+        Consumer(
+            "Terraform (Go v2)",
+            _terraform,
+            goes_on=False,
+            a_shell=True,
+            blanks=NOT_DOUBLE,
+            env={**TERRAFORM},
+        )
     )

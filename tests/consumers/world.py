@@ -67,6 +67,8 @@ class World:
             PROFILE="app",
             STS=sts.url,
             S3=s3.url,
+            RCLONE_S3_ENDPOINT=s3.url,
+            TF_DATA_DIR=str(host.folder / "terraform"),
         )
         self.profile()
 
@@ -92,7 +94,8 @@ class World:
         else:
             credentials = f"[app]\n{line}"
         self.host.config(config)
-        self.host.credentials(credentials)
+        if credentials:
+            self.host.credentials(credentials)
 
     def break_(self) -> None:
         """Let credproc fail from now on: the instance has no role, and nothing is held."""

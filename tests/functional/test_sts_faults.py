@@ -137,7 +137,7 @@ def test_answer_without_end_is_given_up(cloud: Cloud) -> None:
     ("url", "words"),
     [
         ("http://sts.invalid", "(name or service not known)"),
-        (closed_port(), "(connection refused)"),
+        (NOWHERE, "(connection refused)"),
     ],
 )
 def test_network_that_is_down_is_said_with_its_reason(url: str, words: str, cloud: Cloud) -> None:

@@ -91,8 +91,8 @@ def test_plain_words_are_not_quoted() -> None:
     )
 
 
-def test_path_with_blanks_stands_in_double_quotes() -> None:
-    assert commandline.join(["/my tools/credproc"]) == '"/my tools/credproc"'
+def test_path_with_blanks_stands_in_single_quotes() -> None:
+    assert commandline.join(["/my tools/credproc"]) == "'/my tools/credproc'"
 
 
 @pytest.mark.parametrize("word", ["two\nlines", "\x1b[31m", "\x7f", "\u2028"])
@@ -144,7 +144,7 @@ def test_open_quotes_are_a_usage_error_that_shows_nothing_of_the_line() -> None:
         (["credproc", "--mfa-command", "oath geheim"], "credproc --mfa-command ..."),
         (["credproc", "--tag", "a=geheim", "--tag", "b=geheim"], "credproc --tag ... --tag ..."),
         (["credproc", "--policy", "geheim"], "credproc --policy ..."),
-        (["/x y/credproc", "--profile", "my lap"], '"/x y/credproc" --profile "my lap"'),
+        (["/x y/credproc", "--profile", "my lap"], "'/x y/credproc' --profile 'my lap'"),
         (["helper", "--password", "geheim"], "helper ..."),
         (["helper"], "helper"),
         (["env", "TOKEN=geheim", "credproc", "--imds"], "env TOKEN=... credproc --imds"),

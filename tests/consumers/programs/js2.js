@@ -1,7 +1,5 @@
 // AWS SDK for JavaScript v2: GetCallerIdentity for every number on stdin.
 const { createInterface } = require("node:readline");
-process.env.AWS_SDK_LOAD_CONFIG = "1";
-process.env.AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE = "1";
 const AWS = require("aws-sdk");
 
 const client = new AWS.STS({
