@@ -53,7 +53,7 @@ class Consumer:
     shows: bool = True
     #: What becomes of what is said on stderr while credproc succeeds.
     noise: Noise = "shown"
-    #: Variables that credproc finds set, changed or taken away, other than by a shell.
+    #: Variables of the user's that credproc finds changed or taken away.
     loses: frozenset[str] = frozenset()
     #: What else is to be known, for the table.
     quirks: str = ""
@@ -131,7 +131,7 @@ def _s5cmd(installer: Installer) -> Installed:
 def _terraform(installer: Installer) -> Installed:
     terraform = shutil.which("terraform") or ""
     command = [terraform, f"-chdir={PROGRAMS / 'terraform'}", "init", "-no-color", "-input=false"]
-    told = json.loads(called([terraform, "version", "-json"], **TERRAFORM))
+    told = json.loads(called([terraform, "version", "-json"], None, **TERRAFORM))
     version = f"terraform {told['terraform_version']}"
     return Installed([*command, "-backend-config=profile=app"], version)
 
@@ -143,13 +143,6 @@ JAVASCRIPT_2: dict[str, str | None] = {
     "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE": "1",
 }
 PROFILE: dict[str, str | None] = {"AWS_PROFILE": "app"}
-#: What PyInstaller leaves to the children of what it has packed.
-PYINSTALLER = (
-    "PYINSTALLER_RESET_ENVIRONMENT",
-    "_PYI_ARCHIVE_FILE",
-    "_PYI_LINUX_PROCESS_NAME",
-    "_PYI_PARENT_PROCESS_LEVEL",
-)
 #: botocore asks again at every signing, and once before the first.
 EVERY_SIGNING = REQUESTS + 1
 #: What Go's and Java's readers of config files leave of quotes around a first word: nothing.
@@ -174,12 +167,10 @@ CONSUMERS = [
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
-        changes=frozenset({"AWS_DATA_PATH"}),
     ),
     Consumer(
         "AWS CLI v2 (PyPI)",
         _cli_v2,
-        changes=frozenset({"AWS_DATA_PATH", *PYINSTALLER}),
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
@@ -188,7 +179,6 @@ CONSUMERS = [
         "AWS CLI v2 (Debian)",
         _cli_debian,
         packages=("awscli",),
-        changes=frozenset({"AWS_DATA_PATH", "S2N_DONT_MLOCK"}),
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
@@ -235,6 +225,8 @@ CONSUMERS = [
     Consumer(
         "Lance (AWS SDK for Rust)",
         _python("pylance", "lance_program.py", "pylance"),
+        runs=REQUESTS,
+        runs_at_14_minutes=REQUESTS,
         a_shell=True,
         noise="dropped",
         env=PROFILE,
