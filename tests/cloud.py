@@ -53,7 +53,12 @@ class Cloud:
 
     def leave(self, state: str) -> None:
         """Let time pass in the cache until its entries, of an hour, are in that state."""
-        cachedir.leave(self.host.cache, LEFT[state])
+        self.leave_seconds(LEFT[state])
+
+    def leave_seconds(self, seconds: float) -> None:
+        """Let time pass in the cache until its entries have so many seconds left."""
+        self.host.settle()  # whoever has written them may still be there to sweep
+        cachedir.leave(self.host.cache, seconds)
 
     def next_look(self) -> None:
         """Let time pass until the next look."""

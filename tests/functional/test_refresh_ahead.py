@@ -174,7 +174,7 @@ def test_refresh_that_fails_is_tried_again_at_the_next_look(cloud: Cloud, due: b
 
 def test_instance_role_is_refreshed_ahead(cloud: Cloud) -> None:
     before = cloud.host.run()
-    cachedir.leave(cloud.host.cache, 1500)
+    cloud.leave_seconds(1500)
     cloud.imds.turn()
     with cloud.imds.hold("token") as hold:
         assert cloud.host.run().stdout == before.stdout

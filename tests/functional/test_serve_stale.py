@@ -101,7 +101,7 @@ def test_expired_credentials_are_not(
 
 def test_credentials_that_expire_while_newer_are_asked_for_are_not(cloud: Cloud) -> None:
     filled(cloud, CHAIN, "now")
-    cachedir.leave(cloud.host.cache, 3)
+    cloud.leave_seconds(3)
     with cloud.sts.hold() as hold:
         running = cloud.host.start(*CHAIN, "--timeout", "10")
         hold.wait_for()
@@ -177,7 +177,7 @@ def test_identity_is_not_changed_on_a_doubt(cloud: Cloud) -> None:
     assert cloud.host.run(*argv).stdout == before.stdout
     assert cloud.sts.count() == 0
 
-    cachedir.leave(cloud.host.cache, -1)
+    cloud.leave_seconds(-1)
     assert cloud.host.run(*argv).document["AccessKeyId"] == cloud.sts.issued[-1].access_key
 
 

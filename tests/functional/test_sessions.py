@@ -45,17 +45,17 @@ def test_session_of_any_length_is_renewed_in_time(
     assert ahead * 0.9 - 2 <= opens <= ahead + 2
     assert now - 2 <= second <= now + 2
 
-    cachedir.leave(cloud.host.cache, opens + 20)
+    cloud.leave_seconds(opens + 20)
     assert one_document([first, cloud.host.run(*argv)])
     assert cloud.host.strays() == []
     assert cloud.sts.count() == 1
 
-    cachedir.leave(cloud.host.cache, opens - 1)
+    cloud.leave_seconds(opens - 1)
     assert one_document([first, cloud.host.run(*argv)])
     cloud.host.settle()
     assert cloud.sts.count() == 2
 
-    cachedir.leave(cloud.host.cache, second - 1)
+    cloud.leave_seconds(second - 1)
     last = cloud.host.run(*argv)
     assert last.document["AccessKeyId"] == cloud.sts.issued[2].access_key
     assert cloud.sts.count() == 3
@@ -64,11 +64,11 @@ def test_session_of_any_length_is_renewed_in_time(
 def test_role_of_six_hours_that_rotates_hourly_is_kept_to_its_window(cloud: Cloud) -> None:
     first = cloud.host.run()
     cloud.imds.turn()  # an hour later
-    cachedir.leave(cloud.host.cache, 5 * HOUR)
+    cloud.leave_seconds(5 * HOUR)
     assert one_document([first, cloud.host.run()])
     assert cloud.imds.count("creds") == 1
 
-    cachedir.leave(cloud.host.cache, 1500)
+    cloud.leave_seconds(1500)
     assert one_document([first, cloud.host.run()])
     cloud.host.settle()
     assert cloud.host.document()["AccessKeyId"] == cloud.imds.current["AccessKeyId"]
@@ -104,7 +104,7 @@ def test_replaced_instance_profile_is_picked_up(cloud: Cloud, how: str) -> None:
     words = [how] if how == "--refresh" else []
     if not words:
         assert cloud.host.document() == first
-        cachedir.leave(cloud.host.cache, {"window": 1500, "now": 900}[how])
+        cloud.leave_seconds({"window": 1500, "now": 900}[how])
     cloud.host.document(*words)
     cloud.host.settle()
     assert cloud.host.document()["AccessKeyId"] == cloud.imds.current["AccessKeyId"]
@@ -117,7 +117,7 @@ def test_pinned_role_is_never_another(cloud: Cloud, state: str) -> None:
     foreign = cloud.host.document()
     assert foreign["AccessKeyId"] == cloud.imds.current["AccessKeyId"]
     seconds = {"absent": 1, "fresh": 5 * HOUR, "ahead": 1500, "now": 600, "expired": -1}[state]
-    cachedir.leave(cloud.host.cache, seconds)
+    cloud.leave_seconds(seconds)
 
     for words in ([], ["--refresh"]):
         result = cloud.host.run("--imds", "app", *words)
