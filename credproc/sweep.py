@@ -1,5 +1,4 @@
-"""Old files of the cache and their removal: entries that ended long ago, their locks, and what runs
-left behind that were killed while they wrote.
+"""Old files of the cache, and their removal: ended entries, their locks, what killed runs left.
 
 It follows some miss, once a day, in a process that nobody waits for. Nothing that anybody uses is
 removed: every step is taken under the lock of the entry that it is about (see store).
