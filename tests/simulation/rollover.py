@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from credproc.cache import AHEAD
 from tests import cachedir
 from tests.cloud import CHAIN, KEYS
 from tests.harness import CREDPROC, Host, Processes
@@ -34,10 +35,15 @@ BARE = [sys.executable, "-c", "pass"]
 
 
 class Run(NamedTuple):
-    """One run: what it printed, what its caller waited (ms), and what it was about."""
+    """One run: what it printed, what its caller waited (ms), and what it was about.
+
+    ``work`` is the processor time that the run itself took (ms), which other processes do not
+    change much; ``bare`` is what the caller of a bare interpreter waited just afterwards.
+    """
 
     document: bytes
     waited: float
+    work: float
     bare: float
     state: str
     left: int
@@ -64,9 +70,9 @@ class Loop:
     def once(self) -> None:
         """Run once, when it is time."""
         state, left = self._state()
-        document, waited = timed([str(CREDPROC), *CHAIN], self.env)
-        _, bare = timed(BARE, self.env)
-        self.runs.append(Run(document, waited, bare, state, left))
+        document, waited, work = timed([str(CREDPROC), *CHAIN], self.env)
+        _, bare, _ = timed(BARE, self.env)
+        self.runs.append(Run(document, waited, work, bare, state, left))
         time.sleep(max(self.every - (waited + bare) / 1000, 0))
 
     def _state(self) -> tuple[str, int]:
@@ -77,8 +83,10 @@ class Loop:
         return "nothing", 0
 
 
-def timed(command: list[str], env: dict[str, str]) -> tuple[bytes, float]:
-    """Run a command; return what it wrote, and the milliseconds until it was gone and silent."""
+def timed(command: list[str], env: dict[str, str]) -> tuple[bytes, float, float]:
+    """Run a command; return what it wrote, the milliseconds until it was gone and silent, and
+    those in which it had a processor.
+    """
     reads, writes = os.pipe()
     actions = [(os.POSIX_SPAWN_DUP2, writes, 1), (os.POSIX_SPAWN_CLOSE, reads)]
     begun = time.perf_counter()
@@ -86,11 +94,11 @@ def timed(command: list[str], env: dict[str, str]) -> tuple[bytes, float]:
     os.close(writes)
     with open(reads, "rb") as pipe:
         document = pipe.read()
-    _, status = os.waitpid(pid, 0)
+    _, status, used = os.wait4(pid, 0)
     waited = (time.perf_counter() - begun) * 1000
     if status:
         raise RuntimeError(f"{command[0]}: status {os.waitstatus_to_exitcode(status)}")
-    return document, waited
+    return document, waited, (used.ru_utime + used.ru_stime) * 1000
 
 
 def report(title: str, runs: Sequence[Run], calls: int) -> None:
@@ -101,17 +109,21 @@ def report(title: str, runs: Sequence[Run], calls: int) -> None:
     print(f"\n{title}: {len(hits)} runs, {calls} calls of STS")
     print(f"  credproc:         {words(waited)}")
     print(f"  bare interpreter: {words(bare)}")
+    print(f"  processor time:   {words([run.work for run in hits])}")
     for run in sorted(hits, key=lambda run: -run.waited)[:5]:
-        ratio = run.waited / middle
-        print(
-            f"  {run.waited:7.1f} ms = {ratio:4.1f} x the median; {run.left} s left, {run.state}; "
-            f"the bare interpreter beside it {run.bare:.1f} ms"
-        )
-    started = [
-        run.waited for run in hits if run.state == "fresh, to be refreshed in the background"
-    ]
+        print(f"  {run.waited:7.1f} ms = {run.waited / middle:4.1f} x the median: {about(run)}")
+    started = [run for run in hits if run.state == AHEAD]
     if started:
-        print(f"  runs that started a refresh: {words(started)}")
+        print(f"  runs that started a refresh: {words([run.waited for run in started])}")
+        print(f"             processor time:   {words([run.work for run in started])}")
+
+
+def about(run: Run) -> str:
+    """Return what a run was about."""
+    return (
+        f"{run.left} s left, {run.state}; {run.work:.0f} ms of processor time; the bare "
+        f"interpreter beside it {run.bare:.1f} ms"
+    )
 
 
 def words(samples: Sequence[float]) -> str:
