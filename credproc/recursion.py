@@ -11,22 +11,23 @@ from credproc.errors import RequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 VARIABLE = "CREDPROC_PROFILE_CHAIN"
 
 
 def check(asked: request.Request, environ: Mapping[str, str]) -> None:
     """Raise if a profile of the request is being resolved by a run that this one is a child of."""
-    check_profiles(profiles(asked), environ)
+    for name in profiles(asked):
+        check_way([name], environ)
 
 
-def check_profiles(names: Iterable[str], environ: Mapping[str, str]) -> None:
-    """Raise if one of the profiles is being resolved by a run that this one is a child of."""
+def check_way(names: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Raise if a way through these profiles meets one that a run above is resolving."""
     above = _above(environ)
-    for name in names:
+    for count, name in enumerate(names, 1):
         if name in above:
-            path = " -> ".join([*above[above.index(name) :], name])
+            path = " -> ".join([*above[above.index(name) :], *names[:count]])
             raise RequestError(
                 f"profile {name} is what credproc is being asked for already ({path}): its "
                 "credential_process must not lead back to itself; let credproc read another profile"

@@ -83,7 +83,7 @@ def _described(run: Run, session: botocore.session.Session, name: str) -> Way:
     """Return the way that the profile describes, unless a run above this one is on it."""
     found = way(session, name)
     # Now, because waiting for a lock that the run above holds would take its whole time.
-    recursion.check_profiles(found.profiles, run.environ)
+    recursion.check_way(found.profiles, run.environ)
     run.profiles = list(dict.fromkeys([*run.profiles, *found.profiles]))
     return found
 

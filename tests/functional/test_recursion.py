@@ -91,6 +91,7 @@ def test_two_profiles_that_call_credproc_for_each_other(name: str, way: str, clo
         "--profile middle",
         f"--role-arn {ONE} --source profile:leaf",
         f"--role-arn {ONE} --source profile:middle",
+        "--profile beside",
     ],
 )
 def test_source_of_a_described_chain_that_leads_back_into_it(argv: str, cloud: Cloud) -> None:
@@ -99,8 +100,13 @@ def test_source_of_a_described_chain_that_leads_back_into_it(argv: str, cloud: C
         f"[profile top]\nrole_arn = {TWO}\nsource_profile = middle\n"
         f"[profile middle]\nrole_arn = {ONE}\nsource_profile = leaf\n"
         f"[profile leaf]\ncredential_process = {CREDPROC} {argv}\n"
+        f"[profile beside]\nrole_arn = {TWO}\nsource_profile = leaf\n"
     )
-    way = {"top": "top -> middle -> leaf -> top", "middle": "middle -> leaf -> middle"}
+    way = {
+        "top": "top -> middle -> leaf -> top",
+        "middle": "middle -> leaf -> middle",
+        "beside": "leaf -> beside -> leaf",
+    }
     name = argv.rpartition("profile")[2].strip(": ")
     is_named(cloud.host.run("--profile", "top"), cloud, way.get(name, "leaf -> leaf"))
 
