@@ -279,7 +279,8 @@ def test_nothing_is_made_in_a_place_that_is_not_the_users(
     environ = {k: v and v.format(folder=host.folder) for k, v in variables.items()}
     user = [] if uid is None else as_user(uid, reads_all=True)
     log_of(host).touch(mode=0o600)
-    os.chown(log_of(host), uid or 0, uid or 0)
+    if uid is not None:
+        os.chown(log_of(host), uid, uid)
     tracer = Tracer(host, Path("/"))
     before = sorted(host.home.iterdir())
 

@@ -34,7 +34,8 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)
-def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    assert tmp_path.is_dir(), "made under the umask that was"
     before = os.umask(request.param)
     yield request.param
     assert os.umask(before) == request.param, "it was not put back"
