@@ -60,6 +60,27 @@ def end(children: Iterable[subprocess.Popen[bytes]], unknown: bool = False) -> N
             child.kill()  # where there is no /proc
 
 
+def finish(child: subprocess.Popen[bytes]) -> None:
+    """End the child if it still runs, and let go of its pipes.
+
+    Something that it left running may hold their other ends.
+    """
+    end([child])
+    for pipe in (child.stdout, child.stderr):
+        if pipe:
+            pipe.close()
+
+
+def ending(returncode: int) -> str:
+    """Return how a process ended, in words."""
+    return f"status {returncode}" if returncode > 0 else f"signal {-returncode}"
+
+
+def last_line(complaint: bytes) -> str:
+    """Return the last of what a process said on stderr; its earlier lines are for logs."""
+    return complaint.decode("utf-8", "replace").strip().rpartition("\n")[2]
+
+
 def _signal(pids: Iterable[int], number: int) -> None:
     for pid in pids:
         try:

@@ -78,14 +78,11 @@ class Mfa:
                 f"--mfa-command: {name} took longer than {round(limit, 1):g} s"
             ) from None
         finally:
-            children.end([child])
-            for pipe in (child.stdout, child.stderr):
-                if pipe:
-                    pipe.close()  # something it left running may hold the other end
+            children.finish(child)
         if child.returncode:
-            said = _last_line(complaint or b"")
+            said = _without_digits(children.last_line(complaint or b""))
             raise CodeNotGiven(
-                f"--mfa-command: {name} ended with {_status(child.returncode)}"
+                f"--mfa-command: {name} ended with {children.ending(child.returncode)}"
                 + (f": {said}" if said else "")
             )
         return output[:MAX_ANSWER].decode("ascii", "replace")
@@ -151,11 +148,6 @@ def _unfit(name: str, error: OSError | ValueError) -> str:
     return f"--mfa-command: {name} cannot be run: {getattr(error, 'strerror', None) or error}"
 
 
-def _status(returncode: int) -> str:
-    return f"status {returncode}" if returncode > 0 else f"signal {-returncode}"
-
-
-def _last_line(complaint: bytes) -> str:
-    """Return a command's last words, without what might be a code or a part of one."""
-    line = complaint.decode("utf-8", "replace").strip().rpartition("\n")[2]
+def _without_digits(line: str) -> str:
+    """Return a command's words without what might be a code or a part of one."""
     return "".join("*" if letter.isdigit() else letter for letter in line)

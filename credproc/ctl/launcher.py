@@ -7,7 +7,8 @@ import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
-from credproc.ctl import arguments, commandline
+from credproc import __version__
+from credproc.ctl import arguments, commandline, rewriting
 from credproc.ctl.output import Result
 from credproc.errors import RequestError
 
@@ -47,8 +48,6 @@ def add(commands: Any) -> None:
 
 def write(given: argparse.Namespace, _: Console) -> Result:
     """Write the launcher, in one step, and say how a profile names it."""
-    from credproc import __version__
-
     python = os.path.abspath(sys.executable)
     if len(python) + 6 > LONGEST or " " in python:
         raise RequestError(
@@ -58,16 +57,7 @@ def write(given: argparse.Namespace, _: Console) -> Result:
     if os.path.lexists(path) and not _is_ours(path):
         raise RequestError(f"{path} is there, and no launcher of credproc's: give another path")
     text = SCRIPT.format(python=python, version=__version__, folders=folders())
-    temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o700)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), 0o755)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    rewriting.put(path, text.encode(), 0o755)
     shown = commandline.join([path])
     return Result(
         f"{path} is written. In a profile:\n  credential_process = {shown}\n", {"path": path}

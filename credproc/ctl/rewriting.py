@@ -65,26 +65,32 @@ class Rewriting:
 
     def _write(self, path: str, data: bytes) -> None:
         """Put a new file in the place of ``path``, with the mode and the owner of what was read."""
-        temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        descriptor = os.open(temporary, flags, 0o600)
-        try:
-            with open(descriptor, "wb") as file:
-                if self.status is not None:
-                    if (self.status.st_uid, self.status.st_gid) != (os.geteuid(), os.getegid()):
-                        with contextlib.suppress(PermissionError):
-                            os.fchown(descriptor, self.status.st_uid, self.status.st_gid)
-                    os.fchmod(descriptor, stat.S_IMODE(self.status.st_mode))
-                else:
-                    os.fchmod(descriptor, 0o600)  # whatever the umask
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        status = self.status
+        if status is None:
+            put(path, data, 0o600)
+        else:
+            put(path, data, stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
+
+
+def put(path: str, data: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Put a new file in the place of ``path``, whole or not at all; the mode is not the umask's."""
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            if owner is not None and owner != (os.geteuid(), os.getegid()):
+                with contextlib.suppress(PermissionError):
+                    os.fchown(descriptor, *owner)
+            os.fchmod(descriptor, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 @contextlib.contextmanager

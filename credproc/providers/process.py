@@ -32,10 +32,10 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     name = os.path.basename(words[0]) or words[0]
     status, output, complaint = _finished(run, profile, words)
     if status:
-        ended = f"status {status}" if status > 0 else f"signal {-status}"
-        said = complaint.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        said = children.last_line(complaint)
         raise ProviderFailed(
-            f"credential_process {name} ended with {ended}" + (f": {said}" if said else "")
+            f"credential_process {name} ended with {children.ending(status)}"
+            + (f": {said}" if said else "")
         )
     return _read(output, f"credential_process {name}")
 
@@ -64,10 +64,7 @@ def _finished(run: Run, profile: str, words: list[str]) -> tuple[int, bytes, byt
             f"credential_process {os.path.basename(words[0])} took longer than {seconds:.0f} s"
         ) from None
     finally:
-        children.end([child])
-        for pipe in (child.stdout, child.stderr):
-            if pipe:
-                pipe.close()  # something it left running may hold the other end
+        children.finish(child)
     return child.returncode, output, complaint
 
 
