@@ -15,7 +15,6 @@ from tests.harness import NOWHERE, SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -37,12 +36,7 @@ class World:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for ending in self._endings:
             ending()
         for server in self._servers:
@@ -94,13 +88,13 @@ class World:
         (home / ".aws" / "config").write_text(textwrap.dedent(config))
         return home
 
-    def env(self, home: Path, imds: bool = True) -> dict[str, str]:
+    def env(self, home: Path) -> dict[str, str]:
         """Return the environment of a process there, built from nothing."""
         return {
             "HOME": str(home),
             "LANG": "C.UTF-8",
             "PATH": os.pathsep.join((str(SCRIPTS), "/usr/bin", "/bin")),
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds if imds else NOWHERE,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds,
             "AWS_ENDPOINT_URL": NOWHERE,
             "AWS_ENDPOINT_URL_STS": self.sts,
         }
