@@ -1,6 +1,6 @@
 """The command: answer from the cache, else hand over to the full command line.
 
-A hit imports this, request and cache, and nothing that a bare interpreter has not loaded.
+A hit imports this, request, identity and cache, and nothing that a bare interpreter has not loaded.
 """
 
 import os
@@ -9,6 +9,7 @@ import time
 
 try:
     from credproc import cache, request
+    from credproc.identity import of_request
 except KeyboardInterrupt:  # as early as it can be heard
     os._exit(130)
 
@@ -64,7 +65,7 @@ def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int
     folder = cache.directory(environ, asked.cache_dir)
     if not folder:
         return None
-    entry = cache.Cache(folder).read(request.identity(asked, environ))
+    entry = cache.Cache(folder).read(of_request(asked, environ))
     verdict = entry.judge(now) if entry else cache.ABSENT
     if entry is None or verdict not in (cache.FRESH, cache.AHEAD):
         return None

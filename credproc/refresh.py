@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from credproc import cache, credentials, outcome, request
 from credproc.errors import ProviderFailed, ProviderUnavailable, RequestError
+from credproc.identity import of_request
 from credproc.store import release
 from credproc.supervision import supervised
 
@@ -53,7 +54,7 @@ class Refresher:
 
     def answer(self, asked: request.Request, providers: Iterable[Provider]) -> cache.Entry:
         """Return the entry that answers a request: held, or got from its providers."""
-        identity = request.identity(asked, self.run.environ)
+        identity = of_request(asked, self.run.environ)
         held = self.store.read(identity)
         verdict = held.judge(self.now()) if held else cache.ABSENT
         why = f": {self.store.trouble}" if self.store.trouble else ""

@@ -1,64 +1,16 @@
-"""What was asked for: the providers and their options, and the identity of the request.
+"""What was asked for: the providers and their options.
 
 Loaded on every run, so it imports nothing that a bare interpreter has not loaded, not even
 __future__: annotations are strings where their names are for type checkers only.
 """
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-#: Part of every identity: entries of another version never match.
-VERSION = "1"
+    from collections.abc import Sequence
 
 #: Seconds. The Go SDK kills a process after 60.
 DEFAULT_TIMEOUT = 45.0
 MAX_TIMEOUT = 3600
-
-_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-#: The variables that can change how a role is assumed.
-STS_VARIABLES = (
-    "AWS_DEFAULT_PROFILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "AWS_USE_FIPS_ENDPOINT",
-)
-#: And those that can change what a source gives. Of keys only the id, which says whose they are.
-_VARIABLES = {
-    "sts": STS_VARIABLES,
-    "env": ("AWS_ACCESS_KEY_ID",),
-    "imds": (
-        *_CONTAINER,
-        "AWS_DEFAULT_PROFILE",
-        "AWS_EC2_METADATA_DISABLED",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-        "AWS_IMDS_USE_IPV6",
-        "AWS_PROFILE",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-    ),
-    "container": (*_CONTAINER, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-    "web-identity": ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-}
-# A profile may name any of them; and SSO and `aws login` keep their sessions below HOME.
-_VARIABLES["profile"] = (
-    *(name for names in _VARIABLES.values() for name in names),
-    "AWS_ENDPOINT_URL_SIGNIN",
-    "AWS_ENDPOINT_URL_SSO",
-    "AWS_ENDPOINT_URL_SSO_OIDC",
-    "AWS_LOGIN_CACHE_DIRECTORY",
-    "HOME",
-)
-#: Who somebody is, in the order of getpass.
-_USERS = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 
 class Value:
@@ -249,100 +201,3 @@ def _take_hop_option(request: Request, option: str, value: str) -> bool:
 def _number(value: str) -> int:
     """Return what a few plain digits say, 0 for everything else."""
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 5 else 0
-
-
-def identity(request: Request, environ: "Mapping[str, str]") -> bytes:
-    """Return everything that can change the answer, as the bytes that an entry is kept under.
-
-    Providers in order with all their parameters; the variables that choose endpoint, region or
-    source; path, modification time (ns) and size of the files that are read; which instance and
-    whose role session it is. No secret is part of it.
-    """
-    parts = provider_identity(request.providers, environ)
-    if any(not isinstance(provider, Imds) for provider in request.providers):
-        # The name of a role session that was not given one.
-        user = next((environ[name] for name in _USERS if environ.get(name)), "")
-        parts.append(f"caller:{user}@{os.uname().nodename}")
-    return join(parts)
-
-
-def provider_identity(
-    providers: "Sequence[Imds | Chain | Profile]", environ: "Mapping[str, str]"
-) -> list[str]:
-    """Return the parts of the identity of a request for these providers."""
-    parts: list[str] = []
-    kinds: set[str] = set()
-    for provider in providers:
-        parts += provider.identity()
-        kinds.update(provider.kinds())
-    names = {name for kind in kinds for name in _VARIABLES.get(kind, ())}
-    parts += [f"{name}={environ[name]}" for name in sorted(names) if environ.get(name)]
-    parts.append(_stamp(config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")))
-    if "sts" in kinds:
-        # Of a profile it may hold any key, not only credentials: a region, an endpoint.
-        path = config_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-        parts.append(_stamp(path))
-    if "imds" in kinds:
-        parts.append(_instance())
-    if "container" in kinds or "profile" in kinds:
-        # One endpoint may serve many, each with a token of its own: as on every node of EKS, where
-        # also the path of the token's file is the same for all.
-        parts.append(_token_mark(environ))
-        parts.append(_stamp(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")))
-    if "web-identity" in kinds or "profile" in kinds:
-        parts.append(_stamp(environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")))
-    return parts
-
-
-def join(parts: "Sequence[str]") -> bytes:
-    """Join the parts of an identity; no argument or variable can hold the NUL between them."""
-    return os.fsencode("\0".join([VERSION, *parts]))
-
-
-def _token_mark(environ: "Mapping[str, str]") -> str:
-    """Tell tokens apart by 32 bits, too few to be worth stealing."""
-    token = os.fsencode(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", ""))
-    return f"token:{int.from_bytes(token, 'big') % 4294967291:08x}"
-
-
-def _instance() -> str:
-    """Tell instances apart whose users share one home, and an instance from what it was before.
-
-    By its start; and by its name, since an emulator of IMDS tells apart containers on one kernel.
-    """
-    try:
-        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            start = os.read(descriptor, 64).decode("ascii", "replace").strip()
-        finally:
-            os.close(descriptor)
-    except OSError:
-        start = ""  # another system than Linux, or a hidden /proc
-    return f"instance:{os.uname().nodename} {start}"
-
-
-def config_path(environ: "Mapping[str, str]", variable: str, default: str) -> str:
-    """Return where a shared config file is, as botocore finds it; "" without one or a home."""
-    path = environ.get(variable, default)
-    if "$" in path:
-        path = os.path.expandvars(path)
-    if path.startswith("~/") and "HOME" in environ:
-        path = environ["HOME"].rstrip("/") + path[1:]
-    else:
-        path = os.path.expanduser(path)
-    if os.path.isabs(path) or not path:
-        return path
-    # Without HOME and passwd entry the default stays "~/...": no one means a folder of that name.
-    try:
-        return os.path.abspath(path) if variable in environ else ""
-    except OSError:
-        return ""  # nor is there a working directory
-
-
-def _stamp(path: str) -> str:
-    """Return a file's path, modification time (ns) and size."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return f"{path} -"
-    return f"{path} {status.st_mtime_ns} {status.st_size}"

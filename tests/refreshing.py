@@ -14,6 +14,7 @@ from credproc.errors import (
     RequestError,
     SourceRejected,
 )
+from credproc.identity import of_request
 from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import Deadline, Run
@@ -104,7 +105,7 @@ class World:
         self.store = Store(str(folder / "cache"))
         self.log = Told(self.clock)
         self.asked = request.Request().finish()
-        self.identity = request.identity(self.asked, {})
+        self.identity = of_request(self.asked, {})
         self.issued = 0
 
     def credentials(

@@ -18,6 +18,7 @@ from credproc.ctl.output import Result, span
 from credproc.ctl.plan import Plan, plan, region
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, UsageError, masked
+from credproc.identity import of_request
 from credproc.providers import endpoint, imds
 from credproc.store import Store
 
@@ -71,7 +72,7 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
         place = machine.store(given, asked.request)
     except Failed:
         place = Store("")
-    kept = request.identity(asked.request, os.environ)
+    kept = of_request(asked.request, os.environ)
     name = f"{cache.fingerprint(kept)}.entry"
     items = held(place)
     entry = place.read(kept)

@@ -8,11 +8,12 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from credproc import cache, credentials, request
+from credproc import cache, credentials
 from credproc.ctl import identity
 from credproc.ctl.commandline import discreet, shown
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError, masked
+from credproc.identity import join
 from credproc.store import ENTRY, Store, is_ours
 
 if TYPE_CHECKING:
@@ -187,5 +188,5 @@ def is_current(item: Held, environ: Mapping[str, str]) -> bool:
     source = Source(item.purpose.source)
     if item.purpose.kind == identity.SOURCE:
         return item.entry.request == source.identity(environ)
-    start = request.join(beginning(source, environ))
+    start = join(beginning(source, environ))
     return item.entry.request.startswith(start + b"\0")

@@ -1,7 +1,7 @@
 """The identity of an entry, read back: the providers, sources and hops that it is kept for.
 
-The inverse of what request.py and providers/chain.py join; what follows the providers (variables,
-marks of files) is left as it is. A test holds the two together.
+The inverse of what credproc.identity and providers/chain.py join; what follows the providers
+(variables, marks of files) is left as it is. A test holds the two together.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credproc import request
+from credproc.identity import VERSION
 from credproc.request import Chain, Hop, Imds, Profile
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read(identity: bytes) -> Purpose:
     """Return what an entry with this identity is for; of another version it is unknown."""
     parts = os.fsdecode(identity).split("\0")
     try:
-        if parts[0] != request.VERSION:
+        if parts[0] != VERSION:
             return Purpose()
         return _Reader(parts[1:]).purpose()
     except (ValueError, IndexError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import options, request
+from credproc import options
 from credproc.ctl import commandline, rewriting
 from credproc.ctl.configfile import ConfigFile
 from credproc.errors import RequestError, UsageError
+from credproc.identity import config_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,8 +38,8 @@ class Shared:
     """The config file and the credentials file; one that is not there is empty."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.config_path = request.config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
-        self.credentials_path = request.config_path(
+        self.config_path = config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
+        self.credentials_path = config_path(
             environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"
         )
         self.config = read(self.config_path)

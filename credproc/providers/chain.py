@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from credproc import limits, recursion, request
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected, apart
+from credproc.identity import join
 from credproc.providers import imds
 from credproc.providers.faults import SessionTooLong
 from credproc.providers.profile import Way, way
@@ -134,7 +135,7 @@ class Roles:
         parts += [f"{key}={scoped[key]}" for key in SETTINGS if key in scoped]
         for hop, region, name in zip(self.hops[:number], self.regions, self.names, strict=False):
             parts += [*hop.identity(), region, name]
-        return request.join(parts)
+        return join(parts)
 
     def _assume(self, run: Run, number: int) -> Credentials:
         """Assume role ``number``; its source is got anew, once, if STS no longer accepts it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from credproc import request
 from credproc.errors import ProviderUnavailable, RequestError
+from credproc.identity import config_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,7 +122,7 @@ def _is_near(host: str) -> bool:
 
 def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return the keys of the profile in use; the file is parsed only if it speaks of them."""
-    path = request.config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
+    path = config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()

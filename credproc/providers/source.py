@@ -9,6 +9,7 @@ import botocore.session
 from credproc import request
 from credproc.credentials import Credentials
 from credproc.errors import ProviderUnavailable, RequestError
+from credproc.identity import join, of_providers
 from credproc.providers import endpoint, leaf
 from credproc.providers.imds import Imds
 from credproc.providers.sts import PROFILE_VARIABLES
@@ -52,11 +53,11 @@ class Source:
         chain.source = self.text
         if not self._asks_default():
             environ = {k: v for k, v in environ.items() if k not in PROFILE_VARIABLES}
-        return request.provider_identity([chain], environ)
+        return of_providers([chain], environ)
 
     def identity(self, environ: Mapping[str, str]) -> bytes:
         """Return what the source's credentials are kept under."""
-        return request.join(["source", *self.parts(environ)])
+        return join(["source", *self.parts(environ)])
 
     def _asks_default(self) -> bool:
         """Whether the answer may depend on the profile that is in use where none is named."""

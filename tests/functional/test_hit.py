@@ -12,6 +12,7 @@ import pytest
 
 import credproc
 from credproc import request
+from credproc.identity import of_request
 from tests import cachedir
 from tests.cloud import CHAIN, ONE
 from tests.harness import CREDPROC
@@ -58,7 +59,7 @@ def held(cloud: Cloud, *argv: str) -> bytes:
     """Return the document of the entry that answers a command line."""
     quick = request.read(argv)
     assert quick is not None
-    identity = request.identity(quick, cloud.host.env())
+    identity = of_request(quick, cloud.host.env())
     (entry,) = [each for each in cachedir.entries(cloud.host.cache) if each.request == identity]
     return entry.document
 
@@ -292,14 +293,14 @@ def test_all_that_a_hit_adds_to_a_bare_interpreter_is_some_system_calls(known: C
 
     assert len(calls(known, hit)) - len(calls(known, bare)) < 150
     ours = [line for line in hit if "/credproc/__pycache__/" in line and "open" in line]
-    assert len(ours) == 4
+    assert len(ours) == 5
 
 
-def test_bytes_read_are_those_of_four_modules_and_one_entry() -> None:
+def test_bytes_read_are_those_of_five_modules_and_one_entry() -> None:
     folder = os.path.dirname(credproc.__file__)
     sizes = [
         os.path.getsize(importlib.util.cache_from_source(os.path.join(folder, f"{name}.py")))
-        for name in ("__init__", "__main__", "cache", "request")
+        for name in ("__init__", "__main__", "cache", "identity", "request")
     ]
 
     assert sum(sizes) < 48 * 1024

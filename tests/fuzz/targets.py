@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from credproc import cache, credentials, options, request
 from credproc.errors import CredprocError, RequestError, UsageError, clean
+from credproc.identity import of_request
 from credproc.options import TextAsked
 from credproc.providers import endpoint, imds
 from credproc.providers.connection import Fault
@@ -210,7 +211,7 @@ def arguments(folder: Path) -> Callable[[Chance], bool]:
             return False
         if quick is not None:
             assert quick == full, argv
-            assert request.identity(quick, {}) == request.identity(full, {}), argv
+            assert of_request(quick, {}) == of_request(full, {}), argv
         return True
 
     return run
@@ -224,7 +225,7 @@ def configs(folder: Path) -> Callable[[Chance], bool]:
     def run(chance: Chance) -> bool:
         config.write_bytes(chance.mutated(CONFIG.encode()))
         environ = {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "app"}
-        request.identity(request.Request().finish(), environ)
+        of_request(request.Request().finish(), environ)
         good = True
         try:
             endpoint.settings(environ, lambda text: None)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from credproc import options, request
 from credproc.ctl import identity
+from credproc.identity import join, of_request
 from credproc.providers.chain import beginning
 from credproc.providers.source import Source
 from credproc.request import Chain, Hop, Imds, Profile
@@ -68,7 +69,7 @@ def test_request_is_read_back(providers: list[Imds | Chain | Profile]) -> None:
     asked = request.Request()
     asked.providers = providers
 
-    purpose = identity.read(request.identity(asked, ENVIRON))
+    purpose = identity.read(of_request(asked, ENVIRON))
 
     assert purpose.kind == identity.REQUEST
     assert purpose.providers == providers
@@ -86,7 +87,7 @@ def test_role_on_the_way_is_read_back(hops: list[Hop], source: str) -> None:
     for each in hops:
         parts += [*each.identity(), "eu-central-1", "me"]
 
-    purpose = identity.read(request.join(parts))
+    purpose = identity.read(join(parts))
 
     assert (purpose.kind, purpose.source, purpose.hops) == (identity.HOP, source, hops)
     assert (purpose.region, purpose.session_name) == ("eu-central-1", "me")
@@ -113,7 +114,7 @@ def test_source_is_read_back(source: str) -> None:
 def test_words_ask_for_the_same_again(argv: list[str]) -> None:
     asked = options.parse(argv)
 
-    words = identity.words(identity.read(request.identity(asked, ENVIRON)).providers)
+    words = identity.words(identity.read(of_request(asked, ENVIRON)).providers)
 
     assert options.parse(words) == asked
 
@@ -147,7 +148,7 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 
 def test_profiles_are_those_that_are_named() -> None:
     def named(*argv: str) -> list[str]:
-        return identity.read(request.identity(options.parse(argv), ENVIRON)).profiles()
+        return identity.read(of_request(options.parse(argv), ENVIRON)).profiles()
 
     assert named("--imds") == []
     assert named("--profile", "a", "--role-arn", ARN, "--source", "profile:b") == ["a", "b"]

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import types
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
+import botocore.configloader
+import botocore.session
 import pytest
+from botocore.exceptions import ConfigNotFound
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credproc import options, request
+from credproc import options
+from credproc.identity import (
+    VERSION,
+    _instance,
+    _stamp,
+    _token_mark,
+    config_path,
+    join,
+    of_providers,
+    of_request,
+)
 from credproc.request import Chain, Hop, Imds, Profile, Request
 
 if TYPE_CHECKING:
@@ -49,7 +64,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def identity(argv: list[str], environ: Mapping[str, str]) -> bytes:
     """Return the identity of a command line, which must be a correct one."""
-    return request.identity(options.parse(argv), environ)
+    return of_request(options.parse(argv), environ)
 
 
 def identities(environ: Mapping[str, str]) -> dict[str, bytes]:
@@ -216,7 +231,7 @@ def _copy(hop: Hop) -> Hop:
 def test_no_two_requests_have_one_identity(pair: tuple[Request, Request]) -> None:
     one, two = pair
 
-    same = request.identity(one, {}) == request.identity(two, {})
+    same = of_request(one, {}) == of_request(two, {})
     assert same == (one.providers == two.providers)
 
 
@@ -364,7 +379,7 @@ def test_no_secret_is_part_of_it(kind: str, environ: dict[str, str], tmp_path: P
 
 def test_container_token_leaves_no_more_than_32_bits() -> None:
     tokens = [f"token-{number}" for number in range(500)]
-    marks = {request._token_mark({"AWS_CONTAINER_AUTHORIZATION_TOKEN": each}) for each in tokens}
+    marks = {_token_mark({"AWS_CONTAINER_AUTHORIZATION_TOKEN": each}) for each in tokens}
 
     assert len(marks) == 500
     assert {len(mark.removeprefix("token:")) for mark in marks} == {8}
@@ -436,6 +451,119 @@ def test_config_file_in_the_home_is_that_of_the_environment(tmp_path: Path) -> N
     assert identity(argv, {"HOME": str(homes[0])}) != before
 
 
+# Where they are.
+
+PATHS = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                "",
+                "/x/config",
+                "x",
+                "./x",
+                "../x",
+                "~",
+                "~/",
+                "~/x",
+                "~//x",
+                "~nobody-by-that-name/x",
+            ),
+            *(
+                "$HOME/x",
+                "${HOME}/x",
+                "$UNSET/x",
+                "$",
+                "~$HOME",
+                "/$X",
+                "$X",
+                " ",
+                " ~/x",
+                "~/x ",
+                "//x",
+            ),
+        ]
+    ),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5),
+    st.text("~$/{}HOMEx. ", max_size=8),
+)
+HOMES = st.sampled_from(
+    ["/nowhere/u", "/nowhere/u/", "//nowhere", "/", "", "relative", "/a b", "~"]
+)
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "default"),
+    [
+        ("AWS_CONFIG_FILE", "config_file", "~/.aws/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials_file", "~/.aws/credentials"),
+    ],
+)
+@settings(max_examples=300, deadline=None)
+@given(
+    path=st.one_of(st.none(), PATHS),
+    environ=st.fixed_dictionaries({}, optional={"HOME": HOMES, "X": PATHS}),
+)
+def test_config_file_is_the_one_that_botocore_reads(
+    variable: str, name: str, default: str, path: str | None, environ: dict[str, str]
+) -> None:
+    if path is not None:
+        environ[variable] = path
+    with mock.patch.dict(os.environ, environ, clear=True):
+        found = config_path(environ, variable, default)
+        given = botocore.session.Session().get_config_variable(name)
+        with (
+            mock.patch("os.path.isfile", return_value=False),
+            pytest.raises(ConfigNotFound) as read,
+        ):
+            botocore.configloader.raw_config_parse(given)
+    expected = read.value.kwargs["path"]
+
+    if not os.path.isabs(expected):
+        # botocore would read a folder named ~ where it stands; and nothing is at an empty path.
+        expected = os.path.abspath(expected) if expected and path is not None else ""
+    assert found == expected
+
+
+def test_config_file_is_found_in_the_environment_that_is_given(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path)}
+
+    found = config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
+    assert found == str(tmp_path / ".aws" / "config")
+
+
+@pytest.mark.parametrize("variable", [None, "", "relative"])
+def test_no_home_and_no_folder_mean_no_config_file(
+    variable: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError("the working directory was removed")
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("os.getcwd", nowhere)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    environ = {} if variable is None else {"AWS_CONFIG_FILE": variable}
+    with mock.patch.dict(os.environ, environ, clear=True):
+        assert config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config") == ""
+        assert identity([], environ)
+
+
+def test_stamp_is_path_time_and_size(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(b"12345")
+    os.utime(path, ns=(0, 1_700_000_000_123_456_789))
+
+    assert _stamp(str(path)) == f"{path} 1700000000123456789 5"
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/nowhere/config", "/dev/null/config", "/x\0y", "/" + "x" * 5000]
+)
+def test_stamp_of_what_is_not_there_is_its_path(path: str) -> None:
+    assert _stamp(path) == f"{path} -"
+
+
 # Where it runs, and who runs it.
 
 
@@ -450,6 +578,12 @@ def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     monkeypatch.setattr(os, "open", opened)
     return given
+
+
+def test_start_of_the_machine_is_part_of_the_instance() -> None:
+    mark = _instance()
+
+    assert re.fullmatch(rf"instance:{re.escape(os.uname().nodename)} [0-9a-f-]{{36}}", mark)
 
 
 def test_other_start_of_the_machine_may_be_another_instance(
@@ -488,15 +622,15 @@ def test_user_is_found_in_the_order_of_getpass(environ: dict[str, str]) -> None:
 def test_what_is_on_the_way_does_not_depend_on_who_calls(environ: dict[str, str]) -> None:
     (chain,) = options.parse(CHAIN).providers
 
-    parts = request.provider_identity([chain], environ)
-    assert request.provider_identity([chain], environ | {"LOGNAME": "bob"}) == parts
+    parts = of_providers([chain], environ)
+    assert of_providers([chain], environ | {"LOGNAME": "bob"}) == parts
 
 
 def test_identity_holds_its_version(environ: dict[str, str]) -> None:
-    assert identity(IMDS, environ).split(b"\0")[0] == request.VERSION.encode()
+    assert identity(IMDS, environ).split(b"\0")[0] == VERSION.encode()
 
 
 def test_parts_are_bytes_as_the_system_has_them() -> None:
-    assert request.join(["a", "\udce9\udc00".replace("\udc00", "\N{EURO SIGN}")]) == (
+    assert join(["a", "\udce9\udc00".replace("\udc00", "\N{EURO SIGN}")]) == (
         b"1\0a\0\xe9\xe2\x82\xac"
     )

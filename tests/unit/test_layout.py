@@ -67,6 +67,21 @@ def test_imports_go_down_the_list(name: str) -> None:
     assert up <= {CHILD[1]} if name == CHILD[0] else up == set()
 
 
+def test_modules_and_functions_are_short() -> None:
+    long = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > 300:
+            long.append(path.name)
+        long += [
+            f"{path.name}: {node.name}"
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
+        ]
+
+    assert long == []
+
+
 def test_nothing_of_the_package_imports_credprocctl() -> None:
     assert ORDER[0] == "ctl"
     assert [name for name in ORDER if "ctl" in imports(MODULES[name])] == []

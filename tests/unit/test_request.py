@@ -1,24 +1,11 @@
-"""The request: what the quick reader makes of a command line, and where the config files are."""
+"""The request: what the quick reader makes of a command line."""
 
 from __future__ import annotations
 
-import os
-import re
-from typing import TYPE_CHECKING
-from unittest import mock
-
-import botocore.configloader
-import botocore.session
 import pytest
-from botocore.exceptions import ConfigNotFound
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from credproc import limits, request
 from credproc.request import Chain, Hop, Imds, Profile, Request, Value
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 A = "arn:aws:iam::111122223333:role/a"
 B = "arn:aws:iam::444455556666:role/b"
@@ -142,122 +129,3 @@ def test_hop_takes_a_value_once_and_a_list_s_values_all() -> None:
     assert hop.set("--external-id", "1") == hop.set("--tag", "a=1") == hop.set("--tag", "b=2") == ""
     assert hop.set("--external-id", "2") == "is given twice for the same --role-arn"
     assert (hop.external_id, hop.tag) == ("1", ["a=1", "b=2"])
-
-
-# Where the config files are.
-
-PATHS = st.one_of(
-    st.sampled_from(
-        [
-            *(
-                "",
-                "/x/config",
-                "x",
-                "./x",
-                "../x",
-                "~",
-                "~/",
-                "~/x",
-                "~//x",
-                "~nobody-by-that-name/x",
-            ),
-            *(
-                "$HOME/x",
-                "${HOME}/x",
-                "$UNSET/x",
-                "$",
-                "~$HOME",
-                "/$X",
-                "$X",
-                " ",
-                " ~/x",
-                "~/x ",
-                "//x",
-            ),
-        ]
-    ),
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5),
-    st.text("~$/{}HOMEx. ", max_size=8),
-)
-HOMES = st.sampled_from(
-    ["/nowhere/u", "/nowhere/u/", "//nowhere", "/", "", "relative", "/a b", "~"]
-)
-
-
-@pytest.mark.parametrize(
-    ("variable", "name", "default"),
-    [
-        ("AWS_CONFIG_FILE", "config_file", "~/.aws/config"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "credentials_file", "~/.aws/credentials"),
-    ],
-)
-@settings(max_examples=300, deadline=None)
-@given(
-    path=st.one_of(st.none(), PATHS),
-    environ=st.fixed_dictionaries({}, optional={"HOME": HOMES, "X": PATHS}),
-)
-def test_config_file_is_the_one_that_botocore_reads(
-    variable: str, name: str, default: str, path: str | None, environ: dict[str, str]
-) -> None:
-    if path is not None:
-        environ[variable] = path
-    with mock.patch.dict(os.environ, environ, clear=True):
-        found = request.config_path(environ, variable, default)
-        given = botocore.session.Session().get_config_variable(name)
-        with (
-            mock.patch("os.path.isfile", return_value=False),
-            pytest.raises(ConfigNotFound) as read,
-        ):
-            botocore.configloader.raw_config_parse(given)
-    expected = read.value.kwargs["path"]
-
-    if not os.path.isabs(expected):
-        # botocore would read a folder named ~ where it stands; and nothing is at an empty path.
-        expected = os.path.abspath(expected) if expected and path is not None else ""
-    assert found == expected
-
-
-def test_config_file_is_found_in_the_environment_that_is_given(tmp_path: Path) -> None:
-    environ = {"HOME": str(tmp_path)}
-
-    found = request.config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
-    assert found == str(tmp_path / ".aws" / "config")
-
-
-@pytest.mark.parametrize("variable", [None, "", "relative"])
-def test_no_home_and_no_folder_mean_no_config_file(
-    variable: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def nowhere() -> str:
-        raise FileNotFoundError("the working directory was removed")
-
-    def nobody(uid: int) -> None:
-        raise KeyError(uid)
-
-    monkeypatch.setattr("os.getcwd", nowhere)
-    monkeypatch.setattr("pwd.getpwuid", nobody)
-    environ = {} if variable is None else {"AWS_CONFIG_FILE": variable}
-    with mock.patch.dict(os.environ, environ, clear=True):
-        assert request.config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config") == ""
-        assert request.identity(read(), environ)
-
-
-def test_stamp_is_path_time_and_size(tmp_path: Path) -> None:
-    path = tmp_path / "config"
-    path.write_bytes(b"12345")
-    os.utime(path, ns=(0, 1_700_000_000_123_456_789))
-
-    assert request._stamp(str(path)) == f"{path} 1700000000123456789 5"
-
-
-@pytest.mark.parametrize(
-    "path", ["", "/nowhere/config", "/dev/null/config", "/x\0y", "/" + "x" * 5000]
-)
-def test_stamp_of_what_is_not_there_is_its_path(path: str) -> None:
-    assert request._stamp(path) == f"{path} -"
-
-
-def test_start_of_the_machine_is_part_of_the_instance() -> None:
-    mark = request._instance()
-
-    assert re.fullmatch(rf"instance:{re.escape(os.uname().nodename)} [0-9a-f-]{{36}}", mark)

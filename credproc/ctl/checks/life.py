@@ -6,11 +6,12 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from credproc import cache, request
+from credproc import cache
 from credproc.ctl import commandline
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.held import moment
 from credproc.ctl.output import span
+from credproc.identity import of_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def held(case: Case) -> Iterator[Check]:
     if case.target.request.no_cache:
         return
     now = time.time()
-    entry = case.store.read(request.identity(case.target.request, case.environ))
+    entry = case.store.read(of_request(case.target.request, case.environ))
     if entry is None:
         yield Check(OK, "held", "nothing yet; the next run asks, and keeps the answer")
         return
