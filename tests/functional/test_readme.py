@@ -163,6 +163,7 @@ def test_every_block_is_tried(section: Section) -> None:
     tried = {
         "console": (*KINDS, "install", "develop", "ci"),
         "ini": ("config", "unit"),
+        "sh": ("script",),
         "text": ("crontab", "line", "picture"),
     }
 
