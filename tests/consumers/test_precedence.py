@@ -1,0 +1,207 @@
+"""What stands beside credential_process: whose credentials it is in the end, or which line."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cloud import KEYS, ONE
+from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.install import PROGRAMS
+from tests.consumers.world import run
+from tests.harness import CREDPROC, SCRIPTS
+from tests.servers.signature import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.consumers.install import Installed
+    from tests.consumers.world import World
+    from tests.harness import Result
+
+    Get = Callable[[Consumer], Installed]
+
+pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
+
+NAMES = ("boto3, newest", "AWS CLI v1", "AWS CLI v2 (PyPI)")
+ASKING = [consumer for consumer in CONSUMERS if consumer.name in NAMES]
+each = pytest.mark.parametrize("consumer", ASKING, ids=str)
+
+#: Keys of the user's that nobody has meant.
+STRAY = "AKIASTRAYSTRAYSTRAY1"
+STRAY_SECRET = "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+STRAY_KEYS = f"aws_access_key_id = {STRAY}\n{STRAY_SECRET}\n"
+
+
+class Asker:
+    """A consumer that asks STS who it is."""
+
+    def __init__(self, world: World, consumer: Consumer, installed: Installed) -> None:
+        self.world = world
+        program, *_ = reversed(installed.command)
+        if program.endswith(".py"):
+            self.command = [installed.command[0], str(PROGRAMS / "who.py")]
+            self.option: tuple[str, ...] = ()
+        else:
+            self.command = [program, "sts", "get-caller-identity", "--query", "Arn"]
+            self.option = ("--profile",)
+        self.env: dict[str, str | None] = {**consumer.env, "AWS_ENDPOINT_URL_S3": None}
+
+    def ask(self, profile: str | None = "app", **env: str | None) -> Result:
+        """Ask with a profile that is named, or with what the environment makes of it."""
+        words = [*self.option, profile] if profile else []
+        return run(self.world, [*self.command, *words], {**self.env, **env})
+
+    @property
+    def line(self) -> str:
+        """The credential_process that runs credproc and counts its runs."""
+        return shlex.join([str(self.world.plain), "mark"])
+
+
+@pytest.fixture
+def asker(world: World, installed: Get, consumer: Consumer) -> Asker:
+    return Asker(world, consumer, installed(consumer))
+
+
+def signers(world: World) -> list[str]:
+    """Return the access keys that asked STS for something, in order."""
+    return [key_of(request) for request in world.sts.requests]
+
+
+def doctor(world: World, **env: str) -> str:
+    """Return what the doctor says of a profile ``app`` that runs credproc."""
+    world.host.config(f"[profile app]\ncredential_process = {CREDPROC}\n")
+    command = [SCRIPTS / "credprocctl", "doctor"]
+    environ = world.host.env(AWS_PROFILE="app", **env)
+    result = world.host.processes.start(command, environ).wait()
+    return " ".join(result.stdout.decode().split())
+
+
+@each
+def test_profile_that_credproc_is_to_read_again_is_named_and_signs_nothing(asker: Asker) -> None:
+    asker.world.host.config(f"[profile app]\ncredential_process = {asker.line} --profile app\n")
+
+    result = asker.ask()
+
+    assert result.status != 0
+    said = result.stdout.decode() + result.stderr
+    assert "profile app is what credproc is being asked for already (app -> app)" in said
+    assert "let credproc read another profile" in said
+    assert signers(asker.world) == []
+
+
+@each
+def test_role_beside_it_comes_first(asker: Asker) -> None:
+    world = asker.world
+    world.host.config(
+        f"[profile base]\ncredential_process = {asker.line}\n"
+        f"[profile app]\nrole_arn = {ONE}\nsource_profile = base\n"
+        "credential_process = /nowhere/credproc\n"
+    )
+
+    result = asker.ask()
+
+    assert result.status == 0, result
+    assert world.runs == 1
+    instance = world.imds.current["AccessKeyId"]
+    assert signers(world) == [instance, world.sts.issued[-1].access_key]
+    assert world.sts.count(ONE) == 1
+
+
+@each
+def test_role_beside_it_without_a_source_is_a_mistake_that_is_named(asker: Asker) -> None:
+    asker.world.host.config(f"[profile app]\nrole_arn = {ONE}\ncredential_process = {asker.line}\n")
+
+    result = asker.ask()
+
+    assert result.status != 0
+    assert "source_profile or credential_source" in result.stdout.decode() + result.stderr
+    assert asker.world.runs == 0
+    assert signers(asker.world) == []
+    ours = asker.world.host.run("--profile", "app")
+    assert ours.status == 2
+    assert "source_profile" in ours.stderr
+
+
+@each
+def test_keys_in_the_credentials_file_beat_it_and_the_doctor_says_so(asker: Asker) -> None:
+    world = asker.world
+    world.host.config(f"[profile app]\nregion = eu-central-1\ncredential_process = {asker.line}\n")
+    world.host.credentials(f"[app]\n{STRAY_KEYS}")
+
+    result = asker.ask()
+
+    assert result.status == 0, result
+    assert world.runs == 0
+    assert signers(world) == [STRAY]
+    said = doctor(world)
+    assert f"app has aws_access_key_id in {world.host.home}/.aws/credentials (keys that" in said
+    assert STRAY_SECRET.rsplit(maxsplit=1)[-1] not in said
+
+
+@each
+def test_keys_in_the_environment_do_not_beat_a_profile_that_is_named(asker: Asker) -> None:
+    world = asker.world
+    world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
+
+    result = asker.ask(**KEYS)
+
+    assert result.status == 0, result
+    assert signers(world) == [world.imds.current["AccessKeyId"]]
+
+
+@each
+def test_keys_in_the_environment_beat_a_profile_of_the_environment(asker: Asker) -> None:
+    world = asker.world
+    world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
+
+    result = asker.ask(None, AWS_PROFILE="app", **KEYS)
+
+    assert result.status == 0, result
+    assert world.runs == 0
+    assert signers(world) == [KEYS["AWS_ACCESS_KEY_ID"]]
+    assert "AWS_ACCESS_KEY_ID is set" in doctor(world, **KEYS)
+
+
+@each
+def test_keys_in_the_environment_are_a_source_where_they_are_asked_for(asker: Asker) -> None:
+    world = asker.world
+    world.host.config(
+        f"[profile app]\ncredential_process = {asker.line} --role-arn {ONE} --source env\n"
+    )
+
+    result = asker.ask(**KEYS)
+
+    assert result.status == 0, result
+    assert signers(world) == [KEYS["AWS_ACCESS_KEY_ID"], world.sts.issued[-1].access_key]
+
+
+@each
+@pytest.mark.parametrize("other", ["app", "other", "gone"])
+def test_profile_of_the_environment_does_not_choose_for_credproc(other: str, asker: Asker) -> None:
+    world = asker.world
+    world.host.config(
+        f"[profile app]\ncredential_process = {asker.line} --role-arn {ONE} --source profile:base\n"
+        f"[profile other]\n{STRAY_KEYS}"
+    )
+    world.host.credentials(
+        "[base]\naws_access_key_id = AKIABASEBASEBASEBASE\naws_secret_access_key = x\n"
+    )
+
+    result = asker.ask(AWS_PROFILE=other)
+
+    assert result.status == 0, result
+    assert signers(world) == ["AKIABASEBASEBASEBASE", world.sts.issued[-1].access_key]
+
+
+@each
+def test_profile_that_nobody_has_is_named(asker: Asker) -> None:
+    asker.world.host.config(f"[profile app]\ncredential_process = {asker.line} --profile gone\n")
+
+    result = asker.ask()
+
+    assert result.status != 0
+    assert "credproc: profile gone" in result.stdout.decode() + result.stderr
+    assert signers(asker.world) == []
