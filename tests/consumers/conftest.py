@@ -33,20 +33,23 @@ def installed(
 ) -> Iterator[Callable[[Consumer], Installed]]:
     """Return an installed consumer; all that this run has tests for are installed at once.
 
-    CREDPROC_TEST_CONSUMERS names a folder to keep them in.
+    CREDPROC_TEST_CONSUMERS names a folder to keep them in; processes of one run share them.
     """
-    kept = os.environ.get("CREDPROC_TEST_CONSUMERS")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder = Path(os.environ.get("CREDPROC_TEST_CONSUMERS") or shared / "consumers")
     calls = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     wanted = {params["consumer"].name for params in calls if "consumer" in params}
     consumers = [each for each in CONSUMERS if each.name in wanted]
     packages = {package for each in consumers for package in each.packages}
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("consumers")
     installer = Installer(folder, packages)
     with ThreadPoolExecutor(INSTALLING) as threads:
         coming: dict[str, Future[Installed]] = {
             each.name: threads.submit(each.get, installer) for each in consumers
         }
-        yield lambda consumer: coming[consumer.name].result()
+        yield (
+            lambda each: coming[each.name].result() if each.name in coming else each.get(installer)
+        )
 
 
 @pytest.fixture

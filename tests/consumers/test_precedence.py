@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cloud import KEYS, ONE
-from tests.consumers.consumer import CONSUMERS, Consumer
-from tests.consumers.install import PROGRAMS
-from tests.consumers.world import run
+from tests.consumers.asking import ASKING, Asker, signers
 from tests.harness import CREDPROC, SCRIPTS
-from tests.servers.signature import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.consumers.consumer import Consumer
     from tests.consumers.install import Installed
     from tests.consumers.world import World
-    from tests.harness import Result
 
     Get = Callable[[Consumer], Installed]
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-NAMES = ("boto3, newest", "AWS CLI v1", "AWS CLI v2 (PyPI)")
-ASKING = [consumer for consumer in CONSUMERS if consumer.name in NAMES]
 each = pytest.mark.parametrize("consumer", ASKING, ids=str)
 
 #: Keys of the user's that nobody has meant.
@@ -35,45 +29,15 @@ STRAY_SECRET = "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 STRAY_KEYS = f"aws_access_key_id = {STRAY}\n{STRAY_SECRET}\n"
 
 
-class Asker:
-    """A consumer that asks STS who it is."""
-
-    def __init__(self, world: World, consumer: Consumer, installed: Installed) -> None:
-        self.world = world
-        program, *_ = reversed(installed.command)
-        if program.endswith(".py"):
-            self.command = [installed.command[0], str(PROGRAMS / "who.py")]
-            self.option: tuple[str, ...] = ()
-        else:
-            self.command = [program, "sts", "get-caller-identity", "--query", "Arn"]
-            self.option = ("--profile",)
-        self.env: dict[str, str | None] = {**consumer.env, "AWS_ENDPOINT_URL_S3": None}
-
-    def ask(self, profile: str | None = "app", **env: str | None) -> Result:
-        """Ask with a profile that is named, or with what the environment makes of it."""
-        words = [*self.option, profile] if profile else []
-        return run(self.world, [*self.command, *words], {**self.env, **env})
-
-    @property
-    def line(self) -> str:
-        """The credential_process that runs credproc and counts its runs."""
-        return shlex.join([str(self.world.plain), "mark"])
-
-
 @pytest.fixture
 def asker(world: World, installed: Get, consumer: Consumer) -> Asker:
     return Asker(world, consumer, installed(consumer))
 
 
-def signers(world: World) -> list[str]:
-    """Return the access keys that asked STS for something, in order."""
-    return [key_of(request) for request in world.sts.requests]
-
-
 def doctor(world: World, **env: str) -> str:
     """Return what the doctor says of a profile ``app`` that runs credproc."""
     world.host.config(f"[profile app]\ncredential_process = {CREDPROC}\n")
-    command = [SCRIPTS / "credprocctl", "doctor"]
+    command = [str(SCRIPTS / "credprocctl"), "doctor"]
     environ = world.host.env(AWS_PROFILE="app", **env)
     result = world.host.processes.start(command, environ).wait()
     return " ".join(result.stdout.decode().split())

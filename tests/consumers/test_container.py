@@ -1,0 +1,119 @@
+"""Consumers in a container: the instance's role by way of the node's, and roles of the task's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import cachedir, readme
+from tests.consumers.asking import ASKING, Asker, signers
+from tests.servers.container import ContainerServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.consumers.consumer import Consumer
+    from tests.consumers.install import Installed
+    from tests.consumers.world import World
+
+    Get = Callable[[Consumer], Installed]
+
+pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
+
+each = pytest.mark.parametrize("consumer", ASKING, ids=str)
+FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+TOKEN = "canary0123456789abcdefghij"
+
+
+@pytest.fixture
+def asker(world: World, installed: Get, consumer: Consumer) -> Asker:
+    return Asker(world, consumer, installed(consumer))
+
+
+@pytest.fixture
+def task(world: World) -> Iterator[ContainerServer]:
+    """The credentials endpoint of a task or pod, which lets in whoever has the token."""
+    with ContainerServer(token=TOKEN) as server:
+        world.host.environ[FULL] = server.full_uri
+        yield server
+
+
+def as_documented(asker: Asker) -> None:
+    """Write the manual's profile, with a name and a path of this machine."""
+    (config,) = [each for each in readme.section("In a container").blocks if each.kind == "config"]
+    text = config.text.replace("[profile deploy]", "[profile app]")
+    assert "/usr/local/bin/credproc " in text
+    asker.world.host.config(text.replace("/usr/local/bin/credproc", asker.line))
+
+
+@each
+@pytest.mark.parametrize("way", ["variable", "file"])
+def test_role_is_assumed_from_the_tasks(way: str, asker: Asker, task: ContainerServer) -> None:
+    world = asker.world
+    as_documented(asker)
+    if way == "variable":  # ECS
+        world.host.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = TOKEN
+    else:  # EKS Pod Identity
+        path = world.host.folder / "token"
+        path.write_text(TOKEN)
+        world.host.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = str(path)
+
+    results = [asker.ask(), asker.ask()]
+
+    assert {result.status for result in results} == {0}, results
+    role = world.sts.issued[-1].access_key
+    assert signers(world) == [task.current["AccessKeyId"], role, role]
+    assert task.count("creds") == 1
+    assert world.imds.count() == 0
+
+
+@each
+def test_token_that_the_endpoint_refuses_is_named(asker: Asker, task: ContainerServer) -> None:
+    as_documented(asker)
+    asker.world.host.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "another"
+
+    result = asker.ask()
+
+    assert result.status != 0
+    said = result.stdout.decode() + result.stderr
+    assert "credproc: chain: source container: " in said
+    assert "the authorization token is missing or wrong" in said
+    assert "another" not in said.replace("another process", "")
+    assert signers(asker.world) == []
+
+
+@each
+def test_instances_role_is_reached_with_a_hop_more(asker: Asker) -> None:
+    world = asker.world
+    world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
+    world.imds.hops = 2
+
+    refused = asker.ask()
+    world.imds.limit = 2
+    cachedir.clear(world.host.cache)  # a failure is remembered for some seconds
+    result = asker.ask()
+
+    assert refused.status != 0
+    said = refused.stdout.decode() + refused.stderr
+    assert "--http-put-response-hop-limit 2" in said
+    assert result.status == 0, result
+    assert signers(world) == [world.imds.current["AccessKeyId"]]
+
+
+@each
+def test_nodes_role_is_not_taken_for_the_tasks(asker: Asker, task: ContainerServer) -> None:
+    world = asker.world
+    world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
+
+    refused = asker.ask()
+    world.host.config(f"[profile app]\ncredential_process = {asker.line} --imds app\n")
+    result = asker.ask()
+
+    assert refused.status != 0
+    assert f"{FULL} gives this container an identity of its own" in (
+        refused.stdout.decode() + refused.stderr
+    )
+    assert result.status == 0, result
+    assert signers(world) == [world.imds.current["AccessKeyId"]]
+    assert task.count() == 0
