@@ -145,6 +145,9 @@ JAVASCRIPT_2: dict[str, str | None] = {
 PROFILE: dict[str, str | None] = {"AWS_PROFILE": "app"}
 #: botocore asks again at every signing, and once before the first.
 EVERY_SIGNING = REQUESTS + 1
+#: What to know of all that are made of botocore, and of all that are made of Go's SDKs.
+NO_SHELL = "``~`` and ``$HOME`` stay as they are"
+GO = "ends credproc after 60 s; a line must not begin with a double quote"
 #: What Go's and Java's readers of config files leave of quotes around a first word: nothing.
 NOT_DOUBLE: frozenset[Quoting] = frozenset({"single", "backslash"})
 
@@ -154,12 +157,14 @@ CONSUMERS = [
         _python("boto3-new", "sdk.py", "boto3"),
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
+        quirks=NO_SHELL,
     ),
     Consumer(
         "boto3, oldest allowed",
         _python("boto3-old", "sdk.py", "boto3", wanted="boto3==1.41.0"),
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
+        quirks=NO_SHELL,
     ),
     Consumer(
         "AWS CLI v1",
@@ -167,6 +172,7 @@ CONSUMERS = [
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
+        quirks=NO_SHELL,
     ),
     Consumer(
         "AWS CLI v2 (PyPI)",
@@ -174,6 +180,7 @@ CONSUMERS = [
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
+        quirks=NO_SHELL,
     ),
     Consumer(
         "AWS CLI v2 (Debian)",
@@ -182,6 +189,7 @@ CONSUMERS = [
         goes_on=False,
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
+        quirks=NO_SHELL,
     ),
     Consumer(
         "awscrt",
@@ -191,12 +199,14 @@ CONSUMERS = [
         runs_at_14_minutes=REQUESTS,
         shows=False,
         noise="dropped",
+        quirks="asks for every signature; the reason of a failure is lost",
     ),
     Consumer(
         "s3fs (aiobotocore)",
         _python("s3fs", "s3fs_program.py", "s3fs", "aiobotocore"),
         runs_at_14_minutes=EVERY_SIGNING,
         noise="dropped",
+        quirks=NO_SHELL,
     ),
     Consumer(
         "pyarrow (AWS SDK for C++)",
@@ -205,6 +215,7 @@ CONSUMERS = [
         shows=False,
         noise="dropped",
         env=PROFILE,
+        quirks="the reason of a failure is lost",
     ),
     Consumer(
         "icechunk (AWS SDK for Rust)",
@@ -212,6 +223,7 @@ CONSUMERS = [
         a_shell=True,
         noise="dropped",
         env=PROFILE,
+        quirks="the profile comes from AWS_PROFILE",
     ),
     Consumer(
         "delta-rs (AWS SDK for Rust)",
@@ -221,6 +233,7 @@ CONSUMERS = [
         a_shell=True,
         noise="dropped",
         env=PROFILE,
+        quirks="asks for every request; the profile comes from AWS_PROFILE",
     ),
     Consumer(
         "Lance (AWS SDK for Rust)",
@@ -230,6 +243,7 @@ CONSUMERS = [
         a_shell=True,
         noise="dropped",
         env=PROFILE,
+        quirks="asks for every request; the profile comes from AWS_PROFILE",
     ),
     Consumer(
         "AWS SDK for JavaScript v3",
@@ -244,6 +258,7 @@ CONSUMERS = [
         a_shell=True,
         shows=False,
         noise="dropped",
+        quirks="wants AWS_SDK_LOAD_CONFIG=1; the reason of a failure is lost",
     ),
     Consumer(
         "AWS SDK for Ruby v3",
@@ -252,6 +267,7 @@ CONSUMERS = [
         a_shell=True,
         runs=2,
         runs_at_14_minutes=2,
+        quirks="asks twice at its start",
     ),
     Consumer(
         "AWS SDK for Go v1",
@@ -259,6 +275,7 @@ CONSUMERS = [
         packages=("golang-go", "golang-github-aws-aws-sdk-go-dev"),
         a_shell=True,
         blanks=NOT_DOUBLE,
+        quirks=GO,
     ),
     Consumer(
         "AWS SDK for Go v2",
@@ -266,6 +283,7 @@ CONSUMERS = [
         packages=("golang-go", "golang-github-aws-aws-sdk-go-v2-dev"),
         a_shell=True,
         blanks=NOT_DOUBLE,
+        quirks=GO,
     ),
     Consumer(
         "rclone (Go v1)",
@@ -275,8 +293,17 @@ CONSUMERS = [
         a_shell=True,
         blanks=NOT_DOUBLE,
         env=PROFILE,
+        quirks=f"{GO}; wants env_auth",
     ),
-    Consumer("s5cmd (Go v1)", _s5cmd, goes_on=False, a_shell=True, blanks=NOT_DOUBLE, env=PROFILE),
+    Consumer(
+        "s5cmd (Go v1)",
+        _s5cmd,
+        goes_on=False,
+        a_shell=True,
+        blanks=NOT_DOUBLE,
+        env=PROFILE,
+        quirks=GO,
+    ),
     Consumer(
         "MinIO's Go client (restic, mc)",
         _go("minio.go", "golang-github-minio-minio-go-v7-dev"),
@@ -285,6 +312,7 @@ CONSUMERS = [
         blanks=frozenset(),
         shows=False,
         noise="dropped",
+        quirks="reads ~/.aws/credentials alone; takes no quotes; the reason of a failure is lost",
     ),
 ]
 
@@ -298,5 +326,15 @@ if shutil.which("terraform"):
             a_shell=True,
             blanks=NOT_DOUBLE,
             env={**TERRAFORM},
+            quirks=f"{GO}; skip_metadata_api_check turns IMDS off for credproc too",
         )
     )
+
+
+#: Those that are not to be had from Debian, PyPI or npm, with what is known of them.
+NOT_RUN = {
+    "AWS SDK for Java, v1 and v2": "Debian has no jars of it",
+    "AWS SDK for PHP": "Debian has no package of it, and Packagist is out of reach",
+    "AWS SDK for .NET": "Debian has no .NET",
+    "OpenTofu": "in no registry; what is said of Terraform should hold",
+}

@@ -11,42 +11,45 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.consumers.consumer import CONSUMERS, REQUESTS, Consumer
+from tests.consumers.consumer import CONSUMERS, NOT_RUN, Consumer
 from tests.consumers.install import Installer
 
 HEADER = (
     "Consumer",
-    "Version run",
-    "A shell between?",
-    "The line of a failure",
-    "stderr on success",
-    f"Runs for {REQUESTS} requests: 1 h left, 14 min left",
-    "The path in the config",
+    "Version",
+    "Shell",
+    "Its failures",
+    "stderr",
+    "Runs",
+    "The line to write",
+    "To know",
 )
 
-#: What the user of a consumer without blanks in its line has to write.
-PLAIN = "in the credentials file, without blanks or quotes, with at least one option"
+#: The lines: with a path that has blanks, or without quotes and with one option at least.
+QUOTED = "credential_process = '/opt/my tools/credproc'"
+PLAIN = "credential_process = /usr/local/bin/credproc --imds"
 
 
 def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
     """Return a consumer's row."""
-    if not consumer.blanks:
-        path = PLAIN
-    elif "double" in consumer.blanks:
-        path = "any quotes"
-    else:
-        path = "with blanks: single quotes"
-    if consumer.blanks and consumer.file == "credentials":
-        path = f"in the credentials file; {path}"
+    line = QUOTED if "single" in consumer.blanks else PLAIN
     return (
         consumer.name,
         version,
         "yes" if consumer.a_shell else "no",
-        "shown" if consumer.shows else "not shown",
+        "shown" if consumer.shows else "hidden",
         consumer.noise,
         f"{consumer.runs}, {consumer.runs_at_14_minutes}",
-        path,
+        f"``{line}``",
+        consumer.quirks or "nothing",
     )
+
+
+def rest() -> list[tuple[str, ...]]:
+    """Return the rows of those that are not run."""
+    return [
+        (name, "not run", *("unknown",) * 4, f"``{QUOTED}``", why) for name, why in NOT_RUN.items()
+    ]
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
@@ -64,7 +67,7 @@ def main() -> None:
         kept = os.environ.get("CREDPROC_TEST_CONSUMERS") or folder
         installer = Installer(Path(kept), packages)
         rows = [cells(each, each.get(installer).version) for each in CONSUMERS]
-    sys.stdout.write(table(rows))
+    sys.stdout.write(table(rows + rest()))
 
 
 if __name__ == "__main__":
