@@ -29,6 +29,9 @@ COMMANDS = {
     "credproc": "credproc.__main__:main",
     "credprocctl": "credproc.ctl.__main__:main",
 }
+#: Where `man` finds the pages, below the folder that has bin.
+MAN = "share/man/man1"
+PAGES = {f"{name}.1" for name in COMMANDS}
 #: What a module may be called; a test, a copy or a backup is none.
 MODULE = re.compile(r"(?!test_|conftest)[a-z0-9_]+\.py")
 
@@ -46,7 +49,7 @@ def package() -> set[str]:
     return {
         path.relative_to(tree).as_posix()
         for path in (tree / "credproc").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", "man"} & set(path.parts)
     }
 
 
@@ -62,7 +65,8 @@ def test_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
         names = set(wheel.namelist())
 
     info = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
-    assert names == package() | {f"{NAME}.dist-info/{name}" for name in info}
+    pages = {f"{NAME}.data/data/{MAN}/{page}" for page in PAGES}
+    assert names == package() | pages | {f"{NAME}.dist-info/{name}" for name in info}
 
 
 def test_wheel_is_for_every_machine(dist: Path) -> None:
@@ -83,7 +87,8 @@ def test_sdist_holds_what_the_wheel_is_built_from_and_nothing_else(dist: Path) -
         "top_level.txt",
     )
     egg = {f"credproc.egg-info/{name}" for name in info}
-    assert names == {f"{NAME}/{name}" for name in package() | top | egg}
+    pages = {f"credproc/man/{page}" for page in PAGES}
+    assert names == {f"{NAME}/{name}" for name in package() | pages | top | egg}
 
 
 def test_wheel_of_the_tree_is_the_wheel_of_the_sdist(dist: Path, tmp_path: Path) -> None:
