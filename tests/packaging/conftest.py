@@ -20,3 +20,9 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "dist"
     artefacts.build(artefacts.source(), folder, sys.executable)
     return folder
+
+
+@pytest.fixture
+def wheel(dist: Path) -> Path:
+    """The wheel that is tested."""
+    return artefacts.wheel(dist)

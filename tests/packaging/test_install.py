@@ -78,12 +78,6 @@ def test_uninstall_leaves_nothing(tool: str, tmp_path: Path, wheel: Path) -> Non
     assert [p for p in tmp_path.rglob("credproc*") if "logs" not in p.parts] == []
 
 
-@pytest.fixture
-def wheel(dist: Path) -> Path:
-    """The wheel that is tested."""
-    return artefacts.wheel(dist)
-
-
 def test_distributions_are_what_an_index_accepts(dist: Path) -> None:
     files = [str(artefacts.wheel(dist)), str(artefacts.sdist(dist))]
     command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *files]
