@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The test command: build the distributions, install the wheel, run the tests against it.
 
-    python3 tests/run.py [--all] [--venv FOLDER] [pytest's arguments]
+    python3 tests/run.py [--all] [--newest] [--venv FOLDER] [pytest's arguments]
 
 The tests are copied away from the source tree and run there, so that ``import credproc`` can only
 find what was installed. Needs Python and pip; everything else goes to a throw-away environment.
@@ -15,10 +15,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from tests import artefacts, venvs  # noqa: E402  # found by the line above
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> int:
@@ -31,10 +35,11 @@ def main() -> int:
         venv.make()
         _say("build: the sdist, and from it the wheel")
         dist = folder / "dist"
-        venv.install("build")
+        held = [] if options.newest else venvs.HELD
+        venv.install(*held, "build")
         artefacts.build(venvs.ROOT, dist, str(venv.python))
         _say("install: the wheel, with what it and the tests require")
-        _install(venv, artefacts.wheel(dist))
+        _install(venv, artefacts.wheel(dist), held)
         _say("tests")
         # Whole files to one process each, because what a file installs is installed once.
         arguments = arguments or ["--numprocesses", "auto", "--dist", "loadfile"]
@@ -43,7 +48,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        usage="python3 tests/run.py [--all] [--venv FOLDER] [pytest's arguments]",
+        usage="python3 tests/run.py [--all] [--newest] [--venv FOLDER] [pytest's arguments]",
         description="Build credproc, install the wheel, run the tests against it.",
         allow_abbrev=False,
     )
@@ -51,15 +56,20 @@ def _parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="fail if any test was skipped, and say which"
     )
     parser.add_argument(
+        "--newest",
+        action="store_true",
+        help="take the newest releases of all tools, not those of .constraints.txt",
+    )
+    parser.add_argument(
         "--venv", type=Path, help="keep the environment in this folder, and use it again"
     )
     return parser
 
 
-def _install(venv: venvs.Venv, wheel: Path) -> None:
+def _install(venv: venvs.Venv, wheel: Path, held: Sequence[str]) -> None:
     """Install the wheel anew, whatever is there, and then what it asks for, as pip would."""
     venv.install("--force-reinstall", "--no-deps", str(wheel))
-    venv.install(f"{wheel}[test]")
+    venv.install(*held, f"{wheel}[test]")
     venvs.call([str(venv.python), "-m", "pip", "check"], quiet=True)
 
 

@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+#: The releases of the tools that were used last; the file says how it is made anew.
+HELD = ("--constraint", str(ROOT / ".constraints.txt"))
 
 #: pip that can install into an environment other than its own: --python came with 22.3.
 FOREIGN = (22, 3)
@@ -122,12 +124,19 @@ def main() -> None:
     """Make the environment that the command line describes."""
     parser = argparse.ArgumentParser(description="Make a virtual environment.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--extra", action="append", default=[], help="of setup.cfg; repeat it")
+    parser.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        help="of setup.cfg, in the releases that are held; repeat it",
+    )
     parser.add_argument("requirement", nargs="*")
     options = parser.parse_args()
     venv = Venv(options.folder)
     venv.make()
-    wanted = [*options.requirement, *(requirements(*options.extra) if options.extra else [])]
+    wanted = list(options.requirement)
+    if options.extra:
+        wanted += [*HELD, *requirements(*options.extra)]
     if wanted:
         venv.install(*wanted)
 

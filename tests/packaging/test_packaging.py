@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name as canonical
 
 import credproc
-from tests import artefacts
+from tests import artefacts, venvs
 from tests.harness import SCRIPTS
 
 if TYPE_CHECKING:
@@ -121,6 +123,37 @@ def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Mess
     always = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
     assert always == {"boto3", "filelock", "platformdirs"}
     assert {*metadata.get_all("Provides-Extra", [])} == {"completion", "lint", "test"}
+
+
+def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
+    tree = artefacts.source()
+    lines = (tree / ".constraints.txt").read_text(encoding="utf-8").splitlines()
+    held = [Requirement(line) for line in lines if not line.startswith("#")]
+
+    for asked in map(Requirement, venvs.requirements("lint", "test")):
+        found = [each for each in held if canonical(each.name) == canonical(asked.name)]
+        assert found, asked
+        for each in found:
+            (pin,) = each.specifier
+            assert pin.operator == "=="
+            assert asked.specifier.contains(pin.version), each
+
+
+def test_version_stands_in_one_place_and_changes_are_told_of() -> None:
+    tree = artefacts.source()
+    version = credproc.__version__
+    named = [
+        path.relative_to(tree).as_posix()
+        for path in [*(tree / "credproc").rglob("*.py"), tree / "setup.cfg", tree / "setup.py"]
+        if re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", path.read_text("utf-8"))
+    ]
+
+    assert named == ["credproc/__init__.py"]
+    changes = (tree / "CHANGELOG.rst").read_text(encoding="utf-8")
+    headings = re.findall(r"^(\d+\.\d+\.\d+) - (unreleased|\d{4}-\d\d-\d\d)\n-+$", changes, re.M)
+    assert headings[0][0] == version
+    kinds = re.findall(r"^(\w+)\n\^+$", changes, re.MULTILINE)
+    assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def test_two_commands_are_installed() -> None:
