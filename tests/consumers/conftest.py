@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.consumers.asking import Asker
 from tests.consumers.consumer import CONSUMERS, Consumer
 from tests.consumers.install import Installer
 from tests.consumers.world import World
@@ -63,3 +64,9 @@ def s3() -> Iterator[S3Server]:
 def world(host: Host, imds: ImdsServer, sts: StsServer, s3: S3Server) -> World:
     """A user's machine."""
     return World(host, imds, sts, s3)
+
+
+@pytest.fixture
+def asker(world: World, installed: Callable[[Consumer], Installed], consumer: Consumer) -> Asker:
+    """The consumer on that machine, to ask STS who it is."""
+    return Asker(world, consumer, installed(consumer))

@@ -11,24 +11,15 @@ from tests.consumers.asking import ASKING, Asker, signers
 from tests.servers.container import ContainerServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from tests.consumers.consumer import Consumer
-    from tests.consumers.install import Installed
     from tests.consumers.world import World
-
-    Get = Callable[[Consumer], Installed]
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
 each = pytest.mark.parametrize("consumer", ASKING, ids=str)
 FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN = "canary0123456789abcdefghij"
-
-
-@pytest.fixture
-def asker(world: World, installed: Get, consumer: Consumer) -> Asker:
-    return Asker(world, consumer, installed(consumer))
 
 
 @pytest.fixture

@@ -11,13 +11,7 @@ from tests.consumers.asking import ASKING, Asker, signers
 from tests.harness import CREDPROC, SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.consumers.consumer import Consumer
-    from tests.consumers.install import Installed
     from tests.consumers.world import World
-
-    Get = Callable[[Consumer], Installed]
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
@@ -27,11 +21,6 @@ each = pytest.mark.parametrize("consumer", ASKING, ids=str)
 STRAY = "AKIASTRAYSTRAYSTRAY1"
 STRAY_SECRET = "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 STRAY_KEYS = f"aws_access_key_id = {STRAY}\n{STRAY_SECRET}\n"
-
-
-@pytest.fixture
-def asker(world: World, installed: Get, consumer: Consumer) -> Asker:
-    return Asker(world, consumer, installed(consumer))
 
 
 def doctor(world: World, **env: str) -> str:

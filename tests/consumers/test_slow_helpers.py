@@ -39,11 +39,6 @@ cat {folder}/helper.json
 SESSION = "arn:aws:sts::123456789012:assumed-role/admin/ann"
 
 
-@pytest.fixture
-def asker(world: World, installed: Get, consumer: Consumer) -> Asker:
-    return Asker(world, consumer, installed(consumer))
-
-
 def ask_together_and_again(asker: Asker) -> set[str]:
     """Let many consumers ask at once, and one afterwards; return whose keys they all signed with.
 
