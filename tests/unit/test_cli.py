@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 import credproc.__main__ as command
-from credproc import cli, refresh
+from credproc import background, cache, cli, refresh, request, sweep
 from credproc.errors import (
     CodeNotGiven,
     DeadlineExceeded,
@@ -19,6 +21,9 @@ from credproc.errors import (
     RequestError,
     UsageError,
 )
+from credproc.identity import of_request
+from credproc.log import Log
+from credproc.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,3 +208,117 @@ def test_process_that_is_watched_ends_the_usual_way(
 
     assert command.main() == 1
     assert left == []
+
+
+def test_want_of_memory_has_its_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    left = leaving(monkeypatch, MemoryError())
+    monkeypatch.setattr(sys, "gettrace", lambda: None)
+    monkeypatch.setattr(sys, "getprofile", lambda: None)
+    command.main()
+
+    assert left == [1]
+    assert capfd.readouterr().err == command.NO_MEMORY.decode()
+
+
+def test_want_of_memory_is_not_taken_for_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    breaking(monkeypatch, MemoryError())
+
+    with pytest.raises(MemoryError):
+        cli.answer([], environ)
+
+
+# A hit, and what it leaves to others.
+
+
+def held(environ: dict[str, str]) -> bytes:
+    """Keep a document for the instance's role; return it."""
+    store = Store(cache.directory(environ))
+    store.make()
+    now = int(time.time())
+    asked = request.Request().finish()
+    made = cache.Entry(of_request(asked, environ))
+    made.document = b'{"Version": 1}\n'
+    made.issued, made.ahead, made.now = now, now + 1800, now + 2700
+    made.look, made.expiration = now + 1800, now + 3600
+    store.write(made)
+    return made.document
+
+
+def test_document_that_is_taken_in_parts_is_written_whole(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = held(environ)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+
+    assert command.hit([], environ, time.time()) == 0
+    assert capfd.readouterr().out.encode() == document
+
+
+def test_hit_that_cannot_be_printed_is_left_to_the_full_command_line(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    held(environ)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+
+    assert command.hit([], environ, time.time()) is None
+
+
+def test_rest_that_cannot_be_written_is_an_error_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    real = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if descriptor == 1:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full)
+
+    assert cli.write_rest(b"rest") == 1
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_place_of_the_cache_that_needs_thought_is_left_to_the_full_command_line(
+    environ: dict[str, str],
+) -> None:
+    assert command.hit([], environ | {"XDG_CACHE_HOME": "relative"}, time.time()) is None
+
+
+# What the system may refuse, and nobody is to notice.
+
+
+def test_core_dumps_that_cannot_be_forbidden_stop_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refused)
+
+    cli._leave_no_core()
+
+
+def test_sweep_without_a_process_to_spare_is_left_to_another_run(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    held(environ)
+    store = Store(cache.directory(environ))
+    tried: list[object] = []
+
+    def refused(work: object) -> None:
+        tried.append(work)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(background, "detach", refused)
+    monkeypatch.setattr(sweep, "is_due", lambda *_: True)
+    cli._sweep(store, Log("", time.time), in_background=False)
+
+    assert len(tried) == 1

@@ -153,3 +153,7 @@ def test_open_quotes_are_a_usage_error_that_shows_nothing_of_the_line() -> None:
 def test_discreet_values_are_not_shown(words: list[str], shown: str) -> None:
     assert commandline.shown(words) == shown
     assert "geheim" not in commandline.shown(words)
+
+
+def test_word_that_cannot_be_written_is_shown_all_the_same() -> None:
+    assert commandline.shown(["credproc", "--profile", "a\nb"]) == "credproc --profile 'a\nb'"

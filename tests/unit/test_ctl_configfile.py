@@ -297,3 +297,8 @@ def test_keys_are_those_that_configparser_reads(text: str) -> None:
     for name, section in named.items():
         own = {item.name for item in section.items}
         assert own | set(file.values["DEFAULT"]) == set(read[name])
+
+
+def test_line_before_the_first_section_is_left_to_who_reads_it() -> None:
+    with pytest.raises(RequestError):
+        ConfigFile(b"region = eu-central-1\n[default]\n", "config")

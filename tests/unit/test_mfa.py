@@ -134,3 +134,18 @@ def test_program_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_question_that_nobody_asked_needs_no_end() -> None:
     Mfa("", {}).leave()
+
+
+def test_terminal_that_is_lost_is_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipes: list[int] = []
+
+    def lost(_: int) -> int:
+        pipes.extend(os.pipe())
+        return os.dup(pipes[0])  # no terminal any more: whatever is asked of it fails
+
+    monkeypatch.setattr(mfa, "_terminal", lost)
+
+    with pytest.raises(CodeNotGiven, match="there is no terminal"):
+        Mfa("", {}).code("arn:aws:iam::111122223333:mfa/ann", Deadline(20))
+    for descriptor in pipes:
+        os.close(descriptor)

@@ -409,3 +409,8 @@ def test_examples_of_the_manual_are_correct() -> None:
 def test_usage_errors_are_told_from_others() -> None:
     with pytest.raises(UsageError):
         options.parse(["--format", "xml"])
+
+
+def test_complaint_that_is_new_to_us_is_passed_on() -> None:
+    with pytest.raises(UsageError, match=r"^--imds: is not wanted today$"):
+        options.parser().error("argument --imds: is not wanted today")

@@ -479,3 +479,31 @@ def test_botocore_that_says_it_otherwise_is_not_taken_for_long_term_keys() -> No
     del found._expiry_time  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         leaf._expiration(found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (PermissionError(13, "Permission denied", "/x/token"), "/x/token: Permission denied"),
+        (TimeoutError(), "TimeoutError"),
+        (ZeroDivisionError("geheim"), "an answer that cannot be read (ZeroDivisionError)"),
+    ],
+)
+def test_trouble_with_a_profile_of_any_kind_is_a_failure_in_words(
+    wrong: Exception, words: str
+) -> None:
+    def load() -> tuple[Any, Any]:
+        raise wrong
+
+    with pytest.raises(ProviderFailed) as caught:
+        leaf._worded("dev", load)
+
+    assert str(caught.value) == words
+
+
+def test_failure_that_has_its_words_keeps_them() -> None:
+    def load() -> tuple[Any, Any]:
+        raise ProviderFailed("as it was said")
+
+    with pytest.raises(ProviderFailed, match=r"^as it was said$"):
+        leaf._worded("dev", load)

@@ -7,10 +7,12 @@ import stat
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from credproc import store as stores
 from credproc import sweep
 from credproc.cache import Entry
 from credproc.store import SWEEP, Store, is_ours, release
@@ -18,7 +20,6 @@ from tests import cachedir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.harness import Host
 
@@ -439,3 +440,68 @@ def test_cache_without_locks_is_swept(store: Store, monkeypatch: pytest.MonkeyPa
 def test_no_entry_is_torn(store: Store, tmp_path: Path) -> None:
     store.write(entry())
     assert cachedir.entries(tmp_path / "cache") == [entry()]
+
+
+# What the system may do between two steps.
+
+
+def test_cache_that_is_off_is_made_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Store("").make()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_that_is_removed_again_and_again_is_given_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "_has_name", lambda *_: False)
+
+    with pytest.raises(FileNotFoundError, match="again and again"):
+        store.claim(b"request")
+
+
+def test_lock_whose_file_system_has_gone_is_let_go() -> None:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+
+    release(descriptor)
+
+
+def test_directory_that_another_run_has_just_made_is_taken(store: Store) -> None:
+    stores._make(store.path)
+
+    assert mode(store.path) == 0o700
+
+
+def test_what_was_no_lock_and_has_gone_needs_no_removal(store: Store) -> None:
+    folder = store.open()
+    stores._discard("gone.lock", folder)
+    stores._forget("gone.tmp", folder)
+    os.close(folder)
+
+
+def test_lock_that_its_owner_cannot_write_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch(mode=0o400)
+
+    with pytest.raises(PermissionError):
+        stores._check_lock(path.stat())
+
+
+def test_old_file_that_goes_by_itself_stops_no_sweep(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(entry("one"))
+    store.write(entry("two"))
+    (name, other) = cachedir.names(Path(store.path), ".entry")
+
+    def gone(found: str) -> bool:
+        if found == name:
+            os.unlink(os.path.join(store.path, name))
+        return is_ours(found)
+
+    monkeypatch.setattr(sweep, "is_ours", gone)
+
+    assert sweep._old(store, time.time() + 400 * 86400) == [other]
+    assert not sweep._is_useless(store, name, time.time())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
 import threading
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore import exceptions
 
 from credproc import errors, windows
 from credproc.errors import CodeNotGiven, DeadlineExceeded, ProviderFailed, RequestError
@@ -485,3 +488,58 @@ def test_profile_that_the_environment_names_must_exist(machine: Machine) -> None
 def test_empty_variable_names_no_profile(machine: Machine) -> None:
     machine.set(AWS_PROFILE="", AWS_DEFAULT_PROFILE="")
     assert machine.ask(hop()).error is None
+
+
+def test_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+
+    assert calls.default_name().startswith(f"credproc-{os.getuid()}-")
+
+
+def test_answer_without_an_arn_names_no_account() -> None:
+    answer = {
+        "Credentials": {
+            "AccessKeyId": "ASIAIOSFODNN7EXAMPLE",
+            "SecretAccessKey": "x",
+            "SessionToken": "y",
+            "Expiration": "2999-01-01T00:00:00Z",
+        }
+    }
+
+    assert calls._credentials(answer).account_id == ""
+
+
+def _tls(text: str) -> Exception:
+    return exceptions.SSLError(endpoint_url="https://sts", error=ssl.SSLError(text))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words", "again"),
+    [
+        (exceptions.ParamValidationError(report="geheim"), "botocore refuses the", False),
+        (_tls("[SSL: WRONG_VERSION_NUMBER] x"), "no TLS connection to STS in eu-central-1", True),
+        (_tls("CERTIFICATE_VERIFY_FAILED: has expired"), "set this machine's clock, or", False),
+        (_tls("CERTIFICATE_VERIFY_FAILED: self-signed"), ": set AWS_CA_BUNDLE to", False),
+        (exceptions.UnsupportedSignatureVersionError(signature_version="x"), "Unsupported", False),
+    ],
+)
+def test_error_without_an_answer_has_its_words(wrong: Exception, words: str, again: bool) -> None:
+    fault = meanings.explain(wrong, meanings.Answered(), "eu-central-1")
+
+    assert words in fault.message
+    assert "geheim" not in fault.message
+    assert bool(fault.pause) == again
+
+
+def test_proxy_that_wants_a_password_is_named() -> None:
+    answered = meanings.Answered()
+    answered.status = 407
+
+    assert "407" in meanings.explain(ValueError("not XML"), answered, "eu-central-1").message
+
+
+def test_clock_is_not_blamed_where_nobody_tells_the_time() -> None:
+    assert meanings.Answered().skew("no time in it") == 0
