@@ -195,7 +195,7 @@ def _scan(lines: list[str]) -> list[Section]:
                 sections[-1].end = number
             sections.append(Section(header.group(1), indent, number))
             item = None
-        elif sections:
+        elif sections:  # pragma: no branch - configparser refuses keys outside of sections
             name = (_KEY.fullmatch(line) or [line, "", text])[2]
             item = Item(name.strip().lower(), indent, number)
             sections[-1].items.append(item)

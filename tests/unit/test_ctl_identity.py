@@ -153,3 +153,9 @@ def test_profiles_are_those_that_are_named() -> None:
     assert named("--imds") == []
     assert named("--profile", "a", "--role-arn", ARN, "--source", "profile:b") == ["a", "b"]
     assert identity.read(Source("profile:c").identity(ENVIRON)).profiles() == ["c"]
+
+
+def test_hop_of_another_version_is_unknown() -> None:
+    parts = ["chain", "env", "1", "role_arn:1", "arn", "role_name:1", "x"]
+
+    assert identity.read(join(parts)).kind == identity.UNKNOWN

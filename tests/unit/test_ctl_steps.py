@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from credproc.ctl.aws import Refused, settled, waited
+from credproc.ctl.aws import NOBODY, Refused, ask, settled, waited
 from credproc.ctl.output import Console
 from credproc.ctl.steps import Failed, Steps, confirm
 from credproc.errors import ProviderFailed, RequestError
@@ -163,3 +163,15 @@ def test_other_refusals_are_final(console: Console, code: str, text: str) -> Non
     with pytest.raises(Refused, match=code):
         settled(console, "profile app", call)
     assert len(calls) == 1
+
+
+def test_wrong_keys_of_nobody_are_a_mistake_of_the_configuration() -> None:
+    from botocore import exceptions
+
+    def call() -> None:
+        raise exceptions.NoCredentialsError
+
+    with pytest.raises(RequestError) as caught:
+        ask(call)
+
+    assert str(caught.value) == NOBODY

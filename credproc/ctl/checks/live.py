@@ -59,7 +59,7 @@ def providers(case: Case) -> Iterator[Check]:
         if found is not None:
             yield _good(name, found)
             answered = answered or ("" if ended else name)
-        elif error is not None:
+        elif error is not None:  # pragma: no branch - if nothing was found
             yield _failed(case, name, error, recorder, bad)
             ended = ended or not moves_on
     if answered:

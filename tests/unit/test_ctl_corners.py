@@ -1,0 +1,154 @@
+"""credprocctl where the system, or another process, does what it seldom does."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from credproc.cache import Entry
+from credproc.ctl import __main__ as ctl
+from credproc.ctl import cache_clear, doctor, ec2, explain, held, profile, rewriting
+from credproc.ctl.aws import Refused
+from credproc.ctl.checks import config
+from credproc.ctl.output import Console
+from credproc.ctl.steps import Steps
+from credproc.errors import ProviderFailed, RequestError
+from credproc.log import Log
+from credproc.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from credproc.ctl.checks import Check
+
+NAME = f"{'0' * 32}.entry"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A cache with one file that is named like an entry."""
+    made = Store(str(tmp_path / "credproc"))
+    made.make()
+    (tmp_path / "credproc" / NAME).touch(mode=0o600)
+    return made
+
+
+def test_entry_is_removed_where_there_can_be_no_locks(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hold(*_: object) -> int:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(Store, "hold", hold)
+    cache_clear._remove(store, NAME)
+
+    assert os.listdir(store.path) == []
+
+
+def test_file_that_goes_while_it_is_looked_at_is_not_old(store: Store) -> None:
+    assert cache_clear._age(store, "gone.lock", time.time()) == 0
+
+
+def test_entry_that_goes_while_the_cache_is_listed_is_left_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "listed", lambda _: [f"{'1' * 32}.entry"])
+
+    assert held.held(store) == []
+
+
+def test_file_that_is_no_entry_is_nothing_that_a_run_would_find() -> None:
+    item = held.Held(NAME, None, "torn")
+
+    assert item.state(0) == "torn"
+    assert not held.is_current(item, {})
+
+
+def test_role_whose_call_has_failed_is_explained_so() -> None:
+    entry = Entry(b"request")
+    entry.failure = "AccessDenied"
+
+    assert explain._state(held.Held(NAME, entry), time.time()) == "failed: AccessDenied"
+
+
+def test_instance_that_ec2_leaves_out_is_unknown() -> None:
+    account: Any = SimpleNamespace(
+        ec2=SimpleNamespace(describe_instances=lambda **_: {"Reservations": []})
+    )
+
+    with pytest.raises(Refused, match="EC2 does not know i-0123"):
+        ec2._instance(account, "i-0123")
+
+
+def test_profile_without_a_place_for_the_config_is_refused() -> None:
+    steps = Steps(Console({}))
+
+    with pytest.raises(RequestError, match="set HOME"):
+        profile._change("", "profile app", "written to", lambda _: None, steps)
+
+
+def test_file_of_another_user_stays_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    other = (54321, 54321)
+    rewriting.put(str(path), b"text", 0o600, other)
+
+    status = path.stat()
+    mine = (os.geteuid(), os.getegid())
+    assert (status.st_uid, status.st_gid) == (other if os.geteuid() == 0 else mine)
+    assert path.read_bytes() == b"text"
+
+
+def test_stream_that_is_a_programs_own_is_written_to(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+
+    assert ctl.run(["cache", "path", "--cache-dir", store.path], Log("", time.time)) == 0
+    assert out.getvalue() == f"{store.path}\n"
+
+
+def examined(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
+    """Return what the doctor says of a user without any config."""
+    monkeypatch.setattr(os, "environ", {"HOME": "/nowhere", "PATH": "/usr/bin:/bin"})
+    given = ctl.parser().parse_args(["doctor"])
+    given.options, given.log = None, Log("", time.time)
+    return list(doctor.examined(given))
+
+
+def test_profile_that_cannot_be_looked_at_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Iterator[Check]:
+        raise RequestError("in disorder")
+
+    monkeypatch.setattr(config, "profile", broken)
+    monkeypatch.setattr(doctor, "CHECKS", ())
+
+    assert [(each.name, each.text) for each in examined(monkeypatch)][-1] == (
+        "command", "in disorder"
+    )  # fmt: skip
+
+
+def test_check_that_fails_is_named_and_the_next_one_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    def first_check(_: object) -> Iterator[Check]:
+        raise ProviderFailed("out of reach")
+
+    def second_check(_: object) -> Iterator[Check]:
+        done.append("second")
+        return iter(())
+
+    monkeypatch.setattr(doctor, "CHECKS", (first_check, second_check))
+
+    last = examined(monkeypatch)[-1]
+    assert (last.name, last.text) == ("first check", "out of reach")
+    assert done == ["second"]
