@@ -95,8 +95,8 @@ class Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect to the first address that answers; unavailable if none does."""
         addresses = self._addresses()
-        # pragma: no branch - getaddrinfo gives one address at least
-        for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+        for number, each in enumerate(addresses, 1):  # pragma: no branch - there is one at least
+            family, kind, protocol, _, address = each
             try:
                 self.sock = self._connected(family, kind, protocol, address)
             except OSError as error:

@@ -216,7 +216,8 @@ class Service:
         read: Callable[[bytes], Read],
     ) -> tuple[int, Read | None]:
         """Return the status and, for 200, what ``read`` makes of the body; try again on faults."""
-        for attempt in range(1, self.settings.attempts + 1):
+        last = self.settings.attempts
+        for attempt in range(1, last + 1):  # pragma: no branch - the last one breaks
             self.connection.deadline = self.deadline.within(self.settings.patience)
             try:
                 status, body = self.connection.exchange(method, self.settings.path + path, headers)
@@ -231,7 +232,7 @@ class Service:
                 fault = str(error)
                 self.log(f"imds: {method} {path}: {fault}")
             pause = min(PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * windows.jitter()
-            if attempt == self.settings.attempts or self.deadline.left() <= pause:
+            if attempt == last or self.deadline.left() <= pause:
                 break
             time.sleep(pause)
         raise ProviderFailed(

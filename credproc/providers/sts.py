@@ -180,7 +180,7 @@ class Sts:
     ) -> Credentials:
         """Call until there is an answer, or an error that a repetition does not mend."""
         call = getattr(self._client(run, region), operation)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, ATTEMPTS + 1):  # pragma: no branch - the last one breaks
             outcome = self._once(run, region, lambda: call(**parameters), caller)
             if not isinstance(outcome, Fault):
                 return outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
@@ -80,6 +81,16 @@ def test_modules_and_functions_are_short() -> None:
         ]
 
     assert long == []
+
+
+def test_what_is_not_measured_has_its_reason() -> None:
+    lines = [
+        line for path in PACKAGE.rglob("*.py") for line in path.read_text("utf-8").splitlines()
+    ]
+    pragmas = [line for line in lines if "pragma" in line]
+
+    assert [line for line in pragmas if not re.search(r"# pragma: no \w+ - \w+ \w+", line)] == []
+    assert len(pragmas) < 20
 
 
 def test_nothing_of_the_package_imports_credprocctl() -> None:

@@ -242,3 +242,10 @@ def test_helper_ends_where_there_is_no_table_of_processes(monkeypatch: pytest.Mo
         children.end([process])
 
         assert process.wait(SOON) == -signal.SIGKILL
+
+
+def test_process_that_has_ended_needs_no_signal() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", "pass"])
+    ended.wait()
+
+    children._signal([ended.pid], 0)

@@ -1,0 +1,42 @@
+"""The secrets at hand: those of logins and of token files, whatever else lies there."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc import hidden
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_secrets_of_logins_are_found_beside_files_that_are_half_written(home: Path) -> None:
+    logins = home / ".aws" / "sso" / "cache"
+    logins.mkdir(parents=True)
+    (logins / "a.json").write_text('{"accessToken": "cut o')
+    (logins / "b.json").write_text("[" * 100_000)
+    login = {"accessToken": "one", "region": "eu-central-1", "deep": {"clientSecret": "two"}}
+    (logins / "c.json").write_text(json.dumps(login))
+
+    assert hidden.of_files({}) == ["one", "two"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "nothing"])
+def test_what_is_no_file_holds_no_secret_and_is_not_waited_for(kind: str, home: Path) -> None:
+    path = home / "token"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+
+    assert hidden.of_files({"AWS_WEB_IDENTITY_TOKEN_FILE": str(path)}) == []
