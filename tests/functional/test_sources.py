@@ -349,6 +349,7 @@ def test_source_that_does_not_apply_leaves_it_to_the_next_provider(
     [
         ({"AWS_SECRET_ACCESS_KEY": None}, "env", "source env: AWS_SECRET_ACCESS_KEY is not set"),
         ({}, "profile:nowhere", "profile nowhere is neither in "),
+        ({}, "profile:half", "credproc: profile half: Partial credentials found"),
         ({"AWS_PROFILE": "gone"}, "env", "profile gone, which AWS_PROFILE names, is neither in "),
         ({FULL: "http://192.0.2.1/"}, "container", f"source container: {FULL}: unsupported host"),
     ],
@@ -356,6 +357,7 @@ def test_source_that_does_not_apply_leaves_it_to_the_next_provider(
 def test_source_that_is_misconfigured_is_status_2_and_moves_on_to_nobody(
     variables: dict[str, Any], source: str, words: str, cloud: Cloud
 ) -> None:
+    cloud.host.config("[profile half]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n")
     result = cloud.host.run(*argv(source), "--imds", **variables)
     assert (result.status, result.stdout) == (2, b"")
     assert words in result.stderr

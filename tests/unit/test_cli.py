@@ -322,3 +322,15 @@ def test_sweep_without_a_process_to_spare_is_left_to_another_run(
     cli._sweep(store, Log("", time.time), in_background=False)
 
     assert len(tried) == 1
+
+
+def test_run_in_the_background_sweeps_by_itself(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    held(environ)
+    swept: list[object] = []
+    monkeypatch.setattr(sweep, "is_due", lambda *_: True)
+    monkeypatch.setattr(sweep, "sweep", lambda *given: swept.append(given))
+    cli._sweep(Store(cache.directory(environ)), Log("", time.time), in_background=True)
+
+    assert len(swept) == 1

@@ -13,7 +13,7 @@ import pytest
 
 from credproc.cache import Entry
 from credproc.ctl import __main__ as ctl
-from credproc.ctl import cache_clear, doctor, ec2, explain, held, profile, rewriting
+from credproc.ctl import cache_clear, doctor, ec2, explain, held, launcher, profile, rewriting
 from credproc.ctl.aws import Refused
 from credproc.ctl.checks import config
 from credproc.ctl.output import Console
@@ -152,3 +152,27 @@ def test_check_that_fails_is_named_and_the_next_one_is_done(
     last = examined(monkeypatch)[-1]
     assert (last.name, last.text) == ("first check", "out of reach")
     assert done == ["second"]
+
+
+def launcher_refused(path: Path) -> str:
+    given = ctl.parser().parse_args(["launcher", str(path)])
+    with pytest.raises(RequestError) as caught:
+        launcher.write(given, Console({}))
+    return str(caught.value)
+
+
+def test_interpreter_that_no_script_can_name_gets_no_launcher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/opt/my tools/python")
+
+    assert "cannot stand in the first line" in launcher_refused(tmp_path / "fast")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_program_of_somebody_elses_is_no_launcher(tmp_path: Path) -> None:
+    path = tmp_path / "fast"
+    path.write_bytes(b"\x7fELF\xff")
+
+    assert "no launcher of credproc's" in launcher_refused(path)
+    assert path.read_bytes() == b"\x7fELF\xff"
