@@ -145,3 +145,12 @@ def test_failure_replaces_nothing_that_is_valid(world: World, state: str) -> Non
     entry = outcome.failed(world.identity, held, ProviderFailed("x"), world.clock.now, ())
     assert (entry.document == held.document) == (state != "expired")
     outcome.recall(held, world.clock.now, is_news=True)  # it says nothing about entries
+
+
+def test_keys_that_never_end_are_good_for_an_hour_and_kept_nowhere(world: World) -> None:
+    got = world.credentials(3600, "env")
+    got.expiration = 0
+    entry = outcome.answered(world.identity, None, got, world.clock.now, world.log)
+
+    assert entry.request == b""
+    assert expiration(entry.document) == entry.expiration == int(world.clock.now) + 3600
