@@ -17,6 +17,7 @@ from tests.consumers.install import Installer
 HEADER = (
     "Consumer",
     "Version",
+    "Works",
     "Shell",
     "Its failures",
     "stderr",
@@ -36,6 +37,7 @@ def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
     return (
         consumer.name,
         version,
+        "yes",
         "yes" if consumer.a_shell else "no",
         "shown" if consumer.shows else "hidden",
         consumer.noise,
@@ -47,9 +49,8 @@ def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
 
 def rest() -> list[tuple[str, ...]]:
     """Return the rows of those that are not run."""
-    return [
-        (name, "not run", *("unknown",) * 4, f"``{QUOTED}``", why) for name, why in NOT_RUN.items()
-    ]
+    unknown = ("none here", "not run", *("unknown",) * 4)
+    return [(name, *unknown, f"``{QUOTED}``", why) for name, why in NOT_RUN.items()]
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
