@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import string
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credproc import cache, windows
-from credproc.cache import ABSENT, AHEAD, EXPIRED, FRESH, NOW, Entry, decode, encode, fingerprint
+from credproc.cache import (
+    ABSENT,
+    AHEAD,
+    EXPIRED,
+    FRESH,
+    NOW,
+    Cache,
+    Entry,
+    decode,
+    encode,
+    fingerprint,
+)
+from credproc.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SLOTS = Entry.__slots__
 NUMBERS = st.one_of(st.integers(0, 2**40), st.integers(0, 10**40))
@@ -332,3 +348,15 @@ def test_entry_of_a_person_goes_from_fresh_to_now() -> None:
 
     assert entry.judge(T0 + 2699) == FRESH
     assert entry.judge(T0 + 2700) == NOW
+
+
+def test_entry_as_long_as_policies_can_make_it_is_read(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "credproc"))
+    store.make()
+    long = Entry(b"x" * 200_000)
+    long.document = b"{}\n"
+    store.write(long)
+
+    found = Cache(store.path).read(long.request)
+    assert found is not None
+    assert found.document == long.document
