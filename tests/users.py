@@ -33,7 +33,7 @@ def as_user(uid: int, *, reads_all: bool = False) -> list[str]:
     """
     prefix = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     prefix += READ_ALL if reads_all else ()
-    _need([*prefix, "true"], "no other user can be had")
+    need([*prefix, "true"], "no other user can be had")
     return prefix
 
 
@@ -55,7 +55,7 @@ class Mount:
     """
 
     def __init__(self, host: Host, folder: Path, options: str) -> None:
-        _need(["unshare", "--mount", "true"], "no mount namespace can be had")
+        need(["unshare", "--mount", "true"], "no mount namespace can be had")
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         script = 'mount -t tmpfs -o "$1" none "$2" && echo mounted && read -r _'
@@ -82,7 +82,7 @@ class Mount:
         return done.stdout
 
 
-def _need(command: list[str], problem: str) -> None:
+def need(command: list[str], problem: str) -> None:
     """Skip the test if the kernel refuses, and only then."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

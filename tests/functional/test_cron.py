@@ -18,7 +18,7 @@ from tests.cloud import until
 from tests.harness import CREDPROC, LIMIT, SCRIPTS, Processes
 from tests.loopback import Loopback, arn, identity
 from tests.servers.moto import ACCOUNT
-from tests.users import public_folder
+from tests.users import need, public_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,6 +210,7 @@ def behind_closed_folders() -> list[Path]:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     if os.geteuid() != 0 or not shutil.which("cron", path="/usr/sbin:/usr/bin"):
         pytest.skip("only root can run a cron of their own, where Debian's cron is installed")
+    need(["unshare", *NAMESPACES, "true"], "no namespace can be had")
     processes = Processes()
     with Loopback(tmp_path_factory.mktemp("world")) as world, public_folder() as folder:
         try:
