@@ -179,7 +179,10 @@ def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
         try:
             chosen = platformdirs.user_cache_dir("credproc", appauthor=False)
         except RuntimeError:
-            chosen = "~/.cache/credproc"  # no home; releases before 4.14 say so themselves
+            pass  # no home; releases before 4.14 leave it to the next line
+        if not os.path.isabs(chosen):
+            # A relative XDG_CACHE_HOME is to be ignored; releases before 4.12 do not.
+            chosen = os.path.expanduser("~/.cache/credproc")
     if os.path.isabs(chosen):
         return chosen
     log(f"cache: off, because {chosen} is no absolute path")
