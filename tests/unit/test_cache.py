@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import string
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,9 +24,6 @@ from credproc.cache import (
     fingerprint,
 )
 from credproc.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SLOTS = Entry.__slots__
 NUMBERS = st.one_of(st.integers(0, 2**40), st.integers(0, 10**40))
@@ -360,3 +358,40 @@ def test_entry_as_long_as_policies_can_make_it_is_read(tmp_path: Path) -> None:
     found = Cache(store.path).read(long.request)
     assert found is not None
     assert found.document == long.document
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> tuple[Cache, Entry, Path]:
+    """A cache that holds an entry, and the entry's file."""
+    store = Store(str(tmp_path / "credproc"))
+    store.make()
+    entry = ordinary()
+    store.write(entry)
+    return Cache(store.path), entry, Path(store.path) / f"{fingerprint(entry.request)}.entry"
+
+
+def test_entry_that_is_replaced_while_it_is_read_is_read_whole(
+    kept: tuple[Cache, Entry, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, entry, path = kept
+    real = os.open
+
+    def opened(name: str, *more: int, **where: int) -> int:
+        descriptor = real(name, *more, **where)
+        if name == path.name:
+            path.unlink()  # as os.replace by another run does to what was there
+        return descriptor
+
+    monkeypatch.setattr(os, "open", opened)
+
+    read = found.read(entry.request)
+    assert read is not None
+    assert read.document == entry.document
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_entry_of_another_user_is_not_read(kept: tuple[Cache, Entry, Path]) -> None:
+    found, entry, path = kept
+    os.chown(path, 54321, 54321)
+
+    assert found.read(entry.request) is None

@@ -129,3 +129,8 @@ def test_hop_takes_a_value_once_and_a_list_s_values_all() -> None:
     assert hop.set("--external-id", "1") == hop.set("--tag", "a=1") == hop.set("--tag", "b=2") == ""
     assert hop.set("--external-id", "2") == "is given twice for the same --role-arn"
     assert (hop.external_id, hop.tag) == ("1", ["a=1", "b=2"])
+
+
+def test_longest_time_out_is_read_quickly() -> None:
+    assert read("--timeout", "3600").timeout == 3600
+    assert request.read(["--timeout", "3601"]) is None
