@@ -46,14 +46,14 @@ EPILOG = {
 
 def pages() -> dict[str, str]:
     """Return the text of each page by its name."""
-    told = [
-        ("EXIT STATUS", _table("Output and exit status", first=1)),
-        ("ENVIRONMENT", _table("Environment and config", tables=2)),
-        ("FILES", _table("Files")),
-    ]
+    both = {
+        "ENVIRONMENT": _table("Environment and config", tables=2),
+        "FILES": _table("Files"),
+    }
+    status = {"EXIT STATUS": _table("Output and exit status", first=1)}
     return {
-        "credproc": _page(options.parser(), dict(told), "credprocctl"),
-        "credprocctl": _page(ctl.parser(), {}, "credproc"),
+        "credproc": _page(options.parser(), {**both, **status}, "credprocctl"),
+        "credprocctl": _page(ctl.parser(), both, "credproc"),
     }
 
 

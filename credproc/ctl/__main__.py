@@ -116,7 +116,9 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         epilog=EPILOG,
     )
-    made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    made.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}", help="print the version"
+    )
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in (role, profile, doctor, cache, explain, launcher, completion):
         module.add(commands)

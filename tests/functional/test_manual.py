@@ -85,6 +85,20 @@ def test_help_page_and_completion_have_each_option_in_the_same_words(name: str, 
 
 
 @each
+def test_page_has_each_option_with_its_value_under_the_command_that_takes_it(name: str) -> None:
+    source = manpages.path(name).read_text(encoding="ascii")
+    shown = re.sub(r"\\f[BIR]|\\[,/]", "", source).replace("\\-", "-")
+    before, *parts = re.split(r"^\.SS (credprocctl .+)\n", shown, flags=re.MULTILINE)
+    under = {name: before, **dict(zip(parts[::2], parts[1::2], strict=True))}
+
+    for each in manpages.parsers(parser(name)):
+        for action in each._actions:
+            if action.option_strings and "--help" not in action.option_strings:
+                told = each._get_formatter()._format_action_invocation(action)
+                assert f"\n{told}\n" in under[each.prog]
+
+
+@each
 def test_man_finds_the_page_of_what_is_installed(name: str) -> None:
     if artefacts.DIST not in os.environ:
         pytest.skip("a checkout that is installed as it stands has no place for pages")
@@ -102,4 +116,5 @@ def test_page_tells_the_whole_of_it(name: str) -> None:
 
     sections = re.findall(r"^\.SH (.+)$", text, re.MULTILINE)
     assert sections[:3] == ["NAME", "SYNOPSIS", "DESCRIPTION"]
-    assert {"OPTIONS", "EXIT STATUS", "EXAMPLES", "SEE ALSO"} <= set(sections)
+    assert sections[-5:] == ["EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"]
+    assert "OPTIONS" in sections

@@ -51,7 +51,7 @@ def package() -> set[str]:
     return {
         path.relative_to(tree).as_posix()
         for path in (tree / "credproc").rglob("*")
-        if path.is_file() and not {"__pycache__", "man"} & set(path.parts)
+        if path.is_file() and not {"__pycache__", "man"} & set(path.relative_to(tree).parts)
     }
 
 
