@@ -91,14 +91,16 @@ def call(command: list[str], *, quiet: bool = False, cwd: Path | None = None, **
 def environment() -> dict[str, str]:
     """Return the environment without what points an interpreter at another one's modules.
 
-    Nor is bytecode switched off: without it a program's start is slower than its users see it.
+    Nor is bytecode switched off: without it a program's start is slower than its users see it. uv
+    trusts what the machine trusts, as pip does, so that both work behind a company's own proxy.
     """
     dropped = ("PIP_NO_COMPILE", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV")
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if name not in dropped and (not name.startswith("PYTHON") or name == "PYTHONUNBUFFERED")
     }
+    return {"UV_SYSTEM_CERTS": "1", **kept}
 
 
 def requirements(*extras: str) -> list[str]:
