@@ -12,7 +12,8 @@ from credproc import request
 from credproc.errors import CredprocError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import Deadline, Run
+from credproc.providers import Deadline, Run, faults
+from credproc.providers import sts as calls
 from credproc.providers.chain import Chain, Profile
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
     from credproc.credentials import Credentials
+    from tests.servers.sts import StsServer
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "canary0123456789abcdefghijklmnopqrstuvwx"
 KEYS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
@@ -82,6 +84,13 @@ class Machine:
                 self.patch.delenv(name, raising=False)
             else:
                 self.patch.setenv(name, value)
+
+    def knows(self, sts: StsServer) -> None:
+        """Ask that STS, of a region, and repeat calls without much of a pause."""
+        self.set(AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-central-1")
+        self.patch.setattr(faults, "THROTTLED_PAUSE", 0.002)
+        self.patch.setattr(faults, "PAUSE", 0.001)
+        self.patch.setattr(calls, "PAUSE", 0.001)
 
     def config(self, text: str) -> None:
         """Write the config file."""

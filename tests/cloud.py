@@ -31,6 +31,15 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 }
 CHAIN = ("--role-arn", ONE, "--role-arn", TWO, "--source", "env")
+#: The same chain as the profile ``two``, for a host's config file.
+PROFILES = f"""
+[profile one]
+role_arn = {ONE}
+credential_source = Environment
+[profile two]
+role_arn = {TWO}
+source_profile = one
+"""
 
 #: Seconds that are left of an hour's credentials in each state.
 LEFT = {"fresh": 3000, "ahead": 1500, "now": 600, "expired": -1}

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.functional.stuck import KEYS, ROLE, STUCK, A, Place, Stuck
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.harness import Host
-    from tests.servers.imds import ImdsServer
-    from tests.servers.sts import StsServer
-
 #: Seconds. Runs end within half a second of the deadline, on a machine that has nothing else to do.
 SLACK = 3.0
-
-
-@pytest.fixture
-def place(host: Host, imds: ImdsServer, sts: StsServer) -> Iterator[Place]:
-    """Services and a host that knows them."""
-    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
-    host.environ["AWS_ENDPOINT_URL_STS"] = sts.url
-    with contextlib.ExitStack() as stack:
-        yield Place(host, imds, sts, stack)
 
 
 def start(place: Place, stuck: Stuck, *argv: str, **env: Any) -> Any:

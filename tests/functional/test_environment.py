@@ -24,8 +24,6 @@ from tests.harness import CREDPROC, SCRIPTS
 
 if TYPE_CHECKING:
     from tests.harness import Host
-    from tests.servers.imds import ImdsServer
-    from tests.servers.sts import StsServer
 
 A = "arn:aws:iam::111122223333:role/a"
 WAYS = {
@@ -38,13 +36,11 @@ HOSTILE = "import os\nos.write(1, b'hostile ' + __name__.encode())\nos._exit(66)
 
 
 @pytest.fixture
-def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
+def cloud(online: Host) -> Host:
     """A host with every service, and with the instance's credentials in its cache."""
-    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
-    host.environ["AWS_ENDPOINT_URL_STS"] = sts.url
-    host.config(f"[profile p]\nrole_arn = {A}\ncredential_source = Ec2InstanceMetadata\n")
-    host.document()
-    return host
+    online.config(f"[profile p]\nrole_arn = {A}\ncredential_source = Ec2InstanceMetadata\n")
+    online.document()
+    return online
 
 
 def traps(folder: Path, host: Host) -> Path:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.harness import Host
-    from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
 
 A = "arn:aws:iam::111122223333:role/a"
@@ -41,16 +40,14 @@ credential_process = /bin/echo hello
 
 
 @pytest.fixture
-def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
+def cloud(online: Host) -> Host:
     """A host with every service, and profiles of many kinds."""
-    host.environ |= {
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
-        "AWS_ENDPOINT_URL_STS": sts.url,
+    online.environ |= {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "0123456789abcdef" * 2,
     }
-    host.config(CONFIG)
-    return host
+    online.config(CONFIG)
+    return online
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import credproc
 from credproc import request
 from credproc.identity import of_request
 from tests import cachedir
-from tests.cloud import CHAIN, ONE
+from tests.cloud import CHAIN, ONE, PROFILES
 from tests.harness import CREDPROC
 
 if TYPE_CHECKING:
@@ -30,20 +30,12 @@ WAYS = {
     "chain from a profile": ("--role-arn", ONE, "--source", "profile:one"),
     "profile": ("--profile", "two"),
 }
-CONFIG = """
-[profile one]
-role_arn = arn:aws:iam::111122223333:role/one
-credential_source = Environment
-[profile two]
-role_arn = arn:aws:iam::444455556666:role/two
-source_profile = one
-"""
 
 
 @pytest.fixture
 def known(cloud: Cloud) -> Cloud:
     """A host whose config has the profiles, and whose runs are not measured for coverage."""
-    cloud.host.config(CONFIG)
+    cloud.host.config(PROFILES)
     cloud.host.environ |= {
         name: None for name in cloud.host.environ if name.startswith("COVERAGE_")
     }
@@ -156,7 +148,7 @@ def test_what_changes_the_answer_is_no_hit(known: Cloud) -> None:
 
 def test_touched_config_file_is_no_hit(known: Cloud) -> None:
     first = known.host.document()
-    known.host.config(CONFIG + "# \n")
+    known.host.config(PROFILES + "# \n")
     known.imds.turn()
 
     assert known.host.document() != first

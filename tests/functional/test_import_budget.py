@@ -13,7 +13,7 @@ import pytest
 
 import credproc
 from tests import cachedir
-from tests.cloud import CHAIN
+from tests.cloud import CHAIN, PROFILES
 from tests.harness import CREDPROC
 
 if TYPE_CHECKING:
@@ -62,14 +62,6 @@ IMDS_MISS = {
 
 #: Requests with an entry of their own, each from another kind of provider.
 WAYS = {"imds": (), "chain": CHAIN, "profile": ("--profile", "two")}
-CONFIG = """
-[profile one]
-role_arn = arn:aws:iam::111122223333:role/one
-credential_source = Environment
-[profile two]
-role_arn = arn:aws:iam::444455556666:role/two
-source_profile = one
-"""
 
 
 class Command:
@@ -146,7 +138,7 @@ def test_bare_interpreter_has_loaded_none_of_the_heavy_modules(host: Host, pure:
 def test_hit_loads_four_modules_and_all_of_them_are_its_own(
     cloud: Cloud, command: Command, way: str
 ) -> None:
-    cloud.host.config(CONFIG)
+    cloud.host.config(PROFILES)
     document = cloud.host.run(*WAYS[way]).stdout
     asked = cloud.imds.count(), cloud.sts.count()
 
@@ -158,7 +150,7 @@ def test_hit_loads_four_modules_and_all_of_them_are_its_own(
 def test_hit_that_starts_a_refresh_loads_what_starting_takes(
     cloud: Cloud, command: Command, way: str
 ) -> None:
-    cloud.host.config(CONFIG)
+    cloud.host.config(PROFILES)
     document = cloud.host.run(*WAYS[way]).stdout
     cloud.leave("ahead")
     with cloud.imds.hold(), cloud.sts.hold():
@@ -191,7 +183,7 @@ def test_instance_role_loads_no_library_of_aws(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("way", ["chain", "profile"])
 def test_role_takes_botocore_and_neither_boto3_nor_another_cache(cloud: Cloud, way: str) -> None:
-    cloud.host.config(CONFIG)
+    cloud.host.config(PROFILES)
     _, modules = Command(CREDPROC, Path(sys.executable)).loaded(cloud.host, *WAYS[way])
 
     assert cloud.roles == (1, 1)

@@ -27,18 +27,10 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ credproc\[(\d+)\]: (.+)")
 
 
 @pytest.fixture
-def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
-    """A host with every service."""
-    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
-    host.environ["AWS_ENDPOINT_URL_STS"] = sts.url
-    return host
-
-
-@pytest.fixture
-def log(cloud: Host) -> Path:
+def log(online: Host) -> Path:
     """The file that every run of the host is to write to."""
-    path = cloud.folder / "log"
-    cloud.environ["CREDPROC_LOG"] = str(path)
+    path = online.folder / "log"
+    online.environ["CREDPROC_LOG"] = str(path)
     return path
 
 
@@ -63,34 +55,34 @@ def has(texts: Iterable[str], pattern: str) -> bool:
 
 
 def test_verbose_tells_on_stderr_and_prints_the_same_document(
-    cloud: Host, imds: ImdsServer, sts: StsServer
+    online: Host, imds: ImdsServer, sts: StsServer
 ) -> None:
-    result = cloud.run(*CHAIN, "-v")
+    result = online.run(*CHAIN, "-v")
     said = result.stderr.splitlines()
 
     assert result.status == 0
-    assert result.stdout == cloud.run(*CHAIN).stdout
+    assert result.stdout == online.run(*CHAIN).stdout
     assert all(line.startswith("credproc: ") for line in said)
-    assert has(said, rf"cache: not there \({cloud.cache}\)")
+    assert has(said, rf"cache: not there \({online.cache}\)")
     assert has(said, rf"role 1 of 1: {A}: <Credentials \.\.\.{sts.issued[0].access_key[-4:]}")
     assert has(said, r"valid until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
     for secret in (*imds.secrets, *sts.secrets, "geheim42", sts.issued[0].access_key):
         assert secret not in result.stderr
 
 
-def test_file_is_told_the_same(cloud: Host, log: Path) -> None:
-    result = cloud.run(*CHAIN, "-v")
+def test_file_is_told_the_same(online: Host, log: Path) -> None:
+    result = online.run(*CHAIN, "-v")
 
     assert told(log) == [line.removeprefix("credproc: ") for line in result.stderr.splitlines()]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_file_alone_hears_without_verbose(
-    cloud: Host, log: Path, imds: ImdsServer, sts: StsServer
+    online: Host, log: Path, imds: ImdsServer, sts: StsServer
 ) -> None:
-    document = cloud.document(*CHAIN)
+    document = online.document(*CHAIN)
     first = told(log)
-    assert cloud.document(*CHAIN) == document
+    assert online.document(*CHAIN) == document
 
     assert has(first, "cache: not there")
     assert has(told(log)[len(first) :], r"cache: fresh \(")
@@ -108,9 +100,9 @@ def test_file_alone_hears_without_verbose(
     ],
 )
 def test_line_of_a_failed_run_is_in_the_file(
-    cloud: Host, log: Path, argv: list[str], status: int
+    online: Host, log: Path, argv: list[str], status: int
 ) -> None:
-    result = cloud.run(*argv)
+    result = online.run(*argv)
 
     assert result.status == status
     assert f"credproc: {told(log)[-1]}\n" == result.stderr
@@ -118,23 +110,23 @@ def test_line_of_a_failed_run_is_in_the_file(
 
 @pytest.mark.parametrize("kind", ["AccessDenied", "Throttling"])
 def test_stale_credentials_are_served_with_the_reason(
-    cloud: Host, log: Path, sts: StsServer, kind: str
+    online: Host, log: Path, sts: StsServer, kind: str
 ) -> None:
-    document = cloud.document(*CHAIN)
-    cachedir.leave(cloud.cache, 600)
+    document = online.document(*CHAIN)
+    cachedir.leave(online.cache, 600)
     sts.fail(error(kind))
-    served = cloud.document(*CHAIN)
+    served = online.document(*CHAIN)
 
     assert served["AccessKeyId"] == document["AccessKeyId"]
     assert has(told(log), f"{kind}.*: what is held stays valid until its end, and is the answer")
 
 
-def test_refresh_in_the_background_tells_the_file(cloud: Host, log: Path) -> None:
-    cloud.document(*CHAIN)
-    cachedir.leave(cloud.cache, 1500)
-    process = cloud.start(*CHAIN)
+def test_refresh_in_the_background_tells_the_file(online: Host, log: Path) -> None:
+    online.document(*CHAIN)
+    cachedir.leave(online.cache, 1500)
+    process = online.start(*CHAIN)
     assert process.wait().status == 0
-    cloud.settle()
+    online.settle()
 
     others = [text for pid, text in lines(log) if pid != process.pid]
     mine = [text for pid, text in lines(log) if pid == process.pid]
@@ -142,8 +134,8 @@ def test_refresh_in_the_background_tells_the_file(cloud: Host, log: Path) -> Non
     assert has(others, f"role 1 of 1: {A}: <Credentials")
 
 
-def test_lines_of_many_runs_stay_whole(cloud: Host, log: Path) -> None:
-    results = herd(cloud, 20, "--imds")
+def test_lines_of_many_runs_stay_whole(online: Host, log: Path) -> None:
+    results = herd(online, 20, "--imds")
 
     assert {result.status for result in results} == {0}
     assert {result.stderr for result in results} == {""}
@@ -153,28 +145,28 @@ def test_lines_of_many_runs_stay_whole(cloud: Host, log: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["log", "~/log", "/nowhere/log", "/dev/full", "/dev/stdout", "fifo", "folder", "link"]
 )
-def test_file_that_cannot_be_costs_nothing(cloud: Host, name: str) -> None:
-    os.mkfifo(cloud.folder / "fifo")
-    (cloud.folder / "folder").mkdir()
-    (cloud.folder / "link").symlink_to(cloud.folder / "target")
-    path = str(cloud.folder / name) if name in ("fifo", "folder", "link") else name
-    result = cloud.run("--imds", CREDPROC_LOG=path)
+def test_file_that_cannot_be_costs_nothing(online: Host, name: str) -> None:
+    os.mkfifo(online.folder / "fifo")
+    (online.folder / "folder").mkdir()
+    (online.folder / "link").symlink_to(online.folder / "target")
+    path = str(online.folder / name) if name in ("fifo", "folder", "link") else name
+    result = online.run("--imds", CREDPROC_LOG=path)
 
     assert result.document["Version"] == 1
-    assert not (cloud.folder / "target").exists()
-    assert not (cloud.home / "log").exists()
+    assert not (online.folder / "target").exists()
+    assert not (online.home / "log").exists()
 
 
 @pytest.mark.parametrize("argv", [[], ["--role-arn", A, "--source", "env"]])
-def test_verbose_shows_no_traceback_of_what_was_foreseen(cloud: Host, argv: list[str]) -> None:
-    result = cloud.run(*argv, "-v", AWS_EC2_METADATA_DISABLED="true")
+def test_verbose_shows_no_traceback_of_what_was_foreseen(online: Host, argv: list[str]) -> None:
+    result = online.run(*argv, "-v", AWS_EC2_METADATA_DISABLED="true")
 
     assert result.status == 1
     assert "File " not in result.stderr
     assert len(result.stderr.splitlines()) < 8
 
 
-def test_help_and_usage_errors_need_no_file(cloud: Host, log: Path) -> None:
-    assert cloud.run("--help").status == cloud.run("--version").status == 0
+def test_help_and_usage_errors_need_no_file(online: Host, log: Path) -> None:
+    assert online.run("--help").status == online.run("--version").status == 0
 
     assert not log.exists()

@@ -17,11 +17,7 @@ from tests.functional.stuck import STUCK, A, Place, Stuck, until
 from tests.harness import CREDPROC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.harness import Host, Process
-    from tests.servers.imds import ImdsServer
-    from tests.servers.sts import StsServer
+    from tests.harness import Process
 
 #: Seconds from the signal to the end, on a machine that may be busy.
 AT_ONCE = 3.0
@@ -29,15 +25,6 @@ STATUSES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 #: Those of which a test can tell that they are stuck, and that do not get on by themselves.
 PLACES = [name for name in STUCK if name not in ("sts connection", "sts throttled")]
-
-
-@pytest.fixture
-def place(host: Host, imds: ImdsServer, sts: StsServer) -> Iterator[Place]:
-    """Services and a host that knows them."""
-    host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
-    host.environ["AWS_ENDPOINT_URL_STS"] = sts.url
-    with contextlib.ExitStack() as stack:
-        yield Place(host, imds, sts, stack)
 
 
 def start(place: Place, stuck: Stuck, *argv: str, **env: Any) -> Process:

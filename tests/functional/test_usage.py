@@ -30,14 +30,10 @@ def tree(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
+def cloud(online: Host) -> Host:
     """A host whose every service is there and well."""
-    host.environ |= {
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
-        "AWS_ENDPOINT_URL_STS": sts.url,
-        **KEYS,
-    }
-    return host
+    online.environ |= KEYS
+    return online
 
 
 @pytest.mark.parametrize(

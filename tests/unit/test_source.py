@@ -19,7 +19,6 @@ from credproc.errors import (
     SourceRejected,
     clean,
 )
-from credproc.providers import faults as meanings
 from credproc.providers import leaf
 from credproc.providers import sts as calls
 from credproc.providers.source import Source
@@ -42,11 +41,9 @@ TOKEN = "canaryContainerToken0123456789"
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sts: StsServer) -> Machine:
-    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 0.002)
-    monkeypatch.setattr(meanings, "PAUSE", 0.001)
     monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0.001)
     made = Machine(monkeypatch, tmp_path)
-    made.set(AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-central-1")
+    made.knows(sts)
     return made
 
 

@@ -24,7 +24,6 @@ from tests.servers.base import closed_port
 from tests.servers.sts import ERRORS, StsServer, error, skewed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.servers.base import Exchange, Fault
@@ -34,24 +33,14 @@ IN_TIME = 8.0
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, service: StsServer) -> Machine:
-    """A machine that knows the service and a region, and repeats calls without much of a pause."""
-    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 0.002)
-    monkeypatch.setattr(meanings, "PAUSE", 0.001)
-    monkeypatch.setattr(calls, "PAUSE", 0.001)
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sts: StsServer) -> Machine:
     made = Machine(monkeypatch, tmp_path)
-    made.set(AWS_ENDPOINT_URL_STS=service.url, AWS_REGION="eu-central-1")
+    made.knows(sts)
     return made
 
 
-@pytest.fixture
-def service() -> Iterator[StsServer]:
-    with StsServer() as server:
-        yield server
-
-
 def test_every_parameter_that_is_given_is_sent_and_no_other(
-    machine: Machine, service: StsServer
+    machine: Machine, sts: StsServer
 ) -> None:
     full = hop(
         B,
@@ -69,7 +58,7 @@ def test_every_parameter_that_is_given_is_sent_and_no_other(
     outcome = machine.ask(hop(A), full, run=machine.run(mfa_command="printf 123456"))
 
     assert outcome.error is None
-    first, second = service.calls
+    first, second = sts.calls
     assert set(first.parameters) == {"RoleArn", "RoleSessionName"}
     assert first.parameters["RoleArn"] == A
     assert first.parameters["RoleSessionName"].startswith("credproc-")
@@ -94,17 +83,17 @@ def test_every_parameter_that_is_given_is_sent_and_no_other(
         "TokenCode": "123456",
     }
     assert (first.access_key, first.session_token, first.region) == (KEY, "", "eu-central-1")
-    assert second.access_key == service.issued[0].access_key
-    assert second.session_token == service.issued[0].token
+    assert second.access_key == sts.issued[0].access_key
+    assert second.session_token == sts.issued[0].token
     assert second.region == "eu-west-1"
 
 
 def test_credentials_are_those_of_the_answer_and_name_the_account_of_the_role(
-    machine: Machine, service: StsServer
+    machine: Machine, sts: StsServer
 ) -> None:
     found = machine.ask(hop(A), hop(B)).found
 
-    issued = service.issued[-1]
+    issued = sts.issued[-1]
     assert found is not None
     assert (found.access_key, found.secret_key) == (issued.access_key, issued.secret_key)
     assert (found.token, found.expiration) == (issued.token, int(issued.expires))
@@ -112,9 +101,9 @@ def test_credentials_are_those_of_the_answer_and_name_the_account_of_the_role(
 
 
 def test_moto_style_expiration_with_microseconds_is_cut_to_seconds(
-    machine: Machine, service: StsServer
+    machine: Machine, sts: StsServer
 ) -> None:
-    service.fail(_credentials(Expiration="2099-01-02T03:04:05.678901Z"))
+    sts.fail(_credentials(Expiration="2099-01-02T03:04:05.678901Z"))
     found = machine.ask(hop()).found
     assert found is not None
     assert time.gmtime(found.expiration)[:6] == (2099, 1, 2, 3, 4, 5)
@@ -142,13 +131,13 @@ def _credentials(**changes: str | None) -> Fault:
     ],
 )
 def test_answer_with_less_than_whole_credentials_is_rejected(
-    changes: dict[str, str | None], words: str, machine: Machine, service: StsServer
+    changes: dict[str, str | None], words: str, machine: Machine, sts: StsServer
 ) -> None:
-    service.fail(_credentials(**changes))
+    sts.fail(_credentials(**changes))
     outcome = machine.ask(hop())
     assert type(outcome.error) is ProviderFailed
     assert outcome.said == f"role 1 of 1, {A}: STS answered {words}"
-    assert service.count() == 1
+    assert sts.count() == 1
 
 
 FINAL = {
@@ -185,35 +174,35 @@ def test_every_error_that_the_stand_in_knows_has_its_row() -> None:
 
 @pytest.mark.parametrize("code", FINAL)
 def test_final_error_ends_the_chain_after_one_call_and_says_what_to_do(
-    code: str, machine: Machine, service: StsServer
+    code: str, machine: Machine, sts: StsServer
 ) -> None:
-    service.fail(error(code), role=B)
+    sts.fail(error(code), role=B)
     outcome = machine.ask(hop(A), hop(A), hop(B), run=machine.run())
-    calls_of_b = [call for call in service.calls if call.parameters["RoleArn"] == B]
+    calls_of_b = [call for call in sts.calls if call.parameters["RoleArn"] == B]
 
     assert isinstance(outcome.error, ProviderFailed)
     assert outcome.said.startswith(f"role 3 of 3, {B}: {code}: ")
-    words = FINAL[code].replace("...MPLE", f"...{service.issued[-1].access_key[-4:]}")
+    words = FINAL[code].replace("...MPLE", f"...{sts.issued[-1].access_key[-4:]}")
     assert words.replace("from env", "from role 2") in outcome.said
     # Rejected credentials are got anew, once, and here they are other ones.
     rejected = isinstance(outcome.error, errors.SourceRejected)
     assert len(calls_of_b) == (2 if rejected else 1)
-    assert len(service.calls) - len(calls_of_b) == (4 if rejected else 2)
+    assert len(sts.calls) - len(calls_of_b) == (4 if rejected else 2)
 
 
 @pytest.mark.parametrize("code", REPEATED)
 def test_passing_error_is_repeated_and_then_said(
-    code: str, machine: Machine, service: StsServer
+    code: str, machine: Machine, sts: StsServer
 ) -> None:
-    service.fail(error(code), times=2)
+    sts.fail(error(code), times=2)
     assert machine.ask(hop()).error is None
-    assert service.count() == 3
+    assert sts.count() == 3
 
-    service.fail(error(code))
+    sts.fail(error(code))
     outcome = machine.ask(hop())
     assert type(outcome.error) is ProviderFailed
     assert outcome.said.startswith(f"role 1 of 1, {A}: {REPEATED[code]}")
-    assert service.count() == 3 + calls.ATTEMPTS
+    assert sts.count() == 3 + calls.ATTEMPTS
     assert f"sts: {A}: {REPEATED[code]}" in outcome.log
     assert "; again in 0.0" in outcome.log
     assert "try again in a minute" in outcome.said
@@ -257,18 +246,18 @@ STRANGERS: dict[str, tuple[Fault, str]] = {
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_answer_of_somebody_else_is_a_fault_of_the_network(
-    name: str, machine: Machine, service: StsServer
+    name: str, machine: Machine, sts: StsServer
 ) -> None:
     fault, words = STRANGERS[name]
-    service.fail(fault, times=1)
+    sts.fail(fault, times=1)
     assert machine.ask(hop()).error is None, "one that passes"
-    assert service.count() == 2
+    assert sts.count() == 2
 
-    service.fail(fault)
+    sts.fail(fault)
     outcome = machine.ask(hop())
     assert type(outcome.error) is ProviderFailed
     assert words in outcome.said
-    assert service.count() == 2 + calls.ATTEMPTS
+    assert sts.count() == 2 + calls.ATTEMPTS
     assert "0x" not in outcome.said
 
 
@@ -276,20 +265,20 @@ def test_answer_of_somebody_else_is_a_fault_of_the_network(
     "fault", [faults.hang(), faults.hang_mid_body(), faults.drip(0.05), faults.drip(0.05, "body")]
 )
 def test_call_that_never_ends_is_given_up_in_time(
-    fault: Fault, machine: Machine, service: StsServer, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, machine: Machine, sts: StsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "CONNECT", 0.1)
     monkeypatch.setattr(calls, "READ", 0.2)
-    service.fail(fault)
+    sts.fail(fault)
     outcome = machine.ask(hop())
     assert type(outcome.error) is ProviderFailed
     assert "answer from STS in eu-central-1" in outcome.said
-    assert service.count() == calls.ATTEMPTS
+    assert sts.count() == calls.ATTEMPTS
     assert outcome.seconds < IN_TIME
 
 
-def test_call_ends_with_the_deadline_of_the_run(machine: Machine, service: StsServer) -> None:
-    service.fail(faults.drip(0.02))
+def test_call_ends_with_the_deadline_of_the_run(machine: Machine, sts: StsServer) -> None:
+    sts.fail(faults.drip(0.02))
     outcome = machine.ask(hop(), run=machine.run(seconds=0.5))
     assert isinstance(outcome.error, DeadlineExceeded)
     assert outcome.said.startswith(f"role 1 of 1, {A}: no whole answer from STS in eu-central-1")
@@ -298,31 +287,31 @@ def test_call_ends_with_the_deadline_of_the_run(machine: Machine, service: StsSe
 
 
 def test_pause_that_would_outlast_the_deadline_is_not_begun(
-    machine: Machine, service: StsServer, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, sts: StsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 1000.0)
     monkeypatch.setattr(windows, "jitter", lambda: 1.0)
-    service.fail(error("Throttling"))
+    sts.fail(error("Throttling"))
     outcome = machine.ask(hop(), run=machine.run(seconds=15))
     assert isinstance(outcome.error, DeadlineExceeded)
-    assert service.count() == 1
+    assert sts.count() == 1
     assert outcome.seconds < IN_TIME
 
 
 def test_answer_without_end_is_given_up_before_it_fills_the_memory(
-    machine: Machine, service: StsServer, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, sts: StsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "MOST", 32 * 2**20)
     others = set(threading.enumerate())
-    service.fail(faults.endless())
+    sts.fail(faults.endless())
     outcome = machine.ask(hop())
     assert type(outcome.error) is ProviderFailed
     assert "an answer that does not end (over 32 MiB so far)" in outcome.said
     # Its thread reads on until the service ends, and what it holds is not the next test's.
-    service.stop()
+    sts.stop()
     for thread in set(threading.enumerate()) - others:
         thread.join(30)
-    assert service.count() == 1
+    assert sts.count() == 1
     assert outcome.seconds < IN_TIME
 
 
@@ -330,12 +319,12 @@ def test_answer_without_end_is_given_up_before_it_fills_the_memory(
     ("code", "longest"), [("Throttling", [1.0, 2.0, 4.0]), ("InternalFailure", [0.05, 0.1, 0.2])]
 )
 def test_pauses_grow_and_are_jittered_in_full(
-    code: str, longest: list[float], machine: Machine, service: StsServer,
+    code: str, longest: list[float], machine: Machine, sts: StsServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 1.0)
     monkeypatch.setattr(meanings, "PAUSE", 0.05)
-    service.fail(error(code))
+    sts.fail(error(code))
     for draw in (0.0, 0.5, 1.0):
         pauses: list[float] = []
         monkeypatch.setattr(windows, "jitter", lambda draw=draw: draw)
@@ -349,48 +338,48 @@ def test_pauses_grow_and_are_jittered_in_full(
 @pytest.mark.parametrize("off", [-7200, -1000, 1000, 7200])
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "RequestExpired"])
 def test_wrong_clock_is_named_with_seconds_and_direction(
-    code: str, off: int, machine: Machine, service: StsServer
+    code: str, off: int, machine: Machine, sts: StsServer
 ) -> None:
-    service.fail(skewed(off, code))
+    sts.fail(skewed(off, code))
     outcome = machine.ask(hop())
     match = re.search(r"this machine's clock is (\d+) s (ahead of|behind) STS's", outcome.said)
     assert match, outcome.said
     assert abs(int(match[1]) - abs(off)) <= 3
     assert match[2] == ("behind" if off > 0 else "ahead of")
     assert "set it (timedatectl)" in outcome.said
-    assert service.count() == 1
+    assert sts.count() == 1
 
 
 def test_wrong_clock_is_known_from_the_message_where_no_date_is_sent(
-    machine: Machine, service: StsServer
+    machine: Machine, sts: StsServer
 ) -> None:
     def without_date(exchange: Exchange) -> None:
         send = exchange.send
         exchange.send = lambda data: send(re.sub(rb"Date: [^\r]*\r\n", b"", data))  # type: ignore[method-assign]
         skewed(3000)(exchange)
 
-    service.fail(without_date)
+    sts.fail(without_date)
     outcome = machine.ask(hop())
     assert re.search(r"clock is (2999|300\d) s behind STS's", outcome.said), outcome.said
 
 
 def test_wrong_clock_that_sts_still_takes_is_told_in_verbose(
-    machine: Machine, service: StsServer
+    machine: Machine, sts: StsServer
 ) -> None:
-    service.clock = lambda: time.time() - 300
+    sts.clock = lambda: time.time() - 300
     outcome = machine.ask(hop())
     assert outcome.error is None
     assert re.search(r"sts: this machine's clock is (30\d|299) s ahead", outcome.log)
 
 
-def test_what_was_sent_in_confidence_is_not_repeated(machine: Machine, service: StsServer) -> None:
+def test_what_was_sent_in_confidence_is_not_repeated(machine: Machine, sts: StsServer) -> None:
     secret = "canaryExternalId/42"
-    service.fail(error("AccessDenied", f"no {secret} for {A}, sorry"), nth=1)
+    sts.fail(error("AccessDenied", f"no {secret} for {A}, sorry"), nth=1)
     quoted = (
         "1 validation error detected: Value '4711' at 'externalId' failed to satisfy constraint: "
         "Member must have length"
     )
-    service.fail(error("ValidationError", quoted), nth=2)
+    sts.fail(error("ValidationError", quoted), nth=2)
     first = machine.ask(hop(external_id=secret))
     second = machine.ask(hop(external_id="4711"))
     assert "canary" not in first.said + first.log
@@ -400,10 +389,10 @@ def test_what_was_sent_in_confidence_is_not_repeated(machine: Machine, service: 
 
 
 def test_wrong_mfa_code_may_be_followed_by_another_at_once(
-    machine: Machine, service: StsServer
+    machine: Machine, sts: StsServer
 ) -> None:
     device = "arn:aws:iam::111111111111:mfa/jane"
-    service.mfa_codes[device] = "654321"
+    sts.mfa_codes[device] = "654321"
     run = machine.run(mfa_command="printf 123456")
     outcome = machine.ask(hop(serial_number=device), run=run)
     assert isinstance(outcome.error, CodeNotGiven)
@@ -453,9 +442,9 @@ def test_timeouts_are_inside_the_deadline(
     assert config.read_timeout == pytest.approx(read, abs=0.5)
 
 
-def test_one_client_serves_all_roles_of_a_region(machine: Machine, service: StsServer) -> None:
+def test_one_client_serves_all_roles_of_a_region(machine: Machine, sts: StsServer) -> None:
     machine.ask(hop(A), hop(B), hop(A), hop(B, sts_region="eu-west-1"))
-    assert [request.connection for request in service.requests] == [1, 1, 1, 2]
+    assert [request.connection for request in sts.requests] == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(
