@@ -395,3 +395,22 @@ def test_entry_of_another_user_is_not_read(kept: tuple[Cache, Entry, Path]) -> N
     os.chown(path, 54321, 54321)
 
     assert found.read(entry.request) is None
+
+
+#: For the group and for others: to read, to write, to enter.
+SHARED = [0o040, 0o020, 0o010, 0o004, 0o002, 0o001]
+
+
+@pytest.mark.parametrize("bit", SHARED, ids=oct)
+def test_nobody_else_may_do_anything_with_the_folder_or_the_entry(
+    bit: int, kept: tuple[Cache, Entry, Path]
+) -> None:
+    found, entry, path = kept
+
+    path.chmod(0o600 | bit)
+    assert found.read(entry.request) is None
+    path.chmod(0o600)
+    assert found.read(entry.request) is not None
+    path.parent.chmod(0o700 | bit)
+    assert found.read(entry.request) is None
+    assert "must be private" in str(found.trouble)

@@ -115,6 +115,14 @@ def test_static_stability_gives_15_to_20_minutes(now: float, draw: float) -> Non
     assert now + 900 < windows.static_stability(now, draw) <= now + 1201
 
 
+@pytest.mark.parametrize(
+    ("draw", "failure", "credentials"), [(0, 2, 901), (0.5, 4, 1051), (0.99, 5, 1198)]
+)
+def test_draw_spreads_both_evenly(draw: float, failure: int, credentials: int) -> None:
+    assert windows.forgotten(ISSUED, draw) == ISSUED + failure
+    assert windows.static_stability(ISSUED, draw) == ISSUED + credentials
+
+
 def test_what_claims_to_live_for_ever_is_renewed_like_the_longest_session() -> None:
     year_9999 = 253_402_300_799
 
