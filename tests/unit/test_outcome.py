@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import credentials, outcome
-from credproc.cache import Entry
+from credproc import credentials, outcome, windows
+from credproc.cache import MAX_PAUSE, Entry
 from credproc.errors import CodeNotGiven, ProviderFailed, ProviderUnavailable, Remembered
 from tests.refreshing import LEFT, World, failure
 
@@ -76,6 +76,7 @@ def test_what_imds_hands_out_expired_is_printed_with_some_minutes(world: World, 
         ("imds", 0, 61, False),
         ("imds", 0, -1, False),
         ("chain", 0, 0, False),
+        ("sso", 0, 0, False),
         ("imds", -200, -150, False),  # they came before their end
     ],
 )
@@ -86,6 +87,22 @@ def test_static_stability_is_imds_own_and_lasts_to_the_next_look(
     moment = world.clock.now + came
     entry = outcome.answered(world.identity, None, got, moment, world.log)
     assert outcome.is_stable(entry, world.clock.now + asked) == expected
+
+
+def test_look_beyond_what_a_pause_can_be_counts_for_nothing(world: World) -> None:
+    """A clock that was put back would have it answer for as long as the clock was wrong."""
+    now = int(world.clock.now)
+    got = outcome.answered(world.identity, None, world.credentials(-1, "imds"), now, world.log)
+    lost = outcome.failed(world.identity, None, ProviderFailed("x"), now, ())
+
+    got.look, lost.look = now + MAX_PAUSE, windows.forgotten(now, 1)
+    assert outcome.is_stable(got, now)
+    with pytest.raises(Remembered, match=rf"asked again in {lost.look - now} s"):
+        outcome.recall(lost, now, is_news=False)
+    got.look += 1
+    lost.look += 1
+    assert not outcome.is_stable(got, now)
+    outcome.recall(lost, now, is_news=False)
 
 
 def test_typed_code_leaves_one_window(world: World) -> None:
@@ -154,3 +171,4 @@ def test_keys_that_never_end_are_good_for_an_hour_and_kept_nowhere(world: World)
 
     assert entry.request == b""
     assert expiration(entry.document) == entry.expiration == int(world.clock.now) + 3600
+    assert outcome.credentials_of(entry).expiration == 0
