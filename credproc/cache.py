@@ -28,7 +28,6 @@ ABSENT = "not there"
 
 # The largest prime below 2**128.
 _PRIME = 2**128 - 159
-NOFOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Entry:
@@ -188,7 +187,9 @@ class Cache:
         try:
             folder = self.open()
             try:
-                descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=folder)
+                descriptor = os.open(
+                    name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder
+                )
             finally:
                 os.close(folder)
             try:
@@ -221,7 +222,7 @@ class Cache:
         above = os.stat(os.path.dirname(self.folder))
         if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
             raise PermissionError(f"anybody may replace {self.path}: the folder above is writable")
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         status = os.fstat(descriptor)
         if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
             return descriptor

@@ -65,7 +65,7 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:
 def _contents(path: str) -> str:
     """Return the text of a plain file; "" if it cannot be had."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return ""

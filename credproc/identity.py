@@ -117,7 +117,7 @@ def _instance() -> str:
     By its start; and by its name, since an emulator of IMDS tells apart containers on one kernel.
     """
     try:
-        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY)
         try:
             start = os.read(descriptor, 64).decode("ascii", "replace").strip()
         finally:

@@ -7,7 +7,6 @@ import select
 import stat
 
 from credproc import credentials
-from credproc.cache import NOFOLLOW
 from credproc.errors import CredprocError, clean
 
 TYPE_CHECKING = False
@@ -76,7 +75,7 @@ class Log:
 def _opened(path: str) -> int:
     if not os.path.isabs(path):
         raise ValueError("must be an absolute path")
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
     try:
         status = os.fstat(descriptor)

@@ -132,7 +132,7 @@ def split(command: str) -> list[str]:
 
 def _terminal(mode: int) -> int | None:
     try:
-        return os.open("/dev/tty", mode | os.O_NOCTTY | os.O_CLOEXEC)
+        return os.open("/dev/tty", mode | os.O_NOCTTY)
     except OSError:
         return None
 

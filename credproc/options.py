@@ -226,7 +226,7 @@ def _policy(value: str) -> str:
 def _contents(path: str) -> str:
     """Return the text of a plain file: what else there is might never end, or be stdin."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UsageError(f"--policy: {path} is no plain file")

@@ -15,7 +15,7 @@ import os
 import stat
 import time
 
-from credproc.cache import NOFOLLOW, Cache, Entry, check_private, encode, fingerprint
+from credproc.cache import Cache, Entry, check_private, encode, fingerprint
 
 #: What the names end in: an entry, its lock, an entry that is being written.
 ENTRY, LOCK, TEMPORARY = ".entry", ".lock", ".tmp"
@@ -71,7 +71,7 @@ class Store(Cache):
             raise NotADirectoryError(f"{self.path} is {kind} where a directory must be")
         if not _is_only_readable(status):
             return
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW)
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if _is_only_readable(os.fstat(folder)) and all(map(is_ours, os.listdir(folder))):
                 os.fchmod(folder, 0o700)
@@ -196,7 +196,7 @@ def _open_new(name: str, flags: int, folder: int) -> int:
     """Open a file that may be made by that: 0600 from its first moment, whatever the umask."""
     before = os.umask(0o077)
     try:
-        return os.open(name, flags | os.O_CREAT | NOFOLLOW, 0o600, dir_fd=folder)
+        return os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
     finally:
         os.umask(before)
 

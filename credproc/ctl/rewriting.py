@@ -20,7 +20,7 @@ BACKUP = ".credproc.bak"
 
 def read(path: str) -> tuple[bytes, os.stat_result]:
     """Return what a plain file holds, and its status; nothing else is waited for."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

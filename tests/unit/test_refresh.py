@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +21,6 @@ from credproc.store import Store
 from tests.refreshing import HOUR, LEFT, Gives, Keeps, World, failure, rows
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from credproc.cache import Entry
     from credproc.credentials import Credentials
     from credproc.providers import Run
@@ -233,6 +232,19 @@ def test_remembered_failure_says_so(world: World) -> None:
         with pytest.raises(ProviderFailed, match=words):
             world.answer(provider)
     assert provider.asked == 1
+
+
+def test_why_the_cache_was_of_no_use_is_logged_and_nothing_where_it_was(world: World) -> None:
+    world.answer(Gives(world.credentials()))
+    world.answer()
+    (entry,) = Path(world.store.path).glob("*.entry")
+    entry.write_bytes(b"something else")
+    world.answer(Gives(world.credentials()))
+
+    said = [line for line in world.log.lines if line.startswith("cache: ")]
+    place = f"({world.store.path})"
+    assert said[:2] == [f"cache: not there {place}", f"cache: fresh {place}"]
+    assert said[2].startswith(f"cache: not there {place}: what is there is no entry")
 
 
 def test_refresh_ignores_the_memory(world: World) -> None:

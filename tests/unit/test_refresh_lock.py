@@ -104,6 +104,19 @@ class Waiter:
         assert key == {"theirs": other.access_key, "held": before, "new": mine.access_key}[expected]
 
 
+@pytest.mark.parametrize("name", ["ASIA0000000000000000", "ASIA9999999999999999"])
+def test_another_document_is_newer_whichever_it_is(world: World, name: str) -> None:
+    held = world.hold("now")
+    lock = world.store.claim(world.identity)
+    waiter = Waiter(world, Gives(world.credentials()), anew=True)
+    world.log.wait_for("waiting for another process")
+    other = world.credentials(name=name)
+    world.store.write(outcome.answered(world.identity, held, other, world.clock.now, print))
+    release(lock)
+
+    waiter.check("theirs", other, held)
+
+
 def test_failure_is_news_only_for_those_who_waited(world: World) -> None:
     own = Gives(ProviderFailed("it broke"))
     with pytest.raises(ProviderFailed):

@@ -254,7 +254,10 @@ def test_renewed_instance_role_ends_it(world: World) -> None:
     assert world.answer(imds).expiration > world.clock.now
 
 
+@pytest.mark.parametrize("provider", ["chain", "sso"])
 @pytest.mark.parametrize("seconds", [0, -1, -4000])
-def test_credentials_of_others_that_arrive_expired_are_an_error(world: World, seconds: int) -> None:
+def test_credentials_of_others_that_arrive_expired_are_an_error(
+    world: World, seconds: int, provider: str
+) -> None:
     with pytest.raises(ProviderFailed, match=f"expired {-seconds} s before .* clock"):
-        world.answer(Gives(world.credentials(seconds)))
+        world.answer(Gives(world.credentials(seconds, provider)))
