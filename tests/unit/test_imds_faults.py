@@ -81,7 +81,8 @@ PASSING = [
     Row("huge header", faults.huge_header(), FAILED, 4, (TRIED, "headers beyond all bounds")),
     Row("many headers", faults.many_headers(5000), FAILED, 4, (TRIED, "headers beyond all bounds")),
     Row("endless headers", faults.endless_headers(), FAILED, 4, (TRIED, "more than 131072 bytes")),
-    Row("endless 100", faults.endless_continue(), FAILED, 4, (TRIED, "more than 131072 bytes")),
+    # Newer releases of http.client count these, and give up before our own bound does.
+    Row("endless 100", faults.endless_continue(), FAILED, 4, (TRIED, "(an answer ")),
     Row("garbage", faults.garbage_status(), FAILED, 4, (TRIED, "not HTTP")),
     Row("TLS", faults.tls_on_port(), FAILED, 4, (TRIED, "not HTTP")),
     Row("TLS, slowly", faults.delay(0.02, faults.tls_on_port()), FAILED, 4, (TRIED, "not HTTP")),
