@@ -75,9 +75,10 @@ PASSING = [
     Row("broken chunk", faults.chunked(broken=True), FAILED, 4, (TRIED, "cut off")),
     Row("gzip", faults.gzip(), FAILED, 4, (TRIED, "encoding that nobody asked for")),
     Row("invalid UTF-8", faults.invalid_utf8(), FAILED, 4, (TRIED,), ("token", "creds")),
-    Row("64 MiB", faults.huge(), FAILED, 4, (TRIED, "more than 65536 bytes")),
+    # The first bound of two: Python 3.14 reads as much at once as the second one allows.
+    Row("64 MiB", faults.huge(), FAILED, 4, (TRIED, "of more than ")),
     Row("a byte too many", faults.body(b"x" * 65537), FAILED, 4, ("more than 65536 bytes",)),
-    Row("endless", faults.endless(), FAILED, 4, (TRIED, "more than 65536 bytes")),
+    Row("endless", faults.endless(), FAILED, 4, (TRIED, "of more than ")),
     Row("huge header", faults.huge_header(), FAILED, 4, (TRIED, "headers beyond all bounds")),
     Row("many headers", faults.many_headers(5000), FAILED, 4, (TRIED, "headers beyond all bounds")),
     Row("endless headers", faults.endless_headers(), FAILED, 4, (TRIED, "more than 131072 bytes")),

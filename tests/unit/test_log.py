@@ -133,6 +133,16 @@ def test_file_that_is_unfit_is_left_alone(
         assert path.read_text("ascii") == ""
 
 
+NULL = "/tmp/a\0b"
+
+
+def reason_of(name: str) -> str:
+    """Return what Python says of a name that no file can have; newer releases say more."""
+    with pytest.raises(ValueError, match="embedded null") as raised:
+        os.open(name, os.O_RDONLY)
+    return str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -144,7 +154,7 @@ def test_file_that_is_unfit_is_left_alone(
         ("/dev/stdout", "Too many levels of symbolic links"),
         ("/proc/self/fd/1", "Too many levels of symbolic links"),
         ("/etc/passwd/log", "Not a directory"),
-        ("/tmp/a\0b", "embedded null byte"),
+        (NULL, reason_of(NULL)),
     ],
 )
 def test_path_that_is_unfit_costs_nothing(
