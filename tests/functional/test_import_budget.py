@@ -135,7 +135,7 @@ def test_bare_interpreter_has_loaded_none_of_the_heavy_modules(host: Host, pure:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_hit_loads_four_modules_and_all_of_them_are_its_own(
+def test_hit_loads_modules_of_its_own_alone(
     cloud: Cloud, command: Command, way: str
 ) -> None:
     cloud.host.config(PROFILES)

@@ -5,53 +5,30 @@ Each Python gets both by ``uv pip``, and one of the other installers, in turn.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import credproc
-from tests import artefacts, venvs
+from tests import artefacts, pythons, venvs
 from tests.cloud import ONE
 from tests.harness import SCRIPTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.harness import Host
     from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
 
 pytestmark = pytest.mark.timeout(300)
 
-#: The releases that setup.cfg's classifiers name, and the least version of each requirement.
 SETUP = (artefacts.source() / "setup.cfg").read_text(encoding="utf-8")
-RELEASES = sorted(re.findall(r"Python :: (3\.\d+)", SETUP), key=lambda text: int(text[2:]))
+#: The least version of each requirement.
 LOWEST = dict(re.findall(r"^    (boto3|filelock|platformdirs) >= ([\d.]+)$", SETUP, re.MULTILINE))
-
-
-def pythons() -> dict[str, Path]:
-    """Return an interpreter of each release: on PATH, Debian's, pyenv's; the own one first."""
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    found = {own: Path(sys.executable).resolve()}
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    folders = [*map(Path, os.get_exec_path()), Path("/usr/bin"), Path("/usr/local/bin")]
-    for release in RELEASES:
-        places = [folder / f"python{release}" for folder in folders if folder != root / "shims"]
-        for place in [*places, *root.glob(f"versions/{release}.*/bin/python{release}")]:
-            if release not in found and place.is_file() and _works(place):
-                found[release] = place
-    return {release: found[release] for release in RELEASES if release in found}
-
-
-def _works(python: Path) -> bool:
-    command = [str(python), "-c", "import venv, ensurepip, ssl"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-PYTHONS = pythons()
+PYTHONS = pythons.present(pythons.releases(SETUP))
 TOOLS = ("pip", "pipx", "uv tool")
 #: Which installer each release gets; the newest ones are seen by the next in turn.
 IN_TURN = [(release, TOOLS[number % len(TOOLS)]) for number, release in enumerate(PYTHONS)]
