@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 from tests import venvs
@@ -41,8 +43,35 @@ def build(tree: Path, target: Path, python: str, *options: str) -> None:
     """
     clean = target.with_name(f"{target.name}-tree")
     copy(tree, clean)
-    command = [python, "-m", "build", "--outdir", str(target), *options, str(clean)]
+    # A wheel has the modes of its files, which are those of a checkout and of a umask.
+    for path in clean.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    command = ["sh", "-c", 'umask 022 && exec "$@"', "sh", python, "-m", "build"]
+    command += ["--outdir", str(target), *options, str(clean)]
     venvs.call(command, quiet=True, cwd=target.parent, SOURCE_DATE_EPOCH=EPOCH)
+    for path in target.glob("*.tar.gz"):
+        _settle(path)
+
+
+def _settle(path: Path) -> None:
+    """Write an sdist anew without the hour, the umask and the user of its build.
+
+    setuptools obeys SOURCE_DATE_EPOCH in wheels alone.
+    """
+    with tarfile.open(path) as built:
+        members = [(member, built.extractfile(member)) for member in built]
+        with (
+            path.with_suffix(".new").open("wb") as file,
+            # Without a name, which gzip would write down, too.
+            gzip.GzipFile("", "wb", 9, file, int(EPOCH)) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as settled,
+        ):
+            for member, content in sorted(members, key=lambda pair: pair[0].name):
+                new = tarfile.TarInfo(member.name)
+                new.type, new.size, new.mtime = member.type, member.size, int(EPOCH)
+                new.mode = 0o755 if member.isdir() else 0o644
+                settled.addfile(new, content)
+    path.with_suffix(".new").replace(path)
 
 
 def wheel(folder: Path) -> Path:

@@ -295,4 +295,5 @@ def test_bytes_read_are_those_of_five_modules_and_one_entry() -> None:
         for name in ("__init__", "__main__", "cache", "identity", "request")
     ]
 
-    assert sum(sizes) < 48 * 1024
+    # The bytecode of Python 3.15 is some 2 % longer.
+    assert sum(sizes) < (48 if sys.version_info < (3, 15) else 50) * 1024

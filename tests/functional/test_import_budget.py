@@ -135,9 +135,7 @@ def test_bare_interpreter_has_loaded_none_of_the_heavy_modules(host: Host, pure:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_hit_loads_modules_of_its_own_alone(
-    cloud: Cloud, command: Command, way: str
-) -> None:
+def test_hit_loads_modules_of_its_own_alone(cloud: Cloud, command: Command, way: str) -> None:
     cloud.host.config(PROFILES)
     document = cloud.host.run(*WAYS[way]).stdout
     asked = cloud.imds.count(), cloud.sts.count()

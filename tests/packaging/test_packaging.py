@@ -100,6 +100,17 @@ def test_wheel_of_the_tree_is_the_wheel_of_the_sdist(dist: Path, tmp_path: Path)
     assert again.read_bytes() == artefacts.wheel(dist).read_bytes()
 
 
+def test_another_build_gives_the_same_bytes_under_another_umask(dist: Path, tmp_path: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        artefacts.build(artefacts.source(), tmp_path / "dist", sys.executable)
+    finally:
+        os.umask(umask)
+
+    for pick in (artefacts.sdist, artefacts.wheel):
+        assert pick(tmp_path / "dist").read_bytes() == pick(dist).read_bytes()
+
+
 def test_metadata(metadata: Message) -> None:
     assert metadata["Name"] == "credproc"
     assert metadata["Version"] == credproc.__version__ == "0.1.0"
