@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -20,12 +21,13 @@ BLOCKS = [block for block in readme.section("Install").blocks if block.kind == "
 
 def shell(script: str, folder: Path, cwd: Path | None = None, **extra: str) -> str:
     """Run a script of somebody whose tools keep to the folder; return what it printed."""
-    programs = folder / "programs"
+    programs = folder / "local" / "bin"
     env = {
         **venvs.environment(),
         "PATH": f"{programs}:{SCRIPTS}:{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin",
         "PIPX_HOME": str(folder / "pipx"),
         "PIPX_BIN_DIR": str(programs),
+        "PIPX_MAN_DIR": str(folder / "local" / "share" / "man"),
         "UV_TOOL_DIR": str(folder / "uv"),
         "UV_TOOL_BIN_DIR": str(programs),
         **extra,
@@ -40,18 +42,34 @@ def shell(script: str, folder: Path, cwd: Path | None = None, **extra: str) -> s
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.commands[0][0])
 def test_installs_as_the_readme_says(block: readme.Block, tmp_path: Path) -> None:
-    tree, programs = tmp_path / "tree", tmp_path / "programs"
-    programs.mkdir()
+    tree, programs = tmp_path / "tree", tmp_path / "local" / "bin"
+    programs.mkdir(parents=True)
     artefacts.copy(artefacts.source(), tree)
     script = "\n".join(command for command, _ in block.commands)
     script = script.replace("/opt/credproc", str(tmp_path / "opt"))
 
-    shell(script.replace("/usr/local/bin", str(programs)), tmp_path, cwd=tree)
+    shell(script.replace("/usr/local", str(programs.parent)), tmp_path, cwd=tree)
 
     assert {path.name for path in programs.iterdir()} == {"credproc", "credprocctl"}
     for name in ("credproc", "credprocctl"):
         said = shell(f"{programs / name} --version", tmp_path)
         assert said == f"{name} {credproc.__version__}\n"
+    if block.commands[0][0].startswith("uv"):
+        assert (tmp_path / "uv/credproc/share/man/man1/credproc.1").is_file()
+    else:
+        pages = tmp_path / "local" / "share" / "man" / "man1"
+        assert {path.name for path in pages.iterdir()} == {"credproc.1", "credprocctl.1"}
+        assert all(path.is_file() for path in pages.iterdir())
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="there is no man")
+def test_man_finds_pages_beside_the_folder_of_a_command(tmp_path: Path) -> None:
+    pages = tmp_path / "local" / "share" / "man" / "man1"
+    pages.mkdir(parents=True)
+    (tmp_path / "local" / "bin").mkdir()
+    (pages / "credproc.1").write_text(".TH credproc 1\n")
+
+    assert shell("man -w credproc", tmp_path) == f"{pages / 'credproc.1'}\n"
 
 
 def test_contributors_first_commands_work(tmp_path: Path) -> None:
