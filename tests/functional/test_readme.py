@@ -6,6 +6,7 @@ import argparse
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from credproc.ctl import __main__ as ctl
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
 from tests.loopback import OTHER_ACCOUNT, Loopback
+from tests.servers import sso
 from tests.servers.container import ContainerServer
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Reader:
     world: Loopback
     sts: StsServer
     container: ContainerServer
+    portal: sso.SsoPortal
 
     def prepare(self) -> None:
         """Give the machine the README's first profiles, and the programs of other people's."""
@@ -69,6 +72,11 @@ class Reader:
             f'"AccessKeyId": "{self.world.key}", "SecretAccessKey": "{self.world.secret}"}}'
         )
         (self.host.home / "exported.json").write_text(exported)
+        # What `aws sso login` leaves, and that STS knows whom the portal's credentials belong to.
+        sso.write_token(self.host.home, "corp", "eu-central-1", time.time() + 3600)
+        session = "assumed-role/AWSReservedSSO_Developer_0a1b2c3d4e5f6071/ann"
+        key = self.portal.current("123456789012", "Developer")["accessKeyId"]
+        self.sts.trust(key, f"arn:aws:sts::123456789012:{session}")
 
     def configure(self, section: Section) -> None:
         """Write the section's config, and of the first section what it does not have itself."""
@@ -95,6 +103,9 @@ class Reader:
             return self.world.laptop
         if kind == "web-identity":
             return {**self.world.laptop, "AWS_ENDPOINT_URL": self.sts.url, "OIDC_TOKEN": "a token"}
+        if kind == "sso":
+            portal = {"AWS_ENDPOINT_URL_SSO": self.portal.url}
+            return {**self.world.laptop, **portal, "AWS_ENDPOINT_URL": self.sts.url}
         if kind == "container":
             uri = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.container.full_uri}
             return {**self.world.instance, **uri, "AWS_ENDPOINT_URL": self.sts.url}
@@ -126,8 +137,8 @@ class Reader:
 
 @pytest.fixture
 def reader(host: Host, world: Loopback, sts: StsServer) -> Iterator[Reader]:
-    with ContainerServer() as container:
-        made = Reader(host, world, sts, container)
+    with ContainerServer() as container, sso.SsoPortal() as portal:
+        made = Reader(host, world, sts, container, portal)
         made.prepare()
         yield made
 
@@ -145,7 +156,7 @@ def an_instance(world: Loopback) -> str:
     return str(made["Instances"][0]["InstanceId"])
 
 
-KINDS = ("laptop", "instance", "web-identity", "container", "ec2", "admin")
+KINDS = ("laptop", "sso", "instance", "web-identity", "container", "ec2", "admin")
 RUN = [each for each in readme.sections() if any(b.kind in KINDS for b in each.blocks)]
 
 
@@ -187,7 +198,7 @@ def test_profiles_of_the_first_page_give_the_instances_role_or_the_chain(reader:
 
 def test_both_commands_of_the_first_page_are_run_by_ci() -> None:
     checks = (artefacts.source() / ".ci" / "run").read_text()
-    blocks = readme.section("Two commands").blocks
+    blocks = readme.section("See it work, and test it").blocks
 
     commands = [command for block in blocks for command, _ in block.commands]
     assert commands == ["python3 tests/demo.py", "python3 tests/run.py"]
