@@ -15,7 +15,7 @@ import credproc.__main__
 from credproc.store import Store
 from tests import cachedir
 from tests.ctl import Inside, ctl, failed, real
-from tests.harness import CREDPROC
+from tests.harness import CREDPROC, NOWHERE
 from tests.servers import faults, tls
 from tests.servers.base import backlog_full
 from tests.servers.imds import ImdsServer
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.harness import Host
+    from tests.servers.base import Fault
 
 JUMP = "arn:aws:iam::123456789012:role/jump"
 APP = "arn:aws:iam::444455556666:role/app"
@@ -481,6 +482,34 @@ def test_sts_out_of_reach_and_proxies(cloud: Host) -> None:
     assert "check the region's name, AWS_ENDPOINT_URL_STS, DNS" in bad(checks)["STS"]
     assert "NO_PROXY does not name 169.254.169.254" in bad(checks)["proxy"]
     assert "geheim" not in str(checks)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (faults.html(), "is not STS (status 200; a proxy or a captive portal?)"),
+        (faults.body(b"<not <xml"), "is not STS (status 200; a proxy or a captive portal?)"),
+        (faults.body(b"{}", "application/json"), "is not STS (status 200;"),
+        (faults.status(404, faults.PORTAL), "is not STS (status 404;"),
+        (faults.redirect(302, NOWHERE), "is not STS (status 302;"),
+        (faults.status(407), "wants a name and a password (407)"),
+        (faults.status(503, faults.PORTAL), "is not well (503)"),
+    ],
+)
+def test_answer_that_is_not_of_sts_is_told_and_the_other_checks_are_done(
+    cloud: Host, sts: StsServer, fault: Fault, words: str
+) -> None:
+    cloud.document("--profile", "chain")
+    sts.fail(fault, times=100)
+
+    checks = examine(cloud, "chain", status=1)
+
+    ((status, text, _),) = checks["STS"]
+    assert status == "fail"
+    assert text.startswith(f"{sts.url}: ")
+    assert words in text
+    assert [text for _, text, _ in checks["clock"]] == ["as IMDS's"]
+    assert {"held", "boto3"} <= set(checks)
 
 
 @pytest.mark.parametrize(

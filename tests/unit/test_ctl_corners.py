@@ -154,6 +154,27 @@ def test_check_that_fails_is_named_and_the_next_one_is_done(
     assert done == ["second"]
 
 
+def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    def first_check(_: object) -> Iterator[Check]:
+        raise ZeroDivisionError("geheim")
+
+    def second_check(_: object) -> Iterator[Check]:
+        done.append("second")
+        return iter(())
+
+    monkeypatch.setattr(doctor, "CHECKS", (first_check, second_check))
+
+    last = examined(monkeypatch)[-1]
+    assert (last.status, last.name) == ("fail", "first check")
+    assert last.text.startswith("a mistake in credprocctl: ZeroDivisionError at test_ctl_corners")
+    assert last.text.endswith("; please report what -v tells")
+    assert done == ["second"]
+
+
 def launcher_refused(path: Path) -> str:
     given = ctl.parser().parse_args(["launcher", str(path)])
     with pytest.raises(RequestError) as caught:
