@@ -162,6 +162,22 @@ def test_profile_that_does_not_run_credproc_is_looked_at_through_it(cloud: Host)
     assert "long-term keys ...MPLE" in checks["profile keys"][0][1]
 
 
+@pytest.mark.parametrize("name", ["my tools/credproc", "credproc of mine/bin/credproc"])
+def test_path_with_blanks_and_without_quotes_is_told(cloud: Host, name: str) -> None:
+    path = str(cloud.home / name)
+    os.makedirs(os.path.dirname(path))
+    os.symlink(CREDPROC, path)
+    cloud.config(f"[profile app]\ncredential_process = {path} --imds app\n")
+    plain = bad(examine(cloud, "app", status=1))
+    cloud.config(f"[profile app]\ncredential_process = '{path}' --imds app\n")
+    quoted = examine(cloud, "app")
+
+    assert f"the path {path} has blanks, and ends at the first one" in plain["profile"]
+    assert f"put it into single quotes: credential_process = '{path}' ..." in plain["profile"]
+    assert "executable" not in plain
+    assert quoted["profile"][0][0] == "ok"
+
+
 def test_config_that_no_sdk_reads(cloud: Host) -> None:
     cloud.config("[profile app]\nnonsense\n")
 

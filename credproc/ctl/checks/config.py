@@ -96,21 +96,37 @@ def _found(case: Case, name: str, origin: str) -> Iterator[Check]:
     where = f", line {section.line + 1} of {case.shared.config_path}" if section else (
         f", in {case.shared.credentials_path}"
     )  # fmt: skip
+    line = case.shared.keys(name).get(KEY, "")
     try:
-        case.target = of_profile(case.shared, name)
+        cut = _cut_path(line)
+        case.target = None if cut else of_profile(case.shared, name)
     except CredprocError as error:
         yield Check(FAIL, "profile", f"{name} ({origin}){where}")
         yield Check(FAIL, "command", str(error), f"`credprocctl profile add {name} --replace -- "
                     "...`")  # fmt: skip
         return
+    if case.target is None:
+        yield Check(FAIL, "profile", f"{name} ({origin}){where} does not run credproc: the path "
+                    f"{cut} has blanks, and ends at the first one",
+                    f"put it into single quotes: {KEY} = '{cut}' ...")  # fmt: skip
+        return
     if case.target.line:
         yield Check(OK, "profile", f"{name} ({origin}){where}")
         return
-    line = case.shared.keys(name).get(KEY)
     runs = f"it runs {shown(split(line))}" if line else "it has no credential_process"
     yield Check(WARN, "profile", f"{name} ({origin}){where} does not run credproc ({runs}); "
                 f"`credproc --profile {name}` is looked at",
                 f"`credprocctl profile add OTHER -- --profile {name}` caches it")  # fmt: skip
+
+
+def _cut_path(line: str) -> str:
+    """Return the path of credproc that the line names, if only quotes are missing around it."""
+    words = split(line) if line else []
+    for count in range(2, len(words) + 1):
+        path = " ".join(words[:count])
+        if credproc_arguments([path]) is not None and os.path.isfile(path):
+            return path
+    return ""
 
 
 def precedence(case: Case) -> Iterator[Check]:

@@ -74,8 +74,11 @@ def _hit(case: Case, line: str) -> Check:
                 check=False,
                 env=dict(case.environ),
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return Check(FAIL, "run", f"the profile's command fails: {type(error).__name__}")
+        except subprocess.TimeoutExpired:
+            return Check(FAIL, "run", f"the profile's command ran for more than {PATIENCE} s")
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            return Check(FAIL, "run", f"the profile's command cannot be started: {why}")
         times.append(time.monotonic() - begin)
         if done.returncode or done.stderr or not done.stdout.startswith(b'{"Version": 1,'):
             said = done.stderr.decode("utf-8", "replace").strip() or "nothing on stderr"
