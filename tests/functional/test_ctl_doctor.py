@@ -336,6 +336,29 @@ def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
     assert "every run takes the long way" in found["log"]
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("relative/log", "it must be an absolute path"),
+        ("/nowhere/at/all/log", "there is no folder /nowhere/at/all"),
+        ("{home}/link", "it is a symbolic link, which is not followed"),
+        ("{home}", "is a directory"),
+        ("/dev/null", "it is not a plain file of this user"),
+    ],
+)
+def test_log_that_is_not_written_is_told(cloud: Host, name: str, reason: str) -> None:
+    path = name.format(home=cloud.home)
+    (cloud.home / "link").symlink_to(cloud.home / "log")
+
+    checks = examine(cloud, "app", status=1, CREDPROC_LOG=path)
+
+    assert checks["log"] == [(
+        "fail", f"CREDPROC_LOG={path}: nothing is written there: {reason}",
+        "make it the absolute path of a plain file of yours, or unset it",
+    )]  # fmt: skip
+    assert not (cloud.home / "log").exists()
+
+
 def test_container_with_an_identity_of_its_own(cloud: Host) -> None:
     env: dict[str, Any] = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import subprocess
@@ -16,6 +17,7 @@ from credproc.ctl.checks.config import path as named
 from credproc.ctl.held import foreign, held
 from credproc.ctl.output import size
 from credproc.errors import CredprocError
+from credproc.log import opened
 from credproc.store import LOCK, Store, release
 
 if TYPE_CHECKING:
@@ -190,8 +192,24 @@ def filesystem(path: str) -> str:
 
 
 def log(case: Case) -> Iterator[Check]:
-    """Check CREDPROC_LOG, which costs every run some time."""
+    """Check CREDPROC_LOG: whether it can be written, which costs every run some time."""
     path = case.environ.get("CREDPROC_LOG")
-    if path:
-        yield Check(WARN, "log", f"CREDPROC_LOG={path}: every run takes the long way, about 50 ms "
-                    "instead of 15", "unset it when you have found out")  # fmt: skip
+    if not path:
+        return
+    text = f"CREDPROC_LOG={path}"
+    try:
+        os.close(opened(path))
+    except (OSError, ValueError) as error:
+        yield Check(FAIL, "log", f"{text}: nothing is written there: {_why(path, error)}",
+                    "make it the absolute path of a plain file of yours, or unset it")  # fmt: skip
+        return
+    yield Check(WARN, "log", f"{text}: every run takes the long way, about 50 ms instead of 15",
+                "unset it when you have found out")  # fmt: skip
+
+
+def _why(path: str, error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "it is a symbolic link, which is not followed"
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:
+        return f"there is no folder {os.path.dirname(path)}"
+    return (getattr(error, "strerror", None) or f"it {error}").lower()
