@@ -13,8 +13,8 @@ from credproc import cache, request
 from credproc.ctl import arguments, identity, machine, shared
 from credproc.ctl.cache import STATES
 from credproc.ctl.commandline import discreet
-from credproc.ctl.held import Held, held, is_current, moment, on_the_way
-from credproc.ctl.output import Result, span
+from credproc.ctl.held import Held, held, is_current, moment, on_the_way, renewal, when
+from credproc.ctl.output import Result
 from credproc.ctl.plan import Plan, plan, region
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, UsageError, masked
@@ -110,14 +110,10 @@ def _next(asked: Target, entry: cache.Entry | None, now: float) -> str:
     if not entry.document:
         again = f"; reported again until {moment(entry.look)}" if now < entry.look else ""
         return f"ask; the last run failed ({entry.failure}){again}"
-    until = {
-        cache.FRESH: f"refreshed in the background from {moment(entry.ahead)}, before printing "
-        f"from {moment(entry.now)}",
-        cache.AHEAD: f"refreshed before printing from {moment(entry.now)}",
-    }.get(verdict)
-    left = entry.expiration - now
-    ends = f"expires {moment(entry.expiration)}, in {span(left)}" if left > 0 else ""
-    return "; ".join(part for part in (text, until, ends) if part)
+    renewed = ", ".join(renewal(entry, now, since=now))
+    ends = when(entry.expiration, now) if now < entry.expiration else ""
+    parts = (text, renewed and f"refreshed {renewed}", ends and f"expires {ends}")
+    return "; ".join(part for part in parts if part)
 
 
 def _depends(kept: bytes) -> list[str]:

@@ -555,7 +555,7 @@ def test_answer_that_is_not_of_sts_is_told_and_the_other_checks_are_done(
     ("times", "status", "words"),
     [
         ({}, "ok", "; refreshed in the background from "),
-        ({"ahead": -9}, "ok", "to be refreshed before printing from "),
+        ({"ahead": -9}, "ok", "; refreshed before printing from "),
         ({"ahead": -9, "now": -5}, "ok", "; refreshed before printing"),
         ({"ahead": -9, "now": -5, "expiration": -3}, "ok", "expired 3 s ago; the next run asks"),
     ],

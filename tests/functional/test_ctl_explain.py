@@ -9,6 +9,7 @@ import pytest
 
 from tests import cachedir
 from tests.ctl import ctl, data, failed, real
+from tests.terminal import Terminal, result
 
 if TYPE_CHECKING:
     from tests.harness import Host
@@ -105,6 +106,28 @@ def test_next_run_is_told(cloud: Host, times: dict[str, int], words: str) -> Non
     cachedir.change(cloud.cache, **times)
 
     assert data_of(cloud, "--imds")["next"].startswith(words)
+
+
+def test_refreshing_that_needs_a_person_is_not_said_to_happen_in_the_background(
+    cloud: Host, sts: StsServer
+) -> None:
+    options = ("--role-arn", JUMP, "--serial-number", MFA, "--source", "imds")
+    with Terminal(cloud) as terminal:
+        process = terminal.start(*options)
+        terminal.wait_for("MFA code for")
+        terminal.type("123456\n")
+        assert result(process).status == 0
+    (whole,) = [
+        each for each in data(cloud, "cache", "list")["entries"] if each["kind"] == "request"
+    ]
+
+    explained = data_of(cloud, *options)["next"]
+    shown = ctl(cloud, "cache", "show", whole["id"])
+    examined = ctl(cloud, "doctor", "--", *options)
+
+    for text in (explained, shown, examined):
+        assert f"before printing, with a new MFA code, from {whole['now']} (in " in text
+        assert "in the background" not in text
 
 
 def test_what_is_told_is_what_the_next_run_does(cloud: Host, imds: ImdsServer) -> None:
