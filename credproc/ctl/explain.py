@@ -78,7 +78,7 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     entry = place.read(kept)
     found = Held(name, entry)
     providers = [_provider(each, items, now) for each in asked.request.providers]
-    depends, next_ = _depends(kept), _next(asked, entry, now)
+    depends, next_ = identity.dependences(identity.read(kept)), _next(asked, entry, now)
     data = {
         "profile": asked.profile or None,
         "command": asked.words,
@@ -114,17 +114,6 @@ def _next(asked: Target, entry: cache.Entry | None, now: float) -> str:
     ends = when(entry.expiration, now) if now < entry.expiration else ""
     parts = (text, renewed and f"refreshed {renewed}", ends and f"expires {ends}")
     return "; ".join(part for part in parts if part)
-
-
-def _depends(kept: bytes) -> list[str]:
-    """Return what the answer depends on besides the command line; of keys only the end."""
-    shown = []
-    for part in identity.read(kept).rest:
-        if part in (" -", "token:00000000"):
-            continue  # files and tokens that there are none of
-        name, equals, value = part.partition("=")
-        shown.append(f"{name}={masked(value)}" if equals and name == "AWS_ACCESS_KEY_ID" else part)
-    return shown
 
 
 def _provider(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -231,6 +232,31 @@ def test_what_the_answer_depends_on_shows_no_key(cloud: Host) -> None:
     assert "AWS_ACCESS_KEY_ID=...MPLE" in told["depends_on"]
     assert "AWS_REGION=eu-central-1" in told["depends_on"]
     assert key not in str(told)
+
+
+def test_what_the_answer_depends_on_is_told_in_words(cloud: Host) -> None:
+    path = cloud.config("[default]\nregion = eu-west-1\n")
+    os.utime(path, (1795823653, 1795823653))
+    token = cloud.home / "token"
+    token.write_text("a token")
+    os.utime(token, (1795823654, 1795823654))
+
+    def told(source: str, **env: str) -> list[str]:
+        found = data_of(cloud, "--role-arn", JUMP, "--source", source, **env)["depends_on"]
+        return [text for text in found if not text.startswith("AWS_")]
+
+    config = f"{path}: changed 2026-11-27T23:54:13Z, 29 bytes"
+    none = f"{cloud.home}/.aws/credentials: there is none"
+    here = os.uname().nodename
+    assert told("env") == [config, none, f"role session names of a user without a name on {here}"]
+    assert told("env", USER="ann")[-1] == f"role session names of ann on {here}"
+    assert told("imds")[2].startswith(f"{here}, since its latest start (")
+    assert told("container", AWS_CONTAINER_AUTHORIZATION_TOKEN="geheim")[2] == (
+        "the token in AWS_CONTAINER_AUTHORIZATION_TOKEN"
+    )
+    assert told("web-identity", AWS_WEB_IDENTITY_TOKEN_FILE=str(token))[2] == (
+        f"{token}: changed 2026-11-27T23:54:14Z, 7 bytes"
+    )
 
 
 def test_cache_that_is_off_is_told(cloud: Host) -> None:
