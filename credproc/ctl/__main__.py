@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from credproc import __version__
+from credproc import __version__, options
 from credproc.ctl import cache, completion, doctor, explain, launcher, profile, role
 from credproc.ctl.arguments import Parser
 from credproc.ctl.mistake import mistake
@@ -70,7 +70,7 @@ def run(argv: Sequence[str], log: Log) -> int:
             stream.reconfigure(errors="replace")  # what the locale has no letter for
     given, rest = parser().parse_known_args(split(argv)[0])
     if rest:
-        raise UsageError(f"there is no option {rest[0].partition('=')[0]} here")
+        raise UsageError(_unknown(rest[0].partition("=")[0], given.takes_options))
     given.options = split(argv)[1]
     given.log = log
     log.verbose = given.verbose
@@ -89,6 +89,15 @@ def run(argv: Sequence[str], log: Log) -> int:
         where = f"{error.filename}: " if error.filename else ""
         raise ProviderFailed(f"{where}{error.strerror or error}") from error
     return result.status
+
+
+def _unknown(word: str, takes_options: bool) -> str:
+    """Return what is wrong with a word that the command does not know."""
+    kind = "option" if word.startswith("-") else "argument"
+    text = f"there is no {kind} {word} here"
+    if takes_options and word in options.parser().options:
+        return f"{text}: credproc's options go behind --"
+    return text
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:

@@ -47,26 +47,35 @@ def add(commands: Any) -> None:
         "Nobody is asked, and nothing is written.",
         takes_options=True,
     )  # fmt: skip
-    made.usage = f"%(prog)s [OPTION ...] [--profile NAME | {arguments.OPTIONS}]"
+    made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"
     arguments.value(
-        made, arguments.PROFILE, "--profile", metavar="NAME", help="what stands behind this profile"
-    )
+        made, arguments.PROFILE, "profile", metavar="PROFILE", nargs="?",
+        help="the profile to explain (default: AWS_PROFILE, else default)",
+    )  # fmt: skip
+    arguments.value(
+        made, arguments.PROFILE, "--profile", metavar="NAME", dest="named",
+        help="the same as PROFILE",
+    )  # fmt: skip
 
 
 def target(profile: str | None, options: Sequence[str] | None) -> Target:
-    """Return the command line that is meant: of a profile, or given by hand."""
+    """Return the command line that is meant: given by hand, or of a profile, as for the doctor."""
     if profile and options is not None:
         raise UsageError("give a profile, or credproc options behind --, not both")
-    if profile:
-        return shared.of_profile(shared.Shared(os.environ), profile)
-    if options is None:
-        raise UsageError("give --profile NAME, or credproc options behind --")
-    return shared.Target(options)
+    if options is not None:
+        return shared.Target(options)
+    files = shared.Shared(os.environ)
+    name, origin = shared.in_use(profile, os.environ)
+    if origin == shared.DEFAULT and name not in files.profiles():
+        return shared.Target([])  # what credproc does without options
+    return shared.of_profile(files, name)
 
 
 def explain(given: argparse.Namespace, console: Console) -> Result:
     """Explain a command line."""
-    asked = target(given.profile, given.options)
+    if given.profile and given.named:
+        raise UsageError("explain: give PROFILE or --profile, not both")
+    asked = target(given.profile or given.named, given.options)
     now = time.time()
     try:
         place = machine.store(given, asked.request)

@@ -266,7 +266,9 @@ def test_cache_that_is_off_is_told(cloud: Host) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "give --profile NAME, or credproc options behind --"),
+        (["x", "--profile", "x"], "give PROFILE or --profile, not both"),
+        (["x", "--", "--imds"], "not both"),
+        ([], "there is no profile nobody"),
         (["--profile", "x", "--", "--imds"], "not both"),
         (["--profile", "nobody"], "there is no profile nobody"),
         (["--", "--help"], "print no credentials"),
@@ -274,4 +276,35 @@ def test_cache_that_is_off_is_told(cloud: Host) -> None:
     ],
 )
 def test_mistake_is_one_line(cloud: Host, words: list[str], reason: str) -> None:
-    assert reason in failed(cloud, "explain", *words, status=2)
+    assert reason in failed(cloud, "explain", *words, status=2, AWS_PROFILE="nobody")
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "command"),
+    [
+        (["app"], {"AWS_PROFILE": "other"}, "credproc --imds app"),
+        ([], {"AWS_PROFILE": "app"}, "credproc --imds app"),
+        ([], {}, "credproc --imds web"),
+    ],
+)
+def test_profile_is_the_one_that_the_doctor_looks_at(
+    cloud: Host, words: list[str], env: dict[str, str], command: str
+) -> None:
+    cloud.config(
+        "[default]\ncredential_process = credproc --imds web\n"
+        "[profile app]\ncredential_process = credproc --imds app\n"
+    )
+
+    explained = data(cloud, "explain", *words, **env)["command"]
+    examined = [
+        each["text"] for each in json.loads(
+            ctl(cloud, "doctor", *words, "--output", "json", status=int("web" in command), **env)
+        )["checks"] if each["name"] == "command"
+    ]  # fmt: skip
+
+    assert explained == command
+    assert command in examined
+
+
+def test_bare_command_is_explained_where_there_is_no_profile(cloud: Host) -> None:
+    assert data(cloud, "explain")["command"] == "credproc"

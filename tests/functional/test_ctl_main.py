@@ -78,13 +78,20 @@ def test_module_is_the_same_as_the_command(host: Host) -> None:
         (["cache", "list", "--output", "xml"], "--output: invalid choice: 'xml'"),
         (["cache", "list", "--", "--imds"], "this command takes no credproc options after --"),
         (["doctor", "a", "--", "--imds"], "not both"),
-        (["doctor", "a", "b"], "there is no option b here"),
+        (["doctor", "a", "b"], "there is no argument b here"),
+        (
+            ["profile", "add", "x", "--role-arn", "geheim"],
+            "there is no option --role-arn here: credproc's options go behind --",
+        ),
+        (["profile", "add", "x", "--nonsense"], "there is no option --nonsense here"),
+        (["cache", "list", "--imds"], "there is no option --imds here"),
     ],
 )
 def test_usage_error_is_one_line(host: Host, words: list[str], reason: str) -> None:
     error = failed(host, *words, status=2)
 
     assert reason in error
+    assert ("go behind" in error) == ("go behind" in reason)
     assert "geheim" not in error
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credproc import recursion, request
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.commandline import credproc_arguments, shown, split
-from credproc.ctl.shared import KEY, Target, of_profile
+from credproc.ctl.shared import DEFAULT, KEY, Target, in_use, of_profile
 from credproc.errors import CredprocError
 from credproc.request import Chain
 
@@ -64,10 +64,10 @@ def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Ite
         return
     if case.shared is None:
         return
-    name, origin = _chosen(case, given)
+    name, origin = in_use(given, case.environ)
     known = case.shared.profiles()
     if name not in known:
-        if origin == "the default":
+        if origin == DEFAULT:
             case.target = Target([])
             yield Check(WARN, "profile", "no profile is named and there is no default; what "
                         "credproc does without options is looked at",
@@ -78,16 +78,6 @@ def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Ite
                     f"there are: {ours}", f"`credprocctl profile add {name}`")  # fmt: skip
         return
     yield from _found(case, name, origin)
-
-
-def _chosen(case: Case, given: str | None) -> tuple[str, str]:
-    """Return the profile that tools would use, and who says so."""
-    if given:
-        return given, "as asked"
-    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        if case.environ.get(variable):
-            return case.environ[variable], f"from {variable}"
-    return "default", "the default"
 
 
 def _found(case: Case, name: str, origin: str) -> Iterator[Check]:
