@@ -9,6 +9,7 @@ from credproc import limits, recursion
 from credproc.ctl import arguments, commandline, iam, trying
 from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.output import Result
+from credproc.ctl.plan import profile_of
 from credproc.ctl.rewriting import rewriting
 from credproc.ctl.shared import KEY, Shared, of_profile, parsed, read, rivals
 from credproc.ctl.steps import Steps
@@ -67,10 +68,11 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     argv = [*_from_role(given.from_role), *(given.options or [])]
     asked = parsed(argv)
     notes = _check(name, asked)
+    shared = Shared(os.environ)
+    notes += _unknown(asked, shared)
     _check_region(given.region)
     line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
     wanted = {KEY: line, **({"region": given.region} if given.region else {})}
-    shared = Shared(os.environ)
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         notes.append("AWS_ACCESS_KEY_ID is set here, and beats every profile: unset it")
 
@@ -155,6 +157,13 @@ def _check(name: str, asked: Request) -> list[str]:
     if asked.timeout >= 60:
         notes.append(f"--timeout {asked.timeout:g}: the Go SDK kills credproc after 60 s")
     return notes
+
+
+def _unknown(asked: Request, shared: Shared) -> list[str]:
+    """Return what is to be said of profiles that the options name and no file has."""
+    names = dict.fromkeys(map(profile_of, asked.providers))
+    missing = [name for name in names if name and name not in shared.profiles()]
+    return [f"there is no profile {name} yet, and credproc fails without it" for name in missing]
 
 
 def _change(path: str, subject: str, participle: str, change: Any, steps: Steps) -> None:

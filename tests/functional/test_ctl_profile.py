@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,6 +42,12 @@ print(botocore.session.Session(profile=sys.argv[1]).get_credentials().access_key
 def line(host: Host, profile: str) -> str:
     """Return the profile's line as the command shows it."""
     return str(data(host, "profile", "show", profile)["credential_process"])
+
+
+def data_before(host: Host, *words: str) -> Any:
+    """Return what a command with options of credproc says to a machine."""
+    place = words.index("--")
+    return json.loads(ctl(host, *words[:place], "--output", "json", *words[place:]))
 
 
 def config(host: Host) -> str:
@@ -212,6 +218,24 @@ def test_questionable_options_are_told_of(host: Host) -> None:
         "--timeout 90",
         "AWS_ACCESS_KEY_ID is set here, and beats every profile",
     ]
+
+
+@pytest.mark.parametrize(
+    "options", [("--profile", "x"), ("--role-arn", ROLE, "--source", "profile:x")]
+)
+def test_profile_that_is_named_and_not_known_is_told_of(
+    host: Host, options: tuple[str, ...]
+) -> None:
+    def notes() -> list[str]:
+        return list(
+            data_before(host, "profile", "add", "app", "--dry-run", "--", *options)["notes"]
+        )
+
+    missing = notes()
+    host.credentials("[x]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n")
+
+    assert missing == ["there is no profile x yet, and credproc fails without it"]
+    assert notes() == []
 
 
 @pytest.mark.parametrize("name", ["", "a]b", "a\nb"])
