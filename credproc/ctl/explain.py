@@ -100,7 +100,8 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     for number, each in enumerate(providers, 1):
         pairs.append((f"provider {number}", each["text"]))
         pairs += [(f"  {step['name']}", step["text"]) for step in each["way"]]
-    pairs.append(("cache", f"{place.path}/{name}" if place.path else "off: no absolute path"))
+    where = f"{place.path}/{name}" if place.path else f"off: {machine.off(os.environ)[0]}"
+    pairs.append(("cache", where))
     pairs += [("" if number else "depends on", text) for number, text in enumerate(depends)]
     pairs.append(("next run", next_))
     return Result(console.pairs(pairs), data)

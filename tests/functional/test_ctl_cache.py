@@ -76,6 +76,14 @@ def test_path_is_the_one_that_credproc_uses(host: Host) -> None:
     )
 
 
+def test_cache_without_a_place_is_off_by_the_variable_that_says_so(host: Host) -> None:
+    error = failed(host, "cache", "path", CREDPROC_CACHE_DIR="x/y")
+
+    assert error == (
+        "the cache is off: CREDPROC_CACHE_DIR=x/y is no absolute path: make it one, or unset it"
+    )
+
+
 def test_what_is_held_stands_below_what_it_is_for(cloud: Host) -> None:
     cloud.run(*CHAIN)
     cloud.run("--imds", "app")

@@ -303,7 +303,10 @@ def test_cache_that_cannot_be_used(cloud: Host) -> None:
     off = bad(examine(cloud, "app", CREDPROC_CACHE_DIR="relative"))
 
     assert "cannot be used, so every run asks AWS" in found["cache"]
-    assert "is off" in off["cache"]
+    assert off["cache"] == (
+        "is off, so every run asks AWS: CREDPROC_CACHE_DIR=relative is no absolute path "
+        "-> make it one, or unset it"
+    )
 
 
 def test_what_else_is_in_the_cache(cloud: Host) -> None:

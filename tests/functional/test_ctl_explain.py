@@ -260,7 +260,9 @@ def test_what_the_answer_depends_on_is_told_in_words(cloud: Host) -> None:
 
 
 def test_cache_that_is_off_is_told(cloud: Host) -> None:
-    assert "cache       off" in ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
+    told = ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
+
+    assert "cache       off: CREDPROC_CACHE_DIR=x is no absolute path\n" in told
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,17 @@ import pytest
 
 from credproc.cache import Entry
 from credproc.ctl import __main__ as ctl
-from credproc.ctl import cache_clear, doctor, ec2, explain, held, launcher, profile, rewriting
+from credproc.ctl import (
+    cache_clear,
+    doctor,
+    ec2,
+    explain,
+    held,
+    launcher,
+    machine,
+    profile,
+    rewriting,
+)
 from credproc.ctl.aws import Refused
 from credproc.ctl.checks import config
 from credproc.ctl.output import Console
@@ -173,6 +183,11 @@ def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
     assert last.text.startswith("a mistake in credprocctl: ZeroDivisionError at test_ctl_corners")
     assert last.text.endswith("; please report what -v tells")
     assert done == ["second"]
+
+
+def test_cache_of_nobody_has_no_place() -> None:
+    assert machine.off({})[0] == "there is no home directory"
+    assert machine.off({"HOME": "x"})[0] == "HOME=x is no absolute path"
 
 
 def launcher_refused(path: Path) -> str:

@@ -15,6 +15,7 @@ from credproc.ctl import commandline
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.checks.config import path as named
 from credproc.ctl.held import foreign, held
+from credproc.ctl.machine import off
 from credproc.ctl.output import size
 from credproc.errors import CredprocError
 from credproc.log import opened
@@ -114,8 +115,8 @@ def cache_directory(case: Case) -> Iterator[Check]:
     """Check the directory: ours alone, writable, with room, and locks that work."""
     store = case.store
     if store is None or not store.path:
-        yield Check(WARN, "cache", "is off: there is no absolute path for it, so every run asks "
-                    "AWS", "set HOME or CREDPROC_CACHE_DIR")  # fmt: skip
+        why, advice = off(case.environ)
+        yield Check(WARN, "cache", f"is off, so every run asks AWS: {why}", advice)
         return
     try:
         store.make()
