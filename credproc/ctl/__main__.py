@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from credproc import __version__, options
 from credproc.ctl import cache, completion, doctor, explain, launcher, profile, role
-from credproc.ctl.arguments import Parser
+from credproc.ctl.arguments import COMMAND, Parser
 from credproc.ctl.mistake import mistake
 from credproc.ctl.output import Console
 from credproc.errors import CredprocError, ProviderFailed, UsageError, clean
@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--version", action="version", version=f"%(prog)s {__version__}", help="print the version"
     )
-    commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = made.add_subparsers(title="commands", required=True, metavar=COMMAND)
     for module in (role, profile, doctor, cache, explain, launcher, completion):
         module.add(commands)
     return made

@@ -79,7 +79,7 @@ def add(commands: Any) -> None:
         "Needs shtab: pip install 'credproc[completion]'.",
     )  # fmt: skip
     made.epilog = EPILOG
-    made.add_argument("shell", choices=SHELLS, help="the shell")
+    made.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh or fish")
     made.add_argument("--only", choices=COMMANDS, help="one of the two commands alone")
 
 

@@ -159,4 +159,4 @@ def test_missing_library_is_told_with_what_to_install(host: Host) -> None:
 
 
 def test_unknown_shell_is_a_usage_error(host: Host) -> None:
-    assert "shell: invalid choice: 'tcsh'" in failed(host, "completion", "tcsh", status=2)
+    assert "SHELL: invalid choice: 'tcsh'" in failed(host, "completion", "tcsh", status=2)

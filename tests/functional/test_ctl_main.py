@@ -51,6 +51,7 @@ def test_every_command_has_help_and_both_outputs(words: list[str]) -> None:
     text = of.format_help()
     assert "--output {text,json}" in text
     assert len(of.description or "") > 10
+    assert all(len(line) < 80 for line in (of.description or "").splitlines())
     assert all(action.help for action in of._actions)
 
 
@@ -70,9 +71,16 @@ def test_module_is_the_same_as_the_command(host: Host) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "the following arguments are required: COMMAND (see credprocctl --help)"),
+        (
+            [],
+            "give a command: role, profile, doctor, cache, explain, launcher or completion (see ",
+        ),
+        (["completion"], "the following arguments are required: SHELL (see credprocctl completion"),
         (["nonsense"], "COMMAND: invalid choice: 'nonsense'"),
-        (["role"], "the following arguments are required: COMMAND (see credprocctl role --help)"),
+        (
+            ["role"],
+            "name, launch-options or delete (see credprocctl role --help)",
+        ),
         (["cache", "list", "--nonsense=geheim"], "there is no option --nonsense here"),
         (["cache", "list", "--outp", "json"], "there is no option --outp here"),
         (["cache", "list", "--output", "xml"], "--output: invalid choice: 'xml'"),
