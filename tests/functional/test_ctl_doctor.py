@@ -421,9 +421,12 @@ def test_role_that_is_refused_is_named_with_its_code(
 
 
 def test_source_that_is_missing_is_named(cloud: Host) -> None:
-    checks = examine(cloud, "--", "--role-arn", JUMP, "--source", "env", status=1)
+    checks = examine(
+        cloud, "--", "--role-arn", JUMP, "--role-arn", APP, "--source", "env", status=1
+    )
 
-    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set" in bad(checks)["role 1"]
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set" in bad(checks)["source"]
+    assert not {"role 1", "role 2"} & set(checks)
 
 
 def test_provider_behind_the_answer_is_looked_at_too(cloud: Host, sts: StsServer) -> None:
