@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from credproc.ctl.checks import Case
     from credproc.providers.faults import Answered
 
-#: Seconds by which a clock may be off, and from which on signatures are refused.
+#: Seconds by which a clock may be off, and from which on signatures are refused: STS itself takes
+#: them up to a quarter of an hour, but most services, which get the credentials, only five minutes.
 NOTED, REFUSED = 60, 300
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -125,8 +126,9 @@ def clocks(case: Case) -> Iterator[Check]:
         side = "ahead of" if off > 0 else "behind"
         text = f"{abs(off)} s {side} {who}'s" if abs(off) > 1 else f"as {who}'s"
         if abs(off) >= REFUSED:
-            yield Check(FAIL, "clock", text, "set the clock: AWS refuses such signatures, and "
-                        "credentials seem expired or too long-lived (timedatectl)")  # fmt: skip
+            yield Check(FAIL, "clock", text, "set the clock (timedatectl): most of AWS refuses "
+                        "such signatures, STS from 15 min on, and credentials seem expired or too "
+                        "long-lived")  # fmt: skip
         elif abs(off) >= NOTED:
             yield Check(WARN, "clock", text, "set the clock (timedatectl)")
         else:
