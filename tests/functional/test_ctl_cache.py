@@ -320,7 +320,9 @@ def test_prune_removes_what_is_of_no_use(cloud: Host) -> None:
         (cloud.cache / name).write_text("")
         (cloud.cache / name).chmod(0o600)
     for name in (f"{'b' * 32}.7.ab.tmp", f"{'c' * 32}.lock"):
-        os.utime(cloud.cache / name, (now - 3600, now - 3600))
+        os.utime(cloud.cache / name, (now - 8000, now - 8000))
+    # A run may take an hour.
+    os.utime(cloud.cache / f"{'d' * 32}.8.cd.tmp", (now - 3600, now - 3600))
 
     dry = ctl(cloud, "cache", "prune", "--dry-run")
     said = ctl(cloud, "cache", "prune")

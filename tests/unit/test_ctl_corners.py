@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from credproc import sweep
 from credproc.cache import Entry
 from credproc.ctl import __main__ as ctl
 from credproc.ctl import (
@@ -62,8 +63,8 @@ def test_entry_is_removed_where_there_can_be_no_locks(
     assert os.listdir(store.path) == []
 
 
-def test_file_that_goes_while_it_is_looked_at_is_not_old(store: Store) -> None:
-    assert cache_clear._age(store, "gone.lock", time.time()) == 0
+def test_file_that_goes_while_it_is_looked_at_is_not_useless(store: Store) -> None:
+    assert sweep.useless(store, f"{'2' * 32}.lock", time.time(), ended=0) == ""
 
 
 def test_entry_that_goes_while_the_cache_is_listed_is_left_out(
