@@ -290,7 +290,7 @@ def test_mistake_is_one_line(cloud: Host, words: list[str], reason: str) -> None
     ],
 )
 def test_profile_is_the_one_that_the_doctor_looks_at(
-    cloud: Host, words: list[str], env: dict[str, str], command: str
+    cloud: Host, words: list[str], env: dict[str, Any], command: str
 ) -> None:
     cloud.config(
         "[default]\ncredential_process = credproc --imds web\n"

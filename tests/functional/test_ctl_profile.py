@@ -487,7 +487,7 @@ def test_role_that_no_role_can_be_is_refused(host: Host) -> None:
     ],
 )
 def test_line_to_try_it_works_where_it_is_pasted(
-    online: Host, words: list[str], env: dict[str, str], config: str, region: str
+    online: Host, words: list[str], env: dict[str, Any], config: str, region: str
 ) -> None:
     keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n"
     online.config(f"[profile keys]\n{keys}{config}")
