@@ -6,9 +6,18 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from credproc import cache
 from credproc.ctl import arguments, cache_clear, identity, machine
-from credproc.ctl.held import Held, described, foreign, held, on_the_way, one, renewal, when
+from credproc.ctl.held import (
+    STATES,
+    Held,
+    described,
+    foreign,
+    held,
+    on_the_way,
+    one,
+    renewal,
+    when,
+)
 from credproc.ctl.output import Result, legible, span
 from credproc.ctl.plan import Plan, plans
 
@@ -17,16 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from credproc import cache
     from credproc.ctl.output import Console
-
-#: What may be done with an entry, in a word or two.
-STATES = {
-    cache.FRESH: "fresh",
-    cache.AHEAD: "refresh due",
-    cache.NOW: "refresh now",
-    cache.EXPIRED: "expired",
-    cache.ABSENT: "failed",
-}
 
 
 def add(commands: Any) -> None:

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 
 from credproc import cache, request
 from credproc.ctl import arguments, identity, machine, shared
-from credproc.ctl.cache import STATES
 from credproc.ctl.commandline import discreet
-from credproc.ctl.held import Held, held, is_current, moment, on_the_way, renewal, when
+from credproc.ctl.held import (
+    STATES,
+    Held,
+    held,
+    is_current,
+    moment,
+    on_the_way,
+    renewal,
+    when,
+)
 from credproc.ctl.output import Result
 from credproc.ctl.plan import Plan, plan, region
 from credproc.ctl.steps import Failed

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from credproc.ctl.plan import Plan
 
 
+#: What may be done with an entry, in a word or two.
+STATES = {
+    cache.FRESH: "fresh",
+    cache.AHEAD: "refresh due",
+    cache.NOW: "refresh now",
+    cache.EXPIRED: "expired",
+    cache.ABSENT: "failed",
+}
+
+
 class Held:
     """An entry in the cache; without ``entry`` a file that is none, and ``trouble`` says why."""
 

@@ -9,7 +9,6 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-import credproc
 from credproc import __version__, cache
 from credproc.ctl import commandline
 from credproc.ctl.checks import FAIL, OK, WARN, Check
@@ -105,7 +104,7 @@ def _wrapper(path: str) -> Iterator[Check]:
         yield Check(WARN, "executable", "was written by an old installer, and takes 7 ms more at "
                     "each start", "install it again with pip 25 or newer, or uv; or see "
                     "`credprocctl launcher`")  # fmt: skip
-    module = os.path.join(os.path.dirname(credproc.__file__), "__main__.py")
+    module = os.path.join(os.path.dirname(cache.__file__), "__main__.py")
     if not os.path.exists(importlib.util.cache_from_source(module)):
         yield Check(WARN, "executable", "its modules are compiled anew at each start",
                     f"python -m compileall {os.path.dirname(module)}")  # fmt: skip
