@@ -60,7 +60,7 @@ class Log:
         moment = credentials.write_time(int(self.now()))
         line = f"{moment} credproc[{os.getpid()}]: {text}\n".encode("utf-8", "replace")
         try:
-            descriptor = _opened(self.path)
+            descriptor = opened(self.path)
             try:
                 os.write(descriptor, line)  # whole, or it is not: O_APPEND keeps lines apart
             finally:
@@ -72,7 +72,8 @@ class Log:
             self.path = ""
 
 
-def _opened(path: str) -> int:
+def opened(path: str) -> int:
+    """Return the log's file, open for appending; OSError or ValueError if it is none for that."""
     if not os.path.isabs(path):
         raise ValueError("must be an absolute path")
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from credproc.cache import fingerprint
 from credproc.store import ENTRY, LOCK, SWEEP, TEMPORARY, is_ours, release
 
 TYPE_CHECKING = False
@@ -21,8 +22,10 @@ EVERY = 86400
 #: Seconds after its end that an entry is kept, and after its writing one that cannot be read, which
 #: may be another version's.
 ENDED, UNREADABLE = 86400, 7 * 86400
-#: Seconds. No run writes for longer: --timeout allows an hour.
+#: Seconds. No run lasts, or writes, for longer: --timeout allows an hour.
 WRITING = 7200
+#: Why a file that is named like an entry is of no use, if it is none.
+NO_ENTRY = "cannot be read"
 
 
 def is_due(store: Store, now: float) -> bool:
@@ -97,7 +100,7 @@ def _remove(store: Store, name: str, now: float) -> bool:
     """
     stem = name[:32]
     try:
-        if name.endswith(LOCK) and (_status(store, stem + ENTRY) or not _status(store, name)):
+        if name.endswith(LOCK) and not useless(store, name, now):
             return False
         lock = store.hold(stem + LOCK)
         if lock is None:
@@ -105,28 +108,39 @@ def _remove(store: Store, name: str, now: float) -> bool:
     except OSError:
         lock = None
     try:
-        useless = name.endswith(LOCK) or _is_useless(store, name, now)
-        if useless and not name.endswith(LOCK):
+        is_useless = bool(useless(store, name, now))
+        if is_useless and not name.endswith(LOCK):
             store.remove(name)
         if not _status(store, stem + ENTRY):
             store.remove(stem + LOCK)
-        return useless
+        return is_useless
     except OSError:
         return False  # it went by itself, or it cannot; that is no reason to keep the others
     finally:
         release(lock)
 
 
-def _is_useless(store: Store, name: str, now: float) -> bool:
+def useless(
+    store: Store, name: str, now: float, ended: int = ENDED, unreadable: int = UNREADABLE
+) -> str:
+    """Say why a file of ours is of no use to anybody, "" if it may be of some.
+
+    ``ended`` and ``unreadable`` are the seconds for which entries are kept all the same.
+    """
     status = _status(store, name)
     if status is None:
-        return False
+        return ""
     if name.endswith(TEMPORARY):
-        return _age(status, now) >= WRITING
+        return "a killed run left it" if _age(status, now) >= WRITING else ""
+    if name.endswith(LOCK):
+        is_old = _age(status, now) >= max(ended, WRITING)
+        return "the lock of nothing" if is_old and not _status(store, name[:32] + ENTRY) else ""
     entry = store.load(name)
-    if entry is None:
-        return _age(status, now) >= UNREADABLE
-    return max(entry.expiration, entry.look) + ENDED <= now
+    if entry is None or name != fingerprint(entry.request) + ENTRY:
+        return NO_ENTRY if _age(status, now) >= unreadable else ""
+    if max(entry.expiration, entry.look) + ended > now:
+        return ""
+    return "expired" if entry.document else "an old failure"
 
 
 def _status(store: Store, name: str) -> os.stat_result | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING
 
-from credproc import __version__
+from credproc import __version__, options
 from credproc.ctl import cache, completion, doctor, explain, launcher, profile, role
-from credproc.ctl.arguments import Parser
+from credproc.ctl.arguments import COMMAND, Parser
+from credproc.ctl.mistake import mistake
 from credproc.ctl.output import Console
 from credproc.errors import CredprocError, ProviderFailed, UsageError, clean
 from credproc.log import Log, say
@@ -57,17 +57,8 @@ def main() -> int:
         return 1  # whoever read has seen enough
     except Exception as error:
         log.trace(error)
-        say(_mistake(error), "credprocctl")
+        say(mistake(error), "credprocctl")
         return 1
-
-
-def _mistake(error: Exception) -> str:
-    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-    return (
-        f"a mistake in credprocctl: {type(error).__name__} at {where}; please report what -v tells"
-    )
 
 
 def run(argv: Sequence[str], log: Log) -> int:
@@ -79,7 +70,7 @@ def run(argv: Sequence[str], log: Log) -> int:
             stream.reconfigure(errors="replace")  # what the locale has no letter for
     given, rest = parser().parse_known_args(split(argv)[0])
     if rest:
-        raise UsageError(f"there is no option {rest[0].partition('=')[0]} here")
+        raise UsageError(_unknown(rest[0].partition("=")[0], given.takes_options))
     given.options = split(argv)[1]
     given.log = log
     log.verbose = given.verbose
@@ -98,6 +89,15 @@ def run(argv: Sequence[str], log: Log) -> int:
         where = f"{error.filename}: " if error.filename else ""
         raise ProviderFailed(f"{where}{error.strerror or error}") from error
     return result.status
+
+
+def _unknown(word: str, takes_options: bool) -> str:
+    """Return what is wrong with a word that the command does not know."""
+    kind = "option" if word.startswith("-") else "argument"
+    text = f"there is no {kind} {word} here"
+    if takes_options and word in options.parser().options:
+        return f"{text}: credproc's options go behind --"
+    return text
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--version", action="version", version=f"%(prog)s {__version__}", help="print the version"
     )
-    commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = made.add_subparsers(title="commands", required=True, metavar=COMMAND)
     for module in (role, profile, doctor, cache, explain, launcher, completion):
         module.add(commands)
     return made

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import TYPE_CHECKING
 
 from credproc.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, NoReturn
 
 #: Kinds of values that a shell can complete.
@@ -15,6 +17,10 @@ FILE, FOLDER, PROFILE = "file", "directory", "profile"
 
 #: What stands in a usage for the words behind ``--``.
 OPTIONS = "-- CREDPROC OPTIONS"
+#: What stands there for the name of a command.
+COMMAND = "COMMAND"
+#: Columns of a description.
+WIDTH = 79
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,15 +31,24 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options
         )
 
+    def add_subparsers(self, **options: Any) -> Any:
+        """Add the place of a command, whose names an error then tells."""
+        made: Any = super().add_subparsers(**options)
+        self.commands: Iterable[str] = made.choices
+        return made
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing a usage and leaving."""
+        if message.endswith(f"required: {COMMAND}"):
+            *names, last = self.commands
+            message = f"give a command: {', '.join(names)} or {last}"
         raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
 
 
 def group(commands: Any, name: str, text: str) -> Any:
     """Add a command that has commands of its own; return what they are added to."""
     made = commands.add_parser(name, help=text, description=f"{sentence(text)}.")
-    return made.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    return made.add_subparsers(title="commands", required=True, metavar=COMMAND)
 
 
 def command(
@@ -46,9 +61,10 @@ def command(
     takes_options: bool = False,
 ) -> Any:
     """Add a command that ``run`` carries out; ``takes_options``: credproc's, behind ``--``."""
-    made = commands.add_parser(
-        name, help=text, description=f"{sentence(text)}.{more and f' {more}'}"
-    )
+    description = f"{sentence(text)}.{more and f' {more}'}"
+    # Here, because the formatter leaves what stands below the options as it is laid out.
+    folded = textwrap.fill(description, WIDTH, break_on_hyphens=False)
+    made = commands.add_parser(name, help=text, description=folded)
     made.set_defaults(command=run, takes_options=takes_options)
     common = made.add_argument_group("common options")
     common.add_argument(

@@ -6,9 +6,18 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from credproc import cache
 from credproc.ctl import arguments, cache_clear, identity, machine
-from credproc.ctl.held import Held, described, foreign, held, moment, on_the_way, one
+from credproc.ctl.held import (
+    STATES,
+    Held,
+    described,
+    foreign,
+    held,
+    on_the_way,
+    one,
+    renewal,
+    when,
+)
 from credproc.ctl.output import Result, legible, span
 from credproc.ctl.plan import Plan, plans
 
@@ -17,16 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from credproc import cache
     from credproc.ctl.output import Console
-
-#: What may be done with an entry, in a word or two.
-STATES = {
-    cache.FRESH: "fresh",
-    cache.AHEAD: "refresh due",
-    cache.NOW: "refresh now",
-    cache.EXPIRED: "expired",
-    cache.ABSENT: "failed",
-}
 
 
 def add(commands: Any) -> None:
@@ -156,21 +157,16 @@ def _facts(item: Held, entry: cache.Entry, now: float) -> list[tuple[str, str]]:
         facts += [
             ("account", data["account"] or "not told"),
             ("access key", data["access_key"]),
-            ("issued", _when(entry.issued, now)),
-            ("refreshed", f"in the background from {_when(entry.ahead, now)}"),
-            ("", f"before printing from {_when(entry.now, now)}"),
-            ("expires", _when(entry.expiration, now)),
+            ("issued", when(entry.issued, now)),
         ]
+        renewed = renewal(entry, now, since=0)
+        facts += [("" if number else "refreshed", text) for number, text in enumerate(renewed)]
+        facts.append(("expires", when(entry.expiration, now)))
     if entry.look:
-        facts.append(("next look", f"not before {_when(entry.look, now)}"))
+        facts.append(("next look", f"not before {when(entry.look, now)}"))
     if entry.failure:
         facts.append(("last failure", entry.failure))
     if item.purpose.kind == identity.HOP:
         facts.append(("asked of", f"STS in {item.purpose.region}"))
         facts.append(("session name", item.purpose.session_name))
     return facts
-
-
-def _when(seconds: int, now: float) -> str:
-    distance = span(seconds - now)
-    return f"{moment(seconds)} ({f'in {distance}' if seconds > now else f'{distance} ago'})"

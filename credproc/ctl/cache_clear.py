@@ -7,13 +7,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from credproc import sweep
 from credproc.ctl import arguments, machine, shared
 from credproc.ctl.held import Held, described, foreign, held, listed, one, serves
 from credproc.ctl.output import Result
 from credproc.ctl.plan import Plan, plans
 from credproc.ctl.steps import Failed, Steps
 from credproc.errors import CredprocError, UsageError
-from credproc.store import ENTRY, LOCK, SWEEP, TEMPORARY, is_ours, release
+from credproc.store import ENTRY, LOCK, SWEEP, is_ours, release
 
 if TYPE_CHECKING:
     import argparse
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 #: Seconds that an entry in use is waited for: a run that refreshes it holds its lock.
 PATIENCE = 5.0
 PAUSE = 0.1
-#: Seconds after which a file that was not finished is nobody's.
-WRITING = 60
 
 
 def add(parts: Any) -> None:
@@ -144,28 +143,12 @@ def prune(given: argparse.Namespace, console: Console) -> Result:
 
 
 def _useless(store: Store, now: float) -> list[tuple[str, str]]:
-    """Return the files to remove, and why."""
+    """Return the files to remove, and why: as the sweep does, but without waiting a day or more."""
+    troubles = {item.name: item.trouble for item in held(store)}
     found = []
-    entries = set()
-    for item in held(store):
-        entry = item.entry
-        entries.add(item.name[:32])
-        if entry is None:
-            found.append((item.name, item.trouble))
-        elif max(entry.expiration, entry.look) <= now:
-            found.append((item.name, "expired" if entry.document else "an old failure"))
     for name in listed(store):
-        if not is_ours(name) or name == SWEEP:
-            continue
-        if name.endswith(TEMPORARY) and _age(store, name, now) >= WRITING:
-            found.append((name, "a killed run left it"))
-        elif name.endswith(LOCK) and name[:32] not in entries and _age(store, name, now) >= WRITING:
-            found.append((name, "the lock of nothing"))
+        if is_ours(name) and name != SWEEP:
+            why = sweep.useless(store, name, now, ended=0, unreadable=0)
+            if why:
+                found.append((name, troubles.get(name) or why))
     return found
-
-
-def _age(store: Store, name: str, now: float) -> float:
-    try:
-        return now - os.stat(os.path.join(store.path, name), follow_symlinks=False).st_mtime
-    except OSError:
-        return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from credproc import limits, manual, options
@@ -59,6 +61,13 @@ to keep it, where COMMAND is credproc, and then credprocctl:
         (a folder that ~/.zshrc puts into fpath before it calls compinit)
   fish  credprocctl completion fish --only COMMAND \\
           > ~/.config/fish/completions/COMMAND.fish
+
+to get shtab, where it is missing:
+  pip   PYTHON -m pip install shtab
+        (PYTHON is the one beside credproc, like /opt/credproc/bin/python)
+  pipx  pipx inject credproc shtab
+  uv    uv tool install --with shtab .
+        (as credproc was installed, in its folder)
 """
 
 #: Options of credproc that may stand there once; all others begin, or belong to, a provider.
@@ -76,10 +85,10 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     made = arguments.command(
         commands, "completion", completion, "print what makes a shell complete both commands",
-        "Needs shtab: pip install 'credproc[completion]'.",
+        "Needs shtab, in the environment that credproc is in.",
     )  # fmt: skip
     made.epilog = EPILOG
-    made.add_argument("shell", choices=SHELLS, help="the shell")
+    made.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh or fish")
     made.add_argument("--only", choices=COMMANDS, help="one of the two commands alone")
 
 
@@ -88,8 +97,11 @@ def completion(given: argparse.Namespace, _: Console) -> Result:
     try:
         import shtab
     except ImportError:
+        # By its own interpreter: `pip install credproc[completion]` might fetch somebody else's.
+        pip = shlex.join([sys.executable, "-m", "pip", "install", "shtab"])
         raise Failed(
-            "completion needs shtab, which is not installed: pip install 'credproc[completion]'"
+            f"completion needs shtab, which is not installed: {pip} (with pipx or uv: see "
+            "credprocctl completion --help)"
         ) from None
     from credproc.ctl.__main__ import parser
 

@@ -19,6 +19,7 @@ from credproc.ctl.checks import (
     live,
     network,
 )
+from credproc.ctl.mistake import mistake
 from credproc.ctl.output import Result
 from credproc.ctl.shared import Shared
 from credproc.ctl.steps import Failed
@@ -89,21 +90,27 @@ def examined(given: argparse.Namespace) -> Iterator[Check]:
         yield Check(FAIL, "config file", str(error), "no SDK reads it like that")
         shared = None
     case = Case(os.environ, given.log, shared)
-    yield from config.files(case)
-    try:
-        yield from config.profile(case, given.profile, given.options)
-    except CredprocError as error:
-        yield Check(FAIL, "command", str(error))
+    yield from _looked_at(case, "config file", config.files)
+    yield from _looked_at(
+        case, "command", lambda case: config.profile(case, given.profile, given.options)
+    )
     try:
         case.store = machine.store(given, case.target.request if case.target else None)
     except Failed:
         pass  # a check of its own says so
     for check in CHECKS:
-        try:
-            yield from check(case)
-        except CredprocError as error:
-            name = check.__name__.replace("_", " ")
-            yield Check(FAIL, name, str(error))
+        yield from _looked_at(case, check.__name__.replace("_", " "), check)
+
+
+def _looked_at(case: Case, name: str, check: Callable[[Case], Iterator[Check]]) -> Iterator[Check]:
+    """Do one check; whatever ends it, the others are still to be done."""
+    try:
+        yield from check(case)
+    except CredprocError as error:
+        yield Check(FAIL, name, str(error))
+    except Exception as error:
+        case.log.trace(error)
+        yield Check(FAIL, name, mistake(error))
 
 
 def show(console: Console, check: Check) -> None:

@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING
 
 from credproc import cache, request
 from credproc.ctl import arguments, identity, machine, shared
-from credproc.ctl.cache import STATES
 from credproc.ctl.commandline import discreet
-from credproc.ctl.held import Held, held, is_current, moment, on_the_way
-from credproc.ctl.output import Result, span
+from credproc.ctl.held import (
+    STATES,
+    Held,
+    held,
+    is_current,
+    moment,
+    on_the_way,
+    renewal,
+    when,
+)
+from credproc.ctl.output import Result
 from credproc.ctl.plan import Plan, plan, region
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, UsageError, masked
@@ -47,26 +55,35 @@ def add(commands: Any) -> None:
         "Nobody is asked, and nothing is written.",
         takes_options=True,
     )  # fmt: skip
-    made.usage = f"%(prog)s [OPTION ...] [--profile NAME | {arguments.OPTIONS}]"
+    made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"
     arguments.value(
-        made, arguments.PROFILE, "--profile", metavar="NAME", help="what stands behind this profile"
-    )
+        made, arguments.PROFILE, "profile", metavar="PROFILE", nargs="?",
+        help="the profile to explain (default: AWS_PROFILE, else default)",
+    )  # fmt: skip
+    arguments.value(
+        made, arguments.PROFILE, "--profile", metavar="NAME", dest="named",
+        help="the same as PROFILE",
+    )  # fmt: skip
 
 
 def target(profile: str | None, options: Sequence[str] | None) -> Target:
-    """Return the command line that is meant: of a profile, or given by hand."""
+    """Return the command line that is meant: given by hand, or of a profile, as for the doctor."""
     if profile and options is not None:
         raise UsageError("give a profile, or credproc options behind --, not both")
-    if profile:
-        return shared.of_profile(shared.Shared(os.environ), profile)
-    if options is None:
-        raise UsageError("give --profile NAME, or credproc options behind --")
-    return shared.Target(options)
+    if options is not None:
+        return shared.Target(options)
+    files = shared.Shared(os.environ)
+    name, origin = shared.in_use(profile, os.environ)
+    if origin == shared.DEFAULT and name not in files.profiles():
+        return shared.Target([])  # what credproc does without options
+    return shared.of_profile(files, name)
 
 
 def explain(given: argparse.Namespace, console: Console) -> Result:
     """Explain a command line."""
-    asked = target(given.profile, given.options)
+    if given.profile and given.named:
+        raise UsageError("explain: give PROFILE or --profile, not both")
+    asked = target(given.profile or given.named, given.options)
     now = time.time()
     try:
         place = machine.store(given, asked.request)
@@ -78,7 +95,7 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     entry = place.read(kept)
     found = Held(name, entry)
     providers = [_provider(each, items, now) for each in asked.request.providers]
-    depends, next_ = _depends(kept), _next(asked, entry, now)
+    depends, next_ = identity.dependences(identity.read(kept)), _next(asked, entry, now)
     data = {
         "profile": asked.profile or None,
         "command": asked.words,
@@ -91,7 +108,8 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     for number, each in enumerate(providers, 1):
         pairs.append((f"provider {number}", each["text"]))
         pairs += [(f"  {step['name']}", step["text"]) for step in each["way"]]
-    pairs.append(("cache", f"{place.path}/{name}" if place.path else "off: no absolute path"))
+    where = f"{place.path}/{name}" if place.path else f"off: {machine.off(os.environ)[0]}"
+    pairs.append(("cache", where))
     pairs += [("" if number else "depends on", text) for number, text in enumerate(depends)]
     pairs.append(("next run", next_))
     return Result(console.pairs(pairs), data)
@@ -110,25 +128,10 @@ def _next(asked: Target, entry: cache.Entry | None, now: float) -> str:
     if not entry.document:
         again = f"; reported again until {moment(entry.look)}" if now < entry.look else ""
         return f"ask; the last run failed ({entry.failure}){again}"
-    until = {
-        cache.FRESH: f"refreshed in the background from {moment(entry.ahead)}, before printing "
-        f"from {moment(entry.now)}",
-        cache.AHEAD: f"refreshed before printing from {moment(entry.now)}",
-    }.get(verdict)
-    left = entry.expiration - now
-    ends = f"expires {moment(entry.expiration)}, in {span(left)}" if left > 0 else ""
-    return "; ".join(part for part in (text, until, ends) if part)
-
-
-def _depends(kept: bytes) -> list[str]:
-    """Return what the answer depends on besides the command line; of keys only the end."""
-    shown = []
-    for part in identity.read(kept).rest:
-        if part in (" -", "token:00000000"):
-            continue  # files and tokens that there are none of
-        name, equals, value = part.partition("=")
-        shown.append(f"{name}={masked(value)}" if equals and name == "AWS_ACCESS_KEY_ID" else part)
-    return shown
+    renewed = ", ".join(renewal(entry, now, since=now))
+    ends = when(entry.expiration, now) if now < entry.expiration else ""
+    parts = (text, renewed and f"refreshed {renewed}", ends and f"expires {ends}")
+    return "; ".join(part for part in parts if part)
 
 
 def _provider(

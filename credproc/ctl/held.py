@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from credproc import cache, credentials
 from credproc.ctl import identity
 from credproc.ctl.commandline import discreet, shown
+from credproc.ctl.output import span
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError, masked
 from credproc.identity import join
+from credproc.outcome import needs_person
 from credproc.store import ENTRY, Store, is_ours
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credproc.ctl.plan import Plan
+
+
+#: What may be done with an entry, in a word or two.
+STATES = {
+    cache.FRESH: "fresh",
+    cache.AHEAD: "refresh due",
+    cache.NOW: "refresh now",
+    cache.EXPIRED: "expired",
+    cache.ABSENT: "failed",
+}
 
 
 class Held:
@@ -93,6 +105,20 @@ class Held:
 def moment(seconds: int) -> str | None:
     """Return epoch seconds as UTC, None for a time that is not set."""
     return credentials.write_time(seconds) if seconds else None
+
+
+def when(seconds: int, now: float) -> str:
+    """Return a time as people want it: in UTC, and how far away it is."""
+    distance = span(seconds - now)
+    return f"{moment(seconds)} ({f'in {distance}' if seconds > now else f'{distance} ago'})"
+
+
+def renewal(entry: cache.Entry, now: float, since: float) -> list[str]:
+    """Say how an entry is refreshed, and from when on, as far as that begins after ``since``."""
+    steps = [("in the background", entry.ahead), ("before printing", entry.now)]
+    if needs_person(entry):  # who is asked by runs that wait for the answer, and by no others
+        steps = [("before printing, with a new MFA code,", entry.now)]
+    return [f"{how} from {when(begin, now)}" for how, begin in steps if begin > since]
 
 
 def listed(store: Store) -> list[str]:

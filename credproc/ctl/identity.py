@@ -7,13 +7,19 @@ The inverse of what credproc.identity and providers/chain.py join; what follows 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
+from credproc import credentials
+from credproc.errors import masked
 from credproc.identity import VERSION
 from credproc.request import Chain, Hop, Imds, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+# The mark of a file: its path, modification time (ns) and size.
+_STAMP = re.compile(r"(.+) (-?\d+) (\d+)", re.DOTALL)
 
 #: What an entry is kept for.
 REQUEST, HOP, SOURCE, UNKNOWN = "request", "role", "source", "unknown"
@@ -54,6 +60,31 @@ def read(identity: bytes) -> Purpose:
         return _Reader(parts[1:]).purpose()
     except (ValueError, IndexError):
         return Purpose()
+
+
+def dependences(purpose: Purpose) -> list[str]:
+    """Return in words what else the answer depends on; of keys only the end."""
+    return [text for text in map(_dependence, purpose.rest) if text]
+
+
+def _dependence(part: str) -> str:
+    name, equals, value = part.partition("=")
+    if equals and name.isidentifier():
+        return f"{name}={masked(value)}" if name == "AWS_ACCESS_KEY_ID" else part
+    if part.startswith("caller:"):
+        user, _, machine = part.removeprefix("caller:").rpartition("@")
+        return f"role session names of {user or 'a user without a name'} on {machine}"
+    if part.startswith("instance:"):
+        machine, _, start = part.removeprefix("instance:").partition(" ")
+        return f"{machine}, since its latest start{start and f' ({start})'}"
+    if part.startswith("token:"):
+        return "" if part == "token:00000000" else "the token in AWS_CONTAINER_AUTHORIZATION_TOKEN"
+    stamp = _STAMP.fullmatch(part)
+    if stamp:
+        changed = credentials.write_time(int(stamp[2]) // 10**9)
+        return f"{stamp[1]}: changed {changed}, {stamp[3]} bytes"
+    path = part.removesuffix(" -")
+    return f"{path}: there is none" if path else ""
 
 
 class _Reader:

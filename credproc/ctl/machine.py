@@ -15,6 +15,7 @@ from credproc.store import Store
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
 #: Seconds.
 TIMEOUT = 10
@@ -38,5 +39,14 @@ def store(given: argparse.Namespace, asked: Request | None = None) -> Store:
             raise UsageError(f"--cache-dir: {problem}")
     path = cli.directory(asked, os.environ, given.log)
     if not path:
-        raise Failed("the cache is off: there is no absolute path for it (HOME, --cache-dir)")
+        raise Failed(f"the cache is off: {': '.join(off(os.environ))}")
     return Store(path)
+
+
+def off(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Say why there is no place for the cache, and what to do."""
+    chosen, home = environ.get("CREDPROC_CACHE_DIR"), environ.get("HOME")
+    if chosen:
+        return f"CREDPROC_CACHE_DIR={chosen} is no absolute path", "make it one, or unset it"
+    why = f"HOME={home} is no absolute path" if home else "there is no home directory"
+    return why, "set HOME, or give it a place of its own by CREDPROC_CACHE_DIR"

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from credproc import limits, recursion
-from credproc.ctl import arguments, commandline, iam
+from credproc.ctl import arguments, commandline, iam, trying
 from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.output import Result
+from credproc.ctl.plan import profile_of
 from credproc.ctl.rewriting import rewriting
 from credproc.ctl.shared import KEY, Shared, of_profile, parsed, read, rivals
 from credproc.ctl.steps import Steps
@@ -43,8 +44,12 @@ def add(commands: Any) -> None:
         help="the credproc to run (default: the one beside this)",
     )  # fmt: skip
     made.add_argument(
-        "--replace", action="store_true", help="replace a credential_process that is there"
+        "--region", help="the region that tools use with this profile (default: as configured)"
     )
+    made.add_argument(
+        "--replace", action="store_true",
+        help="replace a credential_process, or a region, that is there",
+    )  # fmt: skip
     arguments.changes(made, question=False)
     made = arguments.command(parts, "show", shown, "show the profiles that run credproc, or one")
     arguments.value(made, arguments.PROFILE, "name", metavar="NAME", nargs="?", help="the profile")
@@ -61,40 +66,30 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     name: str = given.name
     _check_name(name)
     argv = [*_from_role(given.from_role), *(given.options or [])]
-    notes = _check(name, parsed(argv))
-    line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
+    asked = parsed(argv)
+    notes = _check(name, asked)
     shared = Shared(os.environ)
+    notes += _unknown(asked, shared)
+    _check_region(given.region)
+    line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
+    wanted = {KEY: line, **({"region": given.region} if given.region else {})}
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         notes.append("AWS_ACCESS_KEY_ID is set here, and beats every profile: unset it")
 
     def change(config: ConfigFile) -> ConfigFile | None:
-        others = rivals(config, shared.credentials, name)
-        if others:
-            raise RequestError(
-                f"profile {name} has {' and '.join(others)}: remove that, or choose another name"
-            )
-        held = config.keys(name).get(KEY)
-        if held == line:
-            return None
-        if held is not None and not given.replace:
-            raise RequestError(
-                f"profile {name} has a credential_process already ({_shown(held)}): --replace it, "
-                "or choose another name"
-            )
-        return config.with_value(name, KEY, line)
+        return _written(config, shared.credentials, name, wanted, given.replace)
 
     with Steps(console, given.dry_run) as steps:
         _change(shared.config_path, f"profile {name}", "written to", change, steps)
     for note in notes:
         console.note(note)
-    option = "" if name == "default" else f" --profile {commandline.join([name])}"
-    text = f"{KEY} = {line}\n"
+    text = "".join(f"{key} = {value}\n" for key, value in wanted.items())
     if not given.dry_run:
-        text += f"Try it: aws sts get-caller-identity{option}\n"
+        text += f"Try it: {trying.command(given, asked, shared)}\n"
     data = {
         "profile": name,
         "file": shared.config_path,
-        KEY: line,
+        **wanted,
         "notes": notes,
         "dry_run": given.dry_run,
         "steps": steps.data(),
@@ -102,10 +97,40 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     return Result(text, data)
 
 
+def _written(
+    config: ConfigFile, credentials: ConfigFile, name: str, wanted: dict[str, str], replace: bool
+) -> ConfigFile | None:
+    """Return the config with the profile's lines, None if they are there already."""
+    others = rivals(config, credentials, name)
+    if others:
+        raise RequestError(
+            f"profile {name} has {' and '.join(others)}: remove that, or choose another name"
+        )
+    changed = config
+    for key, value in wanted.items():
+        held = config.keys(name).get(key)
+        if held == value:
+            continue
+        if held is not None and not replace:
+            shown = _shown(held) if key == KEY else held
+            raise RequestError(
+                f"profile {name} has a {key} already ({shown}): --replace it, or choose another "
+                "name"
+            )
+        changed = changed.with_value(name, key, value)
+    return None if changed is config else changed
+
+
 def _check_name(name: str) -> None:
     problem = limits.profile_name(name)
     if problem:
         raise RequestError(f"the profile's name {problem}")
+
+
+def _check_region(region: str | None) -> None:
+    problem = "" if region is None else limits.sts_region(region)
+    if problem:
+        raise UsageError(f"--region: {problem}")
 
 
 def _from_role(role: str | None) -> list[str]:
@@ -132,6 +157,13 @@ def _check(name: str, asked: Request) -> list[str]:
     if asked.timeout >= 60:
         notes.append(f"--timeout {asked.timeout:g}: the Go SDK kills credproc after 60 s")
     return notes
+
+
+def _unknown(asked: Request, shared: Shared) -> list[str]:
+    """Return what is to be said of profiles that the options name and no file has."""
+    names = dict.fromkeys(map(profile_of, asked.providers))
+    missing = [name for name in names if name and name not in shared.profiles()]
+    return [f"there is no profile {name} yet, and credproc fails without it" for name in missing]
 
 
 def _change(path: str, subject: str, participle: str, change: Any, steps: Steps) -> None:

@@ -76,7 +76,11 @@ def put(path: str, data: bytes, mode: int, owner: tuple[int, int] | None = None)
     """Put a new file in the place of ``path``, whole or not at all; the mode is not the umask's."""
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        descriptor = os.open(temporary, flags, 0o600)
+    except FileNotFoundError:
+        folder = os.path.dirname(path)
+        raise Failed(f"{path}: the folder {folder} does not exist: make it first") from None
     try:
         with open(descriptor, "wb") as file:
             if owner is not None and owner != (os.geteuid(), os.getegid()):

@@ -23,7 +23,8 @@ def add(parts: Any) -> None:
     """Add the command to those of ``role``."""
     made = arguments.command(
         parts, "delete", delete, "delete a role and its instance profile",
-        "Its managed policies are detached and stay; policies that are part of it go with it.",
+        "Its managed policies are detached and stay; policies that are part of it go with it. "
+        "Refused while an instance of the region uses it; other regions are not looked at.",
     )  # fmt: skip
     made.add_argument("name", metavar="NAME", help="the role")
     arguments.changes(made)
@@ -42,8 +43,10 @@ def delete(given: argparse.Namespace, console: Console) -> Result:
         return Result(f"There is no role {name}.\n", {"role": name, "steps": []})
     _check_delete(account, name, found, [*profiles, *([own] if own else [])])
     if not given.dry_run:
-        confirm(console, _question(name, found, own), given.yes)
+        confirm(console, f"{_looked_at(account)}. {_question(name, found, own)}", given.yes)
     with Steps(console, given.dry_run) as steps:
+        if given.yes or given.dry_run:  # who was asked has read it
+            steps.same(f"role {name}", _looked_at(account))
         for profile in profiles:
             _take_out(account, name, profile["InstanceProfileName"], steps)
         # An instance profile of that name without a role is what an interrupted run leaves.
@@ -56,6 +59,11 @@ def delete(given: argparse.Namespace, console: Console) -> Result:
             _delete_role(account, name, steps)
     data = {"role": name, "dry_run": given.dry_run, "steps": steps.data()}
     return Result("", data)
+
+
+def _looked_at(account: Aws) -> str:
+    """Say where nobody needs it: IAM is the same everywhere, and instances are in regions."""
+    return f"no instance in {account.region} uses it, and other regions are not looked at"
 
 
 def _question(name: str, found: dict[str, Any] | None, own: dict[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""credprocctl role status and name: which role an instance has, and what its IMDS asks for."""
+"""credprocctl role status and name: which role an instance has, and whether IMDSv2 is required."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def add(parts: Any) -> None:
     """Add the commands to those of ``role``."""
     made = arguments.command(
-        parts, "status", status, "show which role an instance has, and what its IMDS asks for"
+        parts, "status", status, "show which role an instance has, and whether IMDSv2 is required"
     )
     ec2.add_instance(made, required=False)
     arguments.account(made)

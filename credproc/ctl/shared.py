@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 KEY = "credential_process"
 
+#: Who says that the profile `default` is used: nobody.
+DEFAULT = "the default"
+
 #: Keys of the same profile that come before credential_process, or make SDKs refuse both.
 RIVALS = {
     "aws_access_key_id": "keys that come first",
@@ -80,6 +83,16 @@ def read(path: str) -> ConfigFile:
         return ConfigFile(b"", path)
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def in_use(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the profile that tools would use, and who says so."""
+    if given:
+        return given, "as asked"
+    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        if environ.get(variable):
+            return environ[variable], f"from {variable}"
+    return "default", DEFAULT
 
 
 class Target:

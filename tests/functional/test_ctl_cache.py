@@ -76,6 +76,14 @@ def test_path_is_the_one_that_credproc_uses(host: Host) -> None:
     )
 
 
+def test_cache_without_a_place_is_off_by_the_variable_that_says_so(host: Host) -> None:
+    error = failed(host, "cache", "path", CREDPROC_CACHE_DIR="x/y")
+
+    assert error == (
+        "the cache is off: CREDPROC_CACHE_DIR=x/y is no absolute path: make it one, or unset it"
+    )
+
+
 def test_what_is_held_stands_below_what_it_is_for(cloud: Host) -> None:
     cloud.run(*CHAIN)
     cloud.run("--imds", "app")
@@ -312,7 +320,9 @@ def test_prune_removes_what_is_of_no_use(cloud: Host) -> None:
         (cloud.cache / name).write_text("")
         (cloud.cache / name).chmod(0o600)
     for name in (f"{'b' * 32}.7.ab.tmp", f"{'c' * 32}.lock"):
-        os.utime(cloud.cache / name, (now - 3600, now - 3600))
+        os.utime(cloud.cache / name, (now - 8000, now - 8000))
+    # A run may take an hour.
+    os.utime(cloud.cache / f"{'d' * 32}.8.cd.tmp", (now - 3600, now - 3600))
 
     dry = ctl(cloud, "cache", "prune", "--dry-run")
     said = ctl(cloud, "cache", "prune")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -154,9 +156,13 @@ def test_missing_library_is_told_with_what_to_install(host: Host) -> None:
     assert result.status == 1
     assert result.stderr == (
         "credprocctl: completion needs shtab, which is not installed: "
-        "pip install 'credproc[completion]'\n"
+        f"{shlex.quote(sys.executable)} -m pip install shtab "
+        "(with pipx or uv: see credprocctl completion --help)\n"
     )
+    shown = real(host, "completion", "--help")
+    assert "pipx inject credproc shtab" in shown
+    assert "uv tool install --with shtab ." in shown
 
 
 def test_unknown_shell_is_a_usage_error(host: Host) -> None:
-    assert "shell: invalid choice: 'tcsh'" in failed(host, "completion", "tcsh", status=2)
+    assert "SHELL: invalid choice: 'tcsh'" in failed(host, "completion", "tcsh", status=2)

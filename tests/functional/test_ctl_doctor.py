@@ -15,7 +15,7 @@ import credproc.__main__
 from credproc.store import Store
 from tests import cachedir
 from tests.ctl import Inside, ctl, failed, real
-from tests.harness import CREDPROC
+from tests.harness import CREDPROC, NOWHERE
 from tests.servers import faults, tls
 from tests.servers.base import backlog_full
 from tests.servers.imds import ImdsServer
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.harness import Host
+    from tests.servers.base import Fault
 
 JUMP = "arn:aws:iam::123456789012:role/jump"
 APP = "arn:aws:iam::444455556666:role/app"
@@ -161,6 +162,22 @@ def test_profile_that_does_not_run_credproc_is_looked_at_through_it(cloud: Host)
     assert "long-term keys ...MPLE" in checks["profile keys"][0][1]
 
 
+@pytest.mark.parametrize("name", ["my tools/credproc", "credproc of mine/bin/credproc"])
+def test_path_with_blanks_and_without_quotes_is_told(cloud: Host, name: str) -> None:
+    path = str(cloud.home / name)
+    os.makedirs(os.path.dirname(path))
+    os.symlink(CREDPROC, path)
+    cloud.config(f"[profile app]\ncredential_process = {path} --imds app\n")
+    plain = bad(examine(cloud, "app", status=1))
+    cloud.config(f"[profile app]\ncredential_process = '{path}' --imds app\n")
+    quoted = examine(cloud, "app")
+
+    assert f"the path {path} has blanks, and ends at the first one" in plain["profile"]
+    assert f"put it into single quotes: credential_process = '{path}' ..." in plain["profile"]
+    assert "executable" not in plain
+    assert quoted["profile"][0][0] == "ok"
+
+
 def test_config_that_no_sdk_reads(cloud: Host) -> None:
     cloud.config("[profile app]\nnonsense\n")
 
@@ -286,7 +303,10 @@ def test_cache_that_cannot_be_used(cloud: Host) -> None:
     off = bad(examine(cloud, "app", CREDPROC_CACHE_DIR="relative"))
 
     assert "cannot be used, so every run asks AWS" in found["cache"]
-    assert "is off" in off["cache"]
+    assert off["cache"] == (
+        "is off, so every run asks AWS: CREDPROC_CACHE_DIR=relative is no absolute path "
+        "-> make it one, or unset it"
+    )
 
 
 def test_what_else_is_in_the_cache(cloud: Host) -> None:
@@ -317,6 +337,29 @@ def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
     found = bad(examine(cloud, "app", CREDPROC_LOG=str(cloud.home / "log")))
 
     assert "every run takes the long way" in found["log"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("relative/log", "it must be an absolute path"),
+        ("/nowhere/at/all/log", "there is no folder /nowhere/at/all"),
+        ("{home}/link", "it is a symbolic link, which is not followed"),
+        ("{home}", "is a directory"),
+        ("/dev/null", "it is not a plain file of this user"),
+    ],
+)
+def test_log_that_is_not_written_is_told(cloud: Host, name: str, reason: str) -> None:
+    path = name.format(home=cloud.home)
+    (cloud.home / "link").symlink_to(cloud.home / "log")
+
+    checks = examine(cloud, "app", status=1, CREDPROC_LOG=path)
+
+    assert checks["log"] == [(
+        "fail", f"CREDPROC_LOG={path}: nothing is written there: {reason}",
+        "make it the absolute path of a plain file of yours, or unset it",
+    )]  # fmt: skip
+    assert not (cloud.home / "log").exists()
 
 
 def test_container_with_an_identity_of_its_own(cloud: Host) -> None:
@@ -378,9 +421,12 @@ def test_role_that_is_refused_is_named_with_its_code(
 
 
 def test_source_that_is_missing_is_named(cloud: Host) -> None:
-    checks = examine(cloud, "--", "--role-arn", JUMP, "--source", "env", status=1)
+    checks = examine(
+        cloud, "--", "--role-arn", JUMP, "--role-arn", APP, "--source", "env", status=1
+    )
 
-    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set" in bad(checks)["role 1"]
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set" in bad(checks)["source"]
+    assert not {"role 1", "role 2"} & set(checks)
 
 
 def test_provider_behind_the_answer_is_looked_at_too(cloud: Host, sts: StsServer) -> None:
@@ -484,10 +530,38 @@ def test_sts_out_of_reach_and_proxies(cloud: Host) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (faults.html(), "is not STS (status 200; a proxy or a captive portal?)"),
+        (faults.body(b"<not <xml"), "is not STS (status 200; a proxy or a captive portal?)"),
+        (faults.body(b"{}", "application/json"), "is not STS (status 200;"),
+        (faults.status(404, faults.PORTAL), "is not STS (status 404;"),
+        (faults.redirect(302, NOWHERE), "is not STS (status 302;"),
+        (faults.status(407), "wants a name and a password (407)"),
+        (faults.status(503, faults.PORTAL), "is not well (503)"),
+    ],
+)
+def test_answer_that_is_not_of_sts_is_told_and_the_other_checks_are_done(
+    cloud: Host, sts: StsServer, fault: Fault, words: str
+) -> None:
+    cloud.document("--profile", "chain")
+    sts.fail(fault, times=100)
+
+    checks = examine(cloud, "chain", status=1)
+
+    ((status, text, _),) = checks["STS"]
+    assert status == "fail"
+    assert text.startswith(f"{sts.url}: ")
+    assert words in text
+    assert [text for _, text, _ in checks["clock"]] == ["as IMDS's"]
+    assert {"held", "boto3"} <= set(checks)
+
+
+@pytest.mark.parametrize(
     ("times", "status", "words"),
     [
         ({}, "ok", "; refreshed in the background from "),
-        ({"ahead": -9}, "ok", "to be refreshed before printing from "),
+        ({"ahead": -9}, "ok", "; refreshed before printing from "),
         ({"ahead": -9, "now": -5}, "ok", "; refreshed before printing"),
         ({"ahead": -9, "now": -5, "expiration": -3}, "ok", "expired 3 s ago; the next run asks"),
     ],

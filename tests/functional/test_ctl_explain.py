@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import cachedir
 from tests.ctl import ctl, data, failed, real
+from tests.terminal import Terminal, result
 
 if TYPE_CHECKING:
     from tests.harness import Host
@@ -105,6 +107,28 @@ def test_next_run_is_told(cloud: Host, times: dict[str, int], words: str) -> Non
     cachedir.change(cloud.cache, **times)
 
     assert data_of(cloud, "--imds")["next"].startswith(words)
+
+
+def test_refreshing_that_needs_a_person_is_not_said_to_happen_in_the_background(
+    cloud: Host, sts: StsServer
+) -> None:
+    options = ("--role-arn", JUMP, "--serial-number", MFA, "--source", "imds")
+    with Terminal(cloud) as terminal:
+        process = terminal.start(*options)
+        terminal.wait_for("MFA code for")
+        terminal.type("123456\n")
+        assert result(process).status == 0
+    (whole,) = [
+        each for each in data(cloud, "cache", "list")["entries"] if each["kind"] == "request"
+    ]
+
+    explained = data_of(cloud, *options)["next"]
+    shown = ctl(cloud, "cache", "show", whole["id"])
+    examined = ctl(cloud, "doctor", "--", *options)
+
+    for text in (explained, shown, examined):
+        assert f"before printing, with a new MFA code, from {whole['now']} (in " in text
+        assert "in the background" not in text
 
 
 def test_what_is_told_is_what_the_next_run_does(cloud: Host, imds: ImdsServer) -> None:
@@ -210,14 +234,43 @@ def test_what_the_answer_depends_on_shows_no_key(cloud: Host) -> None:
     assert key not in str(told)
 
 
+def test_what_the_answer_depends_on_is_told_in_words(cloud: Host) -> None:
+    path = cloud.config("[default]\nregion = eu-west-1\n")
+    os.utime(path, (1795823653, 1795823653))
+    token = cloud.home / "token"
+    token.write_text("a token")
+    os.utime(token, (1795823654, 1795823654))
+
+    def told(source: str, **env: str) -> list[str]:
+        found = data_of(cloud, "--role-arn", JUMP, "--source", source, **env)["depends_on"]
+        return [text for text in found if not text.startswith("AWS_")]
+
+    config = f"{path}: changed 2026-11-27T23:54:13Z, 29 bytes"
+    none = f"{cloud.home}/.aws/credentials: there is none"
+    here = os.uname().nodename
+    assert told("env") == [config, none, f"role session names of a user without a name on {here}"]
+    assert told("env", USER="ann")[-1] == f"role session names of ann on {here}"
+    assert told("imds")[2].startswith(f"{here}, since its latest start (")
+    assert told("container", AWS_CONTAINER_AUTHORIZATION_TOKEN="geheim")[2] == (
+        "the token in AWS_CONTAINER_AUTHORIZATION_TOKEN"
+    )
+    assert told("web-identity", AWS_WEB_IDENTITY_TOKEN_FILE=str(token))[2] == (
+        f"{token}: changed 2026-11-27T23:54:14Z, 7 bytes"
+    )
+
+
 def test_cache_that_is_off_is_told(cloud: Host) -> None:
-    assert "cache       off" in ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
+    told = ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
+
+    assert "cache       off: CREDPROC_CACHE_DIR=x is no absolute path\n" in told
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "give --profile NAME, or credproc options behind --"),
+        (["x", "--profile", "x"], "give PROFILE or --profile, not both"),
+        (["x", "--", "--imds"], "not both"),
+        ([], "there is no profile nobody"),
         (["--profile", "x", "--", "--imds"], "not both"),
         (["--profile", "nobody"], "there is no profile nobody"),
         (["--", "--help"], "print no credentials"),
@@ -225,4 +278,35 @@ def test_cache_that_is_off_is_told(cloud: Host) -> None:
     ],
 )
 def test_mistake_is_one_line(cloud: Host, words: list[str], reason: str) -> None:
-    assert reason in failed(cloud, "explain", *words, status=2)
+    assert reason in failed(cloud, "explain", *words, status=2, AWS_PROFILE="nobody")
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "command"),
+    [
+        (["app"], {"AWS_PROFILE": "other"}, "credproc --imds app"),
+        ([], {"AWS_PROFILE": "app"}, "credproc --imds app"),
+        ([], {}, "credproc --imds web"),
+    ],
+)
+def test_profile_is_the_one_that_the_doctor_looks_at(
+    cloud: Host, words: list[str], env: dict[str, Any], command: str
+) -> None:
+    cloud.config(
+        "[default]\ncredential_process = credproc --imds web\n"
+        "[profile app]\ncredential_process = credproc --imds app\n"
+    )
+
+    explained = data(cloud, "explain", *words, **env)["command"]
+    examined = [
+        each["text"] for each in json.loads(
+            ctl(cloud, "doctor", *words, "--output", "json", status=int("web" in command), **env)
+        )["checks"] if each["name"] == "command"
+    ]  # fmt: skip
+
+    assert explained == command
+    assert command in examined
+
+
+def test_bare_command_is_explained_where_there_is_no_profile(cloud: Host) -> None:
+    assert data(cloud, "explain")["command"] == "credproc"

@@ -51,6 +51,7 @@ def test_every_command_has_help_and_both_outputs(words: list[str]) -> None:
     text = of.format_help()
     assert "--output {text,json}" in text
     assert len(of.description or "") > 10
+    assert all(len(line) < 80 for line in (of.description or "").splitlines())
     assert all(action.help for action in of._actions)
 
 
@@ -70,21 +71,35 @@ def test_module_is_the_same_as_the_command(host: Host) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "the following arguments are required: COMMAND (see credprocctl --help)"),
+        (
+            [],
+            "give a command: role, profile, doctor, cache, explain, launcher or completion (see ",
+        ),
+        (["completion"], "the following arguments are required: SHELL (see credprocctl completion"),
         (["nonsense"], "COMMAND: invalid choice: 'nonsense'"),
-        (["role"], "the following arguments are required: COMMAND (see credprocctl role --help)"),
+        (
+            ["role"],
+            "name, launch-options or delete (see credprocctl role --help)",
+        ),
         (["cache", "list", "--nonsense=geheim"], "there is no option --nonsense here"),
         (["cache", "list", "--outp", "json"], "there is no option --outp here"),
         (["cache", "list", "--output", "xml"], "--output: invalid choice: 'xml'"),
         (["cache", "list", "--", "--imds"], "this command takes no credproc options after --"),
         (["doctor", "a", "--", "--imds"], "not both"),
-        (["doctor", "a", "b"], "there is no option b here"),
+        (["doctor", "a", "b"], "there is no argument b here"),
+        (
+            ["profile", "add", "x", "--role-arn", "geheim"],
+            "there is no option --role-arn here: credproc's options go behind --",
+        ),
+        (["profile", "add", "x", "--nonsense"], "there is no option --nonsense here"),
+        (["cache", "list", "--imds"], "there is no option --imds here"),
     ],
 )
 def test_usage_error_is_one_line(host: Host, words: list[str], reason: str) -> None:
     error = failed(host, *words, status=2)
 
     assert reason in error
+    assert ("go behind" in error) == ("go behind" in reason)
     assert "geheim" not in error
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,6 +44,12 @@ def line(host: Host, profile: str) -> str:
     return str(data(host, "profile", "show", profile)["credential_process"])
 
 
+def data_before(host: Host, *words: str) -> Any:
+    """Return what a command with options of credproc says to a machine."""
+    place = words.index("--")
+    return json.loads(ctl(host, *words[:place], "--output", "json", *words[place:]))
+
+
 def config(host: Host) -> str:
     """Return the text of the shared config."""
     return (host.home / ".aws" / "config").read_text()
@@ -67,7 +73,7 @@ def test_first_profile_makes_a_private_file(host: Host) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert said.splitlines()[0] == f"profile app: written to {path}"
-    assert said.endswith("Try it: aws sts get-caller-identity --profile app\n")
+    assert said.endswith("Try it: aws sts get-caller-identity --profile app --region us-east-1\n")
 
 
 def test_written_profile_works_with_botocore_and_a_shell(host: Host, imds: ImdsServer) -> None:
@@ -212,6 +218,24 @@ def test_questionable_options_are_told_of(host: Host) -> None:
         "--timeout 90",
         "AWS_ACCESS_KEY_ID is set here, and beats every profile",
     ]
+
+
+@pytest.mark.parametrize(
+    "options", [("--profile", "x"), ("--role-arn", ROLE, "--source", "profile:x")]
+)
+def test_profile_that_is_named_and_not_known_is_told_of(
+    host: Host, options: tuple[str, ...]
+) -> None:
+    def notes() -> list[str]:
+        return list(
+            data_before(host, "profile", "add", "app", "--dry-run", "--", *options)["notes"]
+        )
+
+    missing = notes()
+    host.credentials("[x]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n")
+
+    assert missing == ["there is no profile x yet, and credproc fails without it"]
+    assert notes() == []
 
 
 @pytest.mark.parametrize("name", ["", "a]b", "a\nb"])
@@ -437,7 +461,7 @@ def test_line_with_open_quotes_is_replaced_on_demand(host: Host) -> None:
 
 
 def test_default_profile_needs_no_option(host: Host) -> None:
-    said = ctl(host, "profile", "add", "default")
+    said = ctl(host, "profile", "add", "default", AWS_DEFAULT_REGION="eu-west-1")
 
     assert said.endswith("Try it: aws sts get-caller-identity\n")
     assert "stands in" in ctl(host, "profile", "add", "default", "--dry-run")
@@ -447,3 +471,60 @@ def test_role_that_no_role_can_be_is_refused(host: Host) -> None:
     error = failed(host, "profile", "add", "app", "--from-role", "a b", status=2)
 
     assert error.startswith("the role's name must be 1 to 64 characters")
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "config", "region"),
+    [
+        (["--", "--imds"], {}, "", "eu-central-1"),  # the instance's
+        (["--region", "eu-west-3", "--", "--imds"], {}, "", ""),
+        (["--", "--imds"], {"AWS_REGION": "eu-west-2"}, "", "eu-west-2"),
+        (["--", "--imds"], {"AWS_DEFAULT_REGION": "eu-west-2"}, "", ""),
+        (["--", "--imds"], {}, "[profile 'my app']\nregion = eu-west-1\n", ""),
+        (["--", "--role-arn", ROLE, "--source", "imds"], {}, "", "eu-central-1"),
+        (["--", "--role-arn", ROLE, "--source", "profile:keys"], {}, "", "us-east-1"),
+        (["--", "--profile", "keys"], {}, "", "us-east-1"),
+    ],
+)
+def test_line_to_try_it_works_where_it_is_pasted(
+    online: Host, words: list[str], env: dict[str, Any], config: str, region: str
+) -> None:
+    keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n"
+    online.config(f"[profile keys]\n{keys}{config}")
+    name = "my app"
+
+    said = real(online, "profile", "add", name, *words, **env)
+    command = said.splitlines()[-1].removeprefix("Try it: ")
+    result = online.run("-c", command, command="/bin/sh", **env)
+
+    assert command.partition(" --region ")[2] == region
+    assert result.status == 0, result
+    assert b"arn:aws:" in result.stdout
+
+
+def test_line_to_try_it_names_a_region_of_the_roles_partition(host: Host) -> None:
+    options = ("--", "--role-arn", ROLE.replace("arn:aws:", "arn:aws-cn:"), "--source", "env")
+
+    assert ctl(host, "profile", "add", "app", *options).endswith(" --region cn-north-1\n")
+
+
+def test_region_is_written_and_replaced_only_on_demand(host: Host) -> None:
+    said = ctl(host, "profile", "add", "app", "--region", "eu-west-1")
+    again = data(host, "profile", "add", "app", "--region", "eu-west-1")
+    error = failed(host, "profile", "add", "app", "--region", "eu-west-3", status=2)
+    before = config(host)
+    ctl(host, "profile", "add", "app", "--region", "eu-west-3", "--replace")
+
+    assert "region = eu-west-1\n" in said
+    assert not any(step["changed"] for step in again["steps"])
+    assert error.startswith("profile app has a region already (eu-west-1): --replace it")
+    assert before == f"[profile app]\ncredential_process = {CREDPROC}\nregion = eu-west-1\n"
+    assert config(host) == before.replace("eu-west-1", "eu-west-3")
+
+
+@pytest.mark.parametrize("region", ["", "eu west", "EU-WEST-1", "-x"])
+def test_region_that_is_none_is_refused(host: Host, region: str) -> None:
+    error = failed(host, "profile", "add", "app", f"--region={region}", status=2)
+
+    assert error == "--region: must be a region's name, like eu-central-1"
+    assert not (host.home / ".aws").exists()

@@ -90,3 +90,14 @@ def test_launcher_is_written_over_a_launcher_and_over_nothing_else(
     assert refused.stderr.count("\n") == 1
     assert other.read_text() == "#!/bin/sh\n"
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_launcher_in_a_folder_that_is_not_there_is_one_line(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "bin" / "fast"
+
+    result = host.run("launcher", str(path), command=CTL)
+
+    assert (result.status, result.stdout) == (1, b"")
+    assert result.stderr == (
+        f"credprocctl: {path}: the folder {path.parent} does not exist: make it first\n"
+    )

@@ -144,7 +144,18 @@ def test_command_that_cannot_be_started_any_more(tmp_path: Path) -> None:
 
     check = life._hit(case(tmp_path, str(path)), str(path))
 
-    assert (check.status, check.text) == ("fail", "the profile's command fails: FileNotFoundError")
+    assert (check.status, check.text) == (
+        "fail", "the profile's command cannot be started: no such file or directory"
+    )  # fmt: skip
+
+
+def test_command_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life, "PATIENCE", 0.2)
+    path = program(tmp_path / "credproc", "exec /bin/sleep 30")
+
+    check = life._hit(case(tmp_path, str(path)), str(path))
+
+    assert (check.status, check.text) == ("fail", "the profile's command ran for more than 0.2 s")
 
 
 def test_aws_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +164,17 @@ def test_aws_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     (status, text), *_ = said(consumers.installed(case(tmp_path)))
 
-    assert (status, text) == ("warn", f"{path} --version: TimeoutExpired")
+    assert (status, text) == ("warn", f"{path} --version ran for more than 0.2 s")
+
+
+def test_aws_that_cannot_be_started(tmp_path: Path) -> None:
+    path = tmp_path / "aws"
+    path.write_text("#!/nowhere/at/all\n")
+    path.chmod(0o755)
+
+    (status, text), *_ = said(consumers.installed(case(tmp_path)))
+
+    assert (status, text) == ("warn", f"{path} cannot be started: no such file or directory")
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Nov 2026 00:00:00 GMT"])

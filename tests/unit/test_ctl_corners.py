@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from credproc import sweep
 from credproc.cache import Entry
 from credproc.ctl import __main__ as ctl
-from credproc.ctl import cache_clear, doctor, ec2, explain, held, launcher, profile, rewriting
+from credproc.ctl import (
+    cache_clear,
+    doctor,
+    ec2,
+    explain,
+    held,
+    launcher,
+    machine,
+    profile,
+    rewriting,
+)
 from credproc.ctl.aws import Refused
 from credproc.ctl.checks import config
 from credproc.ctl.output import Console
@@ -52,8 +63,8 @@ def test_entry_is_removed_where_there_can_be_no_locks(
     assert os.listdir(store.path) == []
 
 
-def test_file_that_goes_while_it_is_looked_at_is_not_old(store: Store) -> None:
-    assert cache_clear._age(store, "gone.lock", time.time()) == 0
+def test_file_that_goes_while_it_is_looked_at_is_not_useless(store: Store) -> None:
+    assert sweep.useless(store, f"{'2' * 32}.lock", time.time(), ended=0) == ""
 
 
 def test_entry_that_goes_while_the_cache_is_listed_is_left_out(
@@ -152,6 +163,32 @@ def test_check_that_fails_is_named_and_the_next_one_is_done(
     last = examined(monkeypatch)[-1]
     assert (last.name, last.text) == ("first check", "out of reach")
     assert done == ["second"]
+
+
+def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    def first_check(_: object) -> Iterator[Check]:
+        raise ZeroDivisionError("geheim")
+
+    def second_check(_: object) -> Iterator[Check]:
+        done.append("second")
+        return iter(())
+
+    monkeypatch.setattr(doctor, "CHECKS", (first_check, second_check))
+
+    last = examined(monkeypatch)[-1]
+    assert (last.status, last.name) == ("fail", "first check")
+    assert last.text.startswith("a mistake in credprocctl: ZeroDivisionError at test_ctl_corners")
+    assert last.text.endswith("; please report what -v tells")
+    assert done == ["second"]
+
+
+def test_cache_of_nobody_has_no_place() -> None:
+    assert machine.off({})[0] == "there is no home directory"
+    assert machine.off({"HOME": "x"})[0] == "HOME=x is no absolute path"
 
 
 def launcher_refused(path: Path) -> str:

@@ -9,20 +9,20 @@ import pytest
 
 from tests import artefacts, readme
 
-#: The one import that goes up: the detached child runs the whole command once more.
-CHILD = ("background", "cli")
+#: The imports that go up: the detached child runs the whole command once more; and what a shell
+#: completes is all that credprocctl knows.
+UP = {"background": {"cli"}, "ctl.completion": {"ctl.__main__"}}
 
 PACKAGE = artefacts.source() / "credproc"
 
 
 def modules() -> dict[str, ast.Module]:
-    """Return the modules by their names below the package; credprocctl's count as one."""
+    """Return the modules by their names below the package."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] != "ctl" or parts[1:] == ("__init__",):
-            name = ".".join(parts).removesuffix(".__init__")
-            found[name] = ast.parse(path.read_text(encoding="utf-8"))
+        name = ".".join(parts).removesuffix(".__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
     return found
 
 
@@ -51,13 +51,21 @@ def imports(tree: ast.AST) -> set[str]:
     return found
 
 
-LISTED = [(name.strip("`"), text) for name, text in readme.section("Contributing").tables[0]]
-ORDER = [name for name, _ in LISTED]
+def listed(table: int, package: str = "") -> list[tuple[str, str]]:
+    """Return the names and the texts of one of the README's tables of modules."""
+    rows = readme.section("Contributing").tables[table]
+    return [(package + name.strip("`"), text) for name, text in rows]
+
+
+LISTED, OF_CTL = listed(0), listed(1, "ctl.")
+#: credprocctl's modules stand where the first table has them as one.
+ORDER = [name for name, _ in [*OF_CTL, *LISTED]]
 
 
 def test_every_module_is_listed_with_its_first_line() -> None:
     assert sorted(ORDER) == sorted(MODULES)
-    assert dict(LISTED) == {name: first_line(name) for name in MODULES}
+    assert dict(OF_CTL + LISTED) == {name: first_line(name) for name in MODULES}
+    assert not [name for name, _ in LISTED if name.startswith("ctl.")]
 
 
 @pytest.mark.parametrize("name", ORDER)
@@ -65,7 +73,20 @@ def test_imports_go_down_the_list(name: str) -> None:
     below = ORDER[ORDER.index(name) + 1 :]
 
     up = {each for each in imports(MODULES[name]) if each not in below and each != name}
-    assert up <= {CHILD[1]} if name == CHILD[0] else up == set()
+    assert up <= UP.get(name, set())
+
+
+def test_commands_of_credprocctl_take_nothing_from_each_other() -> None:
+    commands = [name for name, text in OF_CTL if text.startswith("credprocctl ")]
+    taken = [
+        (name, each)
+        for name, _ in OF_CTL
+        for each in imports(MODULES[name])
+        if each in commands and name != "ctl.__main__" and not each.startswith(f"{name}_")
+    ]
+
+    assert len(commands) == 12
+    assert taken == []
 
 
 def test_modules_and_functions_are_short() -> None:
@@ -94,5 +115,10 @@ def test_what_is_not_measured_has_its_reason() -> None:
 
 
 def test_nothing_of_the_package_imports_credprocctl() -> None:
-    assert ORDER[0] == "ctl"
-    assert [name for name in ORDER if "ctl" in imports(MODULES[name])] == []
+    assert LISTED[0][0] == "ctl"
+    assert not [
+        (name, each)
+        for name, _ in LISTED
+        for each in imports(MODULES[name])
+        if each.split(".")[0] == "ctl"
+    ]

@@ -504,4 +504,4 @@ def test_old_file_that_goes_by_itself_stops_no_sweep(
     monkeypatch.setattr(sweep, "is_ours", gone)
 
     assert sweep._old(store, time.time() + 400 * 86400) == [other]
-    assert not sweep._is_useless(store, name, time.time())
+    assert not sweep.useless(store, name, time.time())

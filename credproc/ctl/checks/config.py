@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credproc import recursion, request
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.commandline import credproc_arguments, shown, split
-from credproc.ctl.shared import KEY, Target, of_profile
+from credproc.ctl.shared import DEFAULT, KEY, Target, in_use, of_profile
 from credproc.errors import CredprocError
 from credproc.request import Chain
 
@@ -64,10 +64,10 @@ def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Ite
         return
     if case.shared is None:
         return
-    name, origin = _chosen(case, given)
+    name, origin = in_use(given, case.environ)
     known = case.shared.profiles()
     if name not in known:
-        if origin == "the default":
+        if origin == DEFAULT:
             case.target = Target([])
             yield Check(WARN, "profile", "no profile is named and there is no default; what "
                         "credproc does without options is looked at",
@@ -80,37 +80,43 @@ def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Ite
     yield from _found(case, name, origin)
 
 
-def _chosen(case: Case, given: str | None) -> tuple[str, str]:
-    """Return the profile that tools would use, and who says so."""
-    if given:
-        return given, "as asked"
-    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        if case.environ.get(variable):
-            return case.environ[variable], f"from {variable}"
-    return "default", "the default"
-
-
 def _found(case: Case, name: str, origin: str) -> Iterator[Check]:
     assert case.shared is not None  # noqa: S101  # for the type checker; profile() asked
     section = case.shared.config.section(name)
     where = f", line {section.line + 1} of {case.shared.config_path}" if section else (
         f", in {case.shared.credentials_path}"
     )  # fmt: skip
+    line = case.shared.keys(name).get(KEY, "")
     try:
-        case.target = of_profile(case.shared, name)
+        cut = _cut_path(line)
+        case.target = None if cut else of_profile(case.shared, name)
     except CredprocError as error:
         yield Check(FAIL, "profile", f"{name} ({origin}){where}")
         yield Check(FAIL, "command", str(error), f"`credprocctl profile add {name} --replace -- "
                     "...`")  # fmt: skip
         return
+    if case.target is None:
+        yield Check(FAIL, "profile", f"{name} ({origin}){where} does not run credproc: the path "
+                    f"{cut} has blanks, and ends at the first one",
+                    f"put it into single quotes: {KEY} = '{cut}' ...")  # fmt: skip
+        return
     if case.target.line:
         yield Check(OK, "profile", f"{name} ({origin}){where}")
         return
-    line = case.shared.keys(name).get(KEY)
     runs = f"it runs {shown(split(line))}" if line else "it has no credential_process"
     yield Check(WARN, "profile", f"{name} ({origin}){where} does not run credproc ({runs}); "
                 f"`credproc --profile {name}` is looked at",
                 f"`credprocctl profile add OTHER -- --profile {name}` caches it")  # fmt: skip
+
+
+def _cut_path(line: str) -> str:
+    """Return the path of credproc that the line names, if only quotes are missing around it."""
+    words = split(line) if line else []
+    for count in range(2, len(words) + 1):
+        path = " ".join(words[:count])
+        if credproc_arguments([path]) is not None and os.path.isfile(path):
+            return path
+    return ""
 
 
 def precedence(case: Case) -> Iterator[Check]:

@@ -50,8 +50,11 @@ def _aws(path: str, case: Case) -> Check:
             check=False,
             env=dict(case.environ),
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Check(WARN, "aws", f"{path} --version: {type(error).__name__}")
+    except subprocess.TimeoutExpired:
+        return Check(WARN, "aws", f"{path} --version ran for more than {PATIENCE} s")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        return Check(WARN, "aws", f"{path} cannot be started: {why}")
     said = done.stdout.decode("utf-8", "replace").strip()
     version = _AWS.search(said)
     if done.returncode or not version:

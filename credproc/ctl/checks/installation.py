@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
-import credproc
 from credproc import __version__, cache
 from credproc.ctl import commandline
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.checks.config import path as named
 from credproc.ctl.held import foreign, held
+from credproc.ctl.machine import off
 from credproc.ctl.output import size
 from credproc.errors import CredprocError
+from credproc.log import opened
 from credproc.store import LOCK, Store, release
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def _wrapper(path: str) -> Iterator[Check]:
         yield Check(WARN, "executable", "was written by an old installer, and takes 7 ms more at "
                     "each start", "install it again with pip 25 or newer, or uv; or see "
                     "`credprocctl launcher`")  # fmt: skip
-    module = os.path.join(os.path.dirname(credproc.__file__), "__main__.py")
+    module = os.path.join(os.path.dirname(cache.__file__), "__main__.py")
     if not os.path.exists(importlib.util.cache_from_source(module)):
         yield Check(WARN, "executable", "its modules are compiled anew at each start",
                     f"python -m compileall {os.path.dirname(module)}")  # fmt: skip
@@ -112,8 +114,8 @@ def cache_directory(case: Case) -> Iterator[Check]:
     """Check the directory: ours alone, writable, with room, and locks that work."""
     store = case.store
     if store is None or not store.path:
-        yield Check(WARN, "cache", "is off: there is no absolute path for it, so every run asks "
-                    "AWS", "set HOME or CREDPROC_CACHE_DIR")  # fmt: skip
+        why, advice = off(case.environ)
+        yield Check(WARN, "cache", f"is off, so every run asks AWS: {why}", advice)
         return
     try:
         store.make()
@@ -190,8 +192,24 @@ def filesystem(path: str) -> str:
 
 
 def log(case: Case) -> Iterator[Check]:
-    """Check CREDPROC_LOG, which costs every run some time."""
+    """Check CREDPROC_LOG: whether it can be written, which costs every run some time."""
     path = case.environ.get("CREDPROC_LOG")
-    if path:
-        yield Check(WARN, "log", f"CREDPROC_LOG={path}: every run takes the long way, about 50 ms "
-                    "instead of 15", "unset it when you have found out")  # fmt: skip
+    if not path:
+        return
+    text = f"CREDPROC_LOG={path}"
+    try:
+        os.close(opened(path))
+    except (OSError, ValueError) as error:
+        yield Check(FAIL, "log", f"{text}: nothing is written there: {_why(path, error)}",
+                    "make it the absolute path of a plain file of yours, or unset it")  # fmt: skip
+        return
+    yield Check(WARN, "log", f"{text}: every run takes the long way, about 50 ms instead of 15",
+                "unset it when you have found out")  # fmt: skip
+
+
+def _why(path: str, error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "it is a symbolic link, which is not followed"
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:
+        return f"there is no folder {os.path.dirname(path)}"
+    return (getattr(error, "strerror", None) or f"it {error}").lower()

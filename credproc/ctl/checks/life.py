@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credproc import cache
 from credproc.ctl import commandline
 from credproc.ctl.checks import FAIL, OK, WARN, Check
-from credproc.ctl.held import moment
+from credproc.ctl.held import renewal
 from credproc.ctl.output import span
 from credproc.identity import of_request
 
@@ -43,14 +43,8 @@ def held(case: Case) -> Iterator[Check]:
     if verdict == cache.EXPIRED:
         yield Check(OK, "held", f"expired {span(left)} ago; the next run asks")
         return
-    text = f"{span(left)} left of {span(entry.expiration - entry.issued)}; "
-    text += (
-        f"refreshed in the background from {moment(entry.ahead)}, in {span(entry.ahead - now)}"
-        if now < entry.ahead else
-        f"to be refreshed before printing from {moment(entry.now)}"
-        if now < entry.now else
-        "refreshed before printing"
-    )  # fmt: skip
+    renewed = ", ".join(renewal(entry, now, since=now)) or "before printing"
+    text = f"{span(left)} left of {span(entry.expiration - entry.issued)}; refreshed {renewed}"
     if entry.failure:
         yield Check(WARN, "held", f"{text}; the last refresh failed: {entry.failure}",
                     "what is held is printed until its end")  # fmt: skip
@@ -74,8 +68,11 @@ def _hit(case: Case, line: str) -> Check:
                 check=False,
                 env=dict(case.environ),
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return Check(FAIL, "run", f"the profile's command fails: {type(error).__name__}")
+        except subprocess.TimeoutExpired:
+            return Check(FAIL, "run", f"the profile's command ran for more than {PATIENCE} s")
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            return Check(FAIL, "run", f"the profile's command cannot be started: {why}")
         times.append(time.monotonic() - begin)
         if done.returncode or done.stderr or not done.stdout.startswith(b'{"Version": 1,'):
             said = done.stderr.decode("utf-8", "replace").strip() or "nothing on stderr"

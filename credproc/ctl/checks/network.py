@@ -14,11 +14,12 @@ from credproc.providers import imds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from credproc.ctl.checks import Case
+    from credproc.providers.faults import Answered
 
-#: Seconds by which a clock may be off, and from which on signatures are refused.
+#: Seconds by which a clock may be off, and from which on signatures are refused: STS itself takes
+#: them up to a quarter of an hour, but most services, which get the credentials, only five minutes.
 NOTED, REFUSED = 60, 300
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -73,23 +74,34 @@ def _reached(case: Case, profile: str, name: str, why: str) -> Check:
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
 
+    from credproc.providers.faults import Answered
     from credproc.providers.sts import new_session
 
     config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=5,
                     retries={"total_max_attempts": 2})  # fmt: skip
-    url = ""
+    url, answered = "", Answered()
     try:
         client = ask(new_session(profile).create_client, "sts", region_name=name, config=config)
         url = client.meta.endpoint_url
-        said: Any = client.get_caller_identity()
+        client.meta.events.register("before-parse.sts", answered.note)
+        client.get_caller_identity()
     except exceptions.ClientError as error:
-        said = error.response
-    except (exceptions.BotoCoreError, Refused, KeyError, ValueError) as error:
+        if not error.response.get("ResponseMetadata", {}).get("RequestId"):
+            return _somebody_else(name, url, error, answered)
+    except (exceptions.BotoCoreError, Refused) as error:
         return _unreached(name, url, error)
-    headers = said.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    case.dated("STS", headers.get("date", ""))
+    except Exception as error:  # botocore lets out what an answer of others leads to
+        return _somebody_else(name, url, error, answered)
+    case.dated("STS", answered.date)
     how = " over TLS, with a certificate that is trusted" if url.startswith("https:") else ""
     return Check(OK, "STS", f"{url} answers{how} (region {name}, {why})")
+
+
+def _somebody_else(name: str, url: str, error: Exception, answered: Answered) -> Check:
+    """Say what it means that an answer came which STS does not give."""
+    from credproc.providers.faults import explain
+
+    return Check(FAIL, "STS", f"{url}: {explain(error, answered, name).error()}")
 
 
 def _unreached(name: str, url: str, error: Exception) -> Check:
@@ -114,8 +126,9 @@ def clocks(case: Case) -> Iterator[Check]:
         side = "ahead of" if off > 0 else "behind"
         text = f"{abs(off)} s {side} {who}'s" if abs(off) > 1 else f"as {who}'s"
         if abs(off) >= REFUSED:
-            yield Check(FAIL, "clock", text, "set the clock: AWS refuses such signatures, and "
-                        "credentials seem expired or too long-lived (timedatectl)")  # fmt: skip
+            yield Check(FAIL, "clock", text, "set the clock (timedatectl): most of AWS refuses "
+                        "such signatures, STS from 15 min on, and credentials seem expired or too "
+                        "long-lived")  # fmt: skip
         elif abs(off) >= NOTED:
             yield Check(WARN, "clock", text, "set the clock (timedatectl)")
         else:

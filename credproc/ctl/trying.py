@@ -1,0 +1,48 @@
+"""The command that a new profile can be tried with as it stands, wherever it is pasted."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from credproc.ctl import commandline, machine
+from credproc.errors import CredprocError
+from credproc.providers import imds
+from credproc.request import Chain
+
+if TYPE_CHECKING:
+    import argparse
+
+    from credproc.ctl.shared import Shared
+    from credproc.request import Request
+
+
+def command(given: argparse.Namespace, asked: Request, shared: Shared) -> str:
+    """Return a command of the AWS CLI that uses the profile; it names a region if the CLI has none.
+
+    Version 1 of the CLI does not read AWS_REGION.
+    """
+    name: str = given.name
+    words = ["aws", "sts", "get-caller-identity"]
+    if name != "default":
+        words += ["--profile", name]
+    has_region = given.region or shared.keys(name).get("region")
+    if not has_region and not os.environ.get("AWS_DEFAULT_REGION"):
+        words += ["--region", os.environ.get("AWS_REGION") or _region(given, asked)]
+    return commandline.join(words)
+
+
+def _region(given: argparse.Namespace, asked: Request) -> str:
+    """Return a region where the credentials are valid: this instance's, else the partition's."""
+    found = ""
+    if any("imds" in each.kinds() for each in asked.providers):
+        try:
+            found = imds.region(machine.run(given))
+        except CredprocError:
+            pass  # the profile is for another machine
+    if found:
+        return found
+    from credproc.providers.sts import HOME_REGIONS, home_region  # botocore, 150 ms
+
+    hops = [hop for each in asked.providers if isinstance(each, Chain) for hop in each.hops]
+    return home_region(hops[-1].role_arn) if hops else HOME_REGIONS["aws"]
