@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 #: The names of what gives nothing but role sessions: ours, and botocore's for its own.
 ROLES = ("imds", leaf.CONTAINER, "assume-role-with-web-identity", "sso")
 
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+#: In botocore's order, so that boto3 and the AWS CLI sign with the same ones: of two that differ
+#: the old name counts.
+TOKENS = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 MISSING = {
     "env": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
     "container": "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor ..._FULL_URI is set: this is "
@@ -100,11 +103,13 @@ class Source:
 
 
 def _from_environment(run: Run) -> Credentials:
-    values = [run.environ.get(name, "") for name in KEYS]
+    token = next((name for name in TOKENS if run.environ.get(name)), TOKENS[-1])
+    names = (*KEYS, token)
+    values = [run.environ.get(name, "") for name in names]
     if not values[0] and not values[1]:
         raise ProviderUnavailable(MISSING["env"])
-    for name, value in zip(KEYS, values, strict=True):
-        if not value and name != KEYS[2]:
+    for name, value in zip(names, values, strict=True):
+        if not value and name != token:
             raise RequestError(f"{name} is not set, but the other half of the key is")
         if not all("!" <= letter <= "~" for letter in value):
             raise RequestError(f"{name} holds what no key has (a blank, a quote or a line end?)")

@@ -92,6 +92,11 @@ def given_env_with_token(_: Cloud, __: ContainerServer) -> Given:
     return "env", variables, "ASIAIOSFODNN7EXAMPLE", "canaryToken"
 
 
+def given_env_with_old_token(_: Cloud, __: ContainerServer) -> Given:
+    variables = {"AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SECURITY_TOKEN": "canaryToken"}
+    return "env", variables, "ASIAIOSFODNN7EXAMPLE", "canaryToken"
+
+
 def given_keys(cloud: Cloud, _: ContainerServer) -> Given:
     cloud.host.credentials("[p]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = s\n")
     return "profile:p", NO_KEYS, "AKIAPROFILE", ""
@@ -156,6 +161,7 @@ def given_pod(cloud: Cloud, task: ContainerServer) -> Given:
 GIVERS: list[Callable[[Cloud, ContainerServer], Given]] = [
     given_env,
     given_env_with_token,
+    given_env_with_old_token,
     given_keys,
     given_role,
     given_helper,
