@@ -15,6 +15,7 @@ from botocore.config import Config
 from credproc import __version__, credentials, limits, supervision, windows
 from credproc.errors import CredprocError, DeadlineExceeded, RequestError
 from credproc.providers.faults import PAUSE, SKEW, Answered, Fault, explain
+from credproc.syntax import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,10 +64,7 @@ def new_session(profile: str = "") -> botocore.session.Session:
         first, second = (_shown(session.get_config_variable(key)) for key in FILES)
         raise RequestError(f"{who} is neither in {first} nor in {second}") from error
     except exceptions.ConfigParseError as error:
-        line = getattr(error.kwargs.get("error"), "lineno", None)
-        where = f" (line {line})" if line else ""
-        path = error.kwargs.get("path", "")
-        raise RequestError(f"{path}{where}: cannot be read as a config file") from error
+        raise unreadable(error.kwargs.get("path", ""), error.kwargs.get("error")) from error
     return session
 
 

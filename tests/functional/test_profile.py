@@ -154,6 +154,8 @@ def test_role_arn_comes_before_credential_process(laptop: Cloud) -> None:
 
 
 LOOP = f"role_arn = {ONE}\nsource_profile = q\n[profile q]\nrole_arn = {TWO}\nsource_profile = p\n"
+BROKEN = "{{config}}, line {}: cannot be read as a config file: "
+NEITHER = "it is neither a whole [section] header nor KEY = VALUE"
 NOTHING = (
     "profile p has no credentials and does not say where they come from (keys, "
     "credential_process, sso_session, login_session, role_arn with source_profile)"
@@ -174,7 +176,12 @@ NOTHING = (
         ("region = eu-west-1\n", NOTHING),
         ("region = nowhere at all\nrole_arn = x\n",
          "profile p: role_arn must be a role's ARN, like arn:aws:iam::123456789012:role/NAME"),
-        ("[profile p]\n", "{config} (line 2): cannot be read as a config file"),
+        ("[profile p]\n",
+         BROKEN.format(2) + "its section stands further up already: put both together"),
+        ("region = eu-west-1\nregion = eu-west-1\n",
+         BROKEN.format(3) + "its key stands in the same section already: keep one of them"),
+        ("[profile broken\n", BROKEN.format(2) + NEITHER),
+        ("region = eu-west-1\nfoo bar\n", BROKEN.format(3) + NEITHER),
     ],
 )  # fmt: skip
 def test_mistake_of_the_config_is_one_line_status_2_and_asks_nobody(

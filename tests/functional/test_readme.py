@@ -304,7 +304,8 @@ BOTOCORES = {"AWS_DATA_PATH"}
 
 def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
     name = re.compile(r"\b(?:AWS|CREDPROC)_[A-Z0-9_]*[A-Z0-9]\b")
-    known, hidden = set(), set()
+    known: set[str] = set()
+    hidden: set[str] = set()
     for module in (artefacts.source() / "credproc").glob("**/*.py"):
         if "ctl" not in module.parts:
             found = set(name.findall(module.read_text()))

@@ -450,8 +450,8 @@ def test_one_client_serves_all_roles_of_a_region(machine: Machine, sts: StsServe
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[default]\nregion = eu-west-1\n[default]\n", "/config (line 3): cannot be read as a"),
-        ("no section\n", "/config (line 1): cannot be read as a config file"),
+        ("[default]\nregion = eu-west-1\n[default]\n", "/config, line 3: cannot be read as a"),
+        ("no section\n", "/config, line 1: cannot be read as a config file"),
     ],
 )
 def test_config_that_cannot_be_read_is_named_with_its_line(
