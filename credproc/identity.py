@@ -128,7 +128,7 @@ def _instance() -> str:
 
 
 def config_path(environ: "Mapping[str, str]", variable: str, default: str) -> str:
-    """Return where a shared config file is, as botocore finds it; "" without one or a home."""
+    """Return where a shared file or folder is, as botocore finds it; "" without one or a home."""
     path = environ.get(variable, default)
     if "$" in path:
         path = os.path.expandvars(path)
