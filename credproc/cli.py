@@ -21,10 +21,20 @@ from credproc import (
     refresh,
     supervision,
 )
-from credproc.errors import CredprocError, DeadlineExceeded, ProviderFailed, UsageError, clean
+from credproc.errors import (
+    ELSEWHERE,
+    NO_INSTANCE,
+    CredprocError,
+    DeadlineExceeded,
+    ProviderFailed,
+    ProviderUnavailable,
+    UsageError,
+    clean,
+)
 from credproc.log import Log, say
 from credproc.mfa import Mfa
 from credproc.providers import Deadline, Run, provider
+from credproc.request import Imds
 from credproc.store import Store
 
 if TYPE_CHECKING:
@@ -125,7 +135,13 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         # Lazily, so that libraries are loaded when the providers before theirs have not answered.
         providers = map(provider, asked.providers)
         refresher = refresh.Refresher(store, run, asked.refresh, in_background)
-        return refresher.answer(asked, providers)
+        try:
+            return refresher.answer(asked, providers)
+        except (ProviderFailed, ProviderUnavailable) as error:
+            implied = asked.providers == [Imds()] and "--imds" not in argv
+            if not implied or NO_INSTANCE not in str(error):
+                raise
+            raise type(error)(f"{error}{ELSEWHERE}") from error
 
     def farewell(signal: str) -> None:
         store.path = ""  # what comes of ending helpers is nothing to be kept

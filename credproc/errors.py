@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 #: Consumers paste stderr into their own message, so a server's essay is cut here (characters).
 MAX_LINE = 1500
 
+#: How a message begins to say that IMDS is not there because this is another kind of machine, and
+#: how it goes on for somebody who did not write --imds.
+NO_INSTANCE = "this is no EC2 instance"
+ELSEWHERE = "; on other machines name --profile NAME, or --role-arn ARN with --source SOURCE"
+
 #: What stands where a secret stood.
 HIDDEN = "[secret]"
 #: Characters of the shortest secret (an MFA code), and of a part that gives too much of one away.

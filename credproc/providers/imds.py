@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from credproc import credentials, limits, windows
-from credproc.errors import ProviderFailed, ProviderUnavailable, clean
+from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
 from credproc.providers.connection import Connection, Fault
 from credproc.providers.endpoint import settings
 
@@ -199,8 +199,7 @@ class Service:
             )
         if status in (400, 404, 405):  # what other clouds' services answer at the same address
             raise ProviderUnavailable(
-                f"{self.settings.url} does not offer IMDSv2 ({status} for a token): this is no EC2 "
-                "instance"
+                f"{self.settings.url} does not offer IMDSv2 ({status} for a token): {NO_INSTANCE}"
             )
         if token is None:
             raise _refused("a token", status)
@@ -256,8 +255,8 @@ class Service:
                 doubt=True,
             )
         return ProviderUnavailable(
-            f"no connection to {self.settings.url} within {seconds}: this is no EC2 instance, or a "
-            "firewall is in the way",
+            f"no connection to {self.settings.url} within {seconds}: {NO_INSTANCE}, or a firewall "
+            "is in the way",
             doubt=True,
         )
 
