@@ -56,7 +56,10 @@ def _unknown(word: str) -> str:
     if len(name) == 2 and name.startswith("-"):
         return f"there is no option {name}"
     if not name.startswith("--"):
-        return "a value stands without an option before it (a blank too many, or quotes missing?)"
+        return (
+            "a value stands without an option before it (a blank too many, or quotes missing?); a "
+            "profile is named by --profile NAME"
+        )
     if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > LONGEST_SHOWN:
         return "an option is unknown"
     import difflib  # 3 ms, for those who mistyped
