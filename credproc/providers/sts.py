@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -48,6 +49,8 @@ HOME_REGIONS = {
 PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 #: What botocore calls the config file and the credentials file.
 FILES = ("config_file", "credentials_file")
+#: Where botocore puts what has a header of two words; other names there are sections of one.
+GATHERED = ("profiles", "services", "sso_sessions")
 
 
 def new_session(profile: str = "") -> botocore.session.Session:
@@ -62,21 +65,32 @@ def new_session(profile: str = "") -> botocore.session.Session:
         missing = profile or os.environ[named[0]]
         who = f"profile {missing}" + ("" if profile else f", which {named[0]} names,")
         first, second = (_shown(session.get_config_variable(key)) for key in FILES)
-        raise RequestError(f"{who} is neither in {first} nor in {second}") from error
+        why = misnamed(session, missing)
+        raise RequestError(f"{who} is neither in {first} nor in {second}{why}") from error
     except exceptions.ConfigParseError as error:
         raise unreadable(error.kwargs.get("path", ""), error.kwargs.get("error")) from error
     return session
 
 
 def _shown(path: str) -> str:
-    """Return a file's path; botocore takes one that it may not read for an empty one."""
+    """Return a file's path; botocore takes one that it cannot find or read for an empty one."""
     path = os.path.expanduser(os.path.expandvars(path))
     try:
         os.stat(path)
         is_hidden = not os.access(path, os.R_OK)
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            return f"{path} (which does not exist)"
         is_hidden = isinstance(error, PermissionError)
     return f"{path} (which this user may not read)" if is_hidden else path
+
+
+def misnamed(session: botocore.session.Session, profile: str) -> str:
+    """Return how to mend the header of a profile that is not found, "" if it has none."""
+    if not isinstance(session.full_config.get(profile), dict) or profile in GATHERED:
+        return ""
+    path = _shown(session.get_config_variable("config_file"))
+    return f": in {path} [{profile}] must be written [profile {shlex.quote(profile)}]"
 
 
 def configured_region(

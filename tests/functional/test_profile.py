@@ -101,6 +101,28 @@ def test_files_are_where_the_environment_says(cloud: Cloud, tmp_path: Path) -> N
     )
 
 
+def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
+    cloud: Cloud,
+) -> None:
+    config = cloud.host.config(
+        f"[deploy]\n[the role]\n[profile p]\nrole_arn = {ONE}\nsource_profile = deploy\n"
+    )
+    where = f"neither in {config} nor in {config.parent}/credentials (which does not exist)"
+    words = {
+        "deploy": f"deploy is {where}: in {config} [deploy] must be written [profile deploy]",
+        "the role": f"the role is {where}: in {config} [the role] must be written [profile "
+        "'the role']",
+        "p": "deploy, the source_profile of p, is not in the shared config: in "
+        f"{config} [deploy] must be written [profile deploy]",
+        "services": f"services is {where}",
+    }
+
+    for name, said in words.items():
+        result = cloud.host.run("--profile", name)
+        assert (result.status, result.stdout) == (2, b"")
+        assert result.stderr == f"credproc: profile {said}\n"
+
+
 @pytest.mark.parametrize("style", ["services", "endpoint_url"])
 def test_endpoint_of_a_profile_is_the_one_that_is_asked(style: str, laptop: Cloud) -> None:
     with StsServer() as other:

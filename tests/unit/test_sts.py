@@ -469,8 +469,8 @@ def test_profile_that_the_environment_names_must_exist(machine: Machine) -> None
     assert isinstance(outcome.error, RequestError)
     folder = machine.folder
     assert outcome.said == (
-        f"profile nowhere, which AWS_PROFILE names, is neither in {folder}/config nor in "
-        f"{folder}/credentials"
+        f"profile nowhere, which AWS_PROFILE names, is neither in {folder}/config (which does not "
+        f"exist) nor in {folder}/credentials (which does not exist)"
     )
 
 
