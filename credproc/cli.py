@@ -84,8 +84,9 @@ def _failed(error: CredprocError, log: Log) -> int:
     line = clean(str(error), log.secrets)
     if isinstance(error, UsageError):
         line += " (see credproc --help)"
-    say(line)
     log.record(line)
+    # Whoever looks into the log for this line should not look in vain.
+    say(f"{line} (CREDPROC_LOG: {log.trouble})" if log.trouble else line)
     return error.status
 
 

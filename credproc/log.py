@@ -31,6 +31,8 @@ class Log:
         self.secrets: list[str] = []
         #: The latest line, not yet fit to be shown: what a run that is out of time was doing.
         self.latest = ""
+        #: Why the file is not told anything, "" while it can be.
+        self.trouble = ""
 
     def __call__(self, text: str) -> None:
         """Tell one line."""
@@ -60,19 +62,26 @@ class Log:
         moment = credentials.write_time(int(self.now()))
         line = f"{moment} credproc[{os.getpid()}]: {text}\n".encode("utf-8", "replace")
         try:
-            descriptor = _opened(self.path)
+            descriptor = opened(self.path)
             try:
                 os.write(descriptor, line)  # whole, or it is not: O_APPEND keeps lines apart
             finally:
                 os.close(descriptor)
         except (OSError, ValueError) as error:
+            self.trouble = unfit(error)
             if self.verbose:
-                reason = getattr(error, "strerror", None) or error
-                say(self._fit(f"CREDPROC_LOG: {self.path}: {reason}"))
+                say(self._fit(f"CREDPROC_LOG: {self.path}: {self.trouble}"))
             self.path = ""
 
 
-def _opened(path: str) -> int:
+def unfit(error: OSError | ValueError) -> str:
+    """Return why a file is not written to, as opened() or writing said it."""
+    reason = getattr(error, "strerror", None)
+    return f"cannot be written: {reason}" if reason else str(error)
+
+
+def opened(path: str) -> int:
+    """Open the file of CREDPROC_LOG, made if need be; OSError or ValueError (see unfit) if not."""
     if not os.path.isabs(path):
         raise ValueError("must be an absolute path")
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW
