@@ -30,6 +30,7 @@ from credproc.errors import (
     ProviderUnavailable,
     UsageError,
     clean,
+    mistake,
 )
 from credproc.log import Log, say
 from credproc.mfa import Mfa
@@ -75,7 +76,9 @@ def answer(argv: Sequence[str], environ: Mapping[str, str], in_background: bool 
     except MemoryError:
         raise  # which __main__ has words for
     except Exception as error:
-        return _failed(_mistake(error), log)
+        told = ProviderFailed(mistake(error))
+        told.__cause__ = error
+        return _failed(told, log)
     return 0
 
 
@@ -88,19 +91,6 @@ def _failed(error: CredprocError, log: Log) -> int:
     # Whoever looks into the log for this line should not look in vain.
     say(f"{line} (CREDPROC_LOG: {log.trouble})" if log.trouble else line)
     return error.status
-
-
-def _mistake(error: Exception) -> ProviderFailed:
-    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
-    import traceback  # 3 ms
-
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-    told = ProviderFailed(
-        f"a mistake in credproc: {type(error).__name__} at {where}; please report what -v tells"
-    )
-    told.__cause__ = error
-    return told
 
 
 def _hold_standard_streams() -> None:

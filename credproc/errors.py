@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 TYPE_CHECKING = False
@@ -85,6 +86,16 @@ class Remembered(ProviderFailed):
     """Another run's failure, of a moment ago, reported instead of repeating the call."""
 
     remembered = False
+
+
+def mistake(error: Exception, who: str = "credproc") -> str:
+    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
+    step = error.__traceback__
+    while step and step.tb_next:
+        step = step.tb_next
+    file = os.path.basename(step.tb_frame.f_code.co_filename) if step else ""
+    where = f" at {file}:{step.tb_lineno}" if step else ""
+    return f"a mistake in {who}: {type(error).__name__}{where}; please report what -v tells"
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING
 
 from credproc import __version__
 from credproc.ctl import cache, completion, doctor, explain, launcher, profile, role
 from credproc.ctl.arguments import Parser
 from credproc.ctl.output import Console
-from credproc.errors import CredprocError, ProviderFailed, UsageError, clean
+from credproc.errors import CredprocError, ProviderFailed, UsageError, clean, mistake
 from credproc.log import Log, say
 
 if TYPE_CHECKING:
@@ -57,17 +56,8 @@ def main() -> int:
         return 1  # whoever read has seen enough
     except Exception as error:
         log.trace(error)
-        say(_mistake(error), "credprocctl")
+        say(mistake(error, "credprocctl"), "credprocctl")
         return 1
-
-
-def _mistake(error: Exception) -> str:
-    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-    return (
-        f"a mistake in credprocctl: {type(error).__name__} at {where}; please report what -v tells"
-    )
 
 
 def run(argv: Sequence[str], log: Log) -> int:
