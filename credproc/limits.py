@@ -7,6 +7,8 @@ of them never gets an entry in the cache, so a hit need not look at them.
 
 from __future__ import annotations
 
+from credproc.request import MAX_TIMEOUT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,15 +177,15 @@ def source(value: str) -> str:
 
 
 def timeout(value: str) -> str:
-    """Check a number of seconds for --timeout, 1 to 3600; digits with at most one point."""
+    """Check a number of seconds for --timeout, 1 to MAX_TIMEOUT; digits with at most one point."""
     if (
         not 1 <= len(value) <= 8
         or value.strip("0123456789.")
         or value.count(".") > 1
         or value == "."
-        or not 1 <= float(value) <= 3600
+        or not 1 <= float(value) <= MAX_TIMEOUT
     ):
-        return "must be a number of seconds from 1 to 3600"
+        return f"must be a number of seconds from 1 to {MAX_TIMEOUT}"
     return ""
 
 

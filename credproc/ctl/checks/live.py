@@ -11,6 +11,7 @@ from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.output import span
 from credproc.errors import CodeNotGiven, CredprocError, ProviderUnavailable, masked
 from credproc.providers import imds, provider
+from credproc.windows import SIGNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from credproc.credentials import Credentials
     from credproc.ctl.checks import Case
     from credproc.providers import Run
-
-#: Seconds. With less left botocore runs credproc at every request.
-SHORT = 900
 
 
 def containers(case: Case) -> Iterator[Check]:
@@ -122,7 +120,7 @@ def _good(name: str, found: Credentials) -> Check:
     if left <= 0:
         return Check(WARN, name, f"{text}: {span(left)} ago", "the clock here is wrong, or IMDS "
                      "cannot renew them at present")  # fmt: skip
-    if left < SHORT:
+    if left < SIGNING:
         return Check(WARN, name, f"{text}, in {span(left)}", "botocore runs credproc at every "
                      "request while less than 15 min are left: ask for longer ones")  # fmt: skip
     return Check(OK, name, f"{text}, in {span(left)}")
