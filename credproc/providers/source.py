@@ -43,7 +43,8 @@ class Source:
 
     def __init__(self, text: str, session: botocore.session.Session | None = None) -> None:
         self.text = text
-        self.kind, _, self.name = text.partition(":")
+        self._chain = request.Chain(text)
+        self.kind, self.name = self._chain.kind, self._chain.named
         self._session = session
 
     def parts(self, environ: Mapping[str, str]) -> list[str]:
@@ -52,11 +53,9 @@ class Source:
         Tools run credproc under an AWS_PROFILE of their own. What comes of it is shared by all, so
         which profile is in use counts only where it is asked for something.
         """
-        chain = request.Chain()
-        chain.source = self.text
         if not self._asks_default():
             environ = {k: v for k, v in environ.items() if k not in PROFILE_VARIABLES}
-        return of_providers([chain], environ)
+        return of_providers([self._chain], environ)
 
     def identity(self, environ: Mapping[str, str]) -> bytes:
         """Return what the source's credentials are kept under."""
