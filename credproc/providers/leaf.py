@@ -191,9 +191,7 @@ def _resolved(
         getattr(frozen, "account_id", None) or "",
         found.method,
     )
-    if not all(
-        "!" <= letter <= "~" for key in (kept.access_key, *kept.secrets()) for letter in key
-    ):
+    if not all(map(credentials.is_key_text, kept.secrets())):
         raise RequestError("its keys hold characters that no key has (blanks, quotes, a comment?)")
     return kept
 

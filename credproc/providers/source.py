@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import botocore.session
 
 from credproc import request
-from credproc.credentials import Credentials
+from credproc.credentials import Credentials, is_key_text
 from credproc.errors import ProviderUnavailable, RequestError
 from credproc.identity import join, of_providers
 from credproc.providers import endpoint, leaf
@@ -110,7 +110,7 @@ def _from_environment(run: Run) -> Credentials:
     for name, value in zip(names, values, strict=True):
         if not value and name != token:
             raise RequestError(f"{name} is not set, but the other half of the key is")
-        if not all("!" <= letter <= "~" for letter in value):
+        if not is_key_text(value):
             raise RequestError(f"{name} holds what no key has (a blank, a quote or a line end?)")
     found = Credentials(values[0], values[1], values[2], expiration=0, provider="env")
     run.secrets += found.secrets()

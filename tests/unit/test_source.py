@@ -391,6 +391,8 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
         (f"echo '{document(SecretAccessKey='')}'", "printed no SecretAccessKey"),
         (f"echo '{document(SecretAccessKey=1)}'", "printed an unreadable SecretAccessKey"),
         (f"echo '{document(SessionToken='aä')}'", "printed an unreadable SessionToken"),
+        (f"echo '{document(SecretAccessKey='two parts')}'", "printed an unreadable Secret"),
+        (f"echo '{document(Expiration=0)}'", "an unreadable Expiration"),
         (f"echo '{document(Expiration='soon')}'", "an unreadable Expiration"),
     ],
 )
