@@ -7,7 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from credproc.identity import config_path
+from credproc.identity import TOKEN, TOKEN_FILE, WEB_IDENTITY, config_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,10 +18,10 @@ VARIABLES = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    TOKEN,
 )
 #: Variables that name a file with a token.
-FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+FILES = (TOKEN_FILE, WEB_IDENTITY)
 #: Where `aws sso login` and `aws login` leave what they got: the variable that says so, if there is
 #: one, and the usual folder.
 LOGINS = (("", "~/.aws/sso/cache"), ("AWS_LOGIN_CACHE_DIRECTORY", "~/.aws/login/cache"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from credproc import credentials, limits, windows
 from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
+from credproc.identity import CONTAINER_IDENTITIES
 from credproc.providers.connection import Connection, Fault
 from credproc.providers.endpoint import settings
 
@@ -29,13 +30,6 @@ TOKEN_SECONDS = "21600"  # noqa: S105  # what every SDK asks for, and the most t
 
 #: Seconds that the first pause between two tries may last, and the longest.
 PAUSE, LONGEST_PAUSE = 0.1, 1.0
-
-#: Variables that give a container an identity of its own.
-CONTAINER_IDENTITIES = (
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
 
 HINTS = {
     "AssumeRoleUnauthorizedAccess": "the role's trust policy must let ec2.amazonaws.com assume it",

@@ -15,6 +15,7 @@ from botocore.utils import ContainerMetadataFetcher
 from credproc import credentials, hidden, limits, windows
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
+from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY
 from credproc.providers import process, sts
 from credproc.providers.faults import explained
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)
 
 CONTAINER = "container-role"
-FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
-TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 
 
 def profile(run: Run, name: str) -> Credentials:
@@ -97,7 +95,7 @@ def _container_token(run: Run) -> str:
 
 def web_identity(run: Run) -> Credentials | None:
     """Return the credentials that the token in AWS_WEB_IDENTITY_TOKEN_FILE is good for."""
-    path = run.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    path = run.environ.get(WEB_IDENTITY)
     if not path:
         return None
     names = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")

@@ -10,6 +10,7 @@ from credproc.ctl import identity
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.output import span
 from credproc.errors import CodeNotGiven, CredprocError, ProviderUnavailable, masked
+from credproc.identity import CONTAINER_IDENTITIES
 from credproc.providers import imds, provider
 from credproc.windows import SIGNING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def containers(case: Case) -> Iterator[Check]:
     """Check whether this is a container with an identity of its own."""
-    for name in imds.CONTAINER_IDENTITIES:
+    for name in CONTAINER_IDENTITIES:
         value = case.environ.get(name)
         if not value:
             continue
