@@ -137,7 +137,7 @@ def config_path(environ: "Mapping[str, str]", variable: str, default: str) -> st
     """Return where a shared file or folder is, as botocore finds it; "" without one or a home."""
     path = environ.get(variable, default)
     if "$" in path:
-        path = os.path.expandvars(path)
+        path = os.path.expandvars(path)  # of the process, as botocore does it
     if path.startswith("~/") and "HOME" in environ:
         path = environ["HOME"].rstrip("/") + path[1:]
     else:

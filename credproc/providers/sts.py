@@ -55,6 +55,7 @@ GATHERED = ("profiles", "services", "sso_sessions")
 
 def new_session(profile: str = "") -> botocore.session.Session:
     """Return a botocore session for the profile; RequestError if the config cannot be read."""
+    # The process's own environment: botocore takes all else of a session from there, and no other.
     named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
     session = botocore.session.Session(
         profile=profile or None, session_vars={"profile": (None, named, None, None)}
@@ -74,7 +75,7 @@ def new_session(profile: str = "") -> botocore.session.Session:
 
 def _shown(path: str) -> str:
     """Return a file's path; botocore takes one that it cannot find or read for an empty one."""
-    path = os.path.expanduser(os.path.expandvars(path))
+    path = os.path.expanduser(os.path.expandvars(path))  # of the process, as botocore does it
     try:
         os.stat(path)
         is_hidden = not os.access(path, os.R_OK)
