@@ -5,6 +5,8 @@ Keys, SSO and `aws login` are botocore's to resolve.
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -219,6 +221,13 @@ def _worded(name: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
     except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
         hint = "" if "aws sso login" in str(error) else login
         raise ProviderFailed(f"{str(error).rstrip('.')}{hint}") from error
+    except exceptions.MissingDependencyException as error:
+        # botocore's words do not say where: credproc often has an environment of its own.
+        python = shlex.quote(sys.executable or "python3")
+        raise ProviderFailed(
+            "`aws login` needs an extra of botocore, which is not installed here: run "
+            f'{python} -m pip install "botocore[crt]"'
+        ) from error
     except exceptions.BotoCoreError as error:
         raise ProviderFailed(str(error)) from error
     except OSError as error:

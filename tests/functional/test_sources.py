@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -273,9 +275,13 @@ def test_profile_of_aws_login_says_what_botocore_needs_for_it(cloud: Cloud) -> N
     result = cloud.host.run("--profile", "p")
     assert result.status == 1
     assert "credproc: profile p: " in result.stderr
-    needs = 'pip install "botocore[crt]"'
-    if needs not in result.stderr:  # it is installed; then the login is what is missing
+    needs = re.search(r'here: run (.+) -m pip install "botocore\[crt\]"\n$', result.stderr)
+    if not needs:  # it is installed; then the login is what is missing
         assert "Please reauthenticate with 'aws login'" in result.stderr
+        return
+    (python,) = shlex.split(needs[1])
+    asked = cloud.host.run("-c", "import credproc; print('its own')", command=python)
+    assert asked.stdout == b"its own\n"
 
 
 # A helper that is slow.
