@@ -14,6 +14,7 @@ import pytest
 
 from credproc import limits, manual, options, refresh, windows
 from credproc.ctl import __main__ as ctl
+from credproc.providers.profile import CREDENTIAL_SOURCES
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
 from tests.loopback import OTHER_ACCOUNT, Loopback
@@ -316,6 +317,15 @@ def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
     described = {each for title in titles for each in name.findall(readme.section(title).text)}
     assert (known | hidden) - described == set()
     assert described - known == BOTOCORES
+
+
+def test_variables_of_a_source_are_those_of_the_credential_source_that_stands_for_it() -> None:
+    rows = [row[-1] for row in readme.section("Environment and config").tables[1]]
+
+    for name, kind in CREDENTIAL_SOURCES.items():
+        for text in (row for row in rows if f"``--source {kind}``" in row):
+            assert f"``credential_source = {name}``" in text
+    assert sum(f"``--source {kind}``" in row for kind in ("env", "container") for row in rows) == 2
 
 
 def test_time_rules_are_the_codes() -> None:
