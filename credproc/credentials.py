@@ -101,7 +101,7 @@ def from_answer(
 
 
 def is_key_text(value: str) -> bool:
-    """Whether keys and tokens have no other characters: visible ASCII ones."""
+    """Whether a key or a token may read so: visible ASCII characters, and no blanks."""
     return all("!" <= letter <= "~" for letter in value)
 
 
