@@ -56,7 +56,7 @@ def detach(work: Callable[[], int]) -> None:
         _work(work)
 
 
-def _work(work: Callable[[], int]) -> None:  # pragma: no cover - as above
+def _work(work: Callable[[], int]) -> None:  # pragma: no cover - runs in that child alone
     status = 1
     try:
         _let_go()
@@ -66,7 +66,7 @@ def _work(work: Callable[[], int]) -> None:  # pragma: no cover - as above
         os._exit(status)  # never back into the caller's code, whatever was raised
 
 
-def _let_go() -> None:  # pragma: no cover - as above
+def _let_go() -> None:  # pragma: no cover - closes what coverage writes to, too
     """Close all descriptors. The folder stays: paths in the environment may start there."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):

@@ -21,10 +21,21 @@ from credproc import (
     refresh,
     supervision,
 )
-from credproc.errors import CredprocError, DeadlineExceeded, ProviderFailed, UsageError, clean
+from credproc.errors import (
+    ELSEWHERE,
+    NO_INSTANCE,
+    CredprocError,
+    DeadlineExceeded,
+    ProviderFailed,
+    ProviderUnavailable,
+    UsageError,
+    clean,
+    mistake,
+)
 from credproc.log import Log, say
 from credproc.mfa import Mfa
 from credproc.providers import Deadline, Run, provider
+from credproc.request import Imds
 from credproc.store import Store
 
 if TYPE_CHECKING:
@@ -65,7 +76,9 @@ def answer(argv: Sequence[str], environ: Mapping[str, str], in_background: bool 
     except MemoryError:
         raise  # which __main__ has words for
     except Exception as error:
-        return _failed(_mistake(error), log)
+        told = ProviderFailed(mistake(error))
+        told.__cause__ = error
+        return _failed(told, log)
     return 0
 
 
@@ -74,22 +87,10 @@ def _failed(error: CredprocError, log: Log) -> int:
     line = clean(str(error), log.secrets)
     if isinstance(error, UsageError):
         line += " (see credproc --help)"
-    say(line)
     log.record(line)
+    # Whoever looks into the log for this line should not look in vain.
+    say(f"{line} (CREDPROC_LOG: {log.trouble})" if log.trouble else line)
     return error.status
-
-
-def _mistake(error: Exception) -> ProviderFailed:
-    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
-    import traceback  # 3 ms
-
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-    told = ProviderFailed(
-        f"a mistake in credproc: {type(error).__name__} at {where}; please report what -v tells"
-    )
-    told.__cause__ = error
-    return told
 
 
 def _hold_standard_streams() -> None:
@@ -125,7 +126,13 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         # Lazily, so that libraries are loaded when the providers before theirs have not answered.
         providers = map(provider, asked.providers)
         refresher = refresh.Refresher(store, run, asked.refresh, in_background)
-        return refresher.answer(asked, providers)
+        try:
+            return refresher.answer(asked, providers)
+        except (ProviderFailed, ProviderUnavailable) as error:
+            implied = asked.providers == [Imds()] and "--imds" not in argv
+            if not implied or NO_INSTANCE not in str(error):
+                raise
+            raise type(error)(f"{error}{ELSEWHERE}") from error
 
     def farewell(signal: str) -> None:
         store.path = ""  # what comes of ending helpers is nothing to be kept

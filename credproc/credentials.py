@@ -86,7 +86,7 @@ def from_answer(
     for name, value in zip(names, values, strict=True):
         if value is None or value == "":
             raise ProviderFailed(f"{where} answered without {name}")
-        if not isinstance(value, str) or not all("!" <= letter <= "~" for letter in value):
+        if not isinstance(value, str) or not is_key_text(value):
             raise ProviderFailed(f"{where} answered with an unreadable {name}")
     access_key, secret_key, token, expiration = (str(value) for value in values)
     account = answer.get("AccountId")
@@ -95,9 +95,19 @@ def from_answer(
         secret_key,
         token,
         read_time(expiration, where),
-        account if isinstance(account, str) and re.fullmatch(r"[0-9]{12}", account) else "",
+        account if isinstance(account, str) and is_account(account) else "",
         provider,
     )
+
+
+def is_key_text(value: str) -> bool:
+    """Whether a key or a token may read so: visible ASCII characters, and no blanks."""
+    return all("!" <= letter <= "~" for letter in value)
+
+
+def is_account(value: str) -> bool:
+    """Whether an account may have this number."""
+    return len(value) == 12 and not value.strip("0123456789")
 
 
 def read_time(text: str, where: str) -> int:

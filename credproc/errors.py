@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 TYPE_CHECKING = False
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 
 #: Consumers paste stderr into their own message, so a server's essay is cut here (characters).
 MAX_LINE = 1500
+
+#: How a message begins to say that IMDS is not there because this is another kind of machine, and
+#: how it goes on for somebody who did not write --imds.
+NO_INSTANCE = "this is no EC2 instance"
+ELSEWHERE = "; on other machines name --profile NAME, or --role-arn ARN with --source SOURCE"
 
 #: What stands where a secret stood.
 HIDDEN = "[secret]"
@@ -80,6 +86,16 @@ class Remembered(ProviderFailed):
     """Another run's failure, of a moment ago, reported instead of repeating the call."""
 
     remembered = False
+
+
+def mistake(error: Exception, who: str = "credproc") -> str:
+    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
+    step = error.__traceback__
+    while step and step.tb_next:
+        step = step.tb_next
+    file = os.path.basename(step.tb_frame.f_code.co_filename) if step else ""
+    where = f" at {file}:{step.tb_lineno}" if step else ""
+    return f"a mistake in {who}: {type(error).__name__}{where}; please report what -v tells"
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:

@@ -7,6 +7,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from credproc.identity import TOKEN, TOKEN_FILE, WEB_IDENTITY, config_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
@@ -16,12 +18,13 @@ VARIABLES = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    TOKEN,
 )
 #: Variables that name a file with a token.
-FILES = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
-#: Where `aws sso login` and `aws login` leave what they got.
-LOGINS = ("~/.aws/sso/cache", "~/.aws/login/cache")
+FILES = (TOKEN_FILE, WEB_IDENTITY)
+#: Where `aws sso login` and `aws login` leave what they got: the variable that says so, if there is
+#: one, and the usual folder.
+LOGINS = (("", "~/.aws/sso/cache"), ("AWS_LOGIN_CACHE_DIRECTORY", "~/.aws/login/cache"))
 #: Bytes. Tokens have a few thousand.
 MAX_FILE = 64 * 1024
 
@@ -38,7 +41,8 @@ def of_files(environ: Mapping[str, str], more: Iterable[str] = ()) -> list[str]:
     """
     paths = [environ.get(name, "") for name in FILES]
     found = [_contents(path).strip() for path in (*paths, *more) if path]
-    for folder in map(os.path.expanduser, LOGINS):
+    for variable, usual in LOGINS:
+        folder = config_path(environ, variable, usual)
         try:
             names = sorted(os.listdir(folder))
         except OSError:

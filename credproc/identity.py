@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 #: Part of every identity: entries of another version never match.
 VERSION = "1"
 
-_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+#: Where a container's credentials are, and what its requests for them are let in with.
+RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
+#: The variables that give a container an identity of its own.
+CONTAINER_IDENTITIES = (RELATIVE_URI, FULL_URI, WEB_IDENTITY)
+
 #: The variables that can change how a role is assumed, and those that can change what a source
 #: gives. Of keys only the id, which says whose they are.
 _VARIABLES = {
@@ -32,17 +39,16 @@ _VARIABLES = {
     ),
     "env": ("AWS_ACCESS_KEY_ID",),
     "imds": (
-        *_CONTAINER,
+        *CONTAINER_IDENTITIES,
         "AWS_DEFAULT_PROFILE",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
         "AWS_IMDS_USE_IPV6",
         "AWS_PROFILE",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
     ),
-    "container": (*_CONTAINER, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-    "web-identity": ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    "container": (RELATIVE_URI, FULL_URI, TOKEN_FILE),
+    "web-identity": ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", WEB_IDENTITY),
 }
 # A profile may name any of them; and SSO and `aws login` keep their sessions below HOME.
 _VARIABLES["profile"] = (
@@ -94,9 +100,9 @@ def of_providers(
         # One endpoint may serve many, each with a token of its own: as on every node of EKS, where
         # also the path of the token's file is the same for all.
         parts.append(_token_mark(environ))
-        parts.append(_stamp(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")))
+        parts.append(_stamp(environ.get(TOKEN_FILE, "")))
     if "web-identity" in kinds or "profile" in kinds:
-        parts.append(_stamp(environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")))
+        parts.append(_stamp(environ.get(WEB_IDENTITY, "")))
     return parts
 
 
@@ -107,7 +113,7 @@ def join(parts: "Sequence[str]") -> bytes:
 
 def _token_mark(environ: "Mapping[str, str]") -> str:
     """Tell tokens apart by 32 bits, too few to be worth stealing."""
-    token = os.fsencode(environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", ""))
+    token = os.fsencode(environ.get(TOKEN, ""))
     return f"token:{int.from_bytes(token, 'big') % 4294967291:08x}"
 
 
@@ -128,10 +134,10 @@ def _instance() -> str:
 
 
 def config_path(environ: "Mapping[str, str]", variable: str, default: str) -> str:
-    """Return where a shared config file is, as botocore finds it; "" without one or a home."""
+    """Return where a shared file or folder is, as botocore finds it; "" without one or a home."""
     path = environ.get(variable, default)
     if "$" in path:
-        path = os.path.expandvars(path)
+        path = os.path.expandvars(path)  # of the process, as botocore does it
     if path.startswith("~/") and "HOME" in environ:
         path = environ["HOME"].rstrip("/") + path[1:]
     else:

@@ -7,6 +7,9 @@ of them never gets an entry in the cache, so a hit need not look at them.
 
 from __future__ import annotations
 
+from credproc.credentials import is_account
+from credproc.request import MAX_TIMEOUT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +48,7 @@ def role_arn(value: str) -> str:
     parts = value.split(":", 5)
     if len(parts) != 6 or parts[0] != "arn" or parts[2:4] != ["iam", ""]:
         return expected
-    if not _is_partition(parts[1]) or not _is_account(parts[4]):
+    if not _is_partition(parts[1]) or not is_account(parts[4]):
         return expected
     kind, slash, rest = parts[5].partition("/")
     path, _, name = rest.rpartition("/")
@@ -63,7 +66,7 @@ def policy_arn(value: str) -> str:
         or parts[0] != "arn"
         or not _is_partition(parts[1])
         or parts[2:4] != ["iam", ""]
-        or not (parts[4] == "aws" or _is_account(parts[4]))
+        or not (parts[4] == "aws" or is_account(parts[4]))
         or not parts[5].startswith("policy/")
         or not _is_path(parts[5][7:])
         or parts[5].endswith("/")
@@ -74,10 +77,6 @@ def policy_arn(value: str) -> str:
 
 def _is_partition(value: str) -> bool:
     return value.startswith("aws") and len(value) <= 64 and not value.strip(ALNUM + "-")
-
-
-def _is_account(value: str) -> bool:
-    return len(value) == 12 and not value.strip("0123456789")
 
 
 def _is_path(value: str) -> bool:
@@ -175,15 +174,15 @@ def source(value: str) -> str:
 
 
 def timeout(value: str) -> str:
-    """Check a number of seconds for --timeout, 1 to 3600; digits with at most one point."""
+    """Check a number of seconds for --timeout, 1 to MAX_TIMEOUT; digits with at most one point."""
     if (
         not 1 <= len(value) <= 8
         or value.strip("0123456789.")
         or value.count(".") > 1
         or value == "."
-        or not 1 <= float(value) <= 3600
+        or not 1 <= float(value) <= MAX_TIMEOUT
     ):
-        return "must be a number of seconds from 1 to 3600"
+        return f"must be a number of seconds from 1 to {MAX_TIMEOUT}"
     return ""
 
 

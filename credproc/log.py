@@ -31,6 +31,8 @@ class Log:
         self.secrets: list[str] = []
         #: The latest line, not yet fit to be shown: what a run that is out of time was doing.
         self.latest = ""
+        #: Why the file is not told anything, "" while it can be.
+        self.trouble = ""
 
     def __call__(self, text: str) -> None:
         """Tell one line."""
@@ -66,14 +68,20 @@ class Log:
             finally:
                 os.close(descriptor)
         except (OSError, ValueError) as error:
+            self.trouble = unfit(error)
             if self.verbose:
-                reason = getattr(error, "strerror", None) or error
-                say(self._fit(f"CREDPROC_LOG: {self.path}: {reason}"))
+                say(self._fit(f"CREDPROC_LOG: {self.path}: {self.trouble}"))
             self.path = ""
 
 
+def unfit(error: OSError | ValueError) -> str:
+    """Return why a file is not written to, as opened() or writing said it."""
+    reason = getattr(error, "strerror", None)
+    return f"cannot be written: {reason}" if reason else str(error)
+
+
 def opened(path: str) -> int:
-    """Return the log's file, open for appending; OSError or ValueError if it is none for that."""
+    """Open the file of CREDPROC_LOG, made if need be; OSError or ValueError (see unfit) if not."""
     if not os.path.isabs(path):
         raise ValueError("must be an absolute path")
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW

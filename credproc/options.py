@@ -56,7 +56,10 @@ def _unknown(word: str) -> str:
     if len(name) == 2 and name.startswith("-"):
         return f"there is no option {name}"
     if not name.startswith("--"):
-        return "a value stands without an option before it (a blank too many, or quotes missing?)"
+        return (
+            "a value stands without an option before it (a blank too many, or quotes missing?); a "
+            "profile is named by --profile NAME"
+        )
     if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > LONGEST_SHOWN:
         return "an option is unknown"
     import difflib  # 3 ms, for those who mistyped
@@ -111,8 +114,9 @@ def _add_output(group: Any) -> None:
 
 
 def _add_run(group: Any) -> None:
-    _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within 30 s "
-         "(run without a shell); default: ask on the terminal", "CMD")  # fmt: skip
+    _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within "
+         f"{mfa.COMMAND_SECONDS} s (run without a shell); default: ask on the terminal",
+         "CMD")  # fmt: skip
     _add_flag(group, "refresh", "get new credentials now, and keep them")
     _add_flag(group, "no_cache", "neither read nor write the cache")
     _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir), "where credentials are kept "

@@ -14,6 +14,7 @@ from credproc.errors import (
     ProviderUnavailable,
     Remembered,
     clean,
+    mistake,
 )
 
 if TYPE_CHECKING:
@@ -80,10 +81,8 @@ def failed(
 
 
 def words(error: Exception) -> str:
-    """Return what to say of an error; of one that nobody foresaw not its text (see cli)."""
-    if isinstance(error, CredprocError):
-        return str(error)
-    return f"a mistake in credproc: {type(error).__name__}; please report what -v tells"
+    """Return what to say of an error, foreseen or not."""
+    return str(error) if isinstance(error, CredprocError) else mistake(error)
 
 
 def _next_look(entry: cache.Entry, now: float) -> int:

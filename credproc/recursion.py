@@ -40,8 +40,8 @@ def profiles(asked: request.Request) -> list[str]:
     for provider in asked.providers:
         if isinstance(provider, request.Profile):
             names.append(provider.name)
-        elif isinstance(provider, request.Chain) and provider.source.startswith("profile:"):
-            names.append(provider.source.partition(":")[2])
+        elif isinstance(provider, request.Chain) and provider.profile:
+            names.append(provider.profile)
     return names
 
 

@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Seconds. The Go SDK kills a process after 60.
+#: Seconds. The Go SDK kills a process after this long.
+KILLED = 60
 DEFAULT_TIMEOUT = 45.0
 MAX_TIMEOUT = 3600
 
@@ -80,9 +81,9 @@ class Hop(Value):
 class Chain(Value):
     """An explicit role chain: its hops in order, and where it starts."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str = "") -> None:
         self.hops: list[Hop] = []
-        self.source = ""
+        self.source = source
 
     def identity(self) -> list[str]:
         parts = ["chain", self.source, str(len(self.hops))]
@@ -91,7 +92,22 @@ class Chain(Value):
         return parts
 
     def kinds(self) -> tuple[str, ...]:
-        return ("sts", self.source.partition(":")[0])
+        return ("sts", self.kind)
+
+    @property
+    def kind(self) -> str:
+        """What its source is: env, profile, imds, container or web-identity."""
+        return self.source.partition(":")[0]
+
+    @property
+    def named(self) -> str:
+        """What its source names, a role behind imds: or a profile behind profile:, else ""."""
+        return self.source.partition(":")[2]
+
+    @property
+    def profile(self) -> str:
+        """The profile that it starts at, "" for another source."""
+        return self.named if self.kind == "profile" else ""
 
 
 class Profile(Value):

@@ -203,7 +203,7 @@ def _open_new(name: str, flags: int, folder: int) -> int:
 
 def _open_lock(name: str, folder: int) -> int:
     """Open a lock file, without waiting; what cannot be one is removed, never followed."""
-    for tries_left in (2, 1, 0):  # pragma: no branch - as said below
+    for tries_left in (2, 1, 0):  # pragma: no branch - the last of them raises or returns
         try:
             descriptor = _open_new(name, os.O_RDWR | os.O_NONBLOCK, folder)
             try:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 
-#: Seconds before expiration. 16 minutes, because botocore runs the process again at every signing
-#: while less than 15 minutes remain.
+#: Seconds before expiration. With less left botocore runs the process again at every signing.
+SIGNING = 900
+#: Seconds before expiration; the second a minute before SIGNING.
 REFRESH_AHEAD = 1800
 REFRESH_NOW = 960
 #: Seconds. The longest session there is (GetSessionToken).
@@ -56,4 +57,4 @@ def static_stability(now: float, draw: float) -> int:
     IMDS goes on serving a set that AWS still honours when it cannot renew it. Consumers refuse what
     has expired, and ask again at every signing below 15 minutes: so 15 to 20 minutes from now.
     """
-    return int(now + 900 + 300 * draw) + 1
+    return int(now + SIGNING + 300 * draw) + 1

@@ -34,6 +34,7 @@ MFA_CODE = "739184"
 CONTAINER_TOKEN = "canaryAuthorization." + "Rj4xNc7b" * 6
 WEB_TOKEN = "eyJjYW5hcnlXZWI." + "aQ5wEr8t" * 12 + ".canaryWebEnd0"
 LOGIN_TOKEN = "canaryLogin.q8Wn2Lk5" + "hT6mBv9c" * 4
+REFRESH_TOKEN = "canaryRefresh.w3Zx9Pb1" + "vC7nJ4kQ" * 4
 HELPER_SECRET = "canaryHelperSecret/5tYu8iOp1aSd4fGh7jKl"
 
 #: Headers and parameters in which a service is told a secret.

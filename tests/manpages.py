@@ -27,11 +27,17 @@ ABOUT = {
     "credproc": "print temporary AWS credentials for credential_process, from a cache",
     "credprocctl": "set credproc up, look inside, and find out why it does not work",
 }
+#: The last option of each page, which argparse-manpage leaves out: --help's own words are about
+#: its text.
+HELP = {
+    "credproc": "print a summary of the options, with examples",
+    "credprocctl": "print a summary; behind a command, of that command",
+}
 #: Wide enough that nothing is wrapped before the page itself is.
 WIDE = functools.partial(argparse.RawDescriptionHelpFormatter, width=10_000)
 
 #: The day of the last change that a reader would notice.
-DATE = "2026-11-27"
+DATE = "2026-11-28"
 #: What argparse-manpage calls the groups of a command's options.
 GROUPS = ("arguments:", "options:", "common options")
 
@@ -94,6 +100,9 @@ def _tidied(lines: list[str], parser: argparse.ArgumentParser) -> Iterator[str]:
     text = "\n".join(lines).replace(".SH\nCOMMANDS", ".SH COMMANDS")
     # Of a command, its line of help, which the description repeats.
     text = re.sub(r"(?<=\n)(\.SS .*\n).*\n\n(usage: )", r"\1\2", text)
+    version = r".TP\n\\fB\\-\\-version\\fR\n.*\n"
+    asked = f".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\n{_escaped(HELP[parser.prog])}\n"
+    text = re.sub(version, lambda match: match[0] + asked, text)
     begun = apart = False
     for line in text.splitlines():
         title = titles.get(line.removeprefix(".SH "), "")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from credproc import __version__, options
 from credproc.ctl import cache, completion, doctor, explain, launcher, profile, role
 from credproc.ctl.arguments import COMMAND, Parser
-from credproc.ctl.mistake import mistake
 from credproc.ctl.output import Console
-from credproc.errors import CredprocError, ProviderFailed, UsageError, clean
+from credproc.errors import CredprocError, ProviderFailed, UsageError, clean, mistake
 from credproc.log import Log, say
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def main() -> int:
         return 1  # whoever read has seen enough
     except Exception as error:
         log.trace(error)
-        say(mistake(error), "credprocctl")
+        say(mistake(error, "credprocctl"), "credprocctl")
         return 1
 
 

@@ -12,6 +12,7 @@ import re
 import shlex
 
 from credproc.errors import RequestError
+from credproc.syntax import unreadable
 
 _HEADER = re.compile(r"\[(.+)\]")
 _KEY = re.compile(r"(\s*)(.*?)(\s*[=:]\s*)(.*)", re.DOTALL)
@@ -165,14 +166,7 @@ def _values(text: str, path: str) -> dict[str, dict[str, str]]:
     try:
         parser.read_string(text.replace("\r\n", "\n").replace("\r", "\n"))
     except configparser.Error as error:
-        number = getattr(error, "lineno", None) or next(
-            (line for line, _ in getattr(error, "errors", [])), None
-        )
-        where = f", line {number}" if number else ""
-        reason = "a section or key stands there twice" if "already exists" in str(error) else (
-            "it is not an INI file"
-        )  # fmt: skip
-        raise RequestError(f"{path}{where}: cannot be read as a config file: {reason}") from None
+        raise unreadable(path, error) from None
     found = {name: dict(parser.items(name)) for name in parser.sections()}
     return {**found, "DEFAULT": dict(parser.defaults())}
 

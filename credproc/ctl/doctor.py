@@ -19,11 +19,10 @@ from credproc.ctl.checks import (
     live,
     network,
 )
-from credproc.ctl.mistake import mistake
 from credproc.ctl.output import Result
 from credproc.ctl.shared import Shared
 from credproc.ctl.steps import Failed
-from credproc.errors import CredprocError, RequestError, UsageError
+from credproc.errors import CredprocError, RequestError, UsageError, mistake
 
 if TYPE_CHECKING:
     import argparse
@@ -110,7 +109,7 @@ def _looked_at(case: Case, name: str, check: Callable[[Case], Iterator[Check]]) 
         yield Check(FAIL, name, str(error))
     except Exception as error:
         case.log.trace(error)
-        yield Check(FAIL, name, mistake(error))
+        yield Check(FAIL, name, mistake(error, "credprocctl"))
 
 
 def show(console: Console, check: Check) -> None:

@@ -26,8 +26,8 @@ from credproc.ctl.output import Result
 from credproc.ctl.plan import Plan, plan, region
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, UsageError, masked
-from credproc.identity import of_request
-from credproc.providers import endpoint, imds
+from credproc.identity import CONTAINER_IDENTITIES, of_request
+from credproc.providers import endpoint
 from credproc.store import Store
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _provider(
 def _imds(asked: request.Imds) -> str:
     """Return whether IMDS would be asked, where, and what would make the next provider be asked."""
     which = f"if it is {asked.role}" if asked.role else "whatever it is"
-    for name in imds.CONTAINER_IDENTITIES:
+    for name in CONTAINER_IDENTITIES:
         if os.environ.get(name) and not asked.role:
             return f"unavailable: {name} gives this container an identity of its own"
     try:

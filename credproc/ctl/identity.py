@@ -41,14 +41,9 @@ class Purpose:
 
     def profiles(self) -> list[str]:
         """Return the profiles that are named."""
-        sources = [self.source]
-        names = []
-        for provider in self.providers:
-            if isinstance(provider, Profile):
-                names.append(provider.name)
-            elif isinstance(provider, Chain):
-                sources.append(provider.source)
-        return names + [text[8:] for text in sources if text.startswith("profile:")]
+        names = [each.name for each in self.providers if isinstance(each, Profile)]
+        chains = [Chain(self.source), *(each for each in self.providers if isinstance(each, Chain))]
+        return names + [chain.profile for chain in chains if chain.profile]
 
 
 def read(identity: bytes) -> Purpose:

@@ -67,8 +67,7 @@ def profile_of(provider: Imds | Chain | Profile) -> str:
     """Return the profile whose session the provider works in, "" for the one in use."""
     if isinstance(provider, Profile):
         return provider.name
-    source = provider.source if isinstance(provider, Chain) else ""
-    return source[8:] if source.startswith("profile:") else ""
+    return provider.profile if isinstance(provider, Chain) else ""
 
 
 def region(plan: Plan, number: int, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from credproc.ctl.rewriting import rewriting
 from credproc.ctl.shared import KEY, Shared, of_profile, parsed, read, rivals
 from credproc.ctl.steps import Steps
 from credproc.errors import CredprocError, RequestError, UsageError
+from credproc.request import KILLED
 
 if TYPE_CHECKING:
     import argparse
@@ -154,8 +155,8 @@ def _check(name: str, asked: Request) -> list[str]:
     notes = []
     if asked.refresh or asked.no_cache:
         notes.append("--refresh and --no-cache in a profile ask AWS anew at every run")
-    if asked.timeout >= 60:
-        notes.append(f"--timeout {asked.timeout:g}: the Go SDK kills credproc after 60 s")
+    if asked.timeout >= KILLED:
+        notes.append(f"--timeout {asked.timeout:g}: the Go SDK kills credproc after {KILLED} s")
     return notes
 
 

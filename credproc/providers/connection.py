@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from credproc import __version__, supervision
-from credproc.errors import DeadlineExceeded, ProviderUnavailable
+from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderUnavailable
 
 if TYPE_CHECKING:
     from typing import Any
@@ -139,8 +139,8 @@ class Connection(http.client.HTTPConnection):
         if error.errno not in ABSENT or self.heard:
             raise error
         raise ProviderUnavailable(
-            f"nothing answers at {self.url} ({(error.strerror or '').lower()}): this is no EC2 "
-            "instance, or its metadata service is out of reach"
+            f"nothing answers at {self.url} ({(error.strerror or '').lower()}): {NO_INSTANCE}, or "
+            "its metadata service is out of reach"
         ) from None
 
     def exchange(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from credproc.errors import ProviderUnavailable, RequestError
 from credproc.identity import config_path
+from credproc.syntax import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,9 +137,7 @@ def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        line = getattr(error, "lineno", None)
-        where = f" (line {line})" if line else ""
-        raise RequestError(f"{path}{where}: cannot be read as a config file") from None
+        raise unreadable(path, error) from None
     # The order of the two variables is botocore's, which resolves everything else of the profile.
     profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
     found: Mapping[str, str] = {}

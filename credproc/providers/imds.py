@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from credproc import credentials, limits, windows
-from credproc.errors import ProviderFailed, ProviderUnavailable, clean
+from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
+from credproc.identity import CONTAINER_IDENTITIES
 from credproc.providers.connection import Connection, Fault
 from credproc.providers.endpoint import settings
 
@@ -29,13 +30,6 @@ TOKEN_SECONDS = "21600"  # noqa: S105  # what every SDK asks for, and the most t
 
 #: Seconds that the first pause between two tries may last, and the longest.
 PAUSE, LONGEST_PAUSE = 0.1, 1.0
-
-#: Variables that give a container an identity of its own.
-CONTAINER_IDENTITIES = (
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
 
 HINTS = {
     "AssumeRoleUnauthorizedAccess": "the role's trust policy must let ec2.amazonaws.com assume it",
@@ -199,8 +193,7 @@ class Service:
             )
         if status in (400, 404, 405):  # what other clouds' services answer at the same address
             raise ProviderUnavailable(
-                f"{self.settings.url} does not offer IMDSv2 ({status} for a token): this is no EC2 "
-                "instance"
+                f"{self.settings.url} does not offer IMDSv2 ({status} for a token): {NO_INSTANCE}"
             )
         if token is None:
             raise _refused("a token", status)
@@ -256,8 +249,8 @@ class Service:
                 doubt=True,
             )
         return ProviderUnavailable(
-            f"no connection to {self.settings.url} within {seconds}: this is no EC2 instance, or a "
-            "firewall is in the way",
+            f"no connection to {self.settings.url} within {seconds}: {NO_INSTANCE}, or a firewall "
+            "is in the way",
             doubt=True,
         )
 

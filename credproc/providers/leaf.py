@@ -5,6 +5,8 @@ Keys, SSO and `aws login` are botocore's to resolve.
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from botocore.utils import ContainerMetadataFetcher
 from credproc import credentials, hidden, limits, windows
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
+from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY
 from credproc.providers import process, sts
 from credproc.providers.faults import explained
 
@@ -30,9 +33,6 @@ if TYPE_CHECKING:
 BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)
 
 CONTAINER = "container-role"
-FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
-TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 
 
 def profile(run: Run, name: str) -> Credentials:
@@ -97,7 +97,7 @@ def _container_token(run: Run) -> str:
 
 def web_identity(run: Run) -> Credentials | None:
     """Return the credentials that the token in AWS_WEB_IDENTITY_TOKEN_FILE is good for."""
-    path = run.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    path = run.environ.get(WEB_IDENTITY)
     if not path:
         return None
     names = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
@@ -191,9 +191,7 @@ def _resolved(
         getattr(frozen, "account_id", None) or "",
         found.method,
     )
-    if not all(
-        "!" <= letter <= "~" for key in (kept.access_key, *kept.secrets()) for letter in key
-    ):
+    if not all(map(credentials.is_key_text, kept.secrets())):
         raise RequestError("its keys hold characters that no key has (blanks, quotes, a comment?)")
     return kept
 
@@ -223,6 +221,13 @@ def _worded(name: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
     except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
         hint = "" if "aws sso login" in str(error) else login
         raise ProviderFailed(f"{str(error).rstrip('.')}{hint}") from error
+    except exceptions.MissingDependencyException as error:
+        # botocore's words do not say where: credproc often has an environment of its own.
+        python = shlex.quote(sys.executable or "python3")
+        raise ProviderFailed(
+            "`aws login` needs an extra of botocore, which is not installed here: run "
+            f'{python} -m pip install "botocore[crt]"'
+        ) from error
     except exceptions.BotoCoreError as error:
         raise ProviderFailed(str(error)) from error
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import subprocess
 from typing import TYPE_CHECKING
@@ -84,14 +83,14 @@ def _read(output: bytes, who: str) -> Credentials:
     if not access_key or not secret_key:
         name = "SecretAccessKey" if access_key else "AccessKeyId"
         raise ProviderFailed(f"{who} printed no {name}")
-    expiration = _text(answer, "Expiration", who)
+    expiration = answer.get("Expiration")
     account = _text(answer, "AccountId", who)
     return Credentials(
         access_key,
         secret_key,
         _text(answer, "SessionToken", who),
-        credentials.read_time(expiration, who) if expiration else 0,
-        account if re.fullmatch(r"[0-9]{12}", account) else "",
+        credentials.read_time(str(expiration), who) if expiration not in (None, "") else 0,
+        account if credentials.is_account(account) else "",
         "process",
     )
 
@@ -100,6 +99,6 @@ def _text(answer: dict[str, Any], name: str, who: str) -> str:
     value = answer.get(name)
     if value is None:
         return ""
-    if not isinstance(value, str) or not all(" " <= letter <= "~" for letter in value):
+    if not isinstance(value, str) or not credentials.is_key_text(value):
         raise ProviderFailed(f"{who} printed an unreadable {name}")
     return value

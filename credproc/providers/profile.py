@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from credproc import limits
 from credproc.errors import RequestError
 from credproc.providers.source import Source
+from credproc.providers.sts import misnamed
 from credproc.request import Hop
 
 if TYPE_CHECKING:
@@ -48,10 +49,9 @@ class Way:
 
 def way(session: botocore.session.Session, name: str) -> Way:
     """Return the way to the profile's credentials; RequestError for one that leads nowhere."""
-    profiles = session.full_config["profiles"]
     found = Way()
     while True:
-        values = _values(profiles, name, found.profiles)
+        values = _values(session, name, found.profiles)
         if not _is_role(values, top=not found.profiles):
             found.source = Source(f"profile:{name}", session)
             found.profiles.append(name)
@@ -85,10 +85,12 @@ def _check_origin(name: str, origin: Any, below: Any) -> None:
         raise RequestError(f"profile {name}: role_arn {fault} source_profile and credential_source")
 
 
-def _values(profiles: dict[str, Any], name: str, visited: list[str]) -> dict[str, Any]:
+def _values(session: botocore.session.Session, name: str, visited: list[str]) -> dict[str, Any]:
+    profiles = session.full_config["profiles"]
     if name not in profiles:
         where = f", the source_profile of {visited[-1]}," if visited else ""
-        raise RequestError(f"profile {name}{where} is not in the shared config")
+        why = misnamed(session, name)
+        raise RequestError(f"profile {name}{where} is not in the shared config{why}")
     values: dict[str, Any] = profiles[name]
     return values
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import botocore.session
 
 from credproc import request
-from credproc.credentials import Credentials
+from credproc.credentials import Credentials, is_key_text
 from credproc.errors import ProviderUnavailable, RequestError
 from credproc.identity import join, of_providers
 from credproc.providers import endpoint, leaf
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 #: The names of what gives nothing but role sessions: ours, and botocore's for its own.
 ROLES = ("imds", leaf.CONTAINER, "assume-role-with-web-identity", "sso")
 
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+#: In botocore's order, so that boto3 and the AWS CLI sign with the same ones: of two that differ
+#: the old name counts.
+TOKENS = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 MISSING = {
     "env": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
     "container": "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor ..._FULL_URI is set: this is "
@@ -40,7 +43,8 @@ class Source:
 
     def __init__(self, text: str, session: botocore.session.Session | None = None) -> None:
         self.text = text
-        self.kind, _, self.name = text.partition(":")
+        self._chain = request.Chain(text)
+        self.kind, self.name = self._chain.kind, self._chain.named
         self._session = session
 
     def parts(self, environ: Mapping[str, str]) -> list[str]:
@@ -49,11 +53,9 @@ class Source:
         Tools run credproc under an AWS_PROFILE of their own. What comes of it is shared by all, so
         which profile is in use counts only where it is asked for something.
         """
-        chain = request.Chain()
-        chain.source = self.text
         if not self._asks_default():
             environ = {k: v for k, v in environ.items() if k not in PROFILE_VARIABLES}
-        return of_providers([chain], environ)
+        return of_providers([self._chain], environ)
 
     def identity(self, environ: Mapping[str, str]) -> bytes:
         """Return what the source's credentials are kept under."""
@@ -100,13 +102,15 @@ class Source:
 
 
 def _from_environment(run: Run) -> Credentials:
-    values = [run.environ.get(name, "") for name in KEYS]
+    token = next((name for name in TOKENS if run.environ.get(name)), TOKENS[-1])
+    names = (*KEYS, token)
+    values = [run.environ.get(name, "") for name in names]
     if not values[0] and not values[1]:
         raise ProviderUnavailable(MISSING["env"])
-    for name, value in zip(KEYS, values, strict=True):
-        if not value and name != KEYS[2]:
+    for name, value in zip(names, values, strict=True):
+        if not value and name != token:
             raise RequestError(f"{name} is not set, but the other half of the key is")
-        if not all("!" <= letter <= "~" for letter in value):
+        if not is_key_text(value):
             raise RequestError(f"{name} holds what no key has (a blank, a quote or a line end?)")
     found = Credentials(values[0], values[1], values[2], expiration=0, provider="env")
     run.secrets += found.secrets()

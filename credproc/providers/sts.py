@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from botocore.config import Config
 from credproc import __version__, credentials, limits, supervision, windows
 from credproc.errors import CredprocError, DeadlineExceeded, RequestError
 from credproc.providers.faults import PAUSE, SKEW, Answered, Fault, explain
+from credproc.syntax import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,10 +49,13 @@ HOME_REGIONS = {
 PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 #: What botocore calls the config file and the credentials file.
 FILES = ("config_file", "credentials_file")
+#: Where botocore puts what has a header of two words; other names there are sections of one.
+GATHERED = ("profiles", "services", "sso_sessions")
 
 
 def new_session(profile: str = "") -> botocore.session.Session:
     """Return a botocore session for the profile; RequestError if the config cannot be read."""
+    # The process's own environment: botocore takes all else of a session from there, and no other.
     named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
     session = botocore.session.Session(
         profile=profile or None, session_vars={"profile": (None, named, None, None)}
@@ -61,24 +66,32 @@ def new_session(profile: str = "") -> botocore.session.Session:
         missing = profile or os.environ[named[0]]
         who = f"profile {missing}" + ("" if profile else f", which {named[0]} names,")
         first, second = (_shown(session.get_config_variable(key)) for key in FILES)
-        raise RequestError(f"{who} is neither in {first} nor in {second}") from error
+        why = misnamed(session, missing)
+        raise RequestError(f"{who} is neither in {first} nor in {second}{why}") from error
     except exceptions.ConfigParseError as error:
-        line = getattr(error.kwargs.get("error"), "lineno", None)
-        where = f" (line {line})" if line else ""
-        path = error.kwargs.get("path", "")
-        raise RequestError(f"{path}{where}: cannot be read as a config file") from error
+        raise unreadable(error.kwargs.get("path", ""), error.kwargs.get("error")) from error
     return session
 
 
 def _shown(path: str) -> str:
-    """Return a file's path; botocore takes one that it may not read for an empty one."""
-    path = os.path.expanduser(os.path.expandvars(path))
+    """Return a file's path; botocore takes one that it cannot find or read for an empty one."""
+    path = os.path.expanduser(os.path.expandvars(path))  # of the process, as botocore does it
     try:
         os.stat(path)
         is_hidden = not os.access(path, os.R_OK)
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            return f"{path} (which does not exist)"
         is_hidden = isinstance(error, PermissionError)
     return f"{path} (which this user may not read)" if is_hidden else path
+
+
+def misnamed(session: botocore.session.Session, profile: str) -> str:
+    """Return how to mend the header of a profile that is not found, "" if it has none."""
+    if not isinstance(session.full_config.get(profile), dict) or profile in GATHERED:
+        return ""
+    path = _shown(session.get_config_variable("config_file"))
+    return f": in {path} [{profile}] must be written [profile {shlex.quote(profile)}]"
 
 
 def configured_region(

@@ -274,7 +274,7 @@ def test_file_that_is_no_config_is_left_alone(host: Host) -> None:
 
     error = failed(host, "profile", "add", "app", status=2)
 
-    assert "config, line 2: cannot be read as a config file: it is not an INI file" in error
+    assert "config, line 2: cannot be read as a config file: it is neither a whole" in error
     assert config(host) == "[default]\nnonsense\n"
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.harness import Host
+    from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
 
 A = "arn:aws:iam::111122223333:role/a"
@@ -121,6 +122,34 @@ def test_without_imds_and_chain_it_fails_fast_and_says_what_was_tried(host: Host
     assert result.stderr.startswith("credproc: imds: nothing answers at http://127.0.0.1:1 ")
     assert result.stderr.count("\n") == 1
     assert result.seconds < 3
+
+
+REMEDY = "; on other machines name --profile NAME, or --role-arn ARN with --source SOURCE\n"
+
+
+def test_machine_that_is_no_instance_is_told_what_to_name_unless_imds_was_named(host: Host) -> None:
+    first, again = host.run(), host.run()
+    named = [
+        host.run("--imds"),
+        host.run("--imds", "app"),
+        host.run("--role-arn", A, "--source", "imds"),
+    ]
+
+    assert first.stderr.endswith(f"or its metadata service is out of reach{REMEDY}")
+    assert "(a moment ago; " in again.stderr
+    assert again.stderr.count(REMEDY) == 1
+    assert not any(REMEDY in each.stderr for each in named)
+
+
+def test_instance_without_a_role_is_not_told_of_other_machines(
+    cloud: Host, imds: ImdsServer
+) -> None:
+    imds.role = None
+
+    result = cloud.run()
+
+    assert result.stderr.startswith("credproc: imds: this instance has no role")
+    assert "other machines" not in result.stderr
 
 
 def test_every_provider_has_its_reason(host: Host) -> None:

@@ -157,6 +157,25 @@ def test_file_that_cannot_be_costs_nothing(online: Host, name: str) -> None:
     assert not (online.home / "log").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("log", "must be an absolute path"),
+        ("/nowhere/log", "cannot be written: No such file or directory"),
+        ("/dev/full", "is not a plain file of this user"),
+    ],
+)
+@pytest.mark.parametrize("argv", [["--imds", "other"], ["--imds", "other", "-v"], ["stray"]])
+def test_run_that_failed_says_why_its_log_has_nothing(
+    online: Host, name: str, reason: str, argv: list[str]
+) -> None:
+    result = online.run(*argv, CREDPROC_LOG=name)
+
+    assert result.status != 0
+    assert result.stderr.endswith(f" (CREDPROC_LOG: {reason})\n")
+    assert "-v" in argv or result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("argv", [[], ["--role-arn", A, "--source", "env"]])
 def test_verbose_shows_no_traceback_of_what_was_foreseen(online: Host, argv: list[str]) -> None:
     result = online.run(*argv, "-v", AWS_EC2_METADATA_DISABLED="true")

@@ -91,6 +91,7 @@ def test_page_has_each_option_with_its_value_under_the_command_that_takes_it(nam
     before, *parts = re.split(r"^\.SS (credprocctl .+)\n", shown, flags=re.MULTILINE)
     under = {name: before, **dict(zip(parts[::2], parts[1::2], strict=True))}
 
+    assert f"\n-h, --help\n{manpages.HELP[name]}\n" in before
     for each in manpages.parsers(parser(name)):
         for action in each._actions:
             if action.option_strings and "--help" not in action.option_strings:

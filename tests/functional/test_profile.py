@@ -101,6 +101,28 @@ def test_files_are_where_the_environment_says(cloud: Cloud, tmp_path: Path) -> N
     )
 
 
+def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
+    cloud: Cloud,
+) -> None:
+    config = cloud.host.config(
+        f"[deploy]\n[the role]\n[profile p]\nrole_arn = {ONE}\nsource_profile = deploy\n"
+    )
+    where = f"neither in {config} nor in {config.parent}/credentials (which does not exist)"
+    words = {
+        "deploy": f"deploy is {where}: in {config} [deploy] must be written [profile deploy]",
+        "the role": f"the role is {where}: in {config} [the role] must be written [profile "
+        "'the role']",
+        "p": "deploy, the source_profile of p, is not in the shared config: in "
+        f"{config} [deploy] must be written [profile deploy]",
+        "services": f"services is {where}",
+    }
+
+    for name, said in words.items():
+        result = cloud.host.run("--profile", name)
+        assert (result.status, result.stdout) == (2, b"")
+        assert result.stderr == f"credproc: profile {said}\n"
+
+
 @pytest.mark.parametrize("style", ["services", "endpoint_url"])
 def test_endpoint_of_a_profile_is_the_one_that_is_asked(style: str, laptop: Cloud) -> None:
     with StsServer() as other:
@@ -154,6 +176,8 @@ def test_role_arn_comes_before_credential_process(laptop: Cloud) -> None:
 
 
 LOOP = f"role_arn = {ONE}\nsource_profile = q\n[profile q]\nrole_arn = {TWO}\nsource_profile = p\n"
+BROKEN = "{{config}}, line {}: cannot be read as a config file: "
+NEITHER = "it is neither a whole [section] header nor KEY = VALUE"
 NOTHING = (
     "profile p has no credentials and does not say where they come from (keys, "
     "credential_process, sso_session, login_session, role_arn with source_profile)"
@@ -174,7 +198,12 @@ NOTHING = (
         ("region = eu-west-1\n", NOTHING),
         ("region = nowhere at all\nrole_arn = x\n",
          "profile p: role_arn must be a role's ARN, like arn:aws:iam::123456789012:role/NAME"),
-        ("[profile p]\n", "{config} (line 2): cannot be read as a config file"),
+        ("[profile p]\n",
+         BROKEN.format(2) + "its section stands further up already: put both together"),
+        ("region = eu-west-1\nregion = eu-west-1\n",
+         BROKEN.format(3) + "its key stands in the same section already: keep one of them"),
+        ("[profile broken\n", BROKEN.format(2) + NEITHER),
+        ("region = eu-west-1\nfoo bar\n", BROKEN.format(3) + NEITHER),
     ],
 )  # fmt: skip
 def test_mistake_of_the_config_is_one_line_status_2_and_asks_nobody(

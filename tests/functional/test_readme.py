@@ -15,6 +15,7 @@ import pytest
 
 from credproc import limits, manual, options, refresh, windows
 from credproc.ctl import __main__ as ctl
+from credproc.providers.profile import CREDENTIAL_SOURCES
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
 from tests.loopback import OTHER_ACCOUNT, Loopback
@@ -309,16 +310,33 @@ def test_exit_statuses_are_those_of_the_code() -> None:
     assert [row[0] for row in rows] == sorted(set(re.findall(r"\d+", told)), key=int)
 
 
-def test_every_variable_that_the_code_knows_is_described() -> None:
+#: What is described, and read by botocore alone: no answer depends on it.
+BOTOCORES = {"AWS_DATA_PATH"}
+
+
+def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
     name = re.compile(r"\b(?:AWS|CREDPROC)_[A-Z0-9_]*[A-Z0-9]\b")
-    known = set()
+    known: set[str] = set()
+    hidden: set[str] = set()
     for module in (artefacts.source() / "credproc").glob("**/*.py"):
         if "ctl" not in module.parts:
-            known |= set(name.findall(module.read_text()))
+            found = set(name.findall(module.read_text()))
+            # To hide what is in a variable is not to read it.
+            (hidden if module.name == "hidden.py" else known).update(found)
 
     titles = ("Environment and config", "Output and exit status")
     described = {each for title in titles for each in name.findall(readme.section(title).text)}
-    assert known - described == set()
+    assert (known | hidden) - described == set()
+    assert described - known == BOTOCORES
+
+
+def test_variables_of_a_source_are_those_of_the_credential_source_that_stands_for_it() -> None:
+    rows = [row[-1] for row in readme.section("Environment and config").tables[1]]
+
+    for name, kind in CREDENTIAL_SOURCES.items():
+        for text in (row for row in rows if f"``--source {kind}``" in row):
+            assert f"``credential_source = {name}``" in text
+    assert sum(f"``--source {kind}``" in row for kind in ("env", "container") for row in rows) == 2
 
 
 def test_time_rules_are_the_codes() -> None:

@@ -130,7 +130,7 @@ class Scene:
 
 
 OWN = ("ACCESS_KEY", "SECRET_KEY", "SESSION_TOKEN", "EXTERNAL_ID", "CONTAINER_TOKEN", "WEB_TOKEN",
-       "LOGIN_TOKEN", "HELPER_SECRET")  # fmt: skip
+       "LOGIN_TOKEN", "REFRESH_TOKEN", "HELPER_SECRET")  # fmt: skip
 
 
 @pytest.fixture
@@ -276,14 +276,22 @@ def test_web_identity_that_is_repeated_is_not_quoted(scene: Scene, way: str, sha
     assert scene.sts.calls
 
 
+SSO = """\
+[profile dev]
+sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = Developer
+region = eu-central-1
+
+[sso-session corp]
+sso_start_url = https://portal.example/start
+sso_region = eu-central-1
+"""
+
+
 @pytest.mark.parametrize("shape", ["whole", "the first half"])
 def test_login_that_is_repeated_is_not_quoted(scene: Scene, shape: str) -> None:
-    scene.host.config(
-        "[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\n"
-        "sso_role_name = Developer\nregion = eu-central-1\n"
-        "[sso-session corp]\nsso_start_url = https://portal.example/start\n"
-        "sso_region = eu-central-1\n"
-    )
+    scene.host.config(SSO)
     write_token(scene.host.home, "corp", "eu-central-1", time.time() + 3600, canaries.LOGIN_TOKEN)
 
     def refused(exchange: Any) -> None:
@@ -292,6 +300,26 @@ def test_login_that_is_repeated_is_not_quoted(scene: Scene, shape: str) -> None:
 
     scene.sso.fail(refused)
     result = scene.run("--profile", "dev")
+
+    assert result.status == 1
+    assert "[secret]" in result.stderr
+
+
+@pytest.mark.parametrize("folder", [None, "signin"])
+def test_token_of_aws_login_that_is_repeated_is_not_quoted(
+    scene: Scene, folder: str | None
+) -> None:
+    # By a portal: botocore asks the sign-in service itself only if an extra of it is installed.
+    scene.host.config(SSO)
+    write_token(scene.host.home, "corp", "eu-central-1", time.time() + 3600, canaries.LOGIN_TOKEN)
+    logins = scene.host.home / ".aws" / (folder or "login/cache")
+    logins.mkdir(parents=True)
+    (logins / "0123.json").write_text(f'{{"refreshToken": "{canaries.REFRESH_TOKEN}"}}')
+    text = canaries.repeat("whole", [canaries.REFRESH_TOKEN])
+    scene.sso.fail(faults.status(403, f'{{"message": "{text}"}}'.encode()))
+
+    env = {"AWS_LOGIN_CACHE_DIRECTORY": "~/.aws/signin"} if folder else {}
+    result = scene.run("--profile", "dev", env=env)
 
     assert result.status == 1
     assert "[secret]" in result.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +94,11 @@ def given_env_with_token(_: Cloud, __: ContainerServer) -> Given:
     return "env", variables, "ASIAIOSFODNN7EXAMPLE", "canaryToken"
 
 
+def given_env_with_old_token(_: Cloud, __: ContainerServer) -> Given:
+    variables = {"AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SECURITY_TOKEN": "canaryToken"}
+    return "env", variables, "ASIAIOSFODNN7EXAMPLE", "canaryToken"
+
+
 def given_keys(cloud: Cloud, _: ContainerServer) -> Given:
     cloud.host.credentials("[p]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = s\n")
     return "profile:p", NO_KEYS, "AKIAPROFILE", ""
@@ -156,6 +163,7 @@ def given_pod(cloud: Cloud, task: ContainerServer) -> Given:
 GIVERS: list[Callable[[Cloud, ContainerServer], Given]] = [
     given_env,
     given_env_with_token,
+    given_env_with_old_token,
     given_keys,
     given_role,
     given_helper,
@@ -267,9 +275,13 @@ def test_profile_of_aws_login_says_what_botocore_needs_for_it(cloud: Cloud) -> N
     result = cloud.host.run("--profile", "p")
     assert result.status == 1
     assert "credproc: profile p: " in result.stderr
-    needs = 'pip install "botocore[crt]"'
-    if needs not in result.stderr:  # it is installed; then the login is what is missing
+    needs = re.search(r'here: run (.+) -m pip install "botocore\[crt\]"\n$', result.stderr)
+    if not needs:  # it is installed; then the login is what is missing
         assert "Please reauthenticate with 'aws login'" in result.stderr
+        return
+    (python,) = shlex.split(needs[1])
+    asked = cloud.host.run("-c", "import credproc; print('its own')", command=python)
+    assert asked.stdout == b"its own\n"
 
 
 # A helper that is slow.

@@ -63,6 +63,17 @@ def test_usage_error_asks_nobody_and_makes_nothing(
     assert tree(cloud.folder) == before
 
 
+@pytest.mark.parametrize("words", [["reports"], ["profile", "canary"], ["help"]])
+def test_word_without_an_option_is_told_how_a_profile_is_named_and_not_repeated(
+    cloud: Host, words: list[str]
+) -> None:
+    result = cloud.run(*words)
+
+    assert (result.status, result.stdout) == (2, b"")
+    assert "; a profile is named by --profile NAME (see credproc --help)" in result.stderr
+    assert not any(word in result.stderr for word in ("reports", "canary"))
+
+
 @pytest.mark.parametrize("option", ["--help", "-h", "--version"])
 def test_manual_and_version_need_nothing_and_make_nothing(cloud: Host, option: str) -> None:
     gone = cloud.folder / "gone"

@@ -352,3 +352,19 @@ def test_field_that_is_not_there_says_why(name: str, reason: str) -> None:
 def test_time_long_ago_is_read_back() -> None:
     seconds = credentials.read_time("0206-11-24T06:00:00Z", "x")
     assert credentials.write_time(seconds) == "0206-11-24T06:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_key"),
+    [("A/+=!~", True), ("a b", False), ("a\n", False), ("ä", False), ("\x7f", False)],
+)
+def test_keys_are_visible_ascii(value: str, is_key: bool) -> None:
+    assert credentials.is_key_text(value) == is_key
+
+
+@pytest.mark.parametrize(
+    "value", ["", "1" * 11, "1" * 13, "12345678901a", "\uff11" * 12, "1" * 11 + "\n"]
+)
+def test_account_is_twelve_digits(value: str) -> None:
+    assert credentials.is_account("123456789012")
+    assert not credentials.is_account(value)

@@ -178,12 +178,12 @@ def test_profile_that_stands_there_twice_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"[a]\nx = 1\n[a]\n", "line 3: .*stands there twice"),
-        (b"[a]\nx = 1\nx = 2\n", "line 3: .*stands there twice"),
-        (b"[a]\nnonsense\n", "line 2: .*not an INI file"),
-        (b"x = 1\n", "line 1: .*not an INI file"),
+        (b"[a]\nx = 1\n[a]\n", "line 3: .*section stands further up"),
+        (b"[a]\nx = 1\nx = 2\n", "line 3: .*key stands in the same section"),
+        (b"[a]\nnonsense\n", "line 2: .*neither a whole .section. header"),
+        (b"x = 1\n", "line 1: .*no section stands above"),
         (b"[a]\nx = \xff\n", "not UTF-8"),
-        (b"\xef\xbb\xbf[a]\nx = 1\n", "not an INI file"),
+        (b"\xef\xbb\xbf[a]\nx = 1\n", "byte order mark"),
     ],
 )
 def test_file_that_no_sdk_reads_is_refused(data: bytes, reason: str) -> None:

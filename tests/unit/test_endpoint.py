@@ -269,9 +269,9 @@ def test_empty_variable_counts_for_nothing(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("config", "where"),
     [
-        ("ec2_metadata_service_endpoint = x\n", " (line 1)"),
-        ("[default]\nec2_metadata_service_endpoint\n", ""),
-        ("\ufeff[default]\nec2_metadata_service_endpoint = x\n", " (line 1)"),
+        ("ec2_metadata_service_endpoint = x\n", ", line 1"),
+        ("[default]\nec2_metadata_service_endpoint\n", ", line 2"),
+        ("\ufeff[default]\nec2_metadata_service_endpoint = x\n", ", line 1"),
     ],
 )
 def test_config_that_cannot_be_read_is_named(tmp_path: Path, config: str, where: str) -> None:

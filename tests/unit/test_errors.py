@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credproc import errors
+from credproc import errors, outcome
 from credproc.errors import HIDDEN, MAX_LINE, clean, masked
 
 TOKEN = "IQoJb3JpZ2luX2VjEPz//////////wEaCXVzLWVhc3Qt"
@@ -123,3 +123,16 @@ def test_status_and_memory_of_each_error(
 def test_doubt_is_the_exception() -> None:
     assert not errors.ProviderUnavailable("x").doubt
     assert errors.ProviderUnavailable("x", doubt=True).doubt
+
+
+def test_mistake_is_told_by_its_kind_and_place_and_by_no_word_of_its_own() -> None:
+    try:
+        raise ValueError("canary")
+    except ValueError as raised:
+        said = errors.mistake(raised, "credprocctl")
+
+    assert said.startswith("a mistake in credprocctl: ValueError at test_errors.py:")
+    assert said.endswith("; please report what -v tells")
+    assert errors.mistake(KeyError("canary")).startswith("a mistake in credproc: KeyError; ")
+    assert outcome.words(ValueError("canary")).startswith("a mistake in credproc: ValueError; ")
+    assert "canary" not in said

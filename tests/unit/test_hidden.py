@@ -31,6 +31,23 @@ def test_secrets_of_logins_are_found_beside_files_that_are_half_written(home: Pa
     assert hidden.of_files({}) == ["one", "two"]
 
 
+@pytest.mark.parametrize("folder", [None, "~/logins", "$LOGINS", "/absolute"])
+def test_logins_are_looked_for_where_the_given_environment_has_them(
+    folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {None: ".aws/login/cache", "/absolute": "absolute"}
+    environ = {"HOME": str(tmp_path)}
+    if folder:
+        environ["AWS_LOGIN_CACHE_DIRECTORY"] = folder.replace("/absolute", f"{tmp_path}/absolute")
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.setenv("LOGINS", f"{tmp_path}/logins")
+    place = tmp_path / places.get(folder, "logins")
+    place.mkdir(parents=True)
+    (place / "a.json").write_text('{"refreshToken": "one"}')
+
+    assert hidden.of_files(environ) == ["one"]
+
+
 @pytest.mark.parametrize("kind", ["pipe", "folder", "nothing"])
 def test_what_is_no_file_holds_no_secret_and_is_not_waited_for(kind: str, home: Path) -> None:
     path = home / "token"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from credproc.errors import ProviderFailed, ProviderUnavailable
+from credproc.identity import CONTAINER_IDENTITIES
 from credproc.providers import Deadline, connection, imds
 from tests.imds_client import (
     FAILED,
@@ -429,7 +430,7 @@ def test_code_may_be_left_out_and_the_account_may_be_told(service: ImdsServer) -
 # What surrounds a conversation.
 
 
-@pytest.mark.parametrize("variable", imds.CONTAINER_IDENTITIES)
+@pytest.mark.parametrize("variable", CONTAINER_IDENTITIES)
 def test_containers_own_identity_comes_before_the_nodes(service: ImdsServer, variable: str) -> None:
     environ = {variable: "http://127.0.0.1/x"}
     outcome = asked(service, environ=environ)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from credproc import limits
+from credproc import limits, mfa, options
 from credproc.request import Chain, Hop, Imds, Profile, Request
 
 if TYPE_CHECKING:
@@ -514,3 +514,14 @@ def test_every_option_of_a_hop_is_a_parameter_of_the_service_model(model: Any) -
     plural = {f"{name}s" for name in options} & set(members)
     assert plural == {"Tags", "TransitiveTagKeys", "PolicyArns"}
     assert options - set(members) - {name[:-1] for name in plural} == {"StsRegion"}
+
+
+def test_bounds_and_seconds_that_are_told_are_those_that_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert limits.timeout("3600") == ""
+    monkeypatch.setattr(limits, "MAX_TIMEOUT", 100)
+    assert limits.timeout("100") == ""
+    assert limits.timeout("101") == "must be a number of seconds from 1 to 100"
+    monkeypatch.setattr(mfa, "COMMAND_SECONDS", 7)
+    assert "within 7 s" in " ".join(options.parser().format_help().split())

@@ -103,10 +103,13 @@ def linked(path: Path) -> None:
 
 
 UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
-    "directory": (lambda path: path.mkdir(), "Is a directory"),
-    "fifo": (os.mkfifo, "No such device or address"),
-    "link": (linked, "Too many levels of symbolic links"),
-    "dangling": (lambda path: path.symlink_to("nowhere"), "Too many levels of symbolic links"),
+    "directory": (lambda path: path.mkdir(), "cannot be written: Is a directory"),
+    "fifo": (os.mkfifo, "cannot be written: No such device or address"),
+    "link": (linked, "cannot be written: Too many levels of symbolic links"),
+    "dangling": (
+        lambda path: path.symlink_to("nowhere"),
+        "cannot be written: Too many levels of symbolic links",
+    ),
 }
 
 
@@ -148,12 +151,12 @@ def reason_of(name: str) -> str:
     [
         ("log", "must be an absolute path"),
         ("~/log", "must be an absolute path"),
-        ("/nowhere/log", "No such file or directory"),
+        ("/nowhere/log", "cannot be written: No such file or directory"),
         ("/dev/null", "is not a plain file of this user"),
         ("/dev/full", "is not a plain file of this user"),
-        ("/dev/stdout", "Too many levels of symbolic links"),
-        ("/proc/self/fd/1", "Too many levels of symbolic links"),
-        ("/etc/passwd/log", "Not a directory"),
+        ("/dev/stdout", "cannot be written: Too many levels of symbolic links"),
+        ("/proc/self/fd/1", "cannot be written: Too many levels of symbolic links"),
+        ("/etc/passwd/log", "cannot be written: Not a directory"),
         (NULL, reason_of(NULL)),
     ],
 )

@@ -163,7 +163,8 @@ def test_profile_that_is_not_there_is_named_with_the_files(machine: Machine) -> 
     outcome = machine.profile("nowhere")
     folder = machine.folder
     assert outcome.said == (
-        f"profile nowhere is neither in {folder}/config nor in {folder}/credentials"
+        f"profile nowhere is neither in {folder}/config (which does not exist) nor in "
+        f"{folder}/credentials (which does not exist)"
     )
 
 

@@ -134,3 +134,20 @@ def test_hop_takes_a_value_once_and_a_list_s_values_all() -> None:
 def test_longest_time_out_is_read_quickly() -> None:
     assert read("--timeout", "3600").timeout == 3600
     assert request.read(["--timeout", "3601"]) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "named", "profile"),
+    [
+        ("", "", "", ""),
+        ("env", "env", "", ""),
+        ("imds", "imds", "", ""),
+        ("imds:app", "imds", "app", ""),
+        ("profile:laptop", "profile", "laptop", "laptop"),
+        ("profile:a:b", "profile", "a:b", "a:b"),
+    ],
+)
+def test_source_of_a_chain_is_taken_apart(source: str, kind: str, named: str, profile: str) -> None:
+    chain = Chain(source)
+
+    assert (chain.kind, chain.named, chain.profile) == (kind, named, profile)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.credentials import RefreshableCredentials
+from botocore.credentials import EnvProvider, RefreshableCredentials
 from botocore.utils import ContainerMetadataFetcher
 
 from credproc.errors import (
@@ -68,6 +68,16 @@ def test_keys_of_the_environment_are_taken_as_they_are(token: str, machine: Mach
     assert found.expiration == 0
 
 
+@pytest.mark.parametrize("old", [None, "", "tokenByTheOldName"])
+@pytest.mark.parametrize("new", [None, "", "tokenByTheNewName"])
+def test_token_of_the_environment_is_the_one_that_botocore_takes(
+    old: str | None, new: str | None, machine: Machine
+) -> None:
+    machine.set(AWS_SECURITY_TOKEN=old, AWS_SESSION_TOKEN=new)
+    expected: Any = EnvProvider().load()
+    assert retrieve(machine, "env").token == (expected.token or "")
+
+
 @pytest.mark.parametrize(
     ("variables", "kind", "words"),
     [
@@ -78,6 +88,7 @@ def test_keys_of_the_environment_are_taken_as_they_are(token: str, machine: Mach
         ({"AWS_SECRET_ACCESS_KEY": f'"{SECRET}" '}, RequestError,
          "AWS_SECRET_ACCESS_KEY holds what no key has"),
         ({"AWS_SESSION_TOKEN": "token\r"}, RequestError, "AWS_SESSION_TOKEN holds what no key"),
+        ({"AWS_SECURITY_TOKEN": "to ken"}, RequestError, "AWS_SECURITY_TOKEN holds what no key"),
     ],
 )  # fmt: skip
 def test_keys_that_are_not_whole_are_named(
@@ -380,6 +391,8 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
         (f"echo '{document(SecretAccessKey='')}'", "printed no SecretAccessKey"),
         (f"echo '{document(SecretAccessKey=1)}'", "printed an unreadable SecretAccessKey"),
         (f"echo '{document(SessionToken='aä')}'", "printed an unreadable SessionToken"),
+        (f"echo '{document(SecretAccessKey='two parts')}'", "printed an unreadable Secret"),
+        (f"echo '{document(Expiration=0)}'", "an unreadable Expiration"),
         (f"echo '{document(Expiration='soon')}'", "an unreadable Expiration"),
     ],
 )

@@ -450,8 +450,8 @@ def test_one_client_serves_all_roles_of_a_region(machine: Machine, sts: StsServe
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[default]\nregion = eu-west-1\n[default]\n", "/config (line 3): cannot be read as a"),
-        ("no section\n", "/config (line 1): cannot be read as a config file"),
+        ("[default]\nregion = eu-west-1\n[default]\n", "/config, line 3: cannot be read as a"),
+        ("no section\n", "/config, line 1: cannot be read as a config file"),
     ],
 )
 def test_config_that_cannot_be_read_is_named_with_its_line(
@@ -469,8 +469,8 @@ def test_profile_that_the_environment_names_must_exist(machine: Machine) -> None
     assert isinstance(outcome.error, RequestError)
     folder = machine.folder
     assert outcome.said == (
-        f"profile nowhere, which AWS_PROFILE names, is neither in {folder}/config nor in "
-        f"{folder}/credentials"
+        f"profile nowhere, which AWS_PROFILE names, is neither in {folder}/config (which does not "
+        f"exist) nor in {folder}/credentials (which does not exist)"
     )
 
 

@@ -11,17 +11,13 @@ from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.commandline import credproc_arguments, shown, split
 from credproc.ctl.shared import DEFAULT, KEY, Target, in_use, of_profile
 from credproc.errors import CredprocError
-from credproc.request import Chain
+from credproc.request import KILLED, Chain
+from credproc.windows import SIGNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from credproc.ctl.checks import Case
-
-#: Seconds. The Go SDK kills credproc then.
-KILLED = 60
-#: Seconds. With less left botocore runs credproc at every signing.
-SIGNING = 900
 
 
 def files(case: Case) -> Iterator[Check]:

@@ -10,7 +10,9 @@ from credproc.ctl import identity
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.output import span
 from credproc.errors import CodeNotGiven, CredprocError, ProviderUnavailable, masked
+from credproc.identity import CONTAINER_IDENTITIES
 from credproc.providers import imds, provider
+from credproc.windows import SIGNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,13 +21,10 @@ if TYPE_CHECKING:
     from credproc.ctl.checks import Case
     from credproc.providers import Run
 
-#: Seconds. With less left botocore runs credproc at every request.
-SHORT = 900
-
 
 def containers(case: Case) -> Iterator[Check]:
     """Check whether this is a container with an identity of its own."""
-    for name in imds.CONTAINER_IDENTITIES:
+    for name in CONTAINER_IDENTITIES:
         value = case.environ.get(name)
         if not value:
             continue
@@ -122,7 +121,7 @@ def _good(name: str, found: Credentials) -> Check:
     if left <= 0:
         return Check(WARN, name, f"{text}: {span(left)} ago", "the clock here is wrong, or IMDS "
                      "cannot renew them at present")  # fmt: skip
-    if left < SHORT:
+    if left < SIGNING:
         return Check(WARN, name, f"{text}, in {span(left)}", "botocore runs credproc at every "
                      "request while less than 15 min are left: ask for longer ones")  # fmt: skip
     return Check(OK, name, f"{text}, in {span(left)}")

@@ -1,0 +1,45 @@
+"""Why a config file cannot be parsed, as it comes from configparser and through botocore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.configloader import load_config
+from botocore.exceptions import ConfigParseError
+
+from credproc.syntax import unreadable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "wJalrXUtnFEMI"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{SECRET}\n", ", line 1: C: it is no whole [section] header, and no section stands"),
+        (f"[{SECRET}\n", ", line 1: C: it is no whole [section] header, and no section stands"),
+        ("\ufeff[a]\n", ", line 1: C: it begins with a byte order mark (BOM)"),
+        (f"[a]\n\n{SECRET}\n", ", line 3: C: it is neither a whole [section] header nor KEY"),
+        (f"[a]\n[{SECRET}\n{SECRET}\n", ", line 2: C: it is neither a whole [section] header"),
+        (f"[{SECRET}]\n[{SECRET}]\n", ", line 2: C: its section stands further up already"),
+        (f"[a]\n{SECRET}=1\n{SECRET}=1\n", ", line 3: C: its key stands in the same section"),
+        (f"[a]\nb =\n  {SECRET}\n", ": C: an indented block has a line that is not KEY = VALUE"),
+        (f"[a]\nb = \udcff{SECRET}\n", ": C: it is not UTF-8"),
+    ],
+)
+def test_line_and_reason_are_told_and_nothing_that_stands_there(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+    with pytest.raises(ConfigParseError) as caught:
+        load_config(str(path))
+    passed_on: Any = caught.value.kwargs
+    said = str(unreadable("x", passed_on["error"]))
+
+    assert said.startswith("x" + words.replace("C:", "cannot be read as a config file:"))
+    assert SECRET.lower() not in said.lower()
