@@ -1,0 +1,185 @@
+"""What stands beside credential_process, in each consumer: whose credentials it takes in the end.
+
+The tests run where no packet can leave: some of them want to ask AWS's own STS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests import readme
+from tests.cloud import ONE
+from tests.consumers import world as worlds
+from tests.consumers.asking import NAMES
+from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.world import World, run
+from tests.network import Network
+from tests.servers.signature import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.consumers.install import Installed
+    from tests.harness import Result
+
+    Get = Callable[[Consumer], Installed]
+
+pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
+
+STRAY = "AKIASTRAYSTRAYSTRAY1"
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+KEYS = f"aws_access_key_id = {STRAY}\naws_secret_access_key = {SECRET}\n"
+
+#: Whose credentials a request was signed with. "instance": its role's, by no run of credproc;
+#: "role": those of the role, assumed with credproc's; "error": nothing was signed.
+CREDPROC, STRAYS, INSTANCE, ROLE, ERROR = "credproc", "keys", "instance", "role", "error"
+#: It would be asked of AWS itself: this consumer knows no variable for another STS.
+UNKNOWN = "not run"
+
+
+class Taken(NamedTuple):
+    """Whose credentials a consumer takes, by what stands beside credential_process."""
+
+    #: Keys of the profile in the credentials file.
+    credentials: str
+    #: Keys of the profile in the config file, in the same section.
+    config: str
+    #: Keys in the environment, where the test names the profile as ``consumer.py`` has it.
+    variables: str
+    #: role_arn in the same section, without a source.
+    role: str
+
+
+BOTOCORE = Taken(STRAYS, CREDPROC, CREDPROC, ERROR)
+RUST = Taken(CREDPROC, CREDPROC, STRAYS, ERROR)
+GO = Taken(STRAYS, STRAYS, CREDPROC, ROLE)
+GO_BY_VARIABLE = Taken(STRAYS, STRAYS, STRAYS, UNKNOWN)
+KNOWN = {
+    **dict.fromkeys(NAMES, BOTOCORE),  # test_precedence.py holds these to more than that
+    "boto3, oldest allowed": BOTOCORE,
+    "AWS CLI v2 (Debian)": BOTOCORE,
+    "s3fs (aiobotocore)": BOTOCORE,
+    "awscrt": Taken(STRAYS, STRAYS, CREDPROC, ERROR),
+    "AWS SDK for Ruby v3": Taken(STRAYS, STRAYS, CREDPROC, ERROR),
+    "pyarrow (AWS SDK for C++)": Taken(STRAYS, STRAYS, STRAYS, INSTANCE),
+    "icechunk (AWS SDK for Rust)": RUST,
+    "delta-rs (AWS SDK for Rust)": RUST,
+    "Lance (AWS SDK for Rust)": RUST,
+    "AWS SDK for JavaScript v3": Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
+    "AWS SDK for JavaScript v2": Taken(CREDPROC, CREDPROC, STRAYS, CREDPROC),
+    "AWS SDK for Go v1": GO,
+    "AWS SDK for Go v2": GO._replace(role=UNKNOWN),
+    "Terraform (Go v2)": GO,
+    "rclone (Go v1)": GO_BY_VARIABLE,
+    "s5cmd (Go v1)": GO_BY_VARIABLE,
+    "MinIO's Go client (restic, mc)": Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
+}
+OTHERS = [consumer for consumer in CONSUMERS if consumer.name not in NAMES]
+
+
+class Apart:
+    """A user's machine in a network of its own."""
+
+    def __init__(self, network: Network, world: World) -> None:
+        self.network = network
+        self.world = world
+
+    def write(self, consumer: Consumer, beside: str) -> dict[str, str | None]:
+        """Write the profile, and this beside it; return the variables that belong to it."""
+        files = {
+            "config": self.world.host.config(""),
+            "credentials": self.world.host.credentials("[app]\n"),
+        }
+        self.world.profile(quoting="single" if consumer.blanks else "none", file=consumer.file)
+        added = {"credentials": KEYS, "config": KEYS, "role": f"role_arn = {ONE}\n"}
+        if beside == "variables":
+            return {"AWS_ACCESS_KEY_ID": STRAY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        path = files[consumer.file if beside == "role" else beside]
+        path.write_text(path.read_text() + added[beside])
+        return {}
+
+    def taken(self, result: Result) -> str:
+        """Return whose credentials signed what was asked for; each look forgets the requests."""
+        keys = {key_of(each) for each in self.world.s3.requests}
+        keys |= {
+            key_of(each) for each in self.world.sts.requests if "AssumeRole" not in each.labels
+        }
+        runs = self.world.runs
+        names = {
+            STRAY: STRAYS,
+            self.world.imds.current["AccessKeyId"]: CREDPROC if runs else INSTANCE,
+            **{issued.access_key: ROLE for issued in self.world.sts.issued},
+        }
+        self.world.forget()
+        if result.status:
+            assert not keys, result
+            return ERROR
+        (key,) = keys
+        return names[key]
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Apart]:
+    with Network() as network, contextlib.ExitStack() as stack:
+        try:
+            yield Apart(network, network.do(lambda: stack.enter_context(worlds.made(tmp_path))))
+        finally:
+            network.do(stack.close)
+
+
+@pytest.mark.parametrize("consumer", OTHERS, ids=str)
+def test_consumer_takes_what_is_known_of_it(
+    apart: Apart, installed: Get, consumer: Consumer
+) -> None:
+    there = installed(consumer)
+    known = KNOWN[consumer.name]._asdict()
+    stdin = b"1\n" if consumer.goes_on else None
+    found = {}
+    for beside in known:
+        if known[beside] == UNKNOWN:
+            found[beside] = UNKNOWN
+            continue
+        env = {**consumer.env, **apart.write(consumer, beside)}
+        result = apart.network.do(partial(run, apart.world, there.command, env, stdin))
+        found[beside] = apart.taken(result)
+
+    assert found == known, f"{consumer}, {there.version}"
+
+
+#: How the manual says it.
+WORDS = {
+    CREDPROC: "credproc",
+    STRAYS: "the keys",
+    ROLE: "the role",
+    INSTANCE: "the instance's",
+    ERROR: "an error",
+    UNKNOWN: UNKNOWN,
+}
+HEADER = [
+    "Consumers",
+    "Keys in ``~/.aws/credentials``",
+    "Keys in ``~/.aws/config``",
+    "``role_arn`` without a source",
+]
+
+
+def rows() -> list[list[str]]:
+    """Return the manual's table: consumers that do the same, and what they do."""
+    same: dict[tuple[str, ...], list[str]] = {}
+    for name, taken in KNOWN.items():
+        words = (WORDS[taken.credentials], WORDS[taken.config], WORDS[taken.role])
+        same.setdefault(words, []).append(name.removesuffix(", newest"))
+    return [HEADER, *(["; ".join(names), *words] for words, names in same.items())]
+
+
+def test_manual_says_what_the_tests_know() -> None:
+    assert readme.section("Questions").tables == [rows()]
+
+
+def test_all_consumers_are_known() -> None:
+    assert {consumer.name for consumer in CONSUMERS} <= set(KNOWN)
