@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cloud import until
 from tests.consumers.asking import ASKING, Asker, signers
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.waiting import Waiting
 from tests.servers import signin, sso
 from tests.servers.rotation import iso, made_up
 
@@ -60,22 +60,16 @@ class Gate:
         os.close(self._descriptor)
 
 
-def waiting(log: Path) -> int:
-    """Return how many runs of credproc have come to wait for another."""
-    return log.read_text().count("waiting for another process") if log.exists() else 0
-
-
 def ask_together_and_again(asker: Asker, held: Hold | Gate) -> set[str]:
     """Let many consumers ask at once, and one afterwards; return whose keys they all signed with.
 
     What the first one's run asks is held until other runs wait for that one.
     """
-    log = asker.world.host.folder / "credproc.log"
-    asker.world.host.environ["CREDPROC_LOG"] = str(log)
+    waiting = Waiting(asker.world.host)
     with ThreadPoolExecutor(COUNT) as threads:
         asked = [threads.submit(asker.ask) for _ in range(COUNT)]
         try:
-            until(lambda: waiting(log) >= WAITING)
+            waiting.come(WAITING)
         finally:
             held.release()
         results = [each.result() for each in asked]
