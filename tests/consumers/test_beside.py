@@ -6,6 +6,7 @@ The tests run where no packet can leave: some of them want to ask AWS's own STS.
 from __future__ import annotations
 
 import contextlib
+import shlex
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,11 +92,14 @@ class Apart:
 
     def write(self, consumer: Consumer, beside: str) -> dict[str, str | None]:
         """Write the profile, and this beside it; return the variables that belong to it."""
+        host = self.world.host
+        line = f"credential_process = {shlex.join([str(self.world.plain), 'mark'])}\n"
+        texts = {"config": "[profile app]\nregion = eu-central-1\n", "credentials": "[app]\n"}
+        texts[consumer.file] += line
         files = {
-            "config": self.world.host.config(""),
-            "credentials": self.world.host.credentials("[app]\n"),
+            "config": host.config(texts["config"]),
+            "credentials": host.credentials(texts["credentials"]),
         }
-        self.world.profile(quoting="single" if consumer.blanks else "none", file=consumer.file)
         added = {"credentials": KEYS, "config": KEYS, "role": f"role_arn = {ONE}\n"}
         if beside == "variables":
             return {"AWS_ACCESS_KEY_ID": STRAY, "AWS_SECRET_ACCESS_KEY": SECRET}
