@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -17,13 +19,13 @@ from tests.cloud import ONE
 from tests.consumers import world as worlds
 from tests.consumers.asking import NAMES
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.install import PROGRAMS
 from tests.consumers.world import World, run
 from tests.network import Network
 from tests.servers.signature import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.consumers.install import Installed
     from tests.harness import Result
@@ -56,6 +58,9 @@ class Taken(NamedTuple):
     role: str
 
 
+JAVASCRIPT = "AWS SDK for JavaScript v3"
+#: As most programs have it, which do not ask for a credential_process alone.
+CHAIN = f"{JAVASCRIPT}, default chain"
 BOTOCORE = Taken(STRAYS, CREDPROC, CREDPROC, ERROR)
 RUST = Taken(CREDPROC, CREDPROC, STRAYS, ERROR)
 GO = Taken(STRAYS, STRAYS, CREDPROC, ROLE)
@@ -71,7 +76,8 @@ KNOWN = {
     "icechunk (AWS SDK for Rust)": RUST,
     "delta-rs (AWS SDK for Rust)": RUST,
     "Lance (AWS SDK for Rust)": RUST,
-    "AWS SDK for JavaScript v3": Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
+    CHAIN: Taken(STRAYS, STRAYS, CREDPROC, CREDPROC),
+    JAVASCRIPT: Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
     "AWS SDK for JavaScript v2": Taken(CREDPROC, CREDPROC, STRAYS, CREDPROC),
     "AWS SDK for Go v1": GO,
     "AWS SDK for Go v2": GO._replace(role=UNKNOWN),
@@ -136,23 +142,39 @@ def apart(tmp_path: Path) -> Iterator[Apart]:
             network.do(stack.close)
 
 
+def found(apart: Apart, consumer: Consumer, command: list[str], known: Taken) -> Taken:
+    """Return whose credentials the consumer takes, but for what is not run."""
+    stdin = b"1\n" if consumer.goes_on else None
+    taken = {}
+    for beside, whose in known._asdict().items():
+        if whose == UNKNOWN:
+            taken[beside] = UNKNOWN
+            continue
+        env = {**consumer.env, **apart.write(consumer, beside)}
+        result = apart.network.do(partial(run, apart.world, command, env, stdin))
+        taken[beside] = apart.taken(result)
+    return Taken(**taken)
+
+
 @pytest.mark.parametrize("consumer", OTHERS, ids=str)
 def test_consumer_takes_what_is_known_of_it(
     apart: Apart, installed: Get, consumer: Consumer
 ) -> None:
     there = installed(consumer)
-    known = KNOWN[consumer.name]._asdict()
-    stdin = b"1\n" if consumer.goes_on else None
-    found = {}
-    for beside in known:
-        if known[beside] == UNKNOWN:
-            found[beside] = UNKNOWN
-            continue
-        env = {**consumer.env, **apart.write(consumer, beside)}
-        result = apart.network.do(partial(run, apart.world, there.command, env, stdin))
-        found[beside] = apart.taken(result)
+    known = KNOWN[consumer.name]
 
-    assert found == known, f"{consumer}, {there.version}"
+    assert found(apart, consumer, there.command, known) == known, there.version
+
+
+@pytest.mark.parametrize("consumer", [each for each in OTHERS if each.name == JAVASCRIPT], ids=str)
+def test_default_chain_takes_what_is_known_of_it(
+    apart: Apart, installed: Get, consumer: Consumer
+) -> None:
+    there = installed(consumer)
+    node, program = there.command
+    chain = shutil.copy(PROGRAMS / "chain.mjs", Path(program).parent)
+
+    assert found(apart, consumer, [node, str(chain)], KNOWN[CHAIN]) == KNOWN[CHAIN], there.version
 
 
 #: How the manual says it.
@@ -163,6 +185,11 @@ WORDS = {
     INSTANCE: "the instance's",
     ERROR: "an error",
     UNKNOWN: UNKNOWN,
+}
+#: The programs of these ask for a credential_process alone, and the manual says by what.
+ALONE = {
+    JAVASCRIPT: "fromProcess",
+    "AWS SDK for JavaScript v2": "ProcessCredentials",
 }
 HEADER = [
     "Consumers",
@@ -177,7 +204,8 @@ def rows() -> list[list[str]]:
     same: dict[tuple[str, ...], list[str]] = {}
     for name, taken in KNOWN.items():
         words = (WORDS[taken.credentials], WORDS[taken.config], WORDS[taken.role])
-        same.setdefault(words, []).append(name.removesuffix(", newest"))
+        shown = f"{name} ({ALONE[name]})" if name in ALONE else name.removesuffix(", newest")
+        same.setdefault(words, []).append(shown)
     return [HEADER, *(["; ".join(names), *words] for words, names in same.items())]
 
 
