@@ -10,7 +10,7 @@ import shlex
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,19 @@ from tests import readme
 from tests.cloud import ONE
 from tests.consumers import world as worlds
 from tests.consumers.asking import NAMES
+from tests.consumers.beside import (
+    CHAIN,
+    CREDPROC,
+    ERROR,
+    INSTANCE,
+    JAVASCRIPT,
+    KNOWN,
+    ROLE,
+    STRAYS,
+    UNKNOWN,
+    Taken,
+    rows,
+)
 from tests.consumers.consumer import CONSUMERS, Consumer
 from tests.consumers.install import PROGRAMS
 from tests.consumers.world import World, run
@@ -38,54 +51,6 @@ STRAY = "AKIASTRAYSTRAYSTRAY1"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 KEYS = f"aws_access_key_id = {STRAY}\naws_secret_access_key = {SECRET}\n"
 
-#: Whose credentials a request was signed with. "instance": its role's, by no run of credproc;
-#: "role": those of the role, assumed with credproc's; "error": nothing was signed.
-CREDPROC, STRAYS, INSTANCE, ROLE, ERROR = "credproc", "keys", "instance", "role", "error"
-#: It would be asked of AWS itself: this consumer knows no variable for another STS.
-UNKNOWN = "not run"
-
-
-class Taken(NamedTuple):
-    """Whose credentials a consumer takes, by what stands beside credential_process."""
-
-    #: Keys of the profile in the credentials file.
-    credentials: str
-    #: Keys of the profile in the config file, in the same section.
-    config: str
-    #: Keys in the environment, where the test names the profile as ``consumer.py`` has it.
-    variables: str
-    #: role_arn in the same section, without a source.
-    role: str
-
-
-JAVASCRIPT = "AWS SDK for JavaScript v3"
-#: As most programs have it, which do not ask for a credential_process alone.
-CHAIN = f"{JAVASCRIPT}, default chain"
-BOTOCORE = Taken(STRAYS, CREDPROC, CREDPROC, ERROR)
-RUST = Taken(CREDPROC, CREDPROC, STRAYS, ERROR)
-GO = Taken(STRAYS, STRAYS, CREDPROC, ROLE)
-GO_BY_VARIABLE = Taken(STRAYS, STRAYS, STRAYS, UNKNOWN)
-KNOWN = {
-    **dict.fromkeys(NAMES, BOTOCORE),  # test_precedence.py holds these to more than that
-    "boto3, oldest allowed": BOTOCORE,
-    "AWS CLI v2 (Debian)": BOTOCORE,
-    "s3fs (aiobotocore)": BOTOCORE,
-    "awscrt": Taken(STRAYS, STRAYS, CREDPROC, ERROR),
-    "AWS SDK for Ruby v3": Taken(STRAYS, STRAYS, CREDPROC, ERROR),
-    "pyarrow (AWS SDK for C++)": Taken(STRAYS, STRAYS, STRAYS, INSTANCE),
-    "icechunk (AWS SDK for Rust)": RUST,
-    "delta-rs (AWS SDK for Rust)": RUST,
-    "Lance (AWS SDK for Rust)": RUST,
-    CHAIN: Taken(STRAYS, STRAYS, CREDPROC, CREDPROC),
-    JAVASCRIPT: Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
-    "AWS SDK for JavaScript v2": Taken(CREDPROC, CREDPROC, STRAYS, CREDPROC),
-    "AWS SDK for Go v1": GO,
-    "AWS SDK for Go v2": GO._replace(role=UNKNOWN),
-    "Terraform (Go v2)": GO,
-    "rclone (Go v1)": GO_BY_VARIABLE,
-    "s5cmd (Go v1)": GO_BY_VARIABLE,
-    "MinIO's Go client (restic, mc)": Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
-}
 OTHERS = [consumer for consumer in CONSUMERS if consumer.name not in NAMES]
 
 
@@ -175,38 +140,6 @@ def test_default_chain_takes_what_is_known_of_it(
     chain = shutil.copy(PROGRAMS / "chain.mjs", Path(program).parent)
 
     assert found(apart, consumer, [node, str(chain)], KNOWN[CHAIN]) == KNOWN[CHAIN], there.version
-
-
-#: How the manual says it.
-WORDS = {
-    CREDPROC: "credproc",
-    STRAYS: "the keys",
-    ROLE: "the role",
-    INSTANCE: "the instance's",
-    ERROR: "an error",
-    UNKNOWN: UNKNOWN,
-}
-#: The programs of these ask for a credential_process alone, and the manual says by what.
-ALONE = {
-    JAVASCRIPT: "fromProcess",
-    "AWS SDK for JavaScript v2": "ProcessCredentials",
-}
-HEADER = [
-    "Consumers",
-    "Keys in ``~/.aws/credentials``",
-    "Keys in ``~/.aws/config``",
-    "``role_arn`` without a source",
-]
-
-
-def rows() -> list[list[str]]:
-    """Return the manual's table: consumers that do the same, and what they do."""
-    same: dict[tuple[str, ...], list[str]] = {}
-    for name, taken in KNOWN.items():
-        words = (WORDS[taken.credentials], WORDS[taken.config], WORDS[taken.role])
-        shown = f"{name} ({ALONE[name]})" if name in ALONE else name.removesuffix(", newest")
-        same.setdefault(words, []).append(shown)
-    return [HEADER, *(["; ".join(names), *words] for words, names in same.items())]
 
 
 def test_manual_says_what_the_tests_know() -> None:
