@@ -95,6 +95,18 @@ def test_keys_in_the_credentials_file_beat_it_and_the_doctor_says_so(asker: Aske
 
 
 @each
+def test_keys_beside_it_in_the_config_file_do_not_beat_it(asker: Asker) -> None:
+    world = asker.world
+    world.host.config(f"[profile app]\n{STRAY_KEYS}credential_process = {asker.line}\n")
+
+    result = asker.ask()
+
+    assert result.status == 0, result
+    assert world.runs == 1
+    assert signers(world) == [world.imds.current["AccessKeyId"]]
+
+
+@each
 def test_keys_in_the_environment_do_not_beat_a_profile_that_is_named(asker: Asker) -> None:
     world = asker.world
     world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")

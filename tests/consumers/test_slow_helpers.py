@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.consumers.asking import ASKING, Asker, signers
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.waiting import Waiting
 from tests.servers import signin, sso
 from tests.servers.rotation import iso, made_up
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.consumers.install import Installed
     from tests.consumers.world import World
+    from tests.servers.base import Hold
 
     Get = Callable[[Consumer], Installed]
 
@@ -28,24 +31,48 @@ pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 each = pytest.mark.parametrize("consumer", ASKING, ids=str)
 #: Consumers that want credentials at the same time.
 COUNT = 10
+#: Those of them that must have come to wait before the first one gets its answer.
+WAITING = 4
 
-#: Notes each of its runs, and takes its time.
+#: Notes each of its runs, takes its time, and then waits to be let go.
 HELPER = """\
 #!/bin/sh
 echo run >>{folder}/helper-runs
 sleep 2
+read -r _ <{folder}/gate
 cat {folder}/helper.json
 """
 SESSION = "arn:aws:sts::123456789012:assumed-role/admin/ann"
 
 
-def ask_together_and_again(asker: Asker) -> set[str]:
+class Gate:
+    """A helper waits here until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path, 0o600)
+        self._descriptor = os.open(path, os.O_RDWR)  # a reader is there, so writing never waits
+
+    def release(self) -> None:
+        """Let the helper go on, and all later ones."""
+        os.write(self._descriptor, b"go on\n" * 2 * COUNT)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def ask_together_and_again(asker: Asker, held: Hold | Gate) -> set[str]:
     """Let many consumers ask at once, and one afterwards; return whose keys they all signed with.
 
-    They are started one after the other, while the first one's answer is still coming.
+    What the first one's run asks is held until other runs wait for that one.
     """
+    waiting = Waiting(asker.world.host)
     with ThreadPoolExecutor(COUNT) as threads:
-        results = list(threads.map(lambda _: asker.ask(), range(COUNT)))
+        asked = [threads.submit(asker.ask) for _ in range(COUNT)]
+        try:
+            waiting.come(WAITING)
+        finally:
+            held.release()
+        results = [each.result() for each in asked]
     results.append(asker.ask())
 
     assert {result.status for result in results} == {0}, results
@@ -54,8 +81,15 @@ def ask_together_and_again(asker: Asker) -> set[str]:
     return set(signers(asker.world))
 
 
+@pytest.fixture
+def gate(world: World) -> Iterator[Gate]:
+    made = Gate(world.host.folder / "gate")
+    yield made
+    made.close()
+
+
 @each
-def test_helper_that_takes_two_seconds_is_run_once(asker: Asker) -> None:
+def test_helper_that_takes_two_seconds_is_run_once(asker: Asker, gate: Gate) -> None:
     folder = asker.world.host.folder
     helper = folder / "helper"
     helper.write_text(HELPER.format(folder=folder))
@@ -74,7 +108,7 @@ def test_helper_that_takes_two_seconds_is_run_once(asker: Asker) -> None:
         f"[profile slow]\ncredential_process = {helper}\n"
     )
 
-    assert ask_together_and_again(asker) == {known["AccessKeyId"]}
+    assert ask_together_and_again(asker, gate) == {known["AccessKeyId"]}
     assert (folder / "helper-runs").read_text() == "run\n"
 
 
@@ -96,7 +130,7 @@ def test_login_of_sso_is_exchanged_once(asker: Asker, portal: sso.SsoPortal) -> 
         "sso_start_url = https://portal.example/start\n"
     )
 
-    found = ask_together_and_again(asker)
+    found = ask_together_and_again(asker, portal.hold("creds"))
 
     assert found == {portal.current("123456789012", "Developer")["accessKeyId"]}
     assert portal.count("creds") == 1
@@ -124,5 +158,7 @@ def test_login_of_the_console_is_refreshed_once(
         f"[profile login]\nlogin_session = {SESSION}\nregion = eu-central-1\n"
     )
 
-    assert ask_together_and_again(asker) == {service.access_key}
+    found = ask_together_and_again(asker, service.hold("/v1/token"))
+
+    assert found == {service.access_key}
     assert service.count("/v1/token") == 1

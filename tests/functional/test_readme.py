@@ -173,7 +173,8 @@ def test_commands_of_the_section_do_what_it_says(section: Section, reader: Reade
 @pytest.mark.parametrize("section", readme.sections(), ids=lambda section: section.title)
 def test_every_block_is_tried(section: Section) -> None:
     tried = {
-        "console": (*KINDS, "install", "develop", "ci"),
+        "console": (*KINDS, "install", "develop", "ci", "docker"),
+        "docker": ("docker",),
         "ini": ("config", "unit"),
         "sh": ("script",),
         "text": ("crontab", "line", "picture"),

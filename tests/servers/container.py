@@ -31,6 +31,7 @@ class ContainerServer(Server):
         clock: Callable[[], float] = time.time,
         *,
         account_id: bool = True,
+        host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.path = path
@@ -40,7 +41,7 @@ class ContainerServer(Server):
         #: Whether the document names the account.
         self.account_id = account_id
         self._rotation = Rotation(self.account, lifetime, rotate, clock)
-        super().__init__(clock=clock, port=port)
+        super().__init__(host=host, clock=clock, port=port)
 
     @property
     def account(self) -> str:
