@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from credproc.identity import TOKEN, TOKEN_FILE, WEB_IDENTITY, config_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
 VARIABLES = (
@@ -34,13 +34,12 @@ def of_environment(environ: Mapping[str, str]) -> list[str]:
     return [environ[name] for name in VARIABLES if environ.get(name)]
 
 
-def of_files(environ: Mapping[str, str], more: Iterable[str] = ()) -> list[str]:
-    """Return the secrets in the files that the environment names, in ``more``, and of logins.
+def of_files(environ: Mapping[str, str]) -> list[str]:
+    """Return the secrets in the files that the environment names, and of logins.
 
     Only for a run that failed: whoever succeeds quotes nobody.
     """
-    paths = [environ.get(name, "") for name in FILES]
-    found = [_contents(path).strip() for path in (*paths, *more) if path]
+    found = [_contents(environ[name]).strip() for name in FILES if environ.get(name)]
     for variable, usual in LOGINS:
         folder = config_path(environ, variable, usual)
         try:
