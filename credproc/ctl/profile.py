@@ -130,7 +130,7 @@ def _check(name: str, asked: Request) -> list[str]:
     if asked.refresh or asked.no_cache:
         notes.append("--refresh and --no-cache in a profile ask AWS anew at every run")
     if asked.timeout >= 60:
-        notes.append(f"--timeout {asked.timeout:g}: the Go SDK kills credproc after 60 s")
+        notes.append(f"--timeout {asked.timeout:g}: the SDKs for Go give up after 60 s")
     return notes
 
 

@@ -543,7 +543,7 @@ def test_tools_that_are_found(cloud: Host) -> None:
     broken = bad(examine(cloud, "app"))
 
     assert "drops the account of the credentials (botocore 1.16.19)" in bad(checks)["aws"]
-    assert "terraform: they kill credproc after 60 s" in checks["Go tools"][0][1]
+    assert "terraform: they give up after 60 s" in checks["Go tools"][0][1]
     assert "--version fails (status 1): broken" in broken["aws"]
 
 
