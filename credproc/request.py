@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Seconds. The Go SDK kills a process after this long.
-KILLED = 60
+#: Seconds. The SDKs for Go wait no longer than this.
+GO_PATIENCE = 60
 DEFAULT_TIMEOUT = 45.0
 MAX_TIMEOUT = 3600
 

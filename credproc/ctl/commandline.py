@@ -20,8 +20,9 @@ from credproc.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# What neither a shell nor shlex, nor cmd.exe, takes for anything but itself.
+# What neither a shell nor shlex, nor cmd.exe, takes for anything but itself; and what one may.
 _PLAIN = re.compile(r"[A-Za-z0-9_+=:,./@-]+", re.ASCII)
+_SPECIAL = re.compile(r"[^A-Za-z0-9_+=:,./@\x80-\U0010ffff-]")
 # What a shell would still look at inside double quotes, or shlex would not.
 _LIVELY = re.compile(r'[$`"\\!]')
 _CUT = re.compile(r"\s[#;]")
@@ -32,23 +33,38 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 
 def join(words: Sequence[str]) -> str:
     """Return the words as one line; RequestError for what no config file can carry."""
-    return " ".join(_quoted(word) for word in words)
+    command, *arguments = words
+    return " ".join([_escaped(command), *map(_quoted, arguments)])
+
+
+def _escaped(word: str) -> str:
+    """Return the first word, with backslashes and no quotes at its beginning.
+
+    The SDKs for Go take quotes away: old ones those that a line begins with, newer ones a pair
+    around the whole line; the path then ends at its first blank.
+    """
+    _check(word)
+    escaped = _SPECIAL.sub(r"\\\g<0>", word)
+    # A reader of config files would cut the blank off the end of a line.
+    return escaped.removesuffix("\\ ") + "' '" if word.endswith(" ") else escaped
 
 
 def _quoted(word: str) -> str:
+    _check(word)
+    if _PLAIN.fullmatch(word):
+        return word
+    if "'" in word and not _LIVELY.search(word):
+        return f'"{word}"'
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _check(word: str) -> None:
     if not word.isprintable():
         raise RequestError("a config file cannot hold line ends or control characters in an option")
     if _CUT.search(word):
         raise RequestError(
             "a blank before # or ; in an option: some SDKs would take the rest for a comment"
         )
-    if _PLAIN.fullmatch(word):
-        return word
-    if "'" in word and not _LIVELY.search(word):
-        return f'"{word}"'
-    # Single ones, because the INI reader of the Go SDKs takes double quotes away where they come
-    # first in a line, and the path then ends at its first blank.
-    return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def split(line: str) -> list[str]:
@@ -83,7 +99,11 @@ def shown(words: Sequence[str]) -> str:
         return f"{words[0]} ..." if len(words) > 1 else " ".join(words)
     lead = list(words[: len(words) - len(argv)])
     lead = [f"{word.partition('=')[0]}=..." if _ASSIGNMENT.match(word) else word for word in lead]
-    return " ".join(_legible(word) for word in [*lead, *discreet(argv)])
+    told = [*lead, *discreet(argv)]
+    try:
+        return join(told)
+    except RequestError:
+        return shlex.join(told)
 
 
 def discreet(argv: Sequence[str]) -> list[str]:
@@ -98,13 +118,6 @@ def discreet(argv: Sequence[str]) -> list[str]:
             told.append(f"{option}=..." if equals and option in options.DISCREET else word)
         hide = not hide and not equals and option in options.DISCREET
     return told
-
-
-def _legible(word: str) -> str:
-    try:
-        return _quoted(word)
-    except RequestError:
-        return shlex.quote(word)
 
 
 def executable(chosen: str | None, environ: Mapping[str, str]) -> str:

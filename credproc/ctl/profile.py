@@ -14,7 +14,7 @@ from credproc.ctl.rewriting import rewriting
 from credproc.ctl.shared import KEY, Shared, of_profile, parsed, read, rivals
 from credproc.ctl.steps import Steps
 from credproc.errors import CredprocError, RequestError, UsageError
-from credproc.request import KILLED
+from credproc.request import GO_PATIENCE
 
 if TYPE_CHECKING:
     import argparse
@@ -155,8 +155,8 @@ def _check(name: str, asked: Request) -> list[str]:
     notes = []
     if asked.refresh or asked.no_cache:
         notes.append("--refresh and --no-cache in a profile ask AWS anew at every run")
-    if asked.timeout >= KILLED:
-        notes.append(f"--timeout {asked.timeout:g}: the Go SDK kills credproc after {KILLED} s")
+    if asked.timeout >= GO_PATIENCE:
+        notes.append(f"--timeout {asked.timeout:g}: the SDKs for Go give up after {GO_PATIENCE} s")
     return notes
 
 

@@ -58,7 +58,10 @@ KNOWN = {
     "Terraform (Go v2)": GO,
     "rclone (Go v1)": GO_BY_VARIABLE,
     "s5cmd (Go v1)": GO_BY_VARIABLE,
-    "MinIO's Go client (restic, mc)": Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
+    **dict.fromkeys(
+        ("MinIO's client for Go (restic)", "AWS SDK for Java v2", "AWS SDK for PHP"),
+        Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
+    ),
 }
 
 #: How the manual says it.
@@ -74,6 +77,7 @@ WORDS = {
 ALONE = {
     JAVASCRIPT: "fromProcess",
     "AWS SDK for JavaScript v2": "ProcessCredentials",
+    "AWS SDK for PHP": "CredentialProvider::process",
 }
 HEADER = [
     "Consumers",

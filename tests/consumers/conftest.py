@@ -11,7 +11,7 @@ import pytest
 
 from tests.consumers.asking import Asker
 from tests.consumers.consumer import CONSUMERS, Consumer
-from tests.consumers.install import Installer
+from tests.consumers.install import Installer, Missing
 from tests.consumers.world import World
 from tests.servers.s3 import S3Server
 
@@ -29,28 +29,45 @@ INSTALLING = 4
 
 
 @pytest.fixture(scope="session")
-def installed(
+def installer(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[Consumer], Installed]]:
-    """Return an installed consumer; all that this run has tests for are installed at once.
+) -> Installer:
+    """What installs; CREDPROC_TEST_CONSUMERS names a folder to keep all in.
 
-    CREDPROC_TEST_CONSUMERS names a folder to keep them in; processes of one run share them.
+    Processes of one run share it, and Debian's packages are installed all at once.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     folder = Path(os.environ.get("CREDPROC_TEST_CONSUMERS") or shared / "consumers")
-    calls = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    wanted = {params["consumer"].name for params in calls if "consumer" in params}
-    consumers = [each for each in CONSUMERS if each.name in wanted]
-    packages = {package for each in consumers for package in each.packages}
-    installer = Installer(folder, packages)
+    packages = {package for each in wanted(request) for package in each.packages}
+    return Installer(folder, packages)
+
+
+@pytest.fixture(scope="session")
+def installed(
+    request: pytest.FixtureRequest, installer: Installer
+) -> Iterator[Callable[[Consumer], Installed]]:
+    """Return an installed consumer; all that this run has tests for are installed at once."""
     with ThreadPoolExecutor(INSTALLING) as threads:
         coming: dict[str, Future[Installed]] = {
-            each.name: threads.submit(each.get, installer) for each in consumers
+            each.name: threads.submit(each.get, installer) for each in wanted(request)
         }
-        yield (
-            lambda each: coming[each.name].result() if each.name in coming else each.get(installer)
-        )
+
+        def get(consumer: Consumer) -> Installed:
+            future = coming.get(consumer.name)
+            try:
+                return future.result() if future else consumer.get(installer)
+            except Missing as error:
+                pytest.skip(str(error))
+
+        yield get
+
+
+def wanted(request: pytest.FixtureRequest) -> list[Consumer]:
+    """Return the consumers that this run has tests for."""
+    calls = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    names = {params["consumer"].name for params in calls if "consumer" in params}
+    return [each for each in CONSUMERS if each.name in names]
 
 
 @pytest.fixture

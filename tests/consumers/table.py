@@ -11,46 +11,72 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.consumers.consumer import CONSUMERS, NOT_RUN, Consumer
+from tests.consumers.consumer import CONSUMERS, LINE, REQUESTS, Consumer
 from tests.consumers.install import Installer
 
 HEADER = (
     "Consumer",
     "Version",
-    "Works",
-    "Shell",
-    "Its failures",
-    "stderr",
-    "Runs",
-    "The line to write",
+    "A shell between",
+    "credproc's line on failure",
+    "Runs (1 h; 14 min)",
     "To know",
 )
 
-#: The lines: with a path that has blanks, or without quotes and with one option at least.
-QUOTED = "credential_process = '/opt/my tools/credproc'"
-PLAIN = "credential_process = /usr/local/bin/credproc --imds"
+JAVA_1 = (
+    "comes in 181 MB, too much for each run of the tests; refuses an ``Expiration`` that ends in "
+    "``+00:00`` (credproc's ends in ``Z``); reads ``~/.aws/credentials``, ``[app]``"
+)
+UNKNOWN = ("not tried", *("unknown",) * 3)
+
+#: Those that no test runs, with what is known of them.
+NOT_RUN = (
+    ("AWS SDK for Java v1", "1.11.901, by hand", "yes", "hidden", "1; 1", JAVA_1),
+    ("AWS SDK for .NET", *UNKNOWN, "neither Debian nor PyPI nor npm has it"),
+    ("OpenTofu", *UNKNOWN, "as .NET; what is said of Terraform should hold"),
+)
+
+#: What those do who want an answer within a minute.
+GIVES_UP = {"at once": "gives up after 60 s", "late": "refuses what takes more than 60 s"}
 
 
 def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
     """Return a consumer's row."""
-    line = QUOTED if "single" in consumer.blanks else PLAIN
     return (
         consumer.name,
-        version,
-        "yes",
+        f"{version} ({consumer.source})",
         "yes" if consumer.a_shell else "no",
         "shown" if consumer.shows else "hidden",
-        consumer.noise,
-        f"{consumer.runs}, {consumer.runs_at_14_minutes}",
-        f"``{line}``",
-        consumer.quirks or "nothing",
+        f"{consumer.runs}; {consumer.runs_at_14_minutes}",
+        "; ".join(to_know(consumer)) or "\N{EN DASH}",
     )
 
 
-def rest() -> list[tuple[str, ...]]:
-    """Return the rows of those that are not run."""
-    unknown = ("none here", "not run", *("unknown",) * 4)
-    return [(name, *unknown, f"``{QUOTED}``", why) for name, why in NOT_RUN.items()]
+def to_know(consumer: Consumer) -> list[str]:
+    """Return what is not as it is with most of them."""
+    said = []
+    if consumer.line != LINE:
+        said.append(f"write ``{consumer.line}``: no quotes, no blanks, and one option at least")
+    elif consumer.quotes != {"single", "double"}:
+        left = "single" in consumer.quotes
+        said.append(f"no {'double ' * left}quotes around the path")
+    if consumer.file == "credentials":
+        said.append("reads ``~/.aws/credentials`` alone, ``[app]``")
+    for name in consumer.needs:
+        other = name != "AWS_PROFILE"
+        said.append(f"wants ``{name}=1``" if other else f"the profile comes from ``{name}``")
+    if consumer.gives_up:
+        said.append(GIVES_UP[consumer.gives_up])
+    if consumer.runs == REQUESTS:
+        said.append("runs credproc for every request")
+    elif consumer.runs > 1:
+        said.append("runs credproc twice at its start")
+    if consumer.noise == "shown":
+        said.append("lets stderr through")
+    if consumer.adds:
+        names = [f"``{name}``" for name in sorted(consumer.adds)]
+        said.append(f"adds {', '.join(names)} to the environment")
+    return [*said, *consumer.quirks]
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
@@ -68,7 +94,7 @@ def main() -> None:
         kept = os.environ.get("CREDPROC_TEST_CONSUMERS") or folder
         installer = Installer(Path(kept), packages)
         rows = [cells(each, each.get(installer).version) for each in CONSUMERS]
-    sys.stdout.write(table(rows + rest()))
+    sys.stdout.write(table([*rows, *NOT_RUN]))
 
 
 if __name__ == "__main__":

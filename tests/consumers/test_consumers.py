@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.consumers import world as worlds
 from tests.consumers.consumer import CONSUMERS, REQUESTS, Consumer
-from tests.consumers.world import SHELLS, World, run, start
+from tests.consumers.world import SHELLS, World, make_requests, served, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.consumers.install import Installed
-    from tests.consumers.world import Quoting, Running
-    from tests.harness import Result
+    from tests.consumers.world import Quoting
 
     Get = Callable[[Consumer], Installed]
 
@@ -25,24 +22,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
 each = pytest.mark.parametrize("consumer", CONSUMERS, ids=str)
-LASTING = [consumer for consumer in CONSUMERS if consumer.goes_on]
 
-#: Seconds that the credentials last which the programs are to see ending.
-SHORT = 8
-
-
-def make_requests(
-    world: World, consumer: Consumer, installed: Installed, count: int = REQUESTS
-) -> Result:
-    """Let the consumer make that many requests or more, and end."""
-    world.s3.pages = 1 if consumer.goes_on else count
-    stdin = f"{count}\n".encode() if consumer.goes_on else None
-    return run(world, installed.command, consumer.env, stdin)
-
-
-def served(world: World, result: Result) -> bool:
-    """Whether all went well, and the instance's credentials signed every request."""
-    return result.status == 0 and set(world.keys) == {world.imds.current["AccessKeyId"]}
+#: What credproc says where the instance has no role: the whole line.
+NO_ROLE = "credproc: imds: this instance has no role: attach an instance profile with a role to it"
 
 
 def hold(consumer: Consumer, installed: Installed, **seen: Any) -> None:
@@ -62,7 +44,7 @@ def hold(consumer: Consumer, installed: Installed, **seen: Any) -> None:
 @each
 def test_credentials_reach_the_service(world: World, installed: Get, consumer: Consumer) -> None:
     there = installed(consumer)
-    world.profile(quoting="single" if consumer.blanks else "none", file=consumer.file)
+    world.profile(file=consumer.file)
 
     result = make_requests(world, consumer, there)
 
@@ -71,7 +53,8 @@ def test_credentials_reach_the_service(world: World, installed: Get, consumer: C
     assert world.imds.count("creds") == 1
     before, after = world.host.env(**consumer.env), world.environ
     loses = frozenset(name for name in before.keys() - SHELLS if before[name] != after.get(name))
-    hold(consumer, there, runs=world.runs, a_shell=world.by_a_shell, loses=loses)
+    new = frozenset(re.sub("^_PYI_.*", "_PYI_*", name) for name in after.keys() - before - SHELLS)
+    hold(consumer, there, runs=world.runs, a_shell=world.by_a_shell, loses=loses, adds=new)
 
 
 @each
@@ -79,7 +62,7 @@ def test_runs_while_fourteen_minutes_are_left(
     world: World, installed: Get, consumer: Consumer
 ) -> None:
     there = installed(consumer)
-    world.profile(quoting="single" if consumer.blanks else "none", file=consumer.file)
+    world.profile(file=consumer.file)
     world.imds.lifetime = 840
 
     result = make_requests(world, consumer, there)
@@ -90,28 +73,54 @@ def test_runs_while_fourteen_minutes_are_left(
 
 
 @each
-def test_path_with_blanks_is_run_if_quoted_so(
-    world: World, installed: Get, consumer: Consumer
-) -> None:
+def test_line_of_the_manual_is_run(world: World, installed: Get, consumer: Consumer) -> None:
     there = installed(consumer)
-    worked: set[Quoting] = set()
-    quotings: tuple[Quoting, ...] = ("single", "double", "backslash")
-    for quoting in quotings:
-        world.forget()
-        world.profile(quoting=quoting, file=consumer.file)
-        result = make_requests(world, consumer, there, 1)
-        if served(world, result) and world.runs:
-            worked.add(quoting)
-        else:
-            assert not any(world.keys), (quoting, world.keys, result)
+    world.write(world.here(consumer.line), consumer.file)
+    world.make_noise("a word\n")  # which credproc itself does not say on success
 
-    hold(consumer, there, blanks=frozenset(worked))
+    result = make_requests(world, consumer, there, 1)
+
+    assert served(world, result), (there.version, world.keys, result)
+    assert world.runs
+    said = result.stdout.decode() + result.stderr
+    hold(consumer, there, noise="shown" if "a word" in said else "dropped")
+
+
+def works(world: World, consumer: Consumer, there: Installed, line: str) -> bool:
+    """Whether the line is run; where it is not, nothing may be signed."""
+    world.forget()
+    world.write(line, consumer.file)
+    result = make_requests(world, consumer, there, 1)
+    if served(world, result) and world.runs:
+        return True
+    assert not any(world.keys), (line, world.keys, result)
+    return False
+
+
+@each
+def test_path_is_run_if_it_is_written_so(world: World, installed: Get, consumer: Consumer) -> None:
+    there = installed(consumer)
+    quotings: tuple[Quoting, ...] = ("single", "double")
+
+    quotes = {
+        quoting
+        for quoting in quotings
+        if works(world, consumer, there, f"credential_process = {written(world.blank, quoting)}")
+    }
+    special = written(world.special, "backslash")
+
+    hold(
+        consumer,
+        there,
+        quotes=frozenset(quotes),
+        special=works(world, consumer, there, f"credential_process = {special}"),
+    )
 
 
 @each
 def test_failure_is_shown(world: World, installed: Get, consumer: Consumer) -> None:
     there = installed(consumer)
-    world.profile(quoting="single" if consumer.blanks else "none", file=consumer.file)
+    world.profile(file=consumer.file)
     world.break_()
 
     result = make_requests(world, consumer, there, 1)
@@ -119,58 +128,5 @@ def test_failure_is_shown(world: World, installed: Get, consumer: Consumer) -> N
     assert result.status != 0
     assert not any(world.keys)
     assert world.runs
-    said = result.stdout.decode() + result.stderr
-    hold(consumer, there, shows="credproc: imds: this instance has no role" in said)
-
-
-@each
-def test_word_on_stderr_beside_the_credentials(
-    world: World, installed: Get, consumer: Consumer
-) -> None:
-    there = installed(consumer)
-    world.profile(quoting="single" if consumer.blanks else "none", file=consumer.file)
-    world.make_noise("a word\n")
-
-    result = make_requests(world, consumer, there, 1)
-
-    said = result.stdout.decode() + result.stderr
-    heard = "shown" if "a word" in said else "dropped"
-    hold(consumer, there, noise=heard if served(world, result) else "breaks")
-
-
-@pytest.fixture(scope="module")
-def outlived(
-    installed: Get, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, tuple[World, Running | Exception]]]:
-    """Programs whose credentials have ended since their first request; waited for only once."""
-    programs: dict[str, tuple[World, Running | Exception]] = {}
-    with contextlib.ExitStack() as stack:
-        for consumer in LASTING:
-            world = stack.enter_context(worlds.made(tmp_path_factory.mktemp("outlived")))
-            world.profile(quoting="single" if consumer.blanks else "none", file=consumer.file)
-            try:
-                program = start(world, installed(consumer).command, consumer.env)
-                world.imds.lifetime = SHORT
-                world.imds.turn()
-                program.request(1)
-                programs[consumer.name] = world, program
-            except Exception as error:  # the test of that consumer shows it
-                programs[consumer.name] = world, error
-        time.sleep(SHORT)  # what is waited for is the expiration itself
-        yield programs
-
-
-@pytest.mark.parametrize("consumer", LASTING, ids=str)
-def test_credentials_are_renewed_while_the_program_is_up(
-    outlived: dict[str, tuple[World, Running | Exception]], consumer: Consumer
-) -> None:
-    world, program = outlived[consumer.name]
-    if isinstance(program, Exception):
-        raise program
-    first = world.imds.current["AccessKeyId"]
-    world.imds.turn()
-    world.imds.lifetime = 3600
-    program.request(1)
-
-    assert world.keys[0] == first
-    assert world.keys[-1] == world.imds.current["AccessKeyId"] != first
+    said = " ".join((result.stdout.decode() + result.stderr).split())
+    hold(consumer, there, shows=NO_ROLE in said)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Literal
 
+from tests.consumers.consumer import REQUESTS
 from tests.harness import CREDPROC, LIMIT, Host, Processes
 from tests.servers.imds import ImdsServer
 from tests.servers.rotation import made_up
@@ -19,21 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tests.consumers.consumer import Consumer
+    from tests.consumers.install import Installed
     from tests.harness import Process, Result
 
 #: Notes what a run of credproc can know of who runs it, and becomes credproc.
 WRAPPER = """\
 #!/bin/sh
 printf 'run\\n' >>"{notes}/runs"
-printf '%s\\n' "$1" >"{notes}/mark"
 cat "/proc/$$/environ" >"{notes}/environ"
 if [ -e "{notes}/noise" ]; then cat "{notes}/noise" >&2; fi
-shift
+if [ -e "{notes}/long" ]; then echo $$ >"{notes}/pid"; exec sleep "$(cat "{notes}/long")"; fi
+case "${{1-}}" in mark*) printf '%s\\n' "$1" >"{notes}/mark"; shift ;; esac
 exec "{credproc}" "$@"
 """
 
 #: A shell makes its own name of the mark; without one it stays as it is.
-MARK = "$0"
+MARK = "mark:$0"
 
 #: Variables that a shell sets by itself.
 SHELLS = {"PWD", "OLDPWD", "SHLVL", "_"}
@@ -41,7 +44,8 @@ SHELLS = {"PWD", "OLDPWD", "SHLVL", "_"}
 #: What a machine's service says is wrong with a signature.
 FORGED = "not signed with the instance's credentials"
 
-Quoting = Literal["single", "double", "backslash", "none"]
+#: How a path is written.
+Quoting = Literal["single", "double", "backslash"]
 
 
 class World:
@@ -54,8 +58,9 @@ class World:
         self.s3 = s3
         self.notes = host.folder / "notes"
         self.notes.mkdir()
-        self.awkward = self._wrapper(host.folder / "a folder" / "cred proc")
         self.plain = self._wrapper(host.folder / "plain" / "credproc")
+        self.blank = self._wrapper(host.folder / "my tools" / "credproc")
+        self.special = self._wrapper(host.folder / 'it\'s "my" $tools' / "credproc")
         host.environ.update(
             AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url,
             AWS_EC2_METADATA_DISABLED=None,
@@ -78,24 +83,26 @@ class World:
         path.chmod(0o755)
         return path
 
-    def profile(self, *options: str, quoting: Quoting = "single", file: str = "config") -> None:
-        """Write the profile; the options are credproc's. Without quoting no path has blanks."""
-        path = self.plain if quoting == "none" else self.awkward
-        words = {
-            "single": f"'{path}' \"{MARK}\"",
-            "double": f'"{path}" "{MARK}"',
-            "backslash": str(path).replace(" ", "\\ ") + f' "{MARK}"',
-            "none": f"{path} {MARK}",
-        }
-        line = f"credential_process = {' '.join([words[quoting], *options])}\n"
+    def profile(self, *options: str, path: str | None = None, file: str = "config") -> None:
+        """Write the profile; the options are credproc's, and the path is as a line has it."""
+        words = [path or str(self.plain), MARK, *options]
+        self.write(f"credential_process = {' '.join(words)}", file)
+
+    def write(self, line: str, file: str = "config") -> None:
+        """Write the profile with a whole line, and nothing else that a test could know it by."""
         config, credentials = "[profile app]\nregion = eu-central-1\n", ""
         if file == "config":
-            config += line
+            config += f"{line}\n"
         else:
-            credentials = f"[app]\n{line}"
+            credentials = f"[app]\n{line}\n"
         self.host.config(config)
         if credentials:
             self.host.credentials(credentials)
+
+    def here(self, line: str) -> str:
+        """Return a line of the manual's, with the folders of this machine."""
+        folder = self.host.folder
+        return line.replace("/opt/", f"{folder}/").replace("/usr/local/bin/", f"{folder}/plain/")
 
     def break_(self) -> None:
         """Let credproc fail from now on: the instance has no role, and nothing is held."""
@@ -104,6 +111,19 @@ class World:
     def make_noise(self, text: str) -> None:
         """Let each run say something on stderr, as credproc itself does not on success."""
         (self.notes / "noise").write_text(text)
+
+    def dawdle(self, seconds: int) -> None:
+        """Let each run take so long, and print nothing."""
+        (self.notes / "long").write_text(str(seconds))
+
+    def dawdler(self, timeout: float = 0) -> int:
+        """Return the process of the last run that takes so long, waiting until there is one."""
+        path = self.notes / "pid"
+        end = time.monotonic() + timeout
+        while not (path.exists() and path.read_text().endswith("\n")):
+            assert time.monotonic() < end, "credproc was not run"
+            time.sleep(0.05)
+        return int(path.read_text())
 
     def forget(self) -> None:
         """Forget what was run and asked so far; the cache stays."""
@@ -150,6 +170,14 @@ class World:
             keys = Keys(made["AccessKeyId"], made["SecretAccessKey"], made["Token"])
             found[keys.access_key] = keys
         return found
+
+
+def written(path: Path, quoting: Quoting) -> str:
+    """Return a path in quotes, or with a backslash before all that is special."""
+    marks = {"single": "'", "double": '"'}
+    if quoting in marks:
+        return f"{marks[quoting]}{path}{marks[quoting]}"
+    return "".join(each if each.isalnum() or each in "/._-" else f"\\{each}" for each in str(path))
 
 
 @contextlib.contextmanager
@@ -213,3 +241,26 @@ def run(
     env = world.host.env(**extra)
     process = world.host.processes.start(command, env, stdin=stdin, cwd=world.host.home)
     return process.wait(120)
+
+
+def begin(world: World, consumer: Consumer, installed: Installed, count: int) -> Process:
+    """Start the consumer, to make that many requests or more; wait() lets it end."""
+    if consumer.goes_on:
+        running = start(world, installed.command, consumer.env)
+        running.tell(count)
+        return running.process
+    world.s3.pages = count
+    env = world.host.env(**consumer.env)
+    return world.host.processes.start(installed.command, env, cwd=world.host.home)
+
+
+def make_requests(
+    world: World, consumer: Consumer, installed: Installed, count: int = REQUESTS
+) -> Result:
+    """Let the consumer make that many requests or more, and end."""
+    return begin(world, consumer, installed, count).wait(120)
+
+
+def served(world: World, result: Result) -> bool:
+    """Whether all went well, and the instance's credentials signed every request."""
+    return result.status == 0 and set(world.keys) == {world.imds.current["AccessKeyId"]}

@@ -173,7 +173,8 @@ def test_path_with_blanks_and_without_quotes_is_told(cloud: Host, name: str) -> 
     quoted = examine(cloud, "app")
 
     assert f"the path {path} has blanks, and ends at the first one" in plain["profile"]
-    assert f"put it into single quotes: credential_process = '{path}' ..." in plain["profile"]
+    written = str(path).replace(" ", "\\ ")
+    assert f"put a backslash before each: credential_process = {written} ..." in plain["profile"]
     assert "executable" not in plain
     assert quoted["profile"][0][0] == "ok"
 
@@ -238,7 +239,7 @@ def test_keys_of_the_environment_that_are_meant(cloud: Host) -> None:
         ("--refresh", 0, "--refresh asks AWS anew at every run"),
         ("--no-cache", 0, "--no-cache asks AWS anew at every run"),
         ("-v", 0, "some SDKs take what is on stderr"),
-        ("--timeout 60", 0, "SDKs for Go kill credproc after 60 s"),
+        ("--timeout 60", 0, "the SDKs for Go give up after 60 s"),
         (f"--role-arn {JUMP} --duration-seconds 900 --source imds", 0, "runs credproc at every"),
         ("'open", 1, "cannot be split: no closing quotation"),
     ],
@@ -617,7 +618,7 @@ def test_tools_that_are_found(cloud: Host) -> None:
     broken = bad(examine(cloud, "app"))
 
     assert "drops the account of the credentials (botocore 1.16.19)" in bad(checks)["aws"]
-    assert "terraform: they kill credproc after 60 s" in checks["Go tools"][0][1]
+    assert "terraform: they give up after 60 s" in checks["Go tools"][0][1]
     assert "--version fails (status 1): broken" in broken["aws"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 import subprocess
@@ -14,11 +15,12 @@ from hypothesis import strategies as st
 from credproc.ctl import commandline
 from credproc.errors import RequestError
 
-#: Everything that a config file can hold on one line.
-WORDS = st.lists(
-    st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=12),
-    min_size=1,
-    max_size=4,
+#: Everything that a config file can hold on one line; the first word is the path of a program.
+WORD = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=12)
+#: What readers of config files and of command lines look at, rather often.
+HARD = st.text(st.sampled_from(" '\"\\$`!~*a/"), max_size=8)
+WORDS = st.builds(
+    lambda path, rest: [f"/{path}", *rest], WORD | HARD, st.lists(WORD | HARD, max_size=3)
 )
 
 AWKWARD = [
@@ -44,6 +46,19 @@ AWKWARD = [
 ]
 
 
+def by_newer_go(line: str) -> str:
+    """Return what the newer SDK for Go hands to a shell: a pair of quotes around all is taken."""
+    pair = len(line) > 1 and line[0] == line[-1] and line[0] in "'\""
+    return line[1:-1] if pair else line
+
+
+def by_config_file(line: str) -> str:
+    """Return what botocore finds in a file that has the line."""
+    parser = configparser.RawConfigParser()
+    parser.read_string(f"[profile app]\ncredential_process = {line}\nregion = x\n")
+    return parser["profile app"]["credential_process"]
+
+
 def by_shell(line: str) -> list[str]:
     """Return the words that a POSIX shell makes of a line."""
     script = f"set -- {line}\nfor word do printf '%s\\0' \"$word\"; done"
@@ -53,10 +68,11 @@ def by_shell(line: str) -> list[str]:
 
 @pytest.mark.parametrize("word", AWKWARD)
 def test_word_reaches_the_program_with_a_shell_and_without(word: str) -> None:
-    line = commandline.join(["/bin/credproc", "--x", word])
+    words = [f"/bin/{word}/credproc", "--x", word]
+    line = commandline.join(words)
 
-    assert compat_shell_split(line) == ["/bin/credproc", "--x", word]
-    assert by_shell(line) == ["/bin/credproc", "--x", word]
+    assert compat_shell_split(line) == words
+    assert by_shell(line) == words
 
 
 @given(WORDS)
@@ -69,7 +85,9 @@ def test_line_is_split_into_its_words_or_refused(words: list[str]) -> None:
         return
 
     assert shlex.split(line) == words
-    assert compat_shell_split(line) == words
+    assert compat_shell_split(by_config_file(line)) == words
+    assert by_newer_go(by_config_file(line)) == by_config_file(line)
+    assert not line.startswith(("'", '"'))
 
 
 @given(WORDS)
@@ -91,8 +109,11 @@ def test_plain_words_are_not_quoted() -> None:
     )
 
 
-def test_path_with_blanks_stands_in_single_quotes() -> None:
-    assert commandline.join(["/my tools/credproc"]) == "'/my tools/credproc'"
+def test_path_has_backslashes_and_no_quotes() -> None:
+    path = '/it\'s "my" $tools/credproc'
+
+    assert commandline.join([path]) == r"/it\'s\ \"my\"\ \$tools/credproc"
+    assert commandline.join(["/é/x "]) == "/é/x' '"
 
 
 @pytest.mark.parametrize("word", ["two\nlines", "\x1b[31m", "\x7f", "\u2028"])
@@ -144,7 +165,7 @@ def test_open_quotes_are_a_usage_error_that_shows_nothing_of_the_line() -> None:
         (["credproc", "--mfa-command", "oath geheim"], "credproc --mfa-command ..."),
         (["credproc", "--tag", "a=geheim", "--tag", "b=geheim"], "credproc --tag ... --tag ..."),
         (["credproc", "--policy", "geheim"], "credproc --policy ..."),
-        (["/x y/credproc", "--profile", "my lap"], "'/x y/credproc' --profile 'my lap'"),
+        (["/x y/credproc", "--profile", "my lap"], r"/x\ y/credproc --profile 'my lap'"),
         (["helper", "--password", "geheim"], "helper ..."),
         (["helper"], "helper"),
         (["env", "TOKEN=geheim", "credproc", "--imds"], "env TOKEN=... credproc --imds"),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from credproc import recursion, request
 from credproc.ctl.checks import FAIL, OK, WARN, Check
-from credproc.ctl.commandline import credproc_arguments, shown, split
+from credproc.ctl.commandline import credproc_arguments, join, shown, split
 from credproc.ctl.shared import DEFAULT, KEY, Target, in_use, of_profile
 from credproc.errors import CredprocError
-from credproc.request import KILLED, Chain
+from credproc.request import GO_PATIENCE, Chain
 from credproc.windows import SIGNING
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _found(case: Case, name: str, origin: str) -> Iterator[Check]:
     if case.target is None:
         yield Check(FAIL, "profile", f"{name} ({origin}){where} does not run credproc: the path "
                     f"{cut} has blanks, and ends at the first one",
-                    f"put it into single quotes: {KEY} = '{cut}' ...")  # fmt: skip
+                    f"put a backslash before each: {KEY} = {join([cut])} ...")  # fmt: skip
         return
     if case.target.line:
         yield Check(OK, "profile", f"{name} ({origin}){where}")
@@ -159,9 +159,9 @@ def command(case: Case) -> Iterator[Check]:
     if asked.verbose:
         yield Check(WARN, "command", "--verbose: some SDKs take what is on stderr for the document",
                     "set CREDPROC_LOG instead")  # fmt: skip
-    if asked.timeout >= KILLED:
-        yield Check(WARN, "command", f"--timeout {asked.timeout:g}: SDKs for Go kill credproc "
-                    f"after {KILLED} s", f"stay below {KILLED}")  # fmt: skip
+    if asked.timeout >= GO_PATIENCE:
+        yield Check(WARN, "command", f"--timeout {asked.timeout:g}: the SDKs for Go give up "
+                    f"after {GO_PATIENCE} s", f"stay below {GO_PATIENCE}")  # fmt: skip
     for hop in asked.chain().hops if any(isinstance(p, Chain) for p in asked.providers) else []:
         if 0 < hop.duration_seconds <= 2 * SIGNING:
             yield Check(WARN, "command", f"--duration-seconds {hop.duration_seconds}: botocore "

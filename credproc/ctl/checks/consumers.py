@@ -19,8 +19,8 @@ PATIENCE = 20
 _AWS = re.compile(r"aws-cli/(\d+)[.\d]*")
 _CORE = re.compile(r"botocore/([.\d]+)")
 
-#: Tools that use AWS's SDK for Go: a shell is between, and they kill credproc after 60 s.
-GO = ("terraform", "tofu", "rclone", "restic", "s5cmd", "packer", "kops", "eksctl")
+#: Tools that use AWS's SDK for Go: they give up after 60 s, and credproc goes on without them.
+GO = ("terraform", "tofu", "rclone", "s5cmd", "packer", "kops", "eksctl")
 
 
 def installed(case: Case) -> Iterator[Check]:
@@ -35,7 +35,7 @@ def installed(case: Case) -> Iterator[Check]:
                 "credproc itself")  # fmt: skip
     found = [name for name in GO if shutil.which(name, path=path)]
     if found:
-        yield Check(OK, "Go tools", f"{', '.join(found)}: they kill credproc after 60 s, which "
+        yield Check(OK, "Go tools", f"{', '.join(found)}: they give up after 60 s, which "
                     "matters where somebody types MFA codes")  # fmt: skip
 
 
