@@ -48,7 +48,7 @@ def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
         "yes" if consumer.a_shell else "no",
         "shown" if consumer.shows else "hidden",
         f"{consumer.runs}; {consumer.runs_at_14_minutes}",
-        "; ".join(to_know(consumer)) or "\N{EN DASH}",
+        "; ".join(to_know(consumer)) or "nothing",
     )
 
 
