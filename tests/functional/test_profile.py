@@ -101,6 +101,13 @@ def test_files_are_where_the_environment_says(cloud: Cloud, tmp_path: Path) -> N
     )
 
 
+def test_file_behind_what_is_no_folder_is_named_as_it_is(cloud: Cloud) -> None:
+    config = cloud.host.config("")
+    result = cloud.host.run("--profile", "p", AWS_CONFIG_FILE=f"{config}/config")
+    assert result.status == 2
+    assert f"profile p is neither in {config}/config nor in " in result.stderr
+
+
 def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
     cloud: Cloud,
 ) -> None:

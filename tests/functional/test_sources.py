@@ -12,7 +12,7 @@ import pytest
 
 from tests import cachedir
 from tests.cloud import KEYS, ONE, TWO, one_document
-from tests.harness import CREDPROC, herd
+from tests.harness import CREDPROC, NOWHERE, herd
 from tests.servers import sso
 from tests.servers.container import ContainerServer
 from tests.servers.rotation import iso
@@ -268,6 +268,16 @@ def test_portal_that_repeats_the_token_is_not_quoted_with_it(
     assert result.status == 1
     assert "not with [secret]" in result.stderr
     assert "canary" not in result.stderr
+
+
+def test_portal_that_is_out_of_reach_is_said_in_botocores_words(
+    cloud: Cloud, portal: sso.SsoPortal
+) -> None:
+    result = cloud.host.run("--profile", "dev", AWS_ENDPOINT_URL_SSO=NOWHERE, AWS_MAX_ATTEMPTS="1")
+    assert (result.status, result.stdout) == (1, b"")
+    assert result.stderr.startswith("credproc: profile dev: ")
+    assert f'Could not connect to the endpoint URL: "{NOWHERE}' in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_profile_of_aws_login_says_what_botocore_needs_for_it(cloud: Cloud) -> None:
