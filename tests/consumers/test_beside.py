@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,13 +30,13 @@ from tests.consumers.beside import (
     rows,
 )
 from tests.consumers.consumer import CONSUMERS, Consumer
-from tests.consumers.install import PROGRAMS
 from tests.consumers.world import World, run
 from tests.network import Network
 from tests.servers.signature import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.consumers.install import Installed
     from tests.harness import Result
@@ -136,10 +134,9 @@ def test_default_chain_takes_what_is_known_of_it(
     apart: Apart, installed: Get, consumer: Consumer
 ) -> None:
     there = installed(consumer)
-    node, program = there.command
-    chain = shutil.copy(PROGRAMS / "chain.mjs", Path(program).parent)
+    command = [*there.command, "fromNodeProviderChain"]
 
-    assert found(apart, consumer, [node, str(chain)], KNOWN[CHAIN]) == KNOWN[CHAIN], there.version
+    assert found(apart, consumer, command, KNOWN[CHAIN]) == KNOWN[CHAIN], there.version
 
 
 def test_manual_says_what_the_tests_know() -> None:

@@ -146,44 +146,39 @@ def test_profile_that_cannot_be_looked_at_is_a_fault(monkeypatch: pytest.MonkeyP
     )  # fmt: skip
 
 
-def test_check_that_fails_is_named_and_the_next_one_is_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def said_of_a_first_check(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Check:
+    """Return what is said of a first check that fails so; the second one must be done."""
     done: list[str] = []
 
     def first_check(_: object) -> Iterator[Check]:
-        raise ProviderFailed("out of reach")
+        raise error
 
     def second_check(_: object) -> Iterator[Check]:
         done.append("second")
         return iter(())
 
     monkeypatch.setattr(doctor, "CHECKS", (first_check, second_check))
-
     last = examined(monkeypatch)[-1]
-    assert (last.name, last.text) == ("first check", "out of reach")
     assert done == ["second"]
+    return last
+
+
+def test_check_that_fails_is_named_and_the_next_one_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    last = said_of_a_first_check(monkeypatch, ProviderFailed("out of reach"))
+
+    assert (last.name, last.text) == ("first check", "out of reach")
 
 
 def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done: list[str] = []
+    last = said_of_a_first_check(monkeypatch, ZeroDivisionError("geheim"))
 
-    def first_check(_: object) -> Iterator[Check]:
-        raise ZeroDivisionError("geheim")
-
-    def second_check(_: object) -> Iterator[Check]:
-        done.append("second")
-        return iter(())
-
-    monkeypatch.setattr(doctor, "CHECKS", (first_check, second_check))
-
-    last = examined(monkeypatch)[-1]
     assert (last.status, last.name) == ("fail", "first check")
     assert last.text.startswith("a mistake in credprocctl: ZeroDivisionError at test_ctl_corners")
     assert last.text.endswith("; please report what -v tells")
-    assert done == ["second"]
 
 
 def test_cache_of_nobody_has_no_place() -> None:
