@@ -16,6 +16,9 @@ import credproc
 from tests import artefacts, readme, venvs
 from tests.harness import SCRIPTS
 
+# What an index and a network take, which on a busy day is no fault of credproc's.
+pytestmark = pytest.mark.timeout(300)
+
 BLOCKS = [block for block in readme.section("Install").blocks if block.kind == "install"]
 
 
@@ -79,8 +82,13 @@ def test_contributors_first_commands_work(tmp_path: Path) -> None:
 
     # What is installed here need not be installed once more; pip looks along the same path.
     here = sysconfig.get_path("purelib")
+    # A pytest takes away what earlier runs left in its temporary folder: not the task here.
+    own = tmp_path / "tmp"
+    own.mkdir()
     script = "\n".join(command for command, _ in block.commands)
-    said = shell(script, tmp_path, cwd=tree, PYTHONPATH=here, PYTHONDONTWRITEBYTECODE="1")
+    said = shell(
+        script, tmp_path, tree, PYTHONPATH=here, PYTHONDONTWRITEBYTECODE="1", TMPDIR=str(own)
+    )
 
     assert re.findall(r"\d+ passed", said)[-1] == "1 passed"
 
