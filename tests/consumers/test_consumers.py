@@ -45,6 +45,7 @@ def hold(consumer: Consumer, installed: Installed, **seen: Any) -> None:
 def test_credentials_reach_the_service(world: World, installed: Get, consumer: Consumer) -> None:
     there = installed(consumer)
     world.profile(file=consumer.file)
+    world.imds.lifetime = 3600
 
     result = make_requests(world, consumer, there)
 

@@ -92,10 +92,12 @@ def test_credentials_are_renewed_while_the_program_is_up(
     if isinstance(program, Exception):
         raise program
     first = world.imds.current["AccessKeyId"]
+    before = world.runs
     world.imds.turn()
     world.imds.lifetime = 3600
     program.request(1)
 
+    assert world.runs > before
     assert world.keys[0] == first
     assert world.keys[-1] == world.imds.current["AccessKeyId"] != first
 
@@ -127,6 +129,7 @@ def test_credentials_are_renewed_in_the_middle_of_a_listing(
 ) -> None:
     world, process, hold = held[consumer.name]
     first = world.imds.current["AccessKeyId"]
+    before = world.runs
     world.imds.turn()
     world.imds.lifetime = 3600
     hold.release()
@@ -134,6 +137,7 @@ def test_credentials_are_renewed_in_the_middle_of_a_listing(
     result = process.wait()
 
     assert result.status == 0, result
+    assert world.runs > before
     assert world.keys[0] == first
     assert world.keys[-1] == world.imds.current["AccessKeyId"] != first
 

@@ -1,6 +1,6 @@
 """The wheel under every Python that is here, with the oldest and the newest of what it requires.
 
-Each Python gets both by ``uv pip``, and one of the other installers, in turn.
+Each Python gets both by ``uv pip``, and one of them by one of the other installers, in turn.
 """
 
 from __future__ import annotations
@@ -28,10 +28,22 @@ pytestmark = pytest.mark.timeout(300)
 SETUP = (artefacts.source() / "setup.cfg").read_text(encoding="utf-8")
 #: The least version of each requirement.
 LOWEST = dict(re.findall(r"^    (boto3|filelock|platformdirs) >= ([\d.]+)$", SETUP, re.MULTILINE))
-PYTHONS = pythons.present(pythons.releases(SETUP))
+LEAST = [f"{name}=={version}" for name, version in LOWEST.items()]
+RELEASES = pythons.releases(SETUP)
+PYTHONS = pythons.present(RELEASES)
 TOOLS = ("pip", "pipx", "uv tool")
-#: Which installer each release gets; the newest ones are seen by the next in turn.
-IN_TURN = [(release, TOOLS[number % len(TOOLS)]) for number, release in enumerate(PYTHONS)]
+#: Which installer each release gets, and with which requirements: each has both within six.
+IN_TURN = [
+    (release, TOOLS[number % len(TOOLS)], number % 6 < 3) for number, release in enumerate(RELEASES)
+]
+
+
+@pytest.fixture
+def interpreter(release: str) -> Path:
+    """The Python of that release."""
+    if release not in PYTHONS:
+        pytest.skip(f"there is no Python {release}")
+    return PYTHONS[release]
 
 
 def called(*command: str | Path, **extra: str) -> str:
@@ -65,10 +77,17 @@ def versions(python: Path) -> dict[str, str]:
     return dict(zip(LOWEST, called(python, "-c", script, *LOWEST).split(), strict=True))
 
 
+def are_of_that_age(python: Path, oldest: bool) -> None:
+    """Check that what credproc requires is there in its oldest releases, or in newer ones."""
+    for name, version in versions(python).items():
+        least = LOWEST[name].split(".")
+        assert (version.split(".")[: len(least)] == least) == oldest, (name, version)
+
+
 @pytest.mark.parametrize("oldest", [True, False], ids=["oldest", "newest"])
-@pytest.mark.parametrize("release", PYTHONS)
+@pytest.mark.parametrize("release", RELEASES)
 def test_works_with_the_oldest_and_the_newest_requirements(
-    release: str,
+    interpreter: Path,
     oldest: bool,
     tmp_path: Path,
     wheel: Path,
@@ -78,23 +97,21 @@ def test_works_with_the_oldest_and_the_newest_requirements(
 ) -> None:
     venv = tmp_path / "venv"
     uv = ("uv", "--quiet")
-    called(*uv, "venv", "--python", PYTHONS[release], venv)
+    called(*uv, "venv", "--python", interpreter, venv)
     python = venv / "bin" / "python"
-    wanted = [f"{name}=={version}" for name, version in LOWEST.items()] if oldest else []
+    wanted = LEAST if oldest else []
     asked = ("--python", python, "--upgrade", "--compile-bytecode")
     called(*uv, "pip", "install", *asked, str(wheel), *wanted)
 
     gets_credentials(venv / "bin" / "credproc", host, imds, sts)
-
-    for name, version in versions(python).items():
-        least = LOWEST[name].split(".")
-        assert (version.split(".")[: len(least)] == least) == oldest, (name, version)
+    are_of_that_age(python, oldest)
 
 
-@pytest.mark.parametrize(("release", "tool"), IN_TURN)
+@pytest.mark.parametrize(("release", "tool", "oldest"), IN_TURN, ids=str)
 def test_installer_installs_it_and_takes_all_of_it_away(
-    release: str,
+    interpreter: Path,
     tool: str,
+    oldest: bool,
     tmp_path: Path,
     wheel: Path,
     host: Host,
@@ -109,18 +126,24 @@ def test_installer_installs_it_and_takes_all_of_it_away(
         "UV_TOOL_DIR": str(folder / "uv"),
         "UV_TOOL_BIN_DIR": str(folder / "bin"),
     }
+    if oldest:
+        held = tmp_path / "held.txt"
+        held.write_text("\n".join(LEAST))
+        env |= {"PIP_CONSTRAINT": str(held), "UV_CONSTRAINT": str(held)}
     install, uninstall = [*tool.split(), "install"], [*tool.split(), "uninstall", "credproc"]
     if tool == "pip":
-        called(PYTHONS[release], "-m", "venv", folder)
+        called(interpreter, "-m", "venv", folder)
         install = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "install"]
         uninstall = [*install[:-1], "uninstall", "--yes", "credproc"]
-        called(*install, *LOWEST)
+        called(*install, *LOWEST, **env)
     else:
-        install += ["--python", str(PYTHONS[release])]
+        install += ["--python", str(interpreter)]
     before = files(folder)
 
     called(*install, str(wheel), **env)
-    gets_credentials(folder / "bin" / "credproc", host, imds, sts)
+    program = folder / "bin" / "credproc"
+    gets_credentials(program, host, imds, sts)
+    are_of_that_age(program.resolve().with_name("python"), oldest)
     assert files(folder) - before
     called(*uninstall, **env)
 
