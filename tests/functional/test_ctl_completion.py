@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from credproc import limits, options
+from credproc.ctl import __main__ as ctl_main
+from tests import manpages
 from tests.ctl import CREDPROCCTL, Terminal, data, failed, real
 
 if TYPE_CHECKING:
@@ -135,6 +137,18 @@ def test_every_option_of_credproc_is_offered(machine: Host, scripts: Path) -> No
     offered = bash(machine, scripts / "bash", ["credproc", "-"])
 
     assert sorted(offered) == sorted(options.parser().options)
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_every_option_of_credprocctl_is_offered_where_it_is_taken(
+    machine: Host, scripts: Path, shell: str
+) -> None:
+    parsers = list(manpages.parsers(ctl_main.parser()))
+    for each in parsers:
+        offered = SHELLS[shell](machine, scripts / shell, [*each.prog.split(), "--"])
+        known = [option for action in each._actions for option in action.option_strings]
+        assert sorted(offered) == sorted(option for option in known if option.startswith("--"))
+    assert len(parsers) > 15
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def imports(tree: ast.AST) -> set[str]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, "a relative import"
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "credproc":
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}".partition(".")[2]
