@@ -74,9 +74,8 @@ def main() -> int:
         venv.make()
         tree = folder / "tree"
         artefacts.copy(venvs.ROOT, tree)
-        venv.install(*venvs.HELD, *venvs.requirements("test"))
+        venv.install(*venvs.HELD, *venvs.requirements("test", "measure"))
         venv.install("--no-deps", "--editable", str(tree))
-        venv.install("cosmic-ray >= 8.7, < 9")
         for module in options.module or NOTICED_BY:
             _try(venv, tree, module, options)
     return 0

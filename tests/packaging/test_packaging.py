@@ -133,7 +133,7 @@ def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Mess
 
     always = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
     assert always == {"boto3", "filelock", "platformdirs"}
-    assert {*metadata.get_all("Provides-Extra", [])} == {"completion", "lint", "test"}
+    assert {*metadata.get_all("Provides-Extra", [])} == {"completion", "lint", "measure", "test"}
 
 
 def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
@@ -141,7 +141,7 @@ def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
     lines = (tree / ".constraints.txt").read_text(encoding="utf-8").splitlines()
     held = [Requirement(line) for line in lines if not line.startswith("#")]
 
-    for asked in map(Requirement, venvs.requirements("lint", "test")):
+    for asked in map(Requirement, venvs.requirements("lint", "test", "measure")):
         found = [each for each in held if canonical(each.name) == canonical(asked.name)]
         assert found, asked
         for each in found:
