@@ -116,7 +116,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     log.verbose = asked.verbose and not in_background
     recursion.check(asked, environ)
     deadline = Deadline(asked.timeout)
-    mfa = Mfa(asked.mfa_command, environ)
+    mfa = Mfa(asked.mfa_command, recursion.environment(environ, recursion.resolved(asked)))
     run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
 
     store = Store("")

@@ -29,6 +29,9 @@ NAMED = (
     r"[^\s\"'<>&,}]{8,}"
 )
 
+#: The name and the password in a URL.
+USERINFO = r"//[^/\s\"'@]+@"
+
 
 class CredprocError(Exception):
     """Never raised itself: the root of what ends a run with one line and a status.
@@ -78,6 +81,10 @@ class CodeNotGiven(ProviderFailed):
     remembered = False
 
 
+class NobodyToAsk(CodeNotGiven):
+    """There is neither a terminal nor a command that would know a code."""
+
+
 class DeadlineExceeded(ProviderFailed):
     """The time that --timeout allows is over."""
 
@@ -121,6 +128,7 @@ def _without(text: str, secrets: Iterable[str]) -> str:
             text = text.replace(secret, HIDDEN)
         if len(secret) > PART:
             text = _without_parts(text, secret)
+    text = re.sub(USERINFO, f"//{HIDDEN}@", text)
     return re.sub(NAMED, rf"\1{HIDDEN}", text)
 
 

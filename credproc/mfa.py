@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from typing import TYPE_CHECKING
 
 from credproc import children
-from credproc.errors import CodeNotGiven, UsageError
+from credproc.errors import CodeNotGiven, NobodyToAsk, UsageError
 
 if TYPE_CHECKING:
     import subprocess
@@ -35,6 +36,13 @@ class Mfa:
     def needs_person(self) -> bool:
         """Whether a person has to type the code."""
         return not self.words
+
+    def can_ask(self) -> bool:
+        """Whether there is a command, or a terminal to ask on."""
+        terminal = None if self.words else _own_terminal()
+        if terminal is not None:
+            os.close(terminal)
+        return bool(self.words) or terminal is not None
 
     def code(self, serial: str, deadline: Deadline) -> str:
         """Return the six digits that the device shows now."""
@@ -72,20 +80,20 @@ class Mfa:
         name = self.words[0]
         try:
             limit = min(COMMAND_SECONDS, deadline.remaining())
-            output, complaint = child.communicate(timeout=limit)
+            output, complaint = _heard(child, limit)
         except subprocess.TimeoutExpired:
             raise CodeNotGiven(
                 f"--mfa-command: {name} took longer than {round(limit, 1):g} s"
             ) from None
         finally:
             children.finish(child)
-        if child.returncode:
-            said = _without_digits(children.last_line(complaint or b""))
+        if child.returncode and len(output) <= MAX_ANSWER:
+            said = _without_digits(children.last_line(complaint))
             raise CodeNotGiven(
                 f"--mfa-command: {name} ended with {children.ending(child.returncode)}"
                 + (f": {said}" if said else "")
             )
-        return output[:MAX_ANSWER].decode("ascii", "replace")
+        return output.decode("ascii", "replace")
 
     def _asked(self, serial: str, deadline: Deadline) -> str:
         """Ask on the terminal, which is neither stdin nor stdout."""
@@ -95,12 +103,10 @@ class Mfa:
             f"an MFA code for {serial} is needed and there is no terminal to ask on: give "
             "--mfa-command, or run the same command once in a terminal"
         )
-        terminal = _terminal(os.O_RDWR)
+        terminal = _own_terminal()
         if terminal is None:
-            raise CodeNotGiven(nobody)
+            raise NobodyToAsk(nobody)
         try:
-            if os.tcgetpgrp(terminal) != os.getpgrp():
-                raise CodeNotGiven(nobody)  # reading in the background would stop this process
             self._asking = terminal
             termios.tcflush(terminal, termios.TCIFLUSH)
             _tell(terminal, f"MFA code for {serial}: ")
@@ -111,7 +117,7 @@ class Mfa:
             # The terminal hands over a line at a time.
             return os.read(terminal, MAX_ANSWER).decode("ascii", "replace")
         except OSError:
-            raise CodeNotGiven(nobody) from None
+            raise NobodyToAsk(nobody) from None
         finally:
             self._asking = None
             os.close(terminal)
@@ -135,6 +141,51 @@ def _terminal(mode: int) -> int | None:
         return os.open("/dev/tty", mode | os.O_NOCTTY)
     except OSError:
         return None
+
+
+def _own_terminal() -> int | None:
+    """Open the terminal; None where there is none, or another process group has it.
+
+    Reading from it in the background would stop this process.
+    """
+    terminal = _terminal(os.O_RDWR)
+    if terminal is None:
+        return None
+    try:
+        if os.tcgetpgrp(terminal) == os.getpgrp():
+            return terminal
+    except OSError:
+        pass
+    os.close(terminal)
+    return None
+
+
+def _heard(child: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
+    """Return what a command says on stdout, and the end of what it says on stderr.
+
+    TimeoutExpired if it takes longer. One that says more than a code is not heard to its end.
+    """
+    import subprocess
+
+    end = time.monotonic() + seconds
+    heard = {pipe: b"" for pipe in (child.stdout, child.stderr) if pipe}
+    speaking = list(heard)
+    while speaking:
+        ready, _, _ = select.select(speaking, [], [], max(end - time.monotonic(), 0))
+        if not ready:
+            raise subprocess.TimeoutExpired(child.args, seconds)
+        for pipe in ready:
+            said = os.read(pipe.fileno(), MAX_ANSWER)
+            heard[pipe] += said
+            if not said:
+                speaking.remove(pipe)
+            elif pipe is child.stdout and len(heard[pipe]) > MAX_ANSWER:
+                return heard[pipe], b""
+            elif pipe is child.stderr:
+                heard[pipe] = heard[pipe][-MAX_ANSWER:]
+    child.wait(max(end - time.monotonic(), 0))
+    output, *complaint = heard.values()
+    return output, b"".join(complaint)
 
 
 def _tell(terminal: int, text: str) -> None:

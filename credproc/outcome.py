@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from credproc import cache, credentials, windows
 from credproc.errors import (
     CredprocError,
+    DeadlineExceeded,
+    NobodyToAsk,
     ProviderFailed,
     ProviderUnavailable,
     Remembered,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds. Long-term keys have no end, but a process that holds them should notice a rotation.
 LONG_TERM = 3600
+#: Failures that a run with other means need not share: a terminal, or more time.
+NOBODY, LATE = "nobody to ask", "late"
 
 
 def answered(
@@ -61,10 +65,11 @@ def failed(
     error: Exception,
     now: float,
     secrets: Iterable[str],
+    seconds: float = 0,
 ) -> cache.Entry:
     """Return the entry that tells others of a failure: what is held, if it is valid, or only that.
 
-    Either way nobody asks again before the next look.
+    Either way nobody asks again before the next look. ``seconds`` are those that --timeout allowed.
     """
     if held and held.is_valid(now):
         entry = held
@@ -74,6 +79,10 @@ def failed(
         entry.provider = "failed"
         if isinstance(error, ProviderUnavailable):
             entry.provider = "doubt" if error.doubt else "unavailable"
+        elif isinstance(error, NobodyToAsk):
+            entry.provider = NOBODY
+        elif isinstance(error, DeadlineExceeded):
+            entry.provider = f"{LATE} {seconds:g}"
         if not isinstance(error, CredprocError) or error.remembered:
             entry.look = windows.forgotten(now, windows.jitter())
     entry.failure = clean(words(error), secrets)
@@ -93,6 +102,17 @@ def _next_look(entry: cache.Entry, now: float) -> int:
     """
     draw = int(cache.fingerprint(entry.document), 16) % 9973 / 9973
     return windows.next_look(now, entry.expiration, draw)
+
+
+def concerns(entry: cache.Entry, can_ask: Callable[[], bool], seconds: float) -> bool:
+    """Whether the failure that an entry holds would also be that of a run which can do this much.
+
+    ``can_ask`` says whether it could get an MFA code; ``seconds`` are those that it may take.
+    """
+    if entry.provider == NOBODY:
+        return not can_ask()
+    kind, _, allowed = entry.provider.rpartition(" ")
+    return kind != LATE or seconds <= float(allowed)
 
 
 def recall(entry: cache.Entry, now: float, is_news: bool) -> None:

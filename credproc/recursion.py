@@ -45,6 +45,11 @@ def profiles(asked: request.Request) -> list[str]:
     return names
 
 
+def resolved(asked: request.Request) -> list[str]:
+    """Return the profiles that the request is for; what a chain's source is, may be asked for."""
+    return [each.name for each in asked.providers if isinstance(each, request.Profile)]
+
+
 def environment(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """Return the environment for a process that is started while these profiles are resolved."""
     return {**environ, VARIABLE: "\n".join(dict.fromkeys([*_above(environ), *names]))}

@@ -142,7 +142,8 @@ class Refresher:
         if is_enough(current):
             self.log("cache: another process has just refreshed it")
             return current
-        outcome.recall(current, self.now(), is_news)
+        if outcome.concerns(current, self.run.mfa.can_ask, self.run.deadline.seconds):
+            outcome.recall(current, self.now(), is_news)
         return None
 
     def _fetched(
@@ -166,7 +167,8 @@ class Refresher:
         except Exception as error:
             now = self.now()
             if not isinstance(error, RequestError) or (held and held.is_valid(now)):
-                self._write(outcome.failed(identity, held, error, now, self.secrets))
+                allowed = self.run.deadline.seconds
+                self._write(outcome.failed(identity, held, error, now, self.secrets, allowed))
             raise
         entry = outcome.answered(identity, held, got, now, self.log)
         self._write(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 
 from credproc import cache
 from tests import cachedir
+from tests.consumers.waiting import Waiting
 from tests.terminal import Terminal, result
 
 if TYPE_CHECKING:
@@ -117,6 +119,8 @@ FAILURES = {
     "echo 271828; echo 182845": f"gave no MFA code for {DEVICE}: a code is six digits",
     r"printf '\342\205\240\342\205\240'": f"gave no MFA code for {DEVICE}: a code is six digits",
     r"printf '\377\000271828'": f"gave no MFA code for {DEVICE}: a code is six digits",
+    "yes 271828": f"gave no MFA code for {DEVICE}: a code is six digits",
+    "yes oops | head -100000 >&2; exit 1": "ended with status 1: oops",
     "yes 271828 | head -100000": f"gave no MFA code for {DEVICE}: a code is six digits",
 }
 
@@ -315,6 +319,35 @@ def test_without_terminal_and_command_it_fails_at_once(person: Host, sts: StsSer
     assert failed.stderr == f"credproc: chain: role 1 of 1, {A}: {NOBODY}\n"
     assert failed.seconds < 10
     assert sts.calls == []
+
+
+def test_run_with_a_command_does_not_fail_with_one_that_has_nobody_to_ask(
+    person: Host, sts: StsServer
+) -> None:
+    gate, given = person.folder / "gate", person.folder / "given"
+    os.mkfifo(gate)
+    helper = person.folder / "helper"
+    helper.write_text(f"#!/bin/sh\nif [ -e {given} ]; then cat {given}; else cat {gate}; fi\n")
+    helper.chmod(0o700)
+    person.config(f"[profile p]\ncredential_process = {helper}\n")
+    keys = {
+        "AccessKeyId": person.environ["AWS_ACCESS_KEY_ID"],
+        "SecretAccessKey": person.environ["AWS_SECRET_ACCESS_KEY"],
+    }
+    document = json.dumps({"Version": 1, **keys})
+    argv = [*ARGV[:-1], "profile:p"]
+    waiting = Waiting(person)
+
+    without = person.start(*argv)
+    with gate.open("w") as opened:  # returns when the helper has opened its end
+        with_command = person.start(*argv, "--mfa-command", f"echo {CODE}")
+        waiting.come(1)
+        given.write_text(document)
+        opened.write(document)
+
+    assert with_command.wait().document["Version"] == 1
+    assert NOBODY in without.wait().stderr
+    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE]
 
 
 def test_nobody_is_asked_in_the_background(terminal: Terminal, sts: StsServer) -> None:

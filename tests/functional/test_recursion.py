@@ -75,6 +75,18 @@ def test_tool_that_is_given_such_a_profile_shows_the_line(cloud: Cloud) -> None:
     assert result.seconds < AT_ONCE
 
 
+def test_command_for_the_code_that_calls_credproc_for_the_same_profile(cloud: Cloud) -> None:
+    cloud.host.config(
+        f"[profile a]\nrole_arn = {ONE}\ncredential_source = Environment\n"
+        "mfa_serial = arn:aws:iam::111122223333:mfa/me\n"
+    )
+    command = f"{CREDPROC} --profile a --mfa-command 'echo 123456'"
+    result = cloud.host.run("--profile", "a", "--mfa-command", command)
+    assert "profile a is what credproc is being asked for already (a -> a)" in result.stderr
+    assert result.status == 1
+    assert result.seconds < AT_ONCE
+
+
 @pytest.mark.parametrize(("name", "way"), [("a", "a -> b -> a"), ("b", "b -> a -> b")])
 def test_two_profiles_that_call_credproc_for_each_other(name: str, way: str, cloud: Cloud) -> None:
     cloud.host.config(

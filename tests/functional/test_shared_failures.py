@@ -36,6 +36,20 @@ def test_waiters_report_the_failure_that_they_waited_for(cloud: Cloud) -> None:
     assert seconds < 5 + HERD / 10  # within a second, on a machine that has nothing else to do
 
 
+def test_run_with_more_time_does_not_fail_with_one_that_had_too_little(cloud: Cloud) -> None:
+    cloud.host.environ["CREDPROC_LOG"] = str(cloud.log_path)
+    hold = cloud.sts.hold(ONE)
+    hasty = cloud.host.start(*CHAIN, "--timeout", "2")
+    hold.wait_for()
+    patient = cloud.host.start(*CHAIN, "--timeout", "60")
+    until(lambda: "waiting for another process" in cloud.log())
+    first = hasty.wait()
+    hold.release()
+
+    assert first.status == 1
+    assert patient.wait().document["AccessKeyId"] == cloud.sts.issued[-1].access_key
+
+
 def test_loop_of_failing_runs_calls_once_in_some_seconds(cloud: Cloud) -> None:
     cloud.sts.fail(error("AccessDenied"))
     began = time.monotonic()

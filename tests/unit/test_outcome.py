@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import credentials, outcome, windows
+from credproc import cache, credentials, outcome, windows
 from credproc.cache import MAX_PAUSE, Entry
-from credproc.errors import CodeNotGiven, ProviderFailed, ProviderUnavailable, Remembered
+from credproc.errors import (
+    CodeNotGiven,
+    DeadlineExceeded,
+    NobodyToAsk,
+    ProviderFailed,
+    ProviderUnavailable,
+    Remembered,
+)
 from tests.refreshing import LEFT, World, failure
 
 if TYPE_CHECKING:
@@ -153,6 +160,31 @@ def test_failure_is_kept_with_its_kind(
     with pytest.raises(kind) as caught:
         outcome.recall(entry, world.clock.now, is_news=True)
     assert getattr(caught.value, "doubt", False) == (provider == "doubt")
+
+
+@pytest.mark.parametrize(
+    ("error", "can_ask", "seconds", "expected"),
+    [
+        (ProviderFailed("x"), True, 99, True),
+        (CodeNotGiven("x"), True, 99, True),
+        (failure("doubt", "x"), True, 99, True),
+        (NobodyToAsk("x"), True, 30, False),
+        (NobodyToAsk("x"), False, 30, True),
+        (DeadlineExceeded("x"), True, 29.5, True),
+        (DeadlineExceeded("x"), True, 30, True),
+        (DeadlineExceeded("x"), True, 30.5, False),
+    ],
+)
+def test_failure_concerns_those_who_have_no_other_means(
+    world: World, error: Exception, can_ask: bool, seconds: float, expected: bool
+) -> None:
+    entry = outcome.failed(world.identity, None, error, world.clock.now, (), 30)
+    assert outcome.concerns(entry, lambda: can_ask, seconds) == expected
+    kept = cache.decode(cache.encode(entry))
+    assert kept
+    assert kept.provider == entry.provider
+    with pytest.raises((Remembered, ProviderUnavailable)):
+        outcome.recall(entry, world.clock.now, is_news=True)
 
 
 @pytest.mark.parametrize("state", LEFT)
