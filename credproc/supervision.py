@@ -32,23 +32,26 @@ POLL = 0.1
 #: Seconds that may be taken to end helpers and to write a line, when a signal ends the run.
 FAREWELL = 1.0
 
+#: The signals that end a run.
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
 #: What is done before a signal ends the run; each is told the signal's name.
 farewells: list[Callable[[str], None]] = []
 
 
 def on_signals() -> None:
-    """Let SIGINT and SIGTERM end the run at once, with the statuses 130 and 143.
+    """Let SIGHUP, SIGINT and SIGTERM end the run at once, with the statuses 129, 130 and 143.
 
     Nothing is raised, since an exception might arrive where it is swallowed, or ends in a
     traceback. A signal that the caller has ignored (`nohup`, `&` in a script) stays ignored.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
 
 
 def _leave(number: int, _: object) -> None:
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in ENDING:
         signal.signal(each, signal.SIG_IGN)  # whoever asks again gets no less done
     signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
     signal.setitimer(signal.ITIMER_REAL, FAREWELL)

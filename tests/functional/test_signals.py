@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end a run at once, wherever it is, and leave nothing that matters."""
+"""SIGTERM, SIGINT and SIGHUP end a run at once, wherever it is, and leave nothing that matters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Seconds from the signal to the end, on a machine that may be busy.
 AT_ONCE = 3.0
-STATUSES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+STATUSES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 
 #: Those of which a test can tell that they are stuck, and that do not get on by themselves.
 PLACES = [name for name in STUCK if name not in ("sts connection", "sts throttled")]
@@ -48,6 +48,7 @@ def ended(process: Process, number: int) -> tuple[int, bytes, str]:
     [
         *((name, signal.SIGTERM) for name in PLACES),
         *((name, signal.SIGINT) for name in ("imds token", "sts", "lock", "helper", "mfa command")),
+        *((name, signal.SIGHUP) for name in ("sts", "helper", "mfa command")),
     ],
 )
 def test_signal_ends_a_stuck_run_and_the_next_one_is_well(
