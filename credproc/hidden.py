@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from typing import TYPE_CHECKING
 
-from credproc.identity import TOKEN, TOKEN_FILE, WEB_IDENTITY, config_path
+from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY, config_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ VARIABLES = (
     "AWS_SECURITY_TOKEN",
     TOKEN,
 )
+#: Variables whose URI may hold one.
+URIS = (RELATIVE_URI, FULL_URI)
 #: Variables that name a file with a token.
 FILES = (TOKEN_FILE, WEB_IDENTITY)
 #: Where `aws sso login` and `aws login` leave what they got: the variable that says so, if there is
@@ -31,7 +34,16 @@ MAX_FILE = 64 * 1024
 
 def of_environment(environ: Mapping[str, str]) -> list[str]:
     """Return the secrets in the environment."""
-    return [environ[name] for name in VARIABLES if environ.get(name)]
+    found = [environ[name] for name in VARIABLES if environ.get(name)]
+    return found + [each for name in URIS for each in of_uri(environ.get(name, ""))]
+
+
+def of_uri(uri: str) -> list[str]:
+    """Return what of a container's URI lets in whoever knows it: on ECS it is all that does."""
+    path = uri.partition("://")[2].partition("/")[2] if "://" in uri else uri
+    return [
+        part for part in re.split(r"[^\w-]+", path) if len(part) >= 12 and re.search(r"\d", part)
+    ]
 
 
 def of_files(environ: Mapping[str, str]) -> list[str]:

@@ -10,8 +10,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from credproc import credentials
-from credproc.errors import masked
+from credproc import credentials, hidden
+from credproc.errors import clean, masked
 from credproc.identity import VERSION
 from credproc.request import Chain, Hop, Imds, Profile
 
@@ -65,7 +65,7 @@ def dependences(purpose: Purpose) -> list[str]:
 def _dependence(part: str) -> str:
     name, equals, value = part.partition("=")
     if equals and name.isidentifier():
-        return f"{name}={masked(value)}" if name == "AWS_ACCESS_KEY_ID" else part
+        return f"{name}={_value(name, value)}"
     if part.startswith("caller:"):
         user, _, machine = part.removeprefix("caller:").rpartition("@")
         return f"role session names of {user or 'a user without a name'} on {machine}"
@@ -80,6 +80,13 @@ def _dependence(part: str) -> str:
         return f"{stamp[1]}: changed {changed}, {stamp[3]} bytes"
     path = part.removesuffix(" -")
     return f"{path}: there is none" if path else ""
+
+
+def _value(name: str, value: str) -> str:
+    """Return a variable's value without what is secret in it."""
+    if name == "AWS_ACCESS_KEY_ID":
+        return masked(value)
+    return clean(value, hidden.of_uri(value) if name in hidden.URIS else ())
 
 
 class _Reader:

@@ -20,7 +20,7 @@ import pytest
 import credproc
 from tests import cachedir, canaries
 from tests.canaries import SHAPES, Search, cut_off, message, page, sts_error
-from tests.harness import CREDPROC
+from tests.harness import CREDPROC, NOWHERE, SCRIPTS
 from tests.servers import faults
 from tests.servers.container import ContainerServer
 from tests.servers.sso import SsoPortal, write_token
@@ -253,6 +253,44 @@ def test_container_that_repeats_its_token_is_not_quoted(scene: Scene, name: str,
 
     assert result.status == 1, result
     assert scene.container.requests
+
+
+@pytest.mark.parametrize("name", ["RELATIVE", "FULL"])
+def test_uri_that_lets_in_whoever_knows_it_is_not_shown(host: Host, name: str) -> None:
+    guid = "8a1f6c9e-canary-4b1d-9c55-0c2f5d7e9a10"
+    host.environ[f"AWS_CONTAINER_CREDENTIALS_{name}_URI"] = f"/v2/credentials/{guid}"
+    if name == "FULL":
+        host.environ[f"AWS_CONTAINER_CREDENTIALS_{name}_URI"] = f"{NOWHERE}/v2/credentials/{guid}"
+    log = host.folder / "log"
+    argv = ["--role-arn", ROLE, "--source", "container"]
+
+    if name == "FULL":  # the other's address is the same on every machine
+        result = host.run(*argv, "-v", "--timeout", "2", CREDPROC_LOG=str(log))
+        assert result.status == 1
+        assert guid not in result.stderr + log.read_text("utf-8")
+        assert {guid in entry.failure for entry in cachedir.entries(host.cache)} == {False}
+    told = host.run("explain", "--", *argv, command=SCRIPTS / "credprocctl")
+    assert told.status == 0
+    assert f"AWS_CONTAINER_CREDENTIALS_{name}_URI=" in told.stdout.decode()
+    assert guid not in told.stdout.decode()
+
+
+def test_password_in_an_endpoint_is_not_shown(host: Host) -> None:
+    host.environ |= {
+        "AWS_ENDPOINT_URL_STS": NOWHERE.replace("//", "//me:canaryPassword@"),
+        "AWS_ACCESS_KEY_ID": canaries.ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": canaries.SECRET_KEY,
+        "AWS_REGION": "eu-central-1",
+    }
+    log = host.folder / "log"
+    argv = ["--role-arn", ROLE, "--source", "env"]
+
+    result = host.run(*argv, "-v", CREDPROC_LOG=str(log))
+    told = host.run("explain", "--", *argv, command=SCRIPTS / "credprocctl")
+    assert result.status == 1
+    assert "//[secret]@127.0.0.1" in result.stderr
+    assert "//[secret]@127.0.0.1" in told.stdout.decode()
+    assert "canaryPassword" not in result.stderr + log.read_text("utf-8") + told.stdout.decode()
 
 
 @pytest.mark.parametrize(
