@@ -61,6 +61,9 @@ def _found(run: Run, name: str) -> Credentials | None:
     found = _resolved(run, session, name, BEFORE)
     if found is None and "credential_process" in values:
         found = process.retrieve(run, name, str(values["credential_process"]))
+        account = str(values.get("aws_account_id", ""))
+        if not found.account_id and credentials.is_account(account):
+            found.account_id = account  # as botocore does
     return found or _resolved(run, session, name, AFTER)
 
 
@@ -171,7 +174,7 @@ def _resolved(
     region = sts.configured_region(run.environ, session)
     if region:
         session.set_config_variable("region", region)
-    resolver = session.get_component("credential_provider")
+    resolver = sts.built(lambda: session.get_component("credential_provider"))
 
     def load() -> tuple[Any, Any]:
         for method in methods:

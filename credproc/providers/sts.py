@@ -236,15 +236,33 @@ class Sts:
         """
         client = self.clients.get(region)
         if client is None:
-            try:
-                client = self.session.create_client(
-                    "sts", region_name=region, config=client_config(run)
-                )
-            except (exceptions.BotoCoreError, ValueError) as error:
-                raise RequestError(f"no client for STS in {region}: {error}") from None
+            config = client_config(run)
+            client = built(
+                lambda: self.session.create_client("sts", region_name=region, config=config),
+                f"no client for STS in {region}: ",
+            )
             client.meta.events.register("before-parse.sts", self.answered.note)
             self.clients[region] = client
         return client
+
+
+def built(build: Callable[[], Any], what: str = "") -> Any:
+    """Return what botocore builds of its settings; RequestError if it cannot read one.
+
+    It takes their values as they come, so that a mistake in one may be any error.
+    """
+    try:
+        return build()
+    except MemoryError:
+        raise
+    except Exception as error:
+        told = isinstance(error, (exceptions.BotoCoreError, ValueError))
+        reason = str(error).rstrip(".") if told else type(error).__name__
+        raise RequestError(
+            f"{what}botocore cannot use a setting: {reason}: look at api_versions, defaults_mode, "
+            "metadata_service_... and sts_regional_endpoints in the config file, and at their "
+            "variables"
+        ) from error
 
 
 def _credentials(answer: dict[str, Any]) -> Credentials:

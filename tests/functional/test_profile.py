@@ -224,6 +224,34 @@ def test_mistake_of_the_config_is_one_line_status_2_and_asks_nobody(
     assert cachedir.entries(cloud.host.cache) == []
 
 
+SETTING = (
+    "look at api_versions, defaults_mode, metadata_service_... and sts_regional_endpoints in the "
+    "config file, and at their variables"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("metadata_service_timeout = abc", "invalid literal for int() with base 10: 'abc'"),
+        ("api_versions = foo", "AttributeError"),
+        ("defaults_mode =\n  a = b", "AttributeError"),
+        ("defaults_mode = foo", ""),
+        ("sts_regional_endpoints = foo", ""),
+    ],
+)
+def test_setting_that_botocore_cannot_use_is_a_mistake_of_the_config(
+    text: str, reason: str, laptop: Cloud
+) -> None:
+    laptop.host.credentials(LAPTOP.replace("laptop", "p"))
+    laptop.host.config(f"[profile p]\n{text}\n")
+    result = laptop.host.run("--role-arn", ONE, "--source", "profile:p")
+    assert (result.status, result.stdout) == (2, b"")
+    assert f"botocore cannot use a setting: {reason}" in result.stderr
+    assert result.stderr.endswith(f": {SETTING}\n")
+    assert result.stderr.count("\n") == 1
+
+
 def test_file_that_may_not_be_read_is_said_to_be_so(laptop: Cloud) -> None:
     path = laptop.host.home / ".aws" / "config"
     path.chmod(0)

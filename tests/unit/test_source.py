@@ -330,11 +330,12 @@ def test_web_identity_without_a_region_asks_at_home(
 # Another credential_process.
 
 
-def helper(machine: Machine, script: str, name: str = "helper") -> None:
+def helper(machine: Machine, script: str, name: str = "helper", account: str = "") -> None:
     path = machine.folder / "a helper"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o700)
-    machine.config(f'[profile {name}]\ncredential_process = "{path}" \'one arg\' "$HOME"\n')
+    line = f'credential_process = "{path}" \'one arg\' "$HOME"'
+    machine.config(f"[profile {name}]\n{line}\naws_account_id = {account}\n")
 
 
 def document(**changes: Any) -> str:
@@ -348,6 +349,23 @@ def document(**changes: Any) -> str:
         **changes,
     }
     return json.dumps({name: value for name, value in known.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("printed", "configured", "expected"),
+    [
+        ("123456789012", "210987654321", "123456789012"),
+        (None, "210987654321", "210987654321"),
+        (None, "no account", ""),
+        (None, "", ""),
+    ],
+)
+def test_account_that_a_helper_does_not_print_is_the_profiles(
+    machine: Machine, printed: str | None, configured: str, expected: str
+) -> None:
+    helper(machine, f"echo '{document(AccountId=printed)}'", account=configured)
+
+    assert retrieve(machine, "profile:helper").account_id == expected
 
 
 def test_helper_is_run_once_without_a_shell_and_without_stdin(machine: Machine) -> None:
