@@ -84,8 +84,12 @@ def opened(path: str) -> int:
     """Open the file of CREDPROC_LOG, made if need be; OSError or ValueError (see unfit) if not."""
     if not os.path.isabs(path):
         raise ValueError("must be an absolute path")
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        _check_folder(os.path.dirname(path))
+        descriptor = os.open(path, flags | os.O_CREAT, 0o600)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
@@ -96,6 +100,19 @@ def opened(path: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse, as root, to make a file that the owner of the folder could then not write to.
+
+    Any other user makes files only where the owner of the folder lets them.
+    """
+    owner = os.stat(folder).st_uid
+    if owner and not os.geteuid():
+        raise ValueError(
+            f"is not made, because its folder belongs to another user (uid {owner}): run this as "
+            "that user, or name a file in a folder of root's"
+        )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

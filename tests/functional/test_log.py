@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import cachedir
-from tests.harness import herd
+from tests.harness import CREDPROC, herd
 from tests.servers.sts_errors import error
+from tests.users import NOBODY, UNKNOWN, as_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -174,6 +175,54 @@ def test_run_that_failed_says_why_its_log_has_nothing(
     assert result.status != 0
     assert result.stderr.endswith(f" (CREDPROC_LOG: {reason})\n")
     assert "-v" in argv or result.stderr.count("\n") == 1
+
+
+def test_root_makes_no_file_in_a_folder_of_another_user(online: Host) -> None:
+    user = as_user(NOBODY, reads_all=True)
+    os.chown(online.home, NOBODY, NOBODY)
+    log = online.home / "log"
+    reason = (
+        f"is not made, because its folder belongs to another user (uid {NOBODY}): run this as "
+        "that user, or name a file in a folder of root's"
+    )
+
+    assert online.document("--imds", CREDPROC_LOG=str(log))
+    verbose = online.run("--imds", "-v", CREDPROC_LOG=str(log))
+    failed = online.run("--imds", "other", CREDPROC_LOG=str(log))
+
+    assert f"credproc: CREDPROC_LOG: {log}: {reason}\n" in verbose.stderr
+    assert failed.stderr.endswith(f" (CREDPROC_LOG: {reason})\n")
+    assert list(online.home.iterdir()) == []
+
+    script = [*user[1:], str(CREDPROC), "--imds"]
+    assert online.run(*script, command=user[0], CREDPROC_LOG=str(log)).document
+    assert log.stat().st_uid == NOBODY
+    before = told(log)
+    assert online.document("--imds", CREDPROC_LOG=str(log))
+    assert told(log) == before  # nor is a file of another user's written to
+
+
+def test_log_of_roots_that_is_there_is_told_on_wherever_it_is(online: Host) -> None:
+    as_user(NOBODY)
+    log = online.home / "log"
+    log.touch(mode=0o600)
+    os.chown(online.home, NOBODY, NOBODY)
+
+    assert online.document("--imds", CREDPROC_LOG=str(log))
+    assert has(told(log), "cache: ")
+
+
+def test_user_may_log_in_a_folder_that_another_shares(online: Host) -> None:
+    user = as_user(NOBODY, reads_all=True)
+    folder = online.folder / "shared"
+    folder.mkdir()
+    os.chown(folder, UNKNOWN, NOBODY)
+    folder.chmod(0o770)
+    log = folder / "log"
+
+    script = [*user[1:], str(CREDPROC), "--imds"]
+    assert online.run(*script, command=user[0], CREDPROC_LOG=str(log)).document
+    assert log.stat().st_uid == NOBODY
 
 
 @pytest.mark.parametrize("argv", [[], ["--role-arn", A, "--source", "env"]])
