@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from credproc.ctl.steps import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Seconds that another credprocctl may hold the lock.
 PATIENCE = 10
@@ -46,34 +46,47 @@ class Rewriting:
         if self.exists:
             backup = self.path + BACKUP
             self._write(backup, self.data)
-        if self._has_changed():
-            raise Failed(f"{self.path}: somebody else changed it just now; run this again")
         self._write(self.path, data)
         return backup
+
+    def _check(self) -> None:
+        """Refuse to go on if the file is not what was read: the AWS CLI knows nothing of locks."""
+        if self._has_changed():
+            raise Failed(f"{self.path}: somebody else changed it just now; run this again")
 
     def _has_changed(self) -> bool:
         try:
             status = os.stat(self.path)
         except FileNotFoundError:
             return self.exists
-        old = self.status
-        return old is None or (old.st_ino, old.st_size, old.st_mtime_ns) != (
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-        )
+        return self.status is None or _version(self.status) != _version(status)
 
     def _write(self, path: str, data: bytes) -> None:
         """Put a new file in the place of ``path``, with the mode and the owner of what was read."""
         status = self.status
         if status is None:
-            put(path, data, 0o600)
+            put(path, data, 0o600, check=self._check)
         else:
-            put(path, data, stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
+            owner = (status.st_uid, status.st_gid)
+            put(path, data, stat.S_IMODE(status.st_mode), owner, self._check)
 
 
-def put(path: str, data: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
-    """Put a new file in the place of ``path``, whole or not at all; the mode is not the umask's."""
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    """Return what differs after any change of a file, even by who puts its time back."""
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def put(
+    path: str,
+    data: bytes,
+    mode: int,
+    owner: tuple[int, int] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Put a new file in the place of ``path``, whole or not at all; the mode is not the umask's.
+
+    ``check`` comes last, when all that takes time is done; what it raises leaves the old file.
+    """
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
@@ -90,6 +103,7 @@ def put(path: str, data: bytes, mode: int, owner: tuple[int, int] | None = None)
             file.write(data)
             file.flush()
             os.fsync(descriptor)
+        check()
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

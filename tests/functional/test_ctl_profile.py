@@ -422,6 +422,36 @@ def test_change_by_somebody_without_the_lock_is_noticed(
     assert path.read_text() == f"{CONFIG}changed = 1\n"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", "[default]\n"), (CONFIG, f"{CONFIG}changed = 1\n"), (CONFIG, CONFIG.upper())],
+    ids=["made", "longer", "as long"],
+)
+def test_change_while_the_new_text_is_written_is_noticed(
+    host: Host, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    path = host.home / ".aws" / "config"
+    if before:
+        host.config(before)
+    fsync = os.fsync
+
+    def late(descriptor: int) -> None:
+        """Change the config when its new text is on the disk, and put its time back."""
+        fsync(descriptor)
+        if ".bak." in os.readlink(f"/proc/self/fd/{descriptor}"):
+            return
+        time = path.stat().st_mtime_ns if before else 0
+        path.write_text(after)
+        os.utime(path, ns=(time, time))
+
+    monkeypatch.setattr("os.fsync", late)
+    error = failed(host, "profile", "add", "app")
+
+    assert "somebody else changed it just now; run this again" in error
+    assert path.read_text() == after
+    assert not list(path.parent.glob("*.tmp"))
+
+
 def test_disk_that_is_full_leaves_the_file_and_nothing_else(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
