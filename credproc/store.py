@@ -56,11 +56,9 @@ class Store(Cache):
         if not missing:
             self._close_to_others()
             return
-        for owner in (os.lstat(path).st_uid, os.stat(path).st_uid):  # of a link, and where it leads
-            if owner not in (0, os.geteuid()):
-                raise PermissionError(
-                    f"{self.path} is not made, because {path} belongs to another user (uid {owner})"
-                )
+        problem = foreign(path)
+        if problem:
+            raise PermissionError(f"{self.path} is not made, because {problem}")
         for folder in reversed(missing):
             _make(folder)
 
@@ -164,6 +162,16 @@ def release(descriptor: int | None) -> None:
             os.close(descriptor)
     except OSError:
         pass
+
+
+def foreign(path: str) -> str:
+    """Return whose folder ``path`` is, or would be made in; "" if it is ours or root's."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    for owner in (os.lstat(path).st_uid, os.stat(path).st_uid):  # of a link, and where it leads
+        if owner not in (0, os.geteuid()):
+            return f"{path} belongs to another user (uid {owner})"
+    return ""
 
 
 def is_ours(name: str) -> bool:

@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from credproc.ctl.steps import Failed
+from credproc.store import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,11 +114,21 @@ def put(
 
 @contextlib.contextmanager
 def rewriting(path: str) -> Iterator[Rewriting]:
-    """Hold the file's lock, and give what it holds; the folder is made, 0700, if it is missing."""
+    """Hold the file's lock, and give what it holds; the folder is made, 0700, if it is missing.
+
+    Nothing is made or locked in a folder of another user, as sudo may leave in HOME: that user
+    could not take a lock of root's.
+    """
     import filelock
 
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
+    problem = foreign(folder)
+    if problem:
+        raise Failed(
+            f"{target} is left alone, because {problem}: run this as that user, or with sudo -H if "
+            "root's own is meant"
+        )
     if not os.path.isdir(folder):
         os.makedirs(folder, 0o700)
         os.chmod(folder, 0o700)

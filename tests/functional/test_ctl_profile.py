@@ -13,8 +13,9 @@ import pytest
 
 from credproc.ctl import rewriting
 from credproc.ctl.rewriting import Rewriting
-from tests.ctl import CREDPROCCTL, ctl, data, failed, real
+from tests.ctl import CREDPROCCTL, ctl, data, failed, one_line, real
 from tests.harness import CREDPROC
+from tests.users import NOBODY, as_user
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -450,6 +451,46 @@ def test_change_while_the_new_text_is_written_is_noticed(
     assert "somebody else changed it just now; run this again" in error
     assert path.read_text() == after
     assert not list(path.parent.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("there", [(), (".aws",), (".aws", "config"), (".aws", "config", "lock")])
+def test_root_with_the_home_of_another_user_leaves_it_alone(
+    host: Host, there: tuple[str, ...]
+) -> None:
+    user = as_user(NOBODY, reads_all=True)
+    folder = host.home / ".aws" if there else host.home
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if "config" in there:
+        host.config(CONFIG)
+    if "lock" in there:
+        (folder / "config.lock").touch(mode=0o600)
+    before = sorted(host.home.rglob("*"))
+    for path in (host.home, *before):
+        os.chown(path, NOBODY, NOBODY)
+
+    for command in ("add", "remove"):
+        error = one_line(host.run("profile", command, "app", command=CREDPROCCTL))
+        assert error == (
+            f"{host.home}/.aws/config is left alone, because {folder} belongs to another user "
+            f"(uid {NOBODY}): run this as that user, or with sudo -H if root's own is meant"
+        )
+    assert sorted(host.home.rglob("*")) == before
+    assert "config" not in there or config(host) == CONFIG
+
+    result = host.run(*user[1:], str(CREDPROCCTL), "profile", "add", "app", command=user[0])
+    assert result.status == 0, result
+    assert {path.stat().st_uid for path in host.home.rglob("*")} == {NOBODY}
+
+
+def test_file_of_another_user_in_a_folder_of_ours_stays_theirs(host: Host) -> None:
+    as_user(NOBODY)
+    path = host.config(CONFIG)
+    os.chown(path, NOBODY, NOBODY)
+
+    ctl(host, "profile", "add", "app")
+
+    assert "[profile app]" in config(host)
+    assert path.stat().st_uid == path.with_name("config.credproc.bak").stat().st_uid == NOBODY
 
 
 def test_disk_that_is_full_leaves_the_file_and_nothing_else(
