@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 SHELLS = ("bash", "zsh", "fish")
 COMMANDS = ("credproc", "credprocctl")
 
-# The names of the profiles, straight from the file: a shell that waits for Python is noticed.
-_SED = r"sed -n 's/^\[profile \(.*\)\]$/\1/p; s/^\[default\]$/default/p'"
+# The names of the profiles, straight from the file: a shell that waits for Python is noticed. Their
+# quotes are taken off as botocore does it; all three shells read these words alike.
+_SED = r"""sed '
+    s/^\[default\]/[profile default]/
+    /^\[profile ..*\]/!d
+    s/^\[profile  *\(.*\)\].*/\1/
+    /^"/{
+      s/^"\(.*\)"$/\1/
+      s/[\]\(["\]\)/\1/g
+      b
+    }
+    s/^Q\(.*\)Q$/\1/
+    s/Q"Q"Q/Q/g
+  '""".replace("Q", r"'\''")
 #: How each shell finds the profiles: what shtab puts where a value is completed, and before it.
 PROFILES = {
     "bash": "_credproc_profiles",
@@ -30,9 +42,21 @@ PROFILES = {
     "fish": "(_credproc_profiles)",
 }
 PREAMBLES = {
+    # Never by `compgen -W`, which expands what it is given: a name is no command.
     "bash": f"""\
 _credproc_profiles() {{
-  compgen -W "$({_SED} "${{AWS_CONFIG_FILE:-$HOME/.aws/config}}" 2>/dev/null)" -- "$1"
+  local name word
+  while IFS= read -r name; do
+    case $1 in
+      # An open quote stays as it is typed; what it cannot hold is not offered.
+      \\'*) [[ $name != *\\'* && \\'$name == "$1"* ]] && printf '%s\\n' "$name" ;;
+      \\"*) [[ $name != *[\\"\\$\\`\\\\!]* && \\"$name == "$1"* ]] && printf '%s\\n' "$name" ;;
+      *)
+        printf -v word %q "$name"
+        [[ $name == "$1"* || $word == "$1"* ]] && printf '%s\\n' "$word"
+        ;;
+    esac
+  done < <({_SED} "${{AWS_CONFIG_FILE:-$HOME/.aws/config}}" 2>/dev/null)
 }}""",
     "zsh": f"""\
 _credproc_profiles() {{

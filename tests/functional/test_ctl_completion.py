@@ -11,6 +11,7 @@ import pytest
 
 from credproc import limits, options
 from credproc.ctl import __main__ as ctl_main
+from credproc.ctl.configfile import ConfigFile
 from tests import manpages
 from tests.ctl import CREDPROCCTL, Terminal, data, failed, real
 
@@ -110,6 +111,98 @@ def test_shell_offers_what_can_follow(
     found = SHELLS[shell](machine, scripts / shell, words)
 
     assert sorted(each for each in found if each.startswith(words[-1])) == sorted(offers)
+
+
+#: How each shell is started for a person, and how it loads the script. Fish wants its terminal to
+#: be the controlling one.
+INTERACTIVE = {
+    "bash": ("bash --norc --noprofile -i", "source {script}"),
+    "fish": ("setsid --ctty --wait fish --no-config -i", "source {script}"),
+    "zsh": ("zsh -f -i", 'autoload -U compinit; compinit -u -D; eval "$(<{script})"'),
+}
+
+#: Names that mean something else to a shell, {ran} being a file, and what is typed before Tab.
+NAMES = [
+    ("two words", ""),
+    ("two words", "tw"),
+    ("two words", r"two\ w"),
+    ("two words", '"two w'),
+    ("two words", "'two w"),
+    ("it's", "it"),
+    ('say "hi"', "s"),
+    ("back\\slash", "b"),
+    ("$(touch {ran})", ""),
+    ("$(touch {ran})", r"\$\(to"),
+    ("$(touch {ran})", "'$("),
+    ("(touch {ran})", ""),
+    ("`touch {ran}`", ""),
+    ("`touch {ran}`", r"\`t"),
+    ("a;touch {ran}", "a"),
+    ("$HOME *?~{{a,b}} & #!", ""),
+]
+
+
+def tabbed(host: Host, script: Path, shell: str, typed: str) -> str:
+    """Return the word that a person's command gets after Tab, typed in the shell itself."""
+    got = host.folder / "got"
+    show = host.folder / "bin" / "credproc"
+    show.parent.mkdir()
+    show.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {got}\n')
+    show.chmod(0o700)
+    command, load = INTERACTIVE[shell]
+    setup = host.folder / "setup"
+    setup.write_text(f"{load.format(script=script)}; echo lo''aded\n")
+    env = host.env(TERM="dumb", PATH=f"{show.parent}:{host.env()['PATH']}")
+    with Terminal(command.split(), env, columns=400) as terminal:
+        terminal.type(f"source {setup}\n")
+        terminal.wait_for("loaded\r\n")
+        terminal.type(f"credproc --profile {typed}\t\nexit\n")
+        status, shown = terminal.end()
+    assert status == 0, shown
+    option, *values = got.read_text().splitlines()
+    assert option == "--profile"
+    assert len(values) == 1, values
+    return values[0]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("name", "typed"), NAMES, ids=[" ".join(each) for each in NAMES])
+def test_name_is_completed_as_one_word_and_never_run(
+    host: Host, scripts: Path, shell: str, name: str, typed: str
+) -> None:
+    ran = host.folder / "ran"
+    name = name.format(ran=ran)
+    host.config(f"[profile {shlex.quote(name)}]\na = b\n")
+
+    assert tabbed(host, scripts / shell, shell, typed) == name
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_header_that_names_no_profile_is_not_run_either(
+    host: Host, scripts: Path, shell: str
+) -> None:
+    ran = host.folder / "ran"
+    host.config(f"[profile $(touch {ran})]\na = b\n[profile `touch {ran}`]\na = b\n")
+
+    tabbed(host, scripts / shell, shell, r"\$")
+
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "header",
+    ["default", "profile app", "profile  two", "profile 'a b'", 'profile "a \\"b\\" \\\\c"',
+     """profile 'a'"'"'b'""", "profile '\"a\"'", "profile \"'a'\""],
+)  # fmt: skip
+def test_name_is_the_one_that_is_read_in_the_header(
+    host: Host, scripts: Path, shell: str, header: str
+) -> None:
+    config = host.config(f"[{header}] # comment\na = b\n[sso-session x]\na = [profile y]\n")
+    names = ConfigFile(config.read_bytes(), str(config)).profiles()
+
+    assert [tabbed(host, scripts / shell, shell, "")] == names
 
 
 @pytest.mark.parametrize("shell", SHELLS)
