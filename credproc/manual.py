@@ -29,12 +29,12 @@ examples, for ~/.aws/config (with the absolute path: `command -v credproc`):
 
 by hand and in scripts:
   credproc --field AccessKeyId
-  eval "$(credproc --format env)"
+  settings="$(credproc --format env)" && eval "$settings"
   credproc --profile app-dev --refresh --verbose
 
 exit status:
   0 printed, 1 no credentials, 2 usage or configuration (1 and 2 with the
-  reason in one line on stderr), 130 interrupted, 143 terminated
+  reason in one line on stderr), 129 hung up, 130 interrupted, 143 terminated
 
 environment:
   CREDPROC_CACHE_DIR  where credentials are kept (an absolute path)

@@ -41,6 +41,12 @@ DATE = "2026-11-28"
 #: What argparse-manpage calls the groups of a command's options.
 GROUPS = ("arguments:", "options:", "common options")
 
+#: What credprocctl takes some variables for, apart from what it says of credproc's runs.
+ACTS_AS = (
+    "``AWS_PROFILE``, ``AWS_ACCESS_KEY_ID``, ... (for credprocctl itself)",
+    "who ``credprocctl role`` acts as, as for the AWS CLI; doctor takes the profile, too",
+)
+
 #: Of --help's last part, what becomes of what starts so; the README's tables know more of some.
 EPILOG = {
     "examples, ": "EXAMPLES",
@@ -56,10 +62,11 @@ def pages() -> dict[str, str]:
         "ENVIRONMENT": _table("Environment and config", tables=2),
         "FILES": _table("Files"),
     }
+    own = f".TP\n{_inline(ACTS_AS[0])}\n{_inline(ACTS_AS[1])}\n{both['ENVIRONMENT']}"
     status = {"EXIT STATUS": _table("Output and exit status", first=1)}
     return {
         "credproc": _page(options.parser(), {**both, **status}, "credprocctl"),
-        "credprocctl": _page(ctl.parser(), both, "credproc"),
+        "credprocctl": _page(ctl.parser(), both | {"ENVIRONMENT": own}, "credproc"),
     }
 
 

@@ -83,6 +83,7 @@ HEADER = [
     "Consumers",
     "Keys in ``~/.aws/credentials``",
     "Keys in ``~/.aws/config``",
+    "Keys in the environment",
     "``role_arn`` without a source",
 ]
 
@@ -91,7 +92,7 @@ def rows() -> list[list[str]]:
     """Return the manual's table: consumers that do the same, and what they do."""
     same: dict[tuple[str, ...], list[str]] = {}
     for name, taken in KNOWN.items():
-        words = (WORDS[taken.credentials], WORDS[taken.config], WORDS[taken.role])
+        words = tuple(WORDS[each] for each in taken)
         shown = f"{name} ({ALONE[name]})" if name in ALONE else name.removesuffix(", newest")
         same.setdefault(words, []).append(shown)
     return [HEADER, *(["; ".join(names), *words] for words, names in same.items())]
@@ -99,7 +100,7 @@ def rows() -> list[list[str]]:
 
 def table() -> str:
     """Return the rows as a list-table."""
-    lines = [".. list-table::", "    :header-rows: 1", "    :widths: 40 20 20 20", ""]
+    lines = [".. list-table::", "    :header-rows: 1", "    :widths: 36 16 16 16 16", ""]
     for row in rows():
         for number, cell in enumerate(row):
             first, *rest = textwrap.wrap(cell, 90, break_on_hyphens=False, break_long_words=False)

@@ -123,6 +123,8 @@ def test_failure_is_shown(world: World, installed: Get, consumer: Consumer) -> N
     there = installed(consumer)
     world.profile(file=consumer.file)
     world.break_()
+    log = world.host.folder / "log"
+    world.host.environ["CREDPROC_LOG"] = str(log)
 
     result = make_requests(world, consumer, there, 1)
 
@@ -131,3 +133,4 @@ def test_failure_is_shown(world: World, installed: Get, consumer: Consumer) -> N
     assert world.runs
     said = " ".join((result.stdout.decode() + result.stderr).split())
     hold(consumer, there, shows=NO_ROLE in said)
+    assert NO_ROLE.removeprefix("credproc: ") in log.read_text("utf-8")

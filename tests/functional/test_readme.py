@@ -67,7 +67,6 @@ class Reader:
         for name, script in OTHERS.items():
             (programs / name).write_text(f"#!/bin/sh\n{script}\n")
             (programs / name).chmod(0o755)
-        self.host.environ["PATH"] = f"{programs}:{self.host.environ['PATH']}"
         exported = (
             '{"Version": 1, "Expiration": "2999-01-01T00:00:00Z", '
             f'"AccessKeyId": "{self.world.key}", "SecretAccessKey": "{self.world.secret}"}}'
@@ -89,6 +88,8 @@ class Reader:
 
     def here(self, text: str) -> str:
         """Return the text with the paths of this machine."""
+        for name in OTHERS:
+            text = re.sub(rf"/usr/(local/)?bin/{name}\b", str(self.host.home / "bin" / name), text)
         text = text.replace("/usr/local/bin/", f"{SCRIPTS}/")
         return text.replace("/home/ann", str(self.host.home))
 
@@ -345,7 +346,8 @@ def test_time_rules_are_the_codes() -> None:
 
     assert f"the last {windows.REFRESH_AHEAD // 60} min, or L/2" in rows["refresh ahead"]
     assert f"the last {windows.REFRESH_NOW // 60} min, or L/4" in rows["refresh now"]
-    assert f"for at most {refresh.PATIENCE:g} s" in rows["refresh now"]
+    assert f"waited for up to {refresh.PATIENCE:g} s" in rows["refresh now"]
+    assert f"own is given {refresh.ATTEMPT:g} s" in rows["refresh now"]
     assert f"not before {windows.RETRY} s" in rows["next look"]
     for lifetime, ahead, now in ((21600, 1800, 960), (3600, 1800, 900), (900, 450, 225)):
         assert windows.windows(0, lifetime, 0.0) == (lifetime - ahead, lifetime - now)

@@ -25,6 +25,10 @@ JUMP = "arn:aws:iam::123456789012:role/jump"
 DEPLOY = "arn:aws:iam::444455556666:role/deploy"
 CHAIN = ("--role-arn", JUMP, "--role-arn", DEPLOY, "--source", "profile:laptop")
 
+OLD = (
+    '{"Version": 1, "AccessKeyId": "ASIAOLD", "SecretAccessKey": "s", "SessionToken": "t", '
+    '"Expiration": "2020-01-01T00:00:00Z"}'
+)
 CONFIG = f"""\
 [profile laptop]
 aws_access_key_id = AKIAIOSFODNN7EXAMPLE
@@ -44,6 +48,14 @@ credential_process = {CREDPROC} --profile loop
 
 [profile vault]
 credential_process = aws-vault export --format=json ann
+
+[profile odd]
+aws_access_key_id = AKIAIOSFODNN7EXAMPLE
+aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY
+metadata_service_timeout = soon
+
+[profile old]
+credential_process = /bin/echo '{OLD}'
 
 [profile portal]
 sso_session = corp
@@ -151,6 +163,12 @@ class Machine:
 
     def no_helper(self) -> Result:
         return self.run("--profile", "vault")
+
+    def setting(self) -> Result:
+        return self.run("--profile", "odd")
+
+    def arrived(self) -> Result:
+        return self.run("--profile", "old")
 
     def sso(self) -> Result:
         return self.run("--profile", "portal")
