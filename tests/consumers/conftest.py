@@ -34,13 +34,14 @@ def installer(
 ) -> Installer:
     """What installs; CREDPROC_TEST_CONSUMERS names a folder to keep all in.
 
-    Processes of one run share it, and Debian's packages are installed all at once.
+    Processes of one run share it, and Debian's packages are installed all at once; only by a run
+    that skips nothing, because they stay.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     folder = Path(os.environ.get("CREDPROC_TEST_CONSUMERS") or shared / "consumers")
     packages = {package for each in wanted(request) for package in each.packages}
-    return Installer(folder, packages)
+    return Installer(folder, packages, request.config.getoption("--no-skips"))
 
 
 @pytest.fixture(scope="session")

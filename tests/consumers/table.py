@@ -92,7 +92,7 @@ def main() -> None:
     packages = {package for each in CONSUMERS for package in each.packages}
     with tempfile.TemporaryDirectory(prefix="consumers-") as folder:
         kept = os.environ.get("CREDPROC_TEST_CONSUMERS") or folder
-        installer = Installer(Path(kept), packages)
+        installer = Installer(Path(kept), packages, may_change_debian=True)
         rows = [cells(each, each.get(installer).version) for each in CONSUMERS]
     sys.stdout.write(table([*rows, *NOT_RUN]))
 
