@@ -89,7 +89,7 @@ def in_use(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the profile that tools would use, and who says so."""
     if given:
         return given, "as asked"
-    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+    for variable in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):  # botocore's order
         if environ.get(variable):
             return environ[variable], f"from {variable}"
     return "default", DEFAULT

@@ -135,9 +135,12 @@ def test_nothing_is_kept_and_every_provider_is_asked(
         ([], {}, "default", "the default"),
         ([], {"AWS_PROFILE": "app"}, "app", "from AWS_PROFILE"),
         ([], {"AWS_DEFAULT_PROFILE": "chain"}, "chain", "from AWS_DEFAULT_PROFILE"),
+        # botocore's order, whatever one would expect of the names.
+        ([], {"AWS_DEFAULT_PROFILE": "chain", "AWS_PROFILE": "app"}, "chain",
+         "from AWS_DEFAULT_PROFILE"),
         (["app"], {"AWS_PROFILE": "chain"}, "app", "as asked"),
     ],
-)
+)  # fmt: skip
 def test_profile_is_the_one_that_tools_would_use(
     cloud: Host, words: list[str], env: dict[str, Any], profile: str, origin: str
 ) -> None:
