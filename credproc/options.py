@@ -218,13 +218,27 @@ def _policy(value: str) -> str:
     if value.startswith("file://"):
         value = _contents(os.path.expanduser(value[7:]))
     try:
-        policy = json.loads(value)
+        policy = json.loads(value, object_pairs_hook=_each_once)
+        text = json.dumps(policy, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        reason = getattr(error, "msg", "nested too deep")
+        deep = isinstance(error, RecursionError)
+        other = "nested too deep" if deep else "a number is NaN, infinite or too long"
+        reason = getattr(error, "msg", other)
         raise UsageError(f"--policy: must be JSON or file://PATH ({reason})") from None
     if not isinstance(policy, dict):
         raise UsageError("--policy: must be a JSON object")
-    return json.dumps(policy, separators=(",", ":"), ensure_ascii=False)
+    return text
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a key that stands twice one would be lost, and what it forbids."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            shown = repr(key) if len(key) <= LONGEST_SHOWN else f"of {len(key)} characters"
+            raise UsageError(f"--policy: the key {shown} stands twice in one object")
+        found[key] = value
+    return found
 
 
 def _contents(path: str) -> str:

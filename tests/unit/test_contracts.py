@@ -255,7 +255,10 @@ DECLINED = [
     ["--role-arn", A, "--source", "env", "--duration-seconds", "0"],
     ["--role-arn", A, "--source", "env", "--duration-seconds", "9" * 5000],
     ["--role-arn", A, "--source", "env", "--duration-seconds", "\N{ARABIC-INDIC DIGIT NINE}00"],
-    ["--role-arn", A, "--source", "env", "--policy", "{}"],
+    *(
+        ["--role-arn", A, "--source", "env", "--policy", value]
+        for value in ("{}", '{"Action": "s3:GetObject", "Action": "*"}', '{"a": NaN}')
+    ),
     ["--role-arn", A, "--source", "env", "--hops", "x"],
     *(
         ["--mfa-command", " "],

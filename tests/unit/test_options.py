@@ -178,6 +178,13 @@ REFUSED = [
     ([*CHAIN, "--policy", "{"], "--policy", "must be JSON or file://PATH"),
     ([*CHAIN, "--policy", "[]"], "--policy", "must be a JSON object"),
     ([*CHAIN, "--policy", "[" * 100_000], "--policy", "nested too deep"),
+    ([*CHAIN, "--policy", '{"a": 1, "b": 2, "a": 1}'], "--policy", "key 'a' stands twice"),
+    ([*CHAIN, "--policy", '{"a": [{"b": 1, "\\u0062": 2}]}'], "--policy", "key 'b' stands twice"),
+    ([*CHAIN, "--policy", '{"\\n": 1, "\\u000a": 2}'], "--policy", r"key '\n' stands twice"),
+    *(
+        ([*CHAIN, "--policy", f'{{"a": [{number}]}}'], "--policy", "NaN, infinite or too long")
+        for number in ("NaN", "Infinity", "-Infinity", "1e999", "9" * 5000)
+    ),
     ([*CHAIN, "--policy", json.dumps({"a": "x" * 2048})], "--policy", "at most 2048 characters"),
     ([*CHAIN, "--policy", '{"a": "\u2022"}'], "--policy", "U+0020 to U+00FF"),
     ([*CHAIN, "--policy-arn", A], "--policy-arn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
@@ -276,6 +283,8 @@ def test_limits_are_no_narrower_than_the_api(argv: list[str]) -> None:
         [*CHAIN, "--external-id", SECRET + "x" * 2000],
         [*CHAIN, "--policy", f'{{"Condition": "{SECRET}"'],
         [*CHAIN, "--policy", f'"{SECRET}"'],
+        [*CHAIN, "--policy", f'{{"a": "{SECRET}", "a": "{SECRET}"}}'],
+        [*CHAIN, "--policy", f'{{"{SECRET * 2}": 1, "{SECRET * 2}": 2}}'],
         [*CHAIN, "--tag", SECRET],
         [*CHAIN, "--tag", f"key={SECRET}*"],
         [*CHAIN, "--tag", f"{SECRET}*=value"],
@@ -314,6 +323,10 @@ def policy(value: str) -> str:
 
 def test_policy_is_sent_without_blanks() -> None:
     assert policy('{ "a" : [1,\n 2], "b": "x  y \xfc" }') == '{"a":[1,2],"b":"x  y \xfc"}'
+
+
+def test_policy_may_have_a_key_in_several_objects() -> None:
+    assert policy('{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}').count('"a"') == 4
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
