@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import json
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: EC2, as a principal; China has a name of its own, and takes the other one, too.
 SERVICES = ("ec2.amazonaws.com", "ec2.amazonaws.com.cn")
+#: What a trust policy allows to those who get the role's credentials.
+ASSUMING = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
 
 
 def trust(partition: str) -> str:
@@ -58,7 +61,9 @@ def _allowed(document: Any) -> Iterator[dict[str, Any]]:
     for statement in _several((document or {}).get("Statement", [])):
         actions = [action.lower() for action in _several(statement.get("Action", []))]
         principals = statement.get("Principal", {})
-        if statement.get("Effect") != "Allow" or not {"sts:assumerole", "sts:*", "*"} & {*actions}:
+        if statement.get("Effect") != "Allow" or not any(
+            fnmatch.filter(ASSUMING, action) for action in actions
+        ):
             continue
         yield principals if isinstance(principals, dict) else {"AWS": principals}
 
