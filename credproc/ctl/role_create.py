@@ -53,7 +53,7 @@ def create(given: argparse.Namespace, console: Console) -> Result:
     policies = [iam.policy(account, text) for text in given.policy]
     boundary = iam.policy(account, given.permissions_boundary) if given.permissions_boundary else ""
     with Steps(console, given.dry_run) as steps:
-        _make_role(given, account, boundary, steps)
+        _make_role(given, account, boundary, policies, steps)
         _attach(account, name, policies, steps)
         _make_profile(given, account, steps)
         if not given.dry_run:
@@ -76,7 +76,9 @@ def _check_create(given: argparse.Namespace) -> None:
         raise RequestError("--max-session-duration: must be 3600 to 43200 seconds")
 
 
-def _make_role(given: argparse.Namespace, account: Aws, boundary: str, steps: Steps) -> None:
+def _make_role(
+    given: argparse.Namespace, account: Aws, boundary: str, policies: list[str], steps: Steps
+) -> None:
     """Make the role, or bring the one that is there to what was asked for."""
     name = given.name
     found = iam.role(account, name)
@@ -103,8 +105,24 @@ def _make_role(given: argparse.Namespace, account: Aws, boundary: str, steps: St
         )
     if given.path and given.path != found["Path"]:
         raise RequestError(f"there is a role {name} with the path {found['Path']}: paths stay")
+    _check_others(account, found, policies)
     steps.same(f"role {name}", "exists already")
     _adapt(account, found, wanted, steps)
+
+
+def _check_others(account: Aws, found: dict[str, Any], policies: list[str]) -> None:
+    """Raise if what is to be attached would be allowed to others than EC2, too."""
+    name = found["RoleName"]
+    also = iam.others(found["AssumeRolePolicyDocument"])
+    held = iam.attached(account, name) if also else {}
+    new = [arn for arn in policies if arn not in held]
+    if also and new:
+        raise RequestError(
+            f"there is a role {name} that is not EC2's alone ({', '.join(also)} may assume it), "
+            f"and whoever may would get {new[0]}, too: choose another name, or attach it by hand "
+            f"(aws iam attach-role-policy --role-name {name} --policy-arn {new[0]}) and run this "
+            "again"
+        )
 
 
 def _adapt(account: Aws, found: dict[str, Any], wanted: dict[str, Any], steps: Steps) -> None:

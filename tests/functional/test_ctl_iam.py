@@ -285,6 +285,36 @@ def test_role_of_another_kind_is_left_alone(admin: Host, moto: Moto) -> None:
     assert "lambda" not in [each["role"] for each in command.data(admin, "role", "list")]
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_role_that_others_may_assume_gets_no_policy_of_ec2(
+    options: tuple[str, ...], admin: Host, aws: Relay, moto: Moto
+) -> None:
+    name = fresh("shared")
+    iam = client("iam", moto)
+    root = "arn:aws:iam::444455556666:root"
+    trusted = {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"], "AWS": root}
+    policy = json.loads(trust("aws"))
+    policy["Statement"][0]["Principal"] = trusted
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))
+    create = ("role", "create", name, "--policy", S3, "--description", "new")
+
+    error = failed(admin, *create, *options, status=2)
+
+    assert error == (
+        f"there is a role {name} that is not EC2's alone (lambda.amazonaws.com, {root} may assume "
+        f"it), and whoever may would get {S3}, too: choose another name, or attach it by hand "
+        f"(aws iam attach-role-policy --role-name {name} --policy-arn {S3}) and run this again"
+    )
+    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+    assert "Description" not in iam.get_role(RoleName=name)["Role"]
+    by_hand = error.partition("(aws ")[2].partition(")")[0].split()
+    done = admin.run(*by_hand, command="aws", AWS_DEFAULT_REGION=REGION)
+    assert done.status == 0, done
+    command.ctl(admin, *create)
+    profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+    assert [each["RoleName"] for each in profile["Roles"]] == [name]
+
+
 def test_instance_profile_with_another_role_is_left_alone(admin: Host, moto: Moto) -> None:
     roles(moto, "tenant")
     iam = client("iam", moto)
