@@ -48,6 +48,7 @@ def attach(given: argparse.Namespace, console: Console) -> Result:
     arn, name = profile["Arn"], profile["InstanceProfileName"]
     wanted = {"Name": name}
     data = {"role": given.name, "instance": instance, "instance_profile": arn}
+    other = ""
     with Steps(console, given.dry_run) as steps:
         subject = f"role {given.name}"
         if held and held["IamInstanceProfile"]["Arn"] == arn:
@@ -76,9 +77,12 @@ def attach(given: argparse.Namespace, console: Console) -> Result:
         if made:
             _wait_until_there(console, account, instance, arn)
             steps.same(subject, f"is in place on {instance}")
+            if other:
+                _tell_of_cache(steps, instance, other)
     data |= {"dry_run": given.dry_run, "steps": steps.data()}
     text = "" if given.dry_run else (
-        "Running programs see it within a minute. Next, on the instance: "
+        f"{'Other running' if other else 'Running'} programs see it within a minute. "
+        "Next, on the instance: "
         f"credprocctl profile add {given.name} --from-role {given.name}\n"
     )  # fmt: skip
     return Result(text, data)
@@ -89,6 +93,13 @@ def _associated(console: Console, operation: Any, **parameters: Any) -> dict[str
     answer = settled(console, subject, lambda: ask(operation, **parameters))
     made: dict[str, Any] = answer["IamInstanceProfileAssociation"]
     return made
+
+
+def _tell_of_cache(steps: Steps, instance: str, other: str) -> None:
+    steps.same(
+        "credproc", f"prints what it holds of {other} until it renews that: run "
+        f"`credprocctl cache clear --all` on {instance} (or credproc with --refresh)",
+    )  # fmt: skip
 
 
 def _wait_until_there(console: Console, account: Aws, instance: str, arn: str) -> None:

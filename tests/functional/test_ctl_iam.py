@@ -360,6 +360,30 @@ def test_role_is_given_exchanged_and_taken_away(admin: Host, moto: Moto) -> None
     assert [step["state"] for step in gone["steps"]] == ["has no role"]
 
 
+def test_exchange_says_how_credproc_forgets_the_role_before(admin: Host, moto: Moto) -> None:
+    before, after = fresh("before"), fresh("after")
+    roles(moto, before, after)
+    instance = launch(moto)
+    attach = partial(command.ctl, admin, "role", "attach")
+    remedy = (
+        f"prints what it holds of {before} until it renews that: run `credprocctl cache clear "
+        f"--all` on {instance} (or credproc with --refresh)"
+    )
+
+    given = attach(before, "--instance", instance)
+    dry = attach(after, "--instance", instance, "--dry-run")
+    exchanged = attach(after, "--instance", instance, "--yes")
+    again = attach(after, "--instance", instance)
+    data = command.data(admin, "role", "attach", before, "--instance", instance, "--yes")
+
+    assert f"\ncredproc: {remedy}\nOther running programs see it within a minute." in exchanged
+    assert {"subject": "credproc", "state": remedy.replace(before, after), "changed": False} in (
+        data["steps"]
+    )
+    assert not [said for said in (given, dry, again) if "cache clear" in said]
+    assert "\nRunning programs see it within a minute." in given
+
+
 @pytest.mark.parametrize(
     "error",
     [
