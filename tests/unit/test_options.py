@@ -407,7 +407,7 @@ def test_help_names_every_option_and_choice() -> None:
 def examples() -> list[list[str]]:
     """Return the command lines that the manual shows."""
     text = re.sub(r"\n {6,}--", " --", manual.EPILOG)
-    found = re.findall(r"^.*[ (/]credproc((?: --.*?)?)\)?\"?$", text, re.MULTILINE)
+    found = re.findall(r"^.*[ (/]credproc((?: --.*?)?)(?:\).*)?\"?$", text, re.MULTILINE)
     return [shlex.split(line) for line in found]
 
 
