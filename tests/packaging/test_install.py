@@ -39,7 +39,7 @@ def shell(script: str, folder: Path, cwd: Path | None = None, **extra: str) -> s
     done = subprocess.run(
         command, cwd=cwd or folder, env=env, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
