@@ -201,8 +201,8 @@ def test_broken_and_foreign_files_are_reported_and_not_followed(cloud: Host) -> 
     assert "a symbolic link, which is not followed" in shown
     assert sum("  no entry  " in line for line in shown.splitlines()) == 5
     assert "not credproc's, and left alone: no [31mtes.txt" in shown
-    troubles = {each["file"][0]: each.get("trouble") for each in found["entries"]}
-    assert all(troubles[name] for name in "abcde")
+    troubles = {each["file"]: each.get("trouble") for each in found["entries"]}
+    assert all(troubles[path.name] for path in names)
     assert found["foreign"] == ["no\x1b[31mtes.txt"]
 
 
