@@ -10,7 +10,6 @@ find what was installed. Needs Python and pip; everything else goes to a throw-a
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -42,10 +41,8 @@ def main() -> int:
         _say("install: the wheel, with what it and the tests require")
         _install(venv, artefacts.wheel(dist), held)
         _say("tests")
-        # One more process than there are cores, because tests wait now and then. Whole files to one
-        # process each, because what a file installs is installed once.
-        workers = str((os.cpu_count() or 1) + 1)
-        arguments = arguments or ["--numprocesses", workers, "--dist", "loadfile"]
+        # Whole files to one process each, because what a file installs is installed once.
+        arguments = arguments or ["--numprocesses", "auto", "--dist", "loadfile"]
         return _pytest(venv, folder, ["--no-skips"] * options.all + arguments)
 
 
