@@ -259,6 +259,10 @@ def run(
     return Process([CREDPROC, *args], env, stdin=stdin, cwd=cwd).wait(timeout)
 
 
+#: So many at once, on a machine that does other things too, may keep IMDS from answering in 2 s.
+PATIENT = {"AWS_METADATA_SERVICE_TIMEOUT": "10", "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1"}
+
+
 def herd(
     host: Host,
     count: int,
@@ -277,7 +281,7 @@ def herd(
     gate, release = os.pipe()
     try:
         launcher = ["/bin/sh", "-c", LAUNCHER, str(fifo), str(command), *args]
-        environ = host.env(**(env or {}))
+        environ = host.env(**{**PATIENT, **(env or {})})
         herded = [
             host.processes.start(launcher, environ, stdin=gate, cwd=host.home) for _ in range(count)
         ]
