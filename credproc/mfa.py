@@ -39,10 +39,13 @@ class Mfa:
 
     def can_ask(self) -> bool:
         """Whether there is a command, or a terminal to ask on."""
-        terminal = None if self.words else _own_terminal()
-        if terminal is not None:
-            os.close(terminal)
-        return bool(self.words) or terminal is not None
+        if self.words:
+            return True
+        terminal = _own_terminal()
+        if terminal is None:
+            return False
+        os.close(terminal)
+        return True
 
     def code(self, serial: str, deadline: Deadline) -> str:
         """Return the six digits that the device shows now."""
