@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 import sys
 import venv
@@ -78,21 +77,9 @@ class Command:
         return result.stdout, _modules(result.stderr) - self.bare(host)
 
     def bare(self, host: Host) -> set[str]:
-        """Return the modules that the script would load if credproc were empty."""
-        code = f"import {', '.join(self._imports())}"
-        result = host.run("-c", code, command=self.python, PYTHONPROFILEIMPORTTIME="1")
+        """Return the modules that the interpreter itself loads."""
+        result = host.run("-c", "pass", command=self.python, PYTHONPROFILEIMPORTTIME="1")
         return _modules(result.stderr)
-
-    def _imports(self) -> set[str]:
-        """Return what the script itself imports, which is pip's choice."""
-        names = set()
-        for node in ast.walk(ast.parse(self.script.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                names.add(str(node.module))
-        assert "credproc.__main__" in names
-        return {name for name in names if not name.startswith("credproc")} | {"sys"}
 
 
 def _modules(stderr: str) -> set[str]:

@@ -104,6 +104,34 @@ def test_uninstall_leaves_nothing(tool: str, tmp_path: Path, wheel: Path) -> Non
     assert [p for p in tmp_path.rglob("credproc*") if "logs" not in p.parts] == []
 
 
+#: A line that installs into another environment; pip 21.2 came with Python 3.10 and cannot run on
+#: 3.12, whose first one was 23.2.
+INSTALLERS = {
+    "old pip": f"{{python}} -m pip install -q -t {{folder}}/pip "
+    f"pip=={'21.2.4' if sys.version_info < (3, 12) else '23.2.1'} && "
+    "PYTHONPATH={folder}/pip {venv}/bin/python -m pip install -q --no-deps {wheel}",
+    "pip": "{python} -m pip --python {venv} install -q --no-deps {wheel}",
+    "uv": "uv pip install -q --python {venv} --no-deps {wheel}",
+}
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_every_installer_writes_the_same_command(
+    installer: str, tmp_path: Path, wheel: Path
+) -> None:
+    venv = tmp_path / "venv"
+    shell(f"{sys.executable} -m venv --without-pip {venv}", tmp_path)
+    line = INSTALLERS[installer].format(
+        python=sys.executable, folder=tmp_path, venv=venv, wheel=wheel
+    )
+    shell(line, tmp_path)
+
+    written = (venv / "bin" / "credproc").read_text("utf-8")
+    text = (artefacts.source() / "credproc" / "bin" / "credproc").read_text("utf-8")
+    assert written == text.replace("#!python", f"#!{venv}/bin/python", 1)
+    assert shell(f"{venv}/bin/credproc --version", tmp_path).startswith("credproc ")
+
+
 def test_distributions_are_what_an_index_accepts(dist: Path) -> None:
     files = [str(artefacts.wheel(dist)), str(artefacts.sdist(dist))]
     command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *files]
