@@ -21,6 +21,7 @@ from credproc import (
     refresh,
     supervision,
 )
+from credproc.deadline import Deadline
 from credproc.errors import (
     ELSEWHERE,
     NO_INSTANCE,
@@ -34,8 +35,9 @@ from credproc.errors import (
 )
 from credproc.log import Log, say
 from credproc.mfa import Mfa
-from credproc.providers import Deadline, Run, provider
+from credproc.providers import provider
 from credproc.request import Imds
+from credproc.run import Run
 from credproc.store import Store
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
 
-    from credproc.providers import Deadline
+    from credproc.deadline import Deadline
 
 #: Seconds that --mfa-command may take.
 COMMAND_SECONDS = 30

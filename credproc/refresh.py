@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from credproc.credentials import Credentials
-    from credproc.providers import Provider, Run
+    from credproc.providers import Provider
+    from credproc.run import Run
     from credproc.store import Store
 
     Fetch = Callable[[Run], Credentials]

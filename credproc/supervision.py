@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from credproc.deadline import Deadline
     from credproc.log import Log
-    from credproc.providers import Deadline
 
     Result = TypeVar("Result")
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import botocore.session
 
 from credproc import request
+from credproc.deadline import Deadline
 from credproc.errors import CredprocError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import Deadline, Run, faults
+from credproc.providers import faults
 from credproc.providers import sts as calls
 from credproc.providers.chain import Chain, Profile
+from credproc.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from credproc.deadline import Deadline
 from credproc.errors import ProviderFailed, ProviderUnavailable, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import Deadline, Run, imds
+from credproc.providers import imds
+from credproc.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

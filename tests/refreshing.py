@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from credproc import cache, outcome, request
 from credproc.credentials import Credentials, from_document
+from credproc.deadline import Deadline
 from credproc.errors import (
     CodeNotGiven,
     ProviderFailed,
@@ -17,8 +18,8 @@ from credproc.errors import (
 from credproc.identity import of_request
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import Deadline, Run
 from credproc.refresh import Refresher
+from credproc.run import Run
 from credproc.store import Store
 from tests.servers.asking import Clock
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from credproc import cli, limits
 from credproc.ctl.steps import Failed
+from credproc.deadline import Deadline
 from credproc.errors import UsageError
 from credproc.mfa import Mfa
-from credproc.providers import Deadline, Run
 from credproc.request import Request
+from credproc.run import Run
 from credproc.store import Store
 
 if TYPE_CHECKING:

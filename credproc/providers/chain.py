@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import botocore.session
 
     from credproc.credentials import Credentials
-    from credproc.providers import Run
     from credproc.request import Hop
+    from credproc.run import Run
 
 #: What a profile may say of the way to STS, besides the region.
 SETTINGS = (

@@ -14,8 +14,8 @@ from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderUnavailable
 if TYPE_CHECKING:
     from typing import Any
 
+    from credproc.deadline import Deadline
     from credproc.log import Log
-    from credproc.providers import Deadline
     from credproc.providers.endpoint import Settings
 
 #: Bytes of a body, and of all that is sent for one request. Real answers have about 1,500.

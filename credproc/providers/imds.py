@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credproc.credentials import Credentials
-    from credproc.providers import Run
+    from credproc.run import Run
 
     Read = TypeVar("Read")
 
@@ -99,9 +99,9 @@ def _conversation(run: Run) -> Iterator[Service]:
     So a chain that asks for the region, and then for the role, waits for a service that is not
     there only once.
     """
-    if run.imds is None:
-        run.imds = Service(run)
-    service = run.imds
+    if "imds" not in run.shared:
+        run.shared["imds"] = Service(run)
+    service: Service = run.shared["imds"]
     started = time.monotonic()
     service.deadline = run.deadline.within(service.left)
     try:

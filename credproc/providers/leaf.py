@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import botocore.session
 
-    from credproc.providers import Run
+    from credproc.run import Run
 
 #: botocore's providers that read nothing but the profile, before and after its credential_process.
 BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)

@@ -17,7 +17,7 @@ from credproc.supervision import supervised
 if TYPE_CHECKING:
     from typing import Any
 
-    from credproc.providers import Run
+    from credproc.run import Run
 
 
 def retrieve(run: Run, profile: str, command: str) -> Credentials:

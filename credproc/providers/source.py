@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from credproc.providers import Run
+    from credproc.run import Run
 
 #: The names of what gives nothing but role sessions: ours, and botocore's for its own.
 ROLES = ("imds", leaf.CONTAINER, "assume-role-with-web-identity", "sso")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from credproc.credentials import Credentials
-    from credproc.providers import Run
+    from credproc.run import Run
 
     Result = TypeVar("Result")
 

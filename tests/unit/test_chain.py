@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from credproc.credentials import Credentials
-    from credproc.providers import Keeper, Run
     from credproc.request import Hop
+    from credproc.run import Keeper, Run
     from tests.servers.imds import ImdsServer
 
 ROLE_KEYS = {

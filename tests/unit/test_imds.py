@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from credproc.deadline import Deadline
 from credproc.errors import ProviderFailed, ProviderUnavailable
 from credproc.identity import CONTAINER_IDENTITIES
-from credproc.providers import Deadline, connection, imds
+from credproc.providers import connection, imds
 from tests.imds_client import (
     FAILED,
     IN_TIME,

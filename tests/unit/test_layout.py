@@ -1,19 +1,17 @@
-"""The README's list of the modules: whole, in the modules' own words, and imports go down it."""
+"""The shape of the package: imports go one way, modules and functions are short."""
 
 from __future__ import annotations
 
 import ast
 import re
+from graphlib import CycleError, TopologicalSorter
 
-import pytest
-
-from tests import artefacts, readme
-
-#: The imports that go up: the detached child runs the whole command once more; and what a shell
-#: completes is all that credprocctl knows.
-UP = {"background": {"cli"}, "ctl.completion": {"ctl.__main__"}}
+from tests import artefacts
 
 PACKAGE = artefacts.source() / "credproc"
+
+#: What a shell completes is all that credprocctl knows, so its parser is loaded again from there.
+UP = {("ctl.completion", "ctl.__main__")}
 
 
 def modules() -> dict[str, ast.Module]:
@@ -29,66 +27,44 @@ def modules() -> dict[str, ast.Module]:
 MODULES = modules()
 
 
-def first_line(name: str) -> str:
-    """Return what a module says it is."""
-    return (ast.get_docstring(MODULES[name]) or "").partition("\n")[0].rstrip(".")
-
-
-def imports(tree: ast.AST) -> set[str]:
-    """Return which of the modules are imported, anywhere but for type checkers."""
+def imports(name: str) -> set[str]:
+    """Return the modules that a module imports: at its top, in functions and for type checkers."""
     found: set[str] = set()
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
+    for node in ast.walk(MODULES[name]):
         if isinstance(node, ast.ImportFrom):
-            assert not node.level, "a relative import"
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "credproc":
+            assert not node.level, f"{name}: a relative import"
+            if (node.module or "").split(".")[0] != "credproc":
+                continue
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}".partition(".")[2]
                 outer = (node.module or "").partition(".")[2]
                 found.add(inner if inner in MODULES else outer or "__init__")
         elif isinstance(node, ast.Import):
-            assert not any(alias.name.startswith("credproc") for alias in node.names)
-        found |= imports(node)
-    return found
+            assert not any(alias.name.startswith("credproc") for alias in node.names), name
+    return {each for each in found if (name, each) not in UP}
 
 
-def listed(table: int, package: str = "") -> list[tuple[str, str]]:
-    """Return the names and the texts of one of the README's tables of modules."""
-    rows = readme.section("Contributing").tables[table]
-    return [(package + name.strip("`"), text) for name, text in rows]
+def test_every_module_says_what_it_is() -> None:
+    assert [
+        name for name, tree in MODULES.items() if tree.body and not ast.get_docstring(tree)
+    ] == []
 
 
-LISTED, OF_CTL = listed(0), listed(1, "ctl.")
-#: credprocctl's modules stand where the first table has them as one.
-ORDER = [name for name, _ in [*OF_CTL, *LISTED]]
+def test_no_two_modules_import_each_other() -> None:
+    graph = {name: imports(name) - {name} for name in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
 
 
-def test_every_module_is_listed_with_its_first_line() -> None:
-    assert sorted(ORDER) == sorted(MODULES)
-    assert dict(OF_CTL + LISTED) == {name: first_line(name) for name in MODULES}
-    assert not [name for name, _ in LISTED if name.startswith("ctl.")]
-
-
-@pytest.mark.parametrize("name", ORDER)
-def test_imports_go_down_the_list(name: str) -> None:
-    below = ORDER[ORDER.index(name) + 1 :]
-
-    up = {each for each in imports(MODULES[name]) if each not in below and each != name}
-    assert up <= UP.get(name, set())
-
-
-def test_commands_of_credprocctl_take_nothing_from_each_other() -> None:
-    commands = [name for name, text in OF_CTL if text.startswith("credprocctl ")]
-    taken = [
+def test_only_credprocctl_imports_credprocctl() -> None:
+    assert not [
         (name, each)
-        for name, _ in OF_CTL
-        for each in imports(MODULES[name])
-        if each in commands and name != "ctl.__main__" and not each.startswith(f"{name}_")
+        for name in MODULES
+        for each in imports(name)
+        if each.split(".")[0] == "ctl" and name.split(".")[0] != "ctl"
     ]
-
-    assert len(commands) == 12
-    assert taken == []
 
 
 def test_modules_and_functions_are_short() -> None:
@@ -115,13 +91,3 @@ def test_what_is_not_measured_has_its_reason() -> None:
     assert [line for line in pragmas if not re.search(r"# pragma: no \w+ - \w+ \w+", line)] == []
     assert [line for line in pragmas if re.search(r" - as (above|below|said)", line)] == []
     assert len(pragmas) < 20
-
-
-def test_nothing_of_the_package_imports_credprocctl() -> None:
-    assert LISTED[0][0] == "ctl"
-    assert not [
-        (name, each)
-        for name, _ in LISTED
-        for each in imports(MODULES[name])
-        if each.split(".")[0] == "ctl"
-    ]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from credproc import mfa
+from credproc.deadline import Deadline
 from credproc.errors import CodeNotGiven, UsageError
 from credproc.mfa import Mfa
-from credproc.providers import Deadline
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from credproc import credentials, outcome, refresh, request
+from credproc.deadline import Deadline
 from credproc.errors import (
     CodeNotGiven,
     CredprocError,
@@ -16,14 +17,13 @@ from credproc.errors import (
     ProviderFailed,
     RequestError,
 )
-from credproc.providers import Deadline
 from credproc.store import Store
 from tests.refreshing import HOUR, LEFT, Gives, Keeps, World, failure, rows
 
 if TYPE_CHECKING:
     from credproc.cache import Entry
     from credproc.credentials import Credentials
-    from credproc.providers import Run
+    from credproc.run import Run
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from credproc.cache import Entry
     from credproc.credentials import Credentials
-    from credproc.providers import Run
+    from credproc.run import Run
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from credproc.credentials import Credentials
-    from credproc.providers import Run
+    from credproc.run import Run
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from credproc import children, supervision
+from credproc.deadline import Deadline
 from credproc.errors import DeadlineExceeded, ProviderFailed
 from credproc.log import Log
-from credproc.providers import Deadline
 from credproc.supervision import supervised
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ import sys, threading, time
 sys.path[:0] = {path!r}
 from credproc import supervision
 from credproc.log import Log
-from credproc.providers import Deadline
+from credproc.deadline import Deadline
 supervision.on_signals()
 supervision.farewells.append(lambda name: print(name, flush=True))
 def work():

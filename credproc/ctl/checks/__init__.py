@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from credproc import hidden, recursion
+from credproc.deadline import Deadline
 from credproc.errors import CodeNotGiven, clean
 from credproc.mfa import Mfa
-from credproc.providers import Deadline, Run
+from credproc.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
     from credproc.ctl.checks import Case
-    from credproc.providers import Run
+    from credproc.run import Run
 
 
 def containers(case: Case) -> Iterator[Check]:
@@ -90,11 +90,12 @@ def _asked(
         found = provider(asked).retrieve(run)
     except CredprocError as raised:
         error = raised
-    if run.imds is not None:
-        case.dated("IMDS", run.imds.connection.date)
+    imds = run.shared.get("imds")
+    if imds is not None:
+        case.dated("IMDS", imds.connection.date)
         if found is not None and isinstance(asked, request.Imds):
             recorder.add(Check(
-                OK, "metadata", f"{run.imds.settings.url} gives tokens (IMDSv2), so the hop limit "
+                OK, "metadata", f"{imds.settings.url} gives tokens (IMDSv2), so the hop limit "
                 f"is enough from here; the role is {run_role(run)}",
             ))  # fmt: skip
     return found, error
