@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import time
 
-from credproc import cache, windows
+from credproc import cache, processes, windows
 from credproc.store import Store, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-#: Where Linux lists the descriptors of a process, and how many are closed where nothing does.
-DESCRIPTORS = "/proc/self/fd"
-MANY = 65536
 
 
 def start(path: str, entry: cache.Entry, refresh: Callable[[], int]) -> None:
@@ -71,8 +67,4 @@ def _let_go() -> None:  # pragma: no cover - closes what coverage writes to, too
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)
-    try:
-        end = max(map(int, os.listdir(DESCRIPTORS))) + 1
-    except OSError:
-        end = MANY  # the limit itself may be a thousand million, and closing so many takes minutes
-    os.closerange(3, end)
+    processes.close_all(3)

@@ -6,7 +6,8 @@ file or a directory is a miss: nothing here costs anybody the credentials.
 
 import os
 import stat
-import sys
+
+from credproc import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,22 +148,12 @@ def decode(data: bytes) -> "Entry | None":
 
 
 def directory(environ: "Mapping[str, str]", chosen: str = "") -> str:
-    """Return the cache directory by the quick rule, or "" to decline.
-
-    The rule is platformdirs' for Linux and absolute paths; it declines what needs thought.
-    """
+    """Return the cache directory by the quick rule (see system.cache_home), or "" to decline."""
     for path in (chosen, environ.get("CREDPROC_CACHE_DIR", "")):
         if path:
             return path if path.startswith("/") else ""
-    if not sys.platform.startswith("linux") or environ.get("ANDROID_DATA") == "/data":
-        return ""
-    base = environ.get("XDG_CACHE_HOME", "")
-    home = environ.get("HOME", "")
-    if not base and home.startswith("/"):
-        base = home.rstrip("/") + "/.cache"
-    # Releases of platformdirs differ in what they do with blanks around a path.
-    plain = base.startswith("/") and base == base.strip()
-    return os.path.join(base, "credproc") if plain else ""
+    base = system.cache_home(environ)
+    return os.path.join(base, "credproc") if base else ""
 
 
 class Cache:

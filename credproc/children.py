@@ -4,49 +4,66 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
+
+from credproc import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterable
-
-    Table = dict[int, "Row"]
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
 #: Seconds that a helper gets to tidy up (to switch the terminal's echo on) before it is killed.
 PATIENCE = 0.1
+#: Seconds that the end of a run waits for a helper which another thread is starting.
+STARTING = 0.5
 
 
-class Row:
-    """What the system says of a process: who started it, its session, and when it started."""
+class Children:
+    """The helpers that this run has started; what its process had started before is not among them.
 
-    __slots__ = ("parent", "session", "start", "state")
+    (A shell that starts something and then runs `exec credproc` is such a process.)
+    """
 
-    def __init__(self, stat: bytes) -> None:
-        fields = stat.rpartition(b")")[2].split()
-        self.state = fields[0]
-        self.parent = int(fields[1])
-        self.session = int(fields[3])
-        self.start = int(fields[19])
+    def __init__(self) -> None:
+        self.started: list[subprocess.Popen[bytes]] = []
+        self._starting = threading.RLock()
+        self._over = False
+
+    def start(self, words: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
+        """Start a program as subprocess.Popen does; OSError or ValueError if it cannot be run."""
+        import subprocess  # 6 ms
+
+        with self._starting:
+            if self._over:
+                raise InterruptedError("the run has ended")
+            child = subprocess.Popen(words, **how)
+            self.started.append(child)
+        return child
+
+    def end(self) -> None:
+        """End all that still run; none is started after that."""
+        starting = self._starting.acquire(timeout=STARTING)
+        self._over = True
+        end(self.started)
+        if starting:
+            self._starting.release()
 
 
-def end(children: Iterable[subprocess.Popen[bytes]], unknown: bool = False) -> None:
+def end(children: Iterable[subprocess.Popen[bytes]]) -> None:
     """End those that still run, and all that they started: SIGTERM first, SIGKILL soon after.
 
-    They share the process group of whoever called credproc, for a helper in a group of its own
-    could not ask anything on the terminal; so they are found by who started whom. With ``unknown``
-    also those that are being started at this moment, in another thread.
+    They share the process group of the run, for a helper in a group of its own could not ask
+    anything on the terminal; so their children are found by parent.
     """
     running = [child for child in children if child.poll() is None]
-    if not running and not unknown:
+    if not running:
         return
-    table = _table()
+    table = processes.table()
     doomed = [child.pid for child in running]
-    if unknown:
-        me, mine = os.getpid(), os.getsid(0)  # a refresh in the background has another session
-        new = [pid for pid, row in table.items() if row.parent == me and row.session == mine]
-        doomed += [pid for pid in new if pid not in doomed]
-    for pid in doomed:  # grows while it is gone through
+    for pid in doomed:  # grows while the loop runs
         doomed += [each for each, row in table.items() if row.parent == pid]
     _signal(doomed, signal.SIGTERM)
     limit = time.monotonic() + PATIENCE
@@ -57,13 +74,12 @@ def end(children: Iterable[subprocess.Popen[bytes]], unknown: bool = False) -> N
     _signal(left, signal.SIGKILL)
     for child in running:
         if child.poll() is None:
-            child.kill()  # where there is no /proc
+            child.kill()  # where there is no table of processes
 
 
 def finish(child: subprocess.Popen[bytes]) -> None:
-    """End the child if it still runs, and let go of its pipes.
-
-    Something that it left running may hold their other ends.
+    """End the child if it still runs, and close its pipes, whose other ends it may have left open
+    in a process of its own.
     """
     end([child])
     for pipe in (child.stdout, child.stderr):
@@ -89,24 +105,7 @@ def _signal(pids: Iterable[int], number: int) -> None:
             pass  # it has ended, or became another user
 
 
-def _is_same(pid: int, table: Table) -> bool:
-    """Whether the process still runs which had that number before."""
-    row = _row(pid)
-    return row is not None and pid in table and row.start == table[pid].start and row.state != b"Z"
-
-
-def _table() -> Table:
-    """Return every process; nothing where there is no /proc."""
-    try:
-        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return {}
-    return {pid: row for pid in pids if (row := _row(pid))}
-
-
-def _row(pid: int) -> Row | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return Row(file.read())
-    except (OSError, IndexError, ValueError):
-        return None  # it has just ended
+def _is_same(pid: int, table: dict[int, processes.Process]) -> bool:
+    """Whether the process of that number still runs, and is the one of the table."""
+    row = processes.one(pid)
+    return row is not None and pid in table and row.start == table[pid].start and row.state != "Z"

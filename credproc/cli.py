@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from credproc import (
     background,
     cache,
-    children,
     credentials,
     options,
     outcome,
@@ -138,7 +137,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
 
     def farewell(signal: str) -> None:
         store.path = ""  # what comes of ending helpers is nothing to be kept
-        children.end(run.children, unknown=True)
+        run.children.end()
         mfa.leave()
         log.record(f"ended by {signal}")
 
@@ -149,7 +148,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         store.path = ""
         raise
     finally:
-        children.end(run.children)
+        run.children.end()
         supervision.farewells.remove(farewell)
     if not in_background:
         document = outcome.printed(entry, time.time(), log)

@@ -5,6 +5,8 @@ Loaded on every run, so it imports nothing that a bare interpreter has not loade
 
 import os
 
+from credproc import system
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +76,7 @@ def of_request(request: "Request", environ: "Mapping[str, str]") -> bytes:
     if any(provider.kinds() != ("imds",) for provider in request.providers):
         # The name of a role session that was not given one.
         user = next((environ[name] for name in _USERS if environ.get(name)), "")
-        parts.append(f"caller:{user}@{os.uname().nodename}")
+        parts.append(f"caller:{user}@{system.host_name()}")
     return join(parts)
 
 
@@ -122,15 +124,7 @@ def _instance() -> str:
 
     By its start; and by its name, since an emulator of IMDS tells apart containers on one kernel.
     """
-    try:
-        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY)
-        try:
-            start = os.read(descriptor, 64).decode("ascii", "replace").strip()
-        finally:
-            os.close(descriptor)
-    except OSError:
-        start = ""  # another system than Linux, or a hidden /proc
-    return f"instance:{os.uname().nodename} {start}"
+    return f"instance:{system.host_name()} {system.boot_id()}"
 
 
 def config_path(environ: "Mapping[str, str]", variable: str, default: str) -> str:

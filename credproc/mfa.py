@@ -29,7 +29,7 @@ class Mfa:
         self.words = split(command) if command else []
         self.environ = environ
         #: Processes that were started, and must not outlive the run.
-        self.children: list[subprocess.Popen[bytes]] = []
+        self.children = children.Children()
         self._asking: int | None = None
 
     @property
@@ -67,7 +67,7 @@ class Mfa:
 
         terminal = _terminal(os.O_WRONLY)
         try:
-            child = subprocess.Popen(  # the user's own command, no shell
+            child = self.children.start(  # the user's own command, no shell
                 self.words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -79,7 +79,6 @@ class Mfa:
         finally:
             if terminal is not None:
                 os.close(terminal)
-        self.children.append(child)
         name = self.words[0]
         try:
             limit = min(COMMAND_SECONDS, deadline.remaining())

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 
+from credproc import processes
 from credproc.errors import DeadlineExceeded, ProviderFailed
 
 TYPE_CHECKING = False
@@ -111,16 +111,8 @@ def _is_done(done: threading.Event, seconds: float, most: int) -> bool:
     while not done.wait(min(POLL, max(end - time.monotonic(), 0))):
         if time.monotonic() >= end:
             return False
-        peak = _peak() if most else 0
+        peak = processes.peak_memory() if most else 0
         least = least or peak
         if peak > least + most:
             raise ProviderFailed(f"an answer that does not end (over {most >> 20} MiB so far)")
     return True
-
-
-def _peak() -> int:
-    """Return how much memory the process has had at most, in bytes."""
-    import resource  # for those who wait
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

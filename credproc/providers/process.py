@@ -42,7 +42,7 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
 def _finished(run: Run, profile: str, words: list[str]) -> tuple[int, bytes, bytes]:
     """Run to the end; return the status and what came on stdout and stderr."""
     try:
-        child = subprocess.Popen(  # the user's own command, no shell
+        child = run.children.start(  # the user's own command, no shell
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -52,7 +52,6 @@ def _finished(run: Run, profile: str, words: list[str]) -> tuple[int, bytes, byt
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ProviderFailed(f"credential_process {words[0]} cannot be run: {reason}") from None
-    run.children.append(child)
     seconds = run.deadline.remaining()
     try:
         output, complaint = supervised(

@@ -205,7 +205,7 @@ LINE = re.compile(r"(?:\d+ +)?(\w+)\((.*)")
 #: All that a hit does once it is loaded: config files, instance, caller, cache directory, entry.
 CONFIG_FILE = ["stat ~/.aws/config"]
 CREDENTIALS_FILE = ["stat ~/.aws/credentials"]
-INSTANCE = ["open /proc/sys/kernel/random/boot_id", "read", "close", "uname"]
+INSTANCE = ["uname", "open /proc/sys/kernel/random/boot_id", "read", "close"]
 CALLER = ["uname"]
 ENTRY = [
     *("stat ~/.cache", "open ~/.cache/credproc", "stat", "geteuid"),
@@ -283,16 +283,16 @@ def test_all_that_a_hit_adds_to_a_bare_interpreter_is_some_system_calls(known: C
     hit = traced(known, [str(CREDPROC)])
     bare = traced(known, [sys.executable, "-c", "pass"])
 
-    assert len(calls(known, hit)) - len(calls(known, bare)) < 150
+    assert len(calls(known, hit)) - len(calls(known, bare)) < 160
     ours = [line for line in hit if "/credproc/__pycache__/" in line and "open" in line]
-    assert len(ours) == 5
+    assert len(ours) == 6
 
 
-def test_bytes_read_are_those_of_five_modules_and_one_entry() -> None:
+def test_bytes_read_are_those_of_six_modules_and_one_entry() -> None:
     folder = os.path.dirname(credproc.__file__)
     sizes = [
         os.path.getsize(importlib.util.cache_from_source(os.path.join(folder, f"{name}.py")))
-        for name in ("__init__", "__main__", "cache", "identity", "request")
+        for name in ("__init__", "__main__", "cache", "identity", "request", "system")
     ]
 
     # The bytecode of Python 3.15 is some 2 % longer.

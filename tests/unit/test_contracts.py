@@ -388,15 +388,6 @@ def test_cache_directory_that_needs_thought_is_declined(environ: dict[str, str])
     assert cache.directory(environ) == ""
 
 
-def test_cache_directory_is_declined_where_the_rule_is_another(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
-
-    assert cache.directory({"HOME": "/Users/u"}) == ""
-    assert cache.directory({"HOME": "/Users/u", "CREDPROC_CACHE_DIR": "/c"}) == "/c"
-
-
 @pytest.mark.parametrize("environ", [{}, {"HOME": "relative"}], ids=str)
 def test_without_a_home_the_cache_is_off(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch

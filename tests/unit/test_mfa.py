@@ -92,7 +92,7 @@ def test_command_that_took_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) ->
     asker = Mfa("sleep 60", os.environ)
     with pytest.raises(CodeNotGiven):
         asker.code(DEVICE, Deadline(0.2))
-    (child,) = asker.children
+    (child,) = asker.children.started
 
     assert child.wait(5) < 0
 

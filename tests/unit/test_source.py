@@ -435,7 +435,7 @@ def test_helper_that_never_ends_is_ended_with_all_that_it_started(machine: Machi
     run = machine.run(seconds=0.5)
     with pytest.raises(DeadlineExceeded, match="credential_process a helper took longer than"):
         Source("profile:helper").retrieve(run)
-    (child,) = run.children
+    (child,) = run.children.started
     assert child.poll() is not None
 
 
@@ -448,7 +448,7 @@ def test_helper_that_prints_without_end_does_not_fill_the_memory(
     run = machine.run()
     with pytest.raises(ProviderFailed, match=r"does not end \(over 32 MiB so far\)"):
         Source("profile:helper").retrieve(run)
-    (child,) = run.children
+    (child,) = run.children.started
     assert child.poll() is not None
 
 

@@ -244,6 +244,20 @@ def test_helper_ends_where_there_is_no_table_of_processes(monkeypatch: pytest.Mo
         assert process.wait(SOON) == -signal.SIGKILL
 
 
+def test_run_ends_its_helpers_and_not_what_its_process_had_started_before() -> None:
+    before, _ = helper("echo $$; exec sleep 60")
+    ours = children.Children()
+    child = ours.start(["sleep", "60"])
+    with before, child:
+        ours.end()
+
+        assert child.wait(SOON) == -signal.SIGTERM
+        assert before.poll() is None
+        with pytest.raises(InterruptedError):
+            ours.start(["sleep", "60"])
+        before.kill()
+
+
 def test_process_that_has_ended_needs_no_signal() -> None:
     ended = subprocess.Popen([sys.executable, "-c", "pass"])
     ended.wait()
