@@ -1,20 +1,25 @@
-"""The fixtures everyone uses, and the rule that a complete run skips nothing."""
+"""The fixtures that all tests use, and what becomes of a test whose needs are not served."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import needs
 from tests.harness import NOWHERE, Host, Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
+
+#: The property of a report that names what a skipped test needs.
+NEED = "needs"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,48 +75,51 @@ def sts() -> Iterator[StsServer]:
         yield server
 
 
-class NoSkips:
-    """Fails the run if a test did not run to its end, and says which."""
-
-    def __init__(self) -> None:
-        self.skipped: list[str] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a test that was skipped, or whose failure is expected."""
-        if report.skipped:
-            self.skipped.append(f"{report.nodeid}: {_reason(report)}")
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note a file that skipped itself."""
-        if report.skipped:
-            self.skipped.append(f"{report.nodeid}: {_reason(report)}")
-
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Turn a success with holes into a failure."""
-        if self.skipped and exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """List what was skipped."""
-        if self.skipped:
-            terminalreporter.section("--no-skips: these tests were skipped", red=True)
-            for line in self.skipped:
-                terminalreporter.line(line, red=True)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --all."""
+    parser.addoption(
+        "--all",
+        action="store_true",
+        help="run the slow tests, too, and fail a test whose needs this machine does not serve",
+    )
 
 
-def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose needs the machine does not serve, before its fixtures are made."""
+    wanted = [name for mark in item.iter_markers("needs") for name in mark.args]
+    slow = item.get_closest_marker("slow") and not item.config.getoption("--all")
+    needs.demand(*[needs.SLOW] if slow else wanted)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what a skipped test needs; under --all it has failed."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, needs.Missing):
+        report.user_properties += [(NEED, name) for name in error.names]
+    if report.skipped and item.config.getoption("--all"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which --all does not allow: {_reason(report)}"
+    return report
+
+
+def _reason(report: pytest.TestReport) -> str:
     where = report.longrepr
     return str(where[2] if isinstance(where, tuple) else getattr(report, "wasxfail", where))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --no-skips."""
-    parser.addoption(
-        "--no-skips", action="store_true", help="fail if any test is skipped, and say which"
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Obey --no-skips."""
-    if config.getoption("--no-skips"):
-        config.pluginmanager.register(NoSkips(), "no-skips")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped, and how to run it."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        counts.update({name for key, name in report.user_properties if key == NEED})
+    if not counts:
+        return
+    terminalreporter.section("skipped")
+    for name, count in counts.most_common():
+        terminalreporter.line(f"{count:5} need {name}: {needs.lacking(name)}")
+    terminalreporter.line(f"To run them: {needs.command(counts)}")

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests import programs
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -159,7 +161,7 @@ class Host:
         self.environ: dict[str, str | None] = {
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "PATH": os.pathsep.join((str(SCRIPTS), "/usr/bin", "/bin")),
+            "PATH": f"{SCRIPTS}:{programs.folder()}",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": NOWHERE,
             "AWS_ENDPOINT_URL": NOWHERE,
         }

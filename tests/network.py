@@ -13,7 +13,7 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-import pytest
+from tests import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,7 @@ class Network:
     """The network, with these addresses on its loopback interface beside 127.0.0.1."""
 
     def __init__(self, *addresses: str) -> None:
+        needs.demand("namespaces")
         self._thread = ThreadPoolExecutor(1)
         try:
             self.do(lambda: _move(addresses))
@@ -51,10 +52,10 @@ class Network:
 
 
 def _move(addresses: tuple[str, ...]) -> None:
-    """Move this thread into a network that is new; skip the test if the kernel refuses."""
+    """Move this thread into a new network."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET):
-        pytest.skip(f"no network namespace can be had: {os.strerror(ctypes.get_errno())}")
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for number, address in enumerate(("127.0.0.1", *addresses)):
             name = b"lo" if not number else b"lo:%d" % number

@@ -43,7 +43,7 @@ def main() -> int:
         _say("tests")
         # Whole files to one process each, because what a file installs is installed once.
         arguments = arguments or ["--numprocesses", "auto", "--dist", "loadfile"]
-        return _pytest(venv, folder, ["--no-skips"] * options.all + arguments)
+        return _pytest(venv, folder, ["--all"] * options.all + arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--all", action="store_true", help="fail if any test was skipped, and say which"
+        "--all", action="store_true", help="run every test, and fail if one cannot run here"
     )
     parser.add_argument(
         "--newest",

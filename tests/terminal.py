@@ -9,6 +9,7 @@ import termios
 import time
 from typing import TYPE_CHECKING, Any
 
+from tests import needs
 from tests.harness import CREDPROC, LIMIT, Result
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Terminal:
     """A pseudo-terminal; ``shown`` is what has been seen on its screen so far."""
 
     def __init__(self, host: Host) -> None:
+        needs.demand("setsid")
         self.host = host
         self.leader, self.follower = os.openpty()
         self.modes = termios.tcgetattr(self.follower)

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests import needs
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -68,6 +70,7 @@ class Tracer:
     """Runs commands of a host under strace; ``mark`` is in the paths of what is of interest."""
 
     def __init__(self, host: Host, mark: Path, *, follow: bool = True) -> None:
+        needs.demand("strace")
         self.host = host
         self.mark = str(mark)
         self.file = host.folder / "trace"

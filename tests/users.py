@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
+from tests import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def as_user(uid: int, *, reads_all: bool = False) -> list[str]:
     """
     prefix = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     prefix += READ_ALL if reads_all else ()
-    need([*prefix, "true"], "no other user can be had")
+    needs.demand("users")
     return prefix
 
 
@@ -55,7 +55,7 @@ class Mount:
     """
 
     def __init__(self, host: Host, folder: Path, options: str) -> None:
-        need(["unshare", "--mount", "true"], "no mount namespace can be had")
+        needs.demand("namespaces", "mount", "nsenter")
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         script = 'mount -t tmpfs -o "$1" none "$2" && echo mounted && read -r _'
@@ -80,10 +80,3 @@ class Mount:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
         assert done.returncode == 0, done
         return done.stdout
-
-
-def need(command: list[str], problem: str) -> None:
-    """Skip the test if the kernel refuses, and only then."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"{problem}: {done.stderr.strip()}")

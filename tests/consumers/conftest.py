@@ -41,7 +41,7 @@ def installer(
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     folder = Path(os.environ.get("CREDPROC_TEST_CONSUMERS") or shared / "consumers")
     packages = {package for each in wanted(request) for package in each.packages}
-    return Installer(folder, packages, request.config.getoption("--no-skips"))
+    return Installer(folder, packages, request.config.getoption("--all"))
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import cachedir
-from tests.cron import NAMESPACES, USERS, Machine
+from tests import cachedir, needs
+from tests.cron import USERS, Machine
 from tests.harness import Processes
 from tests.loopback import Loopback, arn, identity
 from tests.servers.moto import ACCOUNT
-from tests.users import need, public_folder
+from tests.users import public_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +26,7 @@ AT_ONCE = 10
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    if os.geteuid() != 0 or not shutil.which("cron", path="/usr/sbin:/usr/bin"):
-        pytest.skip("only root can run a cron of their own, where Debian's cron is installed")
-    need(["unshare", *NAMESPACES, "true"], "no namespace can be had")
+    needs.demand("cron", "mount", "namespaces")
     processes = Processes()
     with Loopback(tmp_path_factory.mktemp("world")) as world, public_folder() as folder:
         try:

@@ -103,7 +103,13 @@ SHELLS: dict[str, Callable[[Host, Path, list[str]], list[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+#: Fish has a terminal of its own by setsid.
+ZSH = pytest.param("zsh", marks=pytest.mark.needs("zsh"))
+FISH = pytest.param("fish", marks=pytest.mark.needs("fish", "setsid"))
+each_shell = pytest.mark.parametrize("shell", ["bash", ZSH, FISH])
+
+
+@each_shell
 @pytest.mark.parametrize(("words", "offers"), CASES, ids=IDS)
 def test_shell_offers_what_can_follow(
     machine: Host, scripts: Path, shell: str, words: list[str], offers: list[str]
@@ -165,7 +171,7 @@ def tabbed(host: Host, script: Path, shell: str, typed: str) -> str:
     return values[0]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@each_shell
 @pytest.mark.parametrize(("name", "typed"), NAMES, ids=[" ".join(each) for each in NAMES])
 def test_name_is_completed_as_one_word_and_never_run(
     host: Host, scripts: Path, shell: str, name: str, typed: str
@@ -178,7 +184,7 @@ def test_name_is_completed_as_one_word_and_never_run(
     assert not ran.exists()
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@each_shell
 def test_header_that_names_no_profile_is_not_run_either(
     host: Host, scripts: Path, shell: str
 ) -> None:
@@ -190,7 +196,7 @@ def test_header_that_names_no_profile_is_not_run_either(
     assert not ran.exists()
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@each_shell
 @pytest.mark.parametrize(
     "header",
     ["default", "profile app", "profile  two", "profile 'a b'", 'profile "a \\"b\\" \\\\c"',
@@ -205,7 +211,7 @@ def test_name_is_the_one_that_is_read_in_the_header(
     assert [tabbed(host, scripts / shell, shell, "")] == names
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@each_shell
 def test_one_command_alone_can_be_had_for_a_file_of_its_own(host: Host, shell: str) -> None:
     both = real(host, "completion", shell)
     alone = [
@@ -232,7 +238,7 @@ def test_every_option_of_credproc_is_offered(machine: Host, scripts: Path) -> No
     assert sorted(offered) == sorted(options.parser().options)
 
 
-@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize("shell", ["bash", FISH])
 def test_every_option_of_credprocctl_is_offered_where_it_is_taken(
     machine: Host, scripts: Path, shell: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 import credproc
 from credproc import request
 from credproc.identity import of_request
-from tests import cachedir
+from tests import cachedir, needs
 from tests.cloud import CHAIN, ONE, PROFILES
 from tests.harness import CREDPROC
 
@@ -221,6 +221,7 @@ BUDGET = {
 
 def traced(cloud: Cloud, command: list[str]) -> list[str]:
     """Run a command under strace, which must succeed; return the lines of the trace."""
+    needs.demand("strace")
     file = cloud.host.folder / "trace"
     result = cloud.host.run("-f", "-qq", "-o", str(file), *command, command="strace")
     assert (result.status, result.stderr) == (0, "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from credproc import options
 from credproc.ctl import __main__ as ctl
-from tests import artefacts, manpages
+from tests import artefacts, manpages, needs
 from tests.harness import SCRIPTS
 
 if TYPE_CHECKING:
@@ -30,9 +29,8 @@ def parser(name: str) -> argparse.ArgumentParser:
 
 
 def called(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the programs for manual pages; skip where it is missing."""
-    if not shutil.which(command[0]):
-        pytest.skip(f"{command[0]} is not installed")
+    """Run one of the programs for manual pages."""
+    needs.demand(command[0])
     environ = {"PATH": os.defpath, "LANG": "C.UTF-8", "MANWIDTH": "10000", **env}
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 

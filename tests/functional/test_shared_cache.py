@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import needs
 from tests.cloud import ONE
 from tests.harness import CREDPROC
 from tests.servers.container import ContainerServer
-from tests.users import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def task(cloud: Cloud) -> Iterator[ContainerServer]:
 
 def ask(cloud: Cloud, name: str, *options: str) -> str:
     """Run credproc in a container of that name, the cache being mounted; return the access key."""
-    need(["unshare", "--uts", "true"], "no UTS namespace can be had")
+    needs.demand("namespaces")
     words = ("--uts", "sh", "-c", NAMED, name, str(CREDPROC), *options)
     mounted = str(cloud.host.folder / "mounted")
     result = cloud.host.run(*words, command="unshare", CREDPROC_CACHE_DIR=mounted)

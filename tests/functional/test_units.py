@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import readme
+from tests import needs, readme
 from tests.harness import LIMIT, SCRIPTS
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ def _objections(folder: Path, unit: str) -> str:
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
     """Return a folder with the units as the manual has them; but for where the commands are."""
-    if not shutil.which("systemd-analyze", path=PATH):
-        pytest.skip("systemd-analyze is not installed")
+    needs.demand("systemd-analyze")
     service, timer = (block.text for block in readme.section("With systemd").blocks)
     (tmp_path / "backup.service").write_text(service.replace("/usr/local/bin", str(SCRIPTS)))
     (tmp_path / "backup.timer").write_text(timer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import pytest
 from tests import cachedir, readme
 from tests.image import Docker
 from tests.loopback import identity
-from tests.users import need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +18,12 @@ if TYPE_CHECKING:
     from tests.servers.sts import StsServer
 
 
+@pytest.mark.slow
+@pytest.mark.needs("namespaces", "mount", "network")
 @pytest.mark.timeout(180)
 def test_containers_of_the_manuals_image_share_the_instances_credentials(
     tmp_path: Path, wheel: Path, imds: ImdsServer, sts: StsServer
 ) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a root folder of their own")
-    need(["unshare", "--mount", "--uts", "true"], "no namespace can be had")
     section = readme.section("In a container")
     dockerfile, console = (block for block in section.blocks if block.kind == "docker")
     config = next(block for block in section.blocks if block.kind == "config")

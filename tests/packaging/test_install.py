@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -65,7 +64,7 @@ def test_installs_as_the_readme_says(block: readme.Block, tmp_path: Path) -> Non
         assert all(path.is_file() for path in pages.iterdir())
 
 
-@pytest.mark.skipif(not shutil.which("man"), reason="there is no man")
+@pytest.mark.needs("man")
 def test_man_finds_pages_beside_the_folder_of_a_command(tmp_path: Path) -> None:
     pages = tmp_path / "local" / "share" / "man" / "man1"
     pages.mkdir(parents=True)

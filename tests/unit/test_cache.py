@@ -389,7 +389,7 @@ def test_entry_that_is_replaced_while_it_is_read_is_read_whole(
     assert read.document == entry.document
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.needs("root")
 def test_entry_of_another_user_is_not_read(kept: tuple[Cache, Entry, Path]) -> None:
     found, entry, path = kept
     os.chown(path, 54321, 54321)

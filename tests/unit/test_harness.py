@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import programs
 from tests.harness import NOWHERE, SCRIPTS, Result, herd
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def test_environment_is_built_from_nothing(host: Host, monkeypatch: pytest.Monke
         *(name for name in os.environ if name.startswith("COVERAGE_")),
     }
     assert host.env()["AWS_ENDPOINT_URL"] == NOWHERE
-    assert host.env()["PATH"] == f"{SCRIPTS}:/usr/bin:/bin"
+    assert host.env()["PATH"] == f"{SCRIPTS}:{programs.folder()}"
 
 
 def test_run_returns_what_a_process_left(host: Host) -> None:

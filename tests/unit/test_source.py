@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -431,7 +432,8 @@ def test_helper_that_is_not_there_is_named(machine: Machine) -> None:
 
 def test_helper_that_never_ends_is_ended_with_all_that_it_started(machine: Machine) -> None:
     fifo = machine.folder / "fifo"
-    helper(machine, f'mkfifo "{fifo}"; sh -c "exec cat <\'{fifo}\'"; echo never')
+    os.mkfifo(fifo)
+    helper(machine, f"sh -c \"exec cat <'{fifo}'\"; echo never")
     run = machine.run(seconds=0.5)
     with pytest.raises(DeadlineExceeded, match="credential_process a helper took longer than"):
         Source("profile:helper").retrieve(run)
@@ -444,7 +446,7 @@ def test_helper_that_prints_without_end_does_not_fill_the_memory(
     stream: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "MOST", 32 * 2**20)
-    helper(machine, f"exec yes {stream}")
+    helper(machine, f"exec cat /dev/zero {stream}")
     run = machine.run()
     with pytest.raises(ProviderFailed, match=r"does not end \(over 32 MiB so far\)"):
         Source("profile:helper").retrieve(run)

@@ -1,0 +1,67 @@
+"""The programs of this machine that the tests may use, and the Debian package of each.
+
+Standard library only, because the demo uses it, too.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+#: What every machine with Python has; a test may use these without a word.
+BASIC = (
+    "awk", "basename", "bash", "cat", "chmod", "chown", "cmp", "cp", "cut", "date", "diff",
+    "dirname", "env", "expr", "false", "find", "grep", "gzip", "head", "hostname", "id",
+    "kill", "ln", "ls", "mkdir", "mktemp", "mv", "nice", "printf", "readlink", "realpath",
+    "rm", "rmdir", "sed", "seq", "sh", "sleep", "sort", "stat", "stty", "tail", "tar", "tee",
+    "test", "timeout", "touch", "tr", "true", "tty", "uname", "wc", "xargs",
+)  # fmt: skip
+
+#: What a test must say that it needs (see needs.py), and where Debian has it.
+DEBIAN = {
+    "cron": "cron",
+    "dash": "dash",
+    "fish": "fish",
+    "flock": "util-linux",
+    "git": "git",
+    "man": "man-db",
+    "mandoc": "mandoc",
+    "mkfifo": "coreutils",
+    "mmdebstrap": "mmdebstrap",
+    "mount": "mount",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+    "patchelf": "patchelf",
+    "ps": "procps",
+    "setpriv": "util-linux",
+    "setsid": "util-linux",
+    "strace": "strace",
+    "systemd-analyze": "systemd",
+    "unshare": "util-linux",
+    "zsh": "zsh",
+}
+
+
+def find(name: str) -> str | None:
+    """Return where a program is: on PATH, or where root's programs are; None if it is missing."""
+    return shutil.which(name, path=os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/sbin")))
+
+
+@functools.cache
+def folder() -> Path:
+    """Return a directory of links to the programs above, and to nothing else.
+
+    A made-up machine has it on PATH, so a test cannot depend on a program by accident.
+    """
+    made = Path(tempfile.mkdtemp(prefix="credproc-programs-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    made.chmod(0o755)
+    for name in (*BASIC, *DEBIAN):
+        found = find(name)
+        if found:
+            (made / name).symlink_to(found)
+    return made
