@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.outcomes import Skipped
 
 from tests import needs
 from tests.harness import NOWHERE, Host, Processes
@@ -103,13 +104,9 @@ def pytest_runtest_makereport(
         report.user_properties += [(NEED, name) for name in error.names]
     if report.skipped and item.config.getoption("--all"):
         report.outcome = "failed"
-        report.longrepr = f"skipped, which --all does not allow: {_reason(report)}"
+        reason = error.msg if isinstance(error, Skipped) else "it is expected to fail"
+        report.longrepr = f"skipped, which --all does not allow: {reason}"
     return report
-
-
-def _reason(report: pytest.TestReport) -> str:
-    where = report.longrepr
-    return str(where[2] if isinstance(where, tuple) else getattr(report, "wasxfail", where))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
