@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import http.client
 import socket
 from typing import TYPE_CHECKING
 
 from credproc import __version__, supervision
 from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderUnavailable
+from credproc.providers import http
+from credproc.providers.http import Fault, Stream
 
 if TYPE_CHECKING:
     from typing import Any
@@ -36,30 +36,7 @@ ABSENT = (
 )
 
 
-class Fault(Exception):
-    """Something that may be better a moment later; its message holds nothing of what was sent."""
-
-
-class _Socket(socket.socket):
-    """A socket that asks its connection, at every step, whether there is time and room left.
-
-    So no drip outlasts the deadline, and no flood fills the memory.
-    """
-
-    connection: Connection
-
-    def recv_into(self, *args: Any, **options: Any) -> int:
-        self.settimeout(self.connection.time())
-        count = super().recv_into(*args, **options)
-        self.connection.received(count)
-        return count
-
-    def sendall(self, *args: Any, **options: Any) -> None:
-        self.settimeout(self.connection.time())
-        super().sendall(*args, **options)
-
-
-class Connection(http.client.HTTPConnection):
+class Connection:
     """A connection that is made straight (no proxy, whatever the environment says).
 
     ``deadline`` is that of the next exchange.
@@ -68,15 +45,22 @@ class Connection(http.client.HTTPConnection):
     deadline: Deadline
 
     def __init__(self, chosen: Settings, log: Log) -> None:
-        super().__init__(chosen.host, chosen.port)
+        self.host = chosen.host
+        self.port = chosen.port
         self.url = chosen.url
         self.log = log
+        self.sock: socket.socket | None = None
         #: Whether a connection was ever made, and anything ever heard from the other side.
         self.connected = False
         self.heard = False
         #: The other side's time, as its latest answer stated it.
         self.date = ""
-        self._room = 0
+
+    def close(self) -> None:
+        """Close the connection; the next exchange makes a new one."""
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
 
     def time(self) -> float:
         """Return the seconds left; TimeoutError if there are none."""
@@ -85,32 +69,28 @@ class Connection(http.client.HTTPConnection):
             raise TimeoutError("timed out")
         return left
 
-    def received(self, count: int) -> None:
-        """Take note of bytes that came; Fault if they are too many for one answer."""
-        self.heard = self.heard or count > 0
-        self._room -= count
-        if self._room < 0:
-            raise Fault(f"an answer of more than {MAX_ANSWER} bytes")
-
-    def connect(self) -> None:
+    def connect(self) -> socket.socket:
         """Connect to the first address that answers; unavailable if none does."""
         addresses = self._addresses()
         for number, each in enumerate(addresses, 1):  # pragma: no branch - there is one at least
             family, kind, protocol, _, address = each
             try:
-                self.sock = self._connected(family, kind, protocol, address)
+                sock = self._connected(family, kind, protocol, address)
             except OSError as error:
                 if number == len(addresses):
                     self._explain(error)
             else:
-                self.connected = True
-                return
+                break
+        self.connected = True
+        return sock
 
     def _addresses(self) -> list[Any]:
         """Return what the host's name stands for; a resolver that hangs is not waited for."""
 
         def resolve() -> list[Any]:
-            return socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            # As bytes, which spares a plain name the tables of international ones.
+            host = self.host.encode("ascii")
+            return socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
 
         try:
             return supervision.supervised(resolve, self.deadline, self.log)
@@ -122,10 +102,9 @@ class Connection(http.client.HTTPConnection):
                 f"the host of {self.url} has no address ({reason.lower()})", doubt=True
             ) from None
 
-    def _connected(self, family: int, kind: int, protocol: int, address: Any) -> _Socket:
-        sock = _Socket(family, kind, protocol)
+    def _connected(self, family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+        sock = socket.socket(family, kind, protocol)
         try:
-            sock.connection = self
             sock.settimeout(self.time())
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -148,33 +127,25 @@ class Connection(http.client.HTTPConnection):
 
         TimeoutError says that the time was over, Fault everything else that may pass.
         """
-        self._room = MAX_ANSWER
+        names = {
+            "Host": http.host(self.host, self.port, 80),
+            "Accept-Encoding": "identity",
+            "User-Agent": f"credproc/{__version__}",
+            **headers,
+        }
         try:
-            self.request(method, path, headers={"User-Agent": f"credproc/{__version__}", **headers})
-            with contextlib.closing(self.getresponse()) as response:
-                self.date = response.getheader("Date", "")
-                body = response.read(MAX_BODY + 1)
+            if self.sock is None:
+                self.sock = self.connect()
         except TimeoutError:
             raise
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise Fault(_reason(error)) from None
-        if len(body) > MAX_BODY:
-            raise Fault(f"a body of more than {MAX_BODY} bytes")
-        if response.length:  # what is still missing of Content-Length
-            raise Fault("an answer that was cut off")
-        if response.getheader("Content-Encoding", "identity").lower() != "identity":
-            raise Fault("an answer in an encoding that nobody asked for")
-        return response.status, body
-
-
-def _reason(error: Exception) -> str:
-    """Say what went wrong without a byte of what was sent: it might be a piece of a secret."""
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "the connection was closed without an answer"
-    if isinstance(error, OSError):
-        return (error.strerror or type(error).__name__).lower()
-    if isinstance(error, http.client.IncompleteRead):
-        return "an answer that was cut off"
-    if isinstance(error, http.client.LineTooLong) or type(error) is http.client.HTTPException:
-        return "an answer with headers beyond all bounds"
-    return "an answer that is not HTTP"
+        except OSError as error:
+            raise Fault((error.strerror or type(error).__name__).lower()) from None
+        stream = Stream(self.sock, self.time, MAX_ANSWER)
+        try:
+            answer = stream.exchange(http.request(method, path, names), MAX_BODY)
+        finally:
+            self.heard = self.heard or stream.heard
+            if not stream.lasts:
+                self.close()
+        self.date = answer.headers.get("date", "")
+        return answer.status, answer.body

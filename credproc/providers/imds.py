@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from credproc import credentials, limits, windows
 from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
 from credproc.identity import CONTAINER_IDENTITIES
-from credproc.providers.connection import Connection, Fault
+from credproc.providers.connection import Connection
 from credproc.providers.endpoint import settings
+from credproc.providers.http import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -57,10 +57,7 @@ HEAVY = {
     ),
 }
 #: Those that the instance's role may cost.
-IMDS_MISS = {
-    *("argparse", "email.message", "http.client", "json", "re", "socket", "ssl", "threading"),
-    "typing",
-}
+IMDS_MISS = {"argparse", "json", "re", "socket", "threading", "typing"}
 
 #: Requests with an entry of their own, each from another kind of provider.
 WAYS = {"imds": (), "chain": CHAIN, "profile": ("--profile", "two")}

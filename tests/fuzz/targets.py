@@ -12,7 +12,7 @@ from credproc.errors import CredprocError, RequestError, UsageError, clean
 from credproc.identity import of_request
 from credproc.options import TextAsked
 from credproc.providers import endpoint, imds
-from credproc.providers.connection import Fault
+from credproc.providers.http import Fault
 from credproc.providers.profile import way
 from credproc.providers.sts import new_session
 

@@ -14,7 +14,7 @@ import pytest
 from credproc.deadline import Deadline
 from credproc.errors import ProviderFailed, ProviderUnavailable
 from credproc.identity import CONTAINER_IDENTITIES
-from credproc.providers import connection, imds
+from credproc.providers import imds
 from tests.imds_client import (
     FAILED,
     IN_TIME,
@@ -113,7 +113,7 @@ def test_what_the_machine_lacks_is_no_word_of_imds(
     def connect(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(connection._Socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect", connect)
     came = asked(service)
     assert came.outcome is outcome
     assert os.strerror(code).lower() in came.said
