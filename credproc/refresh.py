@@ -105,6 +105,8 @@ class Refresher:
         look is put off; not where new credentials were demanded.
         """
         hurried = bool(held and self._is_hurried(held, anew))
+        run = run.until(run.deadline)
+        run.patient = run.patient and (anew or not (held and held.is_valid(self.now())))
         patience = run.deadline.left() * 2 / 3  # a third is left for a call of one's own
         try:
             with self._lock(identity, min(patience, PATIENCE) if hurried else patience):

@@ -41,6 +41,9 @@ class Run:
         #: Whatever must not be shown, should it turn up in somebody's error message.
         self.secrets = log.secrets
         self.secrets += hidden.of_environment(environ)
+        #: Whether a service that is only starting or busy is waited for until the deadline: not
+        #: where valid credentials are cached.
+        self.patient = True
         self.keeper: Keeper | None = None
         #: What providers share within the run, by their names: IMDS's connection and token.
         self.shared: dict[str, Any] = {}

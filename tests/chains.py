@@ -14,7 +14,6 @@ from credproc.errors import CredprocError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import faults
-from credproc.providers import sts as calls
 from credproc.providers.chain import Chain, Profile
 from credproc.run import Run
 
@@ -92,7 +91,6 @@ class Machine:
         self.set(AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-central-1")
         self.patch.setattr(faults, "THROTTLED_PAUSE", 0.002)
         self.patch.setattr(faults, "PAUSE", 0.001)
-        self.patch.setattr(calls, "PAUSE", 0.001)
 
     def config(self, text: str) -> None:
         """Write the config file."""
@@ -102,9 +100,11 @@ class Machine:
         """Write the credentials file."""
         (self.folder / "credentials").write_text(text, encoding="utf-8")
 
-    def run(self, seconds: float = 20, mfa_command: str = "") -> Run:
-        """Return a run on this machine, without a cache."""
-        return Run(os.environ, Deadline(seconds), Told(), Mfa(mfa_command, os.environ))
+    def run(self, seconds: float = 20, mfa_command: str = "", patient: bool = True) -> Run:
+        """Return a run on this machine, without a cache; patient if it has nothing valid."""
+        made = Run(os.environ, Deadline(seconds), Told(), Mfa(mfa_command, os.environ))
+        made.patient = patient
+        return made
 
     def ask(self, *hops: request.Hop, source: str = "env", run: Run | None = None) -> Asked:
         """Ask for the credentials at the end of a chain."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credproc.errors import CredprocError
+from credproc.regions import home_region
 from credproc.request import Chain, Imds, Profile
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def profile_of(provider: Imds | Chain | Profile) -> str:
 
 def region(plan: Plan, number: int, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the region whose STS is asked for role ``number``, and why; "" for the instance's."""
-    from credproc.providers.sts import configured_region, home_region, new_session
+    from credproc.providers.sts import configured_region, new_session
 
     hop = plan.hops[number - 1]
     if hop.sts_region:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from credproc.ctl import commandline, machine
 from credproc.errors import CredprocError
 from credproc.providers import imds
+from credproc.regions import HOME_REGIONS, home_region
 from credproc.request import Chain
 
 if TYPE_CHECKING:
@@ -42,7 +43,5 @@ def _region(given: argparse.Namespace, asked: Request) -> str:
             pass  # the profile is for another machine
     if found:
         return found
-    from credproc.providers.sts import HOME_REGIONS, home_region  # botocore, 150 ms
-
     hops = [hop for each in asked.providers if isinstance(each, Chain) for hop in each.hops]
     return home_region(hops[-1].role_arn) if hops else HOME_REGIONS["aws"]

@@ -8,17 +8,17 @@ from credproc import limits, recursion, request
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected, apart
 from credproc.identity import join
 from credproc.providers import imds
-from credproc.providers.faults import SessionTooLong
 from credproc.providers.profile import Way, way
+from credproc.providers.refusals import SessionTooLong
 from credproc.providers.source import Source
 from credproc.providers.sts import (
     Sts,
     checked_region,
     configured_region,
     default_name,
-    home_region,
     new_session,
 )
+from credproc.regions import home_region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,8 @@ from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
 from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY
 from credproc.providers import process, sts
-from credproc.providers.faults import explained
+from credproc.providers.raised import reply_of
+from credproc.regions import home_region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +136,7 @@ def _with_web_identity(
     for what, problem in zip(names, problems, strict=True):
         if problem:
             raise RequestError(f"{what} {problem}")
-    region = sts.configured_region(run.environ, session) or sts.home_region(arn)
+    region = sts.configured_region(run.environ, session) or home_region(arn)
     service = sts.Sts(session)
 
     def exchanged() -> Credentials:
@@ -218,7 +219,7 @@ def _worded(name: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
     except (RequestError, ProviderFailed):
         raise
     except exceptions.ClientError as error:
-        raise ProviderFailed(explained(error)) from error
+        raise ProviderFailed(reply_of(error).text()) from error
     except (exceptions.PartialCredentialsError, exceptions.InvalidConfigError) as error:
         raise RequestError(str(error)) from error
     except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:

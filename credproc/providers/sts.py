@@ -13,9 +13,12 @@ import botocore.session
 from botocore import exceptions
 from botocore.config import Config
 
-from credproc import __version__, credentials, limits, supervision, windows
+from credproc import __version__, credentials, limits, supervision
 from credproc.errors import CredprocError, DeadlineExceeded, RequestError
-from credproc.providers.faults import PAUSE, SKEW, Answered, Fault, explain
+from credproc.providers import faults
+from credproc.providers.patience import tried
+from credproc.providers.raised import Answered, explain
+from credproc.providers.reply import SKEW, Call, Fault, Reply
 from credproc.syntax import unreadable
 
 if TYPE_CHECKING:
@@ -27,24 +30,11 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-#: Seconds for connecting and for the answer, of one try; and how many tries there are.
+#: Seconds for connecting and for the answer, of one try.
 CONNECT, READ = 3, 5
-ATTEMPTS = 4
-LONGEST_PAUSE = 20.0
 #: Bytes. A library that reads an answer whole is not let to read more; STS's have some kilobytes.
 MOST = 256 * 2**20
 
-#: Where STS is asked if nothing says which region: the partition's oldest.
-HOME_REGIONS = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-    "aws-eusc": "eusc-de-east-1",
-}
 #: Which profile is in use where none is named. An empty variable names none.
 PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 #: What botocore calls the config file and the credentials file.
@@ -122,11 +112,6 @@ def checked_region(region: Any) -> str:
     return str(region)
 
 
-def home_region(role_arn: str) -> str:
-    """Return the region that is asked if nothing says which."""
-    return HOME_REGIONS.get(role_arn.split(":")[1], "us-east-1")
-
-
 def default_name() -> str:
     """Return a role session name that tells who and where: credproc-USER-HOST, sanitised."""
     try:
@@ -173,60 +158,43 @@ class Sts:
         """Return the role's credentials; ProviderFailed says what STS said and what to do."""
         self.signer.access_key, self.signer.secret_key = caller.access_key, caller.secret_key
         self.signer.token = caller.token or None
-        return self._tried(run, region, "assume_role", parameters, caller)
+        call = Call(region, parameters["RoleArn"], caller, given=tuple(parameters))
+        return self._tried(run, call, "assume_role", parameters)
 
     def assume_with_web_identity(
         self, run: Run, region: str, parameters: dict[str, Any]
     ) -> Credentials:
         """Return the credentials of the role that a web identity's token is good for."""
-        found = self._tried(run, region, "assume_role_with_web_identity", parameters)
+        call = Call(region, parameters["RoleArn"], None, parameters["WebIdentityToken"])
+        found = self._tried(run, call, "assume_role_with_web_identity", parameters)
         found.provider = "assume-role-with-web-identity"
         return found
 
     def _tried(
-        self,
-        run: Run,
-        region: str,
-        operation: str,
-        parameters: dict[str, Any],
-        caller: Credentials | None = None,
+        self, run: Run, call: Call, operation: str, parameters: dict[str, Any]
     ) -> Credentials:
         """Call until there is an answer, or an error that a repetition does not mend."""
-        call = getattr(self._client(run, region), operation)
-        for attempt in range(1, ATTEMPTS + 1):  # pragma: no branch - the last one breaks
-            outcome = self._once(run, region, lambda: call(**parameters), caller)
-            if not isinstance(outcome, Fault):
-                return outcome
-            fault = outcome
-            if not fault.pause or attempt == ATTEMPTS:
-                break
-            pause = min(LONGEST_PAUSE, fault.pause * 2 ** (attempt - 1)) * windows.jitter()
-            if run.deadline.left() <= pause:
-                raise DeadlineExceeded(f"{fault.message}; no time is left to try again")
-            run.log(f"sts: {parameters['RoleArn']}: {fault.message}; again in {pause:.2f} s")
-            time.sleep(pause)
-        raise fault.error()
+        method = getattr(self._client(run, call.region), operation)
+        what = f"sts: {call.role_arn}"
+        return tried(run, what, lambda: self._once(run, call, lambda: method(**parameters)))
 
-    def _once(
-        self, run: Run, region: str, call: Callable[[], Any], caller: Credentials | None
-    ) -> Credentials | Fault:
+    def _once(self, run: Run, call: Call, method: Callable[[], Any]) -> Credentials | Fault:
         """Call once; return the credentials, or what the error means."""
         started = time.monotonic()
-        self.answered.status, self.answered.date = 0, ""
+        self.answered.reply = Reply()
         try:
-            answer = bounded(run, call, CONNECT + READ)
+            answer = bounded(run, method, CONNECT + READ)
         except DeadlineExceeded:
-            waited = time.monotonic() - started
-            return Fault(f"no whole answer from STS in {region} within {waited:.0f} s", pause=PAUSE)
+            return faults.late(call, time.monotonic() - started)
         except CredprocError:
             raise
         except Exception as error:  # botocore lets out what an answer of others leads to
-            return explain(error, self.answered, region, caller)
-        off = self.answered.skew()
+            return explain(error, self.answered, call)
+        off = self.answered.reply.skew()
         if abs(off) > SKEW:
             run.log(f"sts: this machine's clock is {abs(off)} s {'ahead' if off > 0 else 'behind'}")
         if not isinstance(answer, dict) or not isinstance(answer.get("Credentials"), dict):
-            return explain(TypeError(), self.answered, region)
+            return faults.stranger(self.answered.reply, call)
         return _credentials(answer)
 
     def _client(self, run: Run, region: str) -> Any:

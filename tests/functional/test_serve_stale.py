@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STS: dict[str, tuple[Break, str]] = {
     "refused": (lambda cloud: cloud.sts.stop(), "no answer from STS"),
     "reset": (lambda cloud: cloud.sts.fail(faults.reset()), "no answer from STS"),
-    "captive portal": (lambda cloud: cloud.sts.fail(faults.html()), "not STS"),
+    "captive portal": (lambda cloud: cloud.sts.fail(faults.html()), "not from STS"),
     "503": (lambda cloud: cloud.sts.fail(error("ServiceUnavailable")), "ServiceUnavailable"),
     "throttled": (lambda cloud: cloud.sts.fail(error("Throttling")), "Throttling"),
     "denied": (lambda cloud: cloud.sts.fail(error("AccessDenied")), "AccessDenied"),

@@ -42,23 +42,30 @@ def refusal(result: Result) -> str:
 
 
 FAULTS: dict[str, tuple[Fault, int, str]] = {
-    "denied": (error("AccessDenied"), 1, "the role's trust policy must allow this caller"),
+    "denied": (
+        error("AccessDenied"),
+        1,
+        "check that the role exists (STS does not say), that its trust policy allows",
+    ),
     "too long": (error("ValidationError"), 1, "lower --duration-seconds"),
     "policy": (error("MalformedPolicyDocument"), 1, "check --policy"),
-    "packed": (error("PackedPolicyTooLarge"), 1, "shorten --policy, --policy-arn and --tag"),
+    "packed": (error("PackedPolicyTooLarge"), 1, "shorten the session policy"),
     "region": (error("RegionDisabledException"), 1, "activate STS for eu-central-1"),
-    "mangled": (error("IncompleteSignature"), 1, "something on the way changed the request"),
-    "expired": (error("ExpiredToken"), 1, "are expired, revoked or not known to AWS"),
-    "unknown": (error("InvalidClientTokenId"), 1, "are expired, revoked or not known to AWS"),
-    "secret": (error("SignatureDoesNotMatch"), 1, "is not the right one"),
+    "mangled": (error("IncompleteSignature"), 1, "a proxy may have changed the request"),
+    "expired": (error("ExpiredToken"), 1, "(...MPLE) have expired"),
+    "unknown": (
+        error("InvalidClientTokenId"),
+        1,
+        "AWS does not know the calling credentials (...MPLE)",
+    ),
+    "secret": (error("SignatureDoesNotMatch"), 1, "is wrong"),
     "clock behind": (skewed(5000), 1, "s behind STS's: set it (timedatectl)"),
     "clock ahead": (skewed(-5000), 1, "s ahead of STS's: set it (timedatectl)"),
-    "unwell": (error("ServiceUnavailable"), 4, "STS in eu-central-1 is not well (503 "),
-    "portal": (faults.html(), 4, "is not STS (status 200; a proxy or a captive portal?)"),
-    "redirect": (faults.redirect(302, NOWHERE), 4, "is not STS (status 302;"),
-    "nothing": (faults.body(b""), 4, "is not STS (status 200;"),
+    "portal": (faults.html(), 4, "is not from STS (status 200; a proxy or a captive portal?)"),
+    "redirect": (faults.redirect(302, NOWHERE), 4, "is not from STS (status 302;"),
+    "nothing": (faults.body(b""), 4, "is not from STS (status 200;"),
     "closed": (faults.close(), 4, "no answer from STS in eu-central-1: Connection was closed"),
-    "endless redirects": (faults.redirect(), 4, "is not STS (status 302;"),
+    "endless redirects": (faults.redirect(), 4, "is not from STS (status 302;"),
     "without a token": (
         faults.mutate(lambda data: {**data, "Credentials": _without_token(data)}),
         1,
@@ -205,7 +212,9 @@ def test_bundle_that_is_none_is_named(
     if content is not None:
         path.write_text(content)
     said = refusal(host.run(*ONE_HOP, AWS_CA_BUNDLE=str(path)))
-    assert "AWS_CA_BUNDLE (or ca_bundle in the config) is no readable file of certificates" in said
+    assert (
+        "AWS_CA_BUNDLE (or ca_bundle in the config) is not a readable file of certificates" in said
+    )
 
 
 def test_sts_is_asked_through_the_proxy_of_the_environment_and_imds_is_not(
@@ -232,8 +241,11 @@ def test_sts_is_asked_through_the_proxy_of_the_environment_and_imds_is_not(
 @pytest.mark.parametrize(
     ("user", "words"),
     [
-        ("", "the proxy on the way to STS in eu-central-1 wants a name and a password (407)"),
-        ("joe:wrong-hunter2", "wants a name and a password (407): they belong into HTTPS_PROXY"),
+        ("", "the proxy for STS in eu-central-1 requires credentials (407)"),
+        (
+            "joe:wrong-hunter2",
+            "requires credentials (407): put a name and a password into HTTPS_PROXY",
+        ),
     ],
 )
 def test_proxy_that_wants_a_password_is_named_without_it(

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from credproc import cache, refresh, windows
-from credproc.providers import faults, sts
+from credproc.providers import faults, patience
 from credproc.request import DEFAULT_TIMEOUT
 
 #: Seconds: of a run before it calls, of an answer, from one run of a process to the next.
@@ -137,12 +137,16 @@ class Host:
 
 @dataclass
 class Attempt:
-    """One refresh: of which host, by the run that came when, until when, in which way."""
+    """One refresh: of which host, by the run that came when, until when, in which way.
+
+    It is patient if nothing valid is cached.
+    """
 
     host: Host
     came: float
     deadline: float
     waits: bool
+    patient: bool
     tries: int = 0
 
 
@@ -182,15 +186,21 @@ class Fleet:
         limit = refresh.ATTEMPT if verdict == cache.NOW else DEFAULT_TIMEOUT
         if verdict == cache.AHEAD:
             host.entry.look = windows.next_look(came, host.entry.expiration, self._draw())
-        attempt = Attempt(host, came, came + limit, verdict != cache.AHEAD)
+        attempt = Attempt(
+            host,
+            came,
+            came + limit,
+            waits=verdict != cache.AHEAD,
+            patient=not host.entry.is_valid(came),
+        )
         self._push(attempt, came + STARTUP)
 
     def _call(self, attempt: Attempt, now: float) -> None:
         attempt.tries += 1
         answered = self.sts.answers(now)
         now += ANSWER
-        if not answered and attempt.tries < sts.ATTEMPTS:
-            longest = min(sts.LONGEST_PAUSE, faults.THROTTLED_PAUSE * 2 ** (attempt.tries - 1))
+        if not answered and (attempt.patient or attempt.tries < patience.ATTEMPTS):
+            longest = min(patience.LONGEST_PAUSE, faults.THROTTLED_PAUSE * 2 ** (attempt.tries - 1))
             pause = longest * self._draw()
             if now + pause < attempt.deadline:
                 self._push(attempt, now + pause)

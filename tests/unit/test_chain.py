@@ -11,7 +11,7 @@ from botocore import configprovider
 from credproc import limits
 from credproc.errors import ProviderFailed, RequestError
 from credproc.providers import chain as chains
-from credproc.providers.faults import SessionTooLong
+from credproc.providers.refusals import SessionTooLong
 from credproc.providers.sts import default_name
 from tests.chains import KEY, A, B, C, Machine, hop
 from tests.servers import faults
@@ -244,7 +244,7 @@ def test_source_that_stays_rejected_is_named(
     outcome = machine.ask(hop(A), hop(B), source="imds")
     assert isinstance(outcome.error, ProviderFailed)
     assert outcome.said.startswith(f"role 1 of 2, {A}: ExpiredToken: ")
-    assert outcome.said.endswith("not known to AWS (they come from imds)")
+    assert outcome.said.endswith("have expired (they come from imds)")
     assert sts.count() == 1
     assert imds.count("creds") == 2
 

@@ -23,6 +23,7 @@ from credproc.errors import (
 from credproc.providers import leaf
 from credproc.providers import sts as calls
 from credproc.providers.source import Source
+from credproc.regions import home_region
 from tests.chains import KEY, SECRET, A, B, Machine, hop
 from tests.servers import faults
 from tests.servers.container import ContainerServer
@@ -263,7 +264,7 @@ def test_web_identity_is_exchanged_without_a_signature(
 def test_rejected_token_is_read_again_once(code: str, pod: Machine, sts: StsServer) -> None:
     path = pod.folder / "token"
     fresh = "canaryFresh0123456789"
-    rotate = faults.then(lambda: path.write_text(fresh) and None, error(code))
+    rotate = faults.then(lambda: path.write_text(fresh) and None, error(code, "not this one"))
     sts.fail(rotate, times=1)
     assert retrieve(pod, "web-identity").access_key == sts.issued[-1].access_key
     assert [call.parameters["WebIdentityToken"] == fresh for call in sts.calls] == [False, True]
@@ -273,8 +274,8 @@ def test_rejected_token_is_read_again_once(code: str, pod: Machine, sts: StsServ
     with pytest.raises(SourceRejected) as caught:
         Source("web-identity").retrieve(run)
     said = clean(str(caught.value), run.secrets)
-    assert said.startswith(f"{A} (with the token in {path}): {code}: not this one: [secret]: the ")
-    assert "the token must be a current one" in said
+    assert said.startswith(f"{A} (with the token in {path}): {code}: not this one: [secret]: ")
+    assert "(it is not a JSON Web Token)" in said
     assert sts.count() == 4
 
 
@@ -325,7 +326,7 @@ def test_web_identity_without_a_region_asks_at_home(
     outcome = pod.ask(hop(B, sts_region=region), source="web-identity")
     assert outcome.error is None, outcome.said
     assert [call.action for call in sts.calls] == ["AssumeRoleWithWebIdentity", "AssumeRole"]
-    assert calls.home_region(arn) == region
+    assert home_region(arn) == region
 
 
 # Another credential_process.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from credproc.ctl.checks import Case
-    from credproc.providers.faults import Answered
+    from credproc.providers.raised import Answered
 
 #: Seconds by which a clock may be off, and from which on signatures are refused: STS itself takes
 #: them up to a quarter of an hour, but most services, which get the credentials, only five minutes.
@@ -74,7 +74,7 @@ def _reached(case: Case, profile: str, name: str, why: str) -> Check:
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
 
-    from credproc.providers.faults import Answered
+    from credproc.providers.raised import Answered
     from credproc.providers.sts import new_session
 
     config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=5,
@@ -92,16 +92,17 @@ def _reached(case: Case, profile: str, name: str, why: str) -> Check:
         return _unreached(name, url, error)
     except Exception as error:  # botocore lets out what an answer of others leads to
         return _somebody_else(name, url, error, answered)
-    case.dated("STS", answered.date)
+    case.dated("STS", answered.reply.headers.get("date", ""))
     how = " over TLS, with a certificate that is trusted" if url.startswith("https:") else ""
     return Check(OK, "STS", f"{url} answers{how} (region {name}, {why})")
 
 
 def _somebody_else(name: str, url: str, error: Exception, answered: Answered) -> Check:
     """Say what it means that an answer came which STS does not give."""
-    from credproc.providers.faults import explain
+    from credproc.providers.raised import explain
+    from credproc.providers.reply import Call
 
-    return Check(FAIL, "STS", f"{url}: {explain(error, answered, name).error()}")
+    return Check(FAIL, "STS", f"{url}: {explain(error, answered, Call(name)).words()}")
 
 
 def _unreached(name: str, url: str, error: Exception) -> Check:

@@ -1,0 +1,103 @@
+"""What botocore raises, as a fault: an answer with its code, or the reason why none came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore import exceptions
+from botocore.parsers import ResponseParserError
+
+from credproc.providers import faults
+from credproc.providers.reply import Call, Fault, Reply
+
+if TYPE_CHECKING:
+    from typing import Any
+
+#: What botocore makes of an answer that was not sent by the service.
+_NOT_STS = (ResponseParserError, LookupError, TypeError, ValueError)
+
+
+class Answered:
+    """The status and the headers of the latest answer, which not every error of botocore's has."""
+
+    def __init__(self) -> None:
+        self.reply = Reply()
+
+    def note(self, response_dict: Any = None, **_: Any) -> None:
+        """Take both from an answer that is about to be parsed (botocore's before-parse event)."""
+        headers = {
+            str(name).lower(): str(value) for name, value in response_dict["headers"].items()
+        }
+        self.reply = Reply(response_dict["status_code"], headers)
+
+
+def explain(error: Exception, answered: Answered, call: Call) -> Fault:
+    """Return what the error of one call of STS means."""
+    if isinstance(error, exceptions.ClientError):
+        return faults.explain(reply_of(error, answered), call)
+    if isinstance(error, exceptions.ParamValidationError):
+        # Never the text: it may hold an external id.
+        return Fault("botocore refuses the parameters; is this botocore too old?")
+    if isinstance(error, exceptions.SSLError):
+        return _tls(error, call)
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return _connection(error, call)
+    if isinstance(error, _NOT_STS):
+        return faults.stranger(answered.reply, call)
+    return Fault(f"{type(error).__name__}: {short(error)}")
+
+
+def reply_of(error: exceptions.ClientError, answered: Answered | None = None) -> Reply:
+    """Return the answer that an error of botocore's was made of."""
+    said = error.response.get("Error", {})
+    metadata: Any = error.response.get("ResponseMetadata", {})
+    headers = answered.reply.headers if answered else metadata.get("HTTPHeaders", {})
+    status = metadata.get("HTTPStatusCode", 0)
+    return Reply(status, headers, str(said.get("Code", "")), str(said.get("Message", "")))
+
+
+def _tls(error: exceptions.SSLError, call: Call) -> Fault:
+    text = str(error)
+    if "[Errno " in text or "[X509" in text:  # the bundle is read when the connection is made
+        return Fault(
+            "AWS_CA_BUNDLE (or ca_bundle in the config) is not a readable file of certificates"
+        )
+    return faults.untrusted(call, short(error))
+
+
+def _connection(error: Exception, call: Call) -> Fault:
+    cause = _cause(error)
+    reason = f" ({_words(cause)})" if cause else ""
+    if isinstance(error, exceptions.ProxyConnectionError) and " 407" in reason:
+        return faults.proxy_wants_password(call)
+    return faults.unreached(call, f"{short(error)}{reason}")
+
+
+def _cause(error: BaseException) -> OSError | None:
+    """Return the error of the operating system that another one was made of."""
+    found: OSError | None = None
+    seen: list[BaseException] = []
+    following: Any = error
+    while isinstance(following, BaseException) and following not in seen:
+        seen.append(following)
+        if isinstance(following, OSError):
+            found = following
+        kwargs = getattr(following, "kwargs", {})
+        following = (
+            kwargs.get("error")
+            or getattr(following, "original_error", None)
+            or getattr(following, "reason", None)
+            or following.__cause__
+            or following.__context__
+        )
+    return found
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def short(error: Exception) -> str:
+    """Return an error's text; its type where urllib3 shows the address of an object."""
+    text = str(error)
+    return text if "object at 0x" not in text else type(error).__name__

@@ -1,0 +1,57 @@
+"""The regions of AWS: their partitions, and where STS is called when nothing says which region."""
+
+from __future__ import annotations
+
+#: The region of each partition whose STS is called if nothing says which: the oldest.
+HOME_REGIONS = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+#: What the names of regions outside the partition aws begin with.
+PREFIXES = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+#: Regions that every account has, by area and number. All others must be enabled first.
+DEFAULT_REGIONS = {
+    "ap-northeast": "123",
+    "ap-south": "1",
+    "ap-southeast": "12",
+    "ca-central": "1",
+    "eu-central": "1",
+    "eu-north": "1",
+    "eu-west": "123",
+    "sa-east": "1",
+    "us-east": "12",
+    "us-west": "12",
+}
+
+
+def home_region(role_arn: str) -> str:
+    """Return the region whose STS is called for a role if nothing says which."""
+    return HOME_REGIONS.get(role_arn.split(":")[1], "us-east-1")
+
+
+def partition(region: str) -> str:
+    """Return the partition of a region, by its name."""
+    for prefix, name in PREFIXES.items():
+        if region.startswith(prefix):
+            return name
+    return "aws"
+
+
+def must_be_enabled(region: str) -> bool:
+    """Whether an account has the region only after its owner has enabled it."""
+    area, _, number = region.rpartition("-")
+    return partition(region) == "aws" and number not in DEFAULT_REGIONS.get(area, "")
