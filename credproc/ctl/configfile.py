@@ -50,7 +50,7 @@ class Section:
             words = shlex.split(self.header)
         except ValueError:
             return None
-        return words[1] if len(words) == 2 and words[0] == "profile" else None
+        return words[1] if len(words) == 2 else None  # whatever the first one goes on with
 
 
 class ConfigFile:

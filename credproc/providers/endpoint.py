@@ -157,4 +157,5 @@ def _profile_of(section: str) -> str:
         words = shlex.split(section)
     except ValueError:
         return ""
-    return words[1] if len(words) == 2 and words[0] == "profile" else ""
+    # As botocore does it, for which `[profiles app]` is right, too.
+    return words[1] if len(words) == 2 and section.startswith("profile") else ""

@@ -14,11 +14,11 @@ from botocore import exceptions
 from botocore.credentials import RefreshableCredentials
 from botocore.utils import ContainerMetadataFetcher
 
-from credproc import credentials, hidden, limits, windows
+from credproc import credentials, hidden, limits, slips, windows
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
 from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY
-from credproc.providers import process, sts
+from credproc.providers import incomplete, process, sts
 from credproc.providers.raised import reply_of
 from credproc.regions import home_region
 
@@ -35,6 +35,9 @@ BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)
 
 CONTAINER = "container-role"
 
+#: Those of botocore's providers that find keys in a file, and what botocore calls that.
+FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}
+
 
 def profile(run: Run, name: str) -> Credentials:
     """Return the profile's own credentials: keys, SSO, login, web identity, credential_process."""
@@ -45,27 +48,25 @@ def profile(run: Run, name: str) -> Credentials:
     except CredprocError:
         run.secrets += hidden.of_files(run.environ)  # a portal that refuses may quote them
         raise
-    if found is None:
-        raise RequestError(
-            f"profile {name} has no credentials and does not say where they come from (keys, "
-            "credential_process, sso_session, login_session, role_arn with source_profile)"
-        )
     run.log(f"profile {name}: {found!r}")
     return found
 
 
-def _found(run: Run, name: str) -> Credentials | None:
+def _found(run: Run, name: str) -> Credentials:
     session = sts.new_session(name)
     values = session.full_config["profiles"][name]
     if values.get("web_identity_token_file"):
         return _profile_web_identity(run, session, values)
     found = _resolved(run, session, name, BEFORE)
-    if found is None and "credential_process" in values:
+    if found is None and values.get("credential_process"):
         found = process.retrieve(run, name, str(values["credential_process"]))
         account = str(values.get("aws_account_id", ""))
         if not found.account_id and credentials.is_account(account):
             found.account_id = account  # as botocore does
-    return found or _resolved(run, session, name, AFTER)
+    found = found or _resolved(run, session, name, AFTER)
+    if found is None:
+        raise RequestError(incomplete.why(values))
+    return found
 
 
 def container(run: Run) -> Credentials | None:
@@ -172,10 +173,10 @@ def _resolved(
 ) -> Credentials | None:
     """Return what the first of botocore's providers finds; what goes wrong, in our words."""
     session.set_default_client_config(sts.client_config(run, attempts=3))
-    region = sts.configured_region(run.environ, session)
-    if region:
-        session.set_config_variable("region", region)
-    resolver = sts.built(lambda: session.get_component("credential_provider"))
+    if "login_session" in session.get_scoped_config():  # SSO has a region of its own
+        region = sts.configured_region(run.environ, session)
+        session.set_config_variable("region", region or None)
+    resolver = sts.built(session, lambda: session.get_component("credential_provider"))
 
     def load() -> tuple[Any, Any]:
         for method in methods:
@@ -195,8 +196,13 @@ def _resolved(
         getattr(frozen, "account_id", None) or "",
         found.method,
     )
-    if not all(map(credentials.is_key_text, kept.secrets())):
-        raise RequestError("its keys hold characters that no key has (blanks, quotes, a comment?)")
+    if found.method in FILES:
+        problem = slips.keys(dict(zip(slips.KEYS, frozen[:3], strict=True)))
+        path = sts.expanded(session.get_config_variable(FILES[found.method]))
+        if problem:
+            raise RequestError(f"{problem} ({path})")
+    elif not all(map(credentials.is_key_text, kept.secrets())):
+        raise ProviderFailed(f"{found.method} gave credentials that no request can carry")
     return kept
 
 

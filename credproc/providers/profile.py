@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import limits
+from credproc import limits, slips
 from credproc.errors import RequestError
+from credproc.providers import incomplete
 from credproc.providers.source import Source
 from credproc.providers.sts import misnamed
 from credproc.request import Hop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     import botocore.session
@@ -26,6 +28,8 @@ KEYS = {
     "duration_seconds": "--duration-seconds",
     "mfa_serial": "--serial-number",
 }
+#: Keys that mean nothing when they are blank, for botocore and so here.
+DEFAULTED = ("role_session_name", "duration_seconds")
 CREDENTIAL_SOURCES = {
     "Environment": "env",
     "Ec2InstanceMetadata": "imds",
@@ -61,7 +65,7 @@ def way(session: botocore.session.Session, name: str) -> Way:
         found.regions.insert(0, values.get("region", ""))
         origin = values.get("credential_source", "")
         below = values.get("source_profile", "")
-        _check_origin(name, origin, below)
+        _check_origin(name, values)
         if origin:
             found.source = _credential_source(name, origin, session)
             return found
@@ -76,13 +80,18 @@ def way(session: botocore.session.Session, name: str) -> Way:
         name = below
 
 
-def _check_origin(name: str, origin: Any, below: Any) -> None:
-    for key, value in (("credential_source", origin), ("source_profile", below)):
-        if not isinstance(value, str):
-            raise RequestError(f"profile {name}: {key} must be one line")
-    if bool(origin) == bool(below):
-        fault = "has both" if origin else "needs one of"
-        raise RequestError(f"profile {name}: role_arn {fault} source_profile and credential_source")
+def _check_origin(name: str, values: dict[str, Any]) -> None:
+    found = [key for key in incomplete.ORIGINS if key in values]
+    for key in found:
+        if not values[key] or not isinstance(values[key], str):
+            raise RequestError(f"profile {name}: {slips.wrong(key, values[key], '')}")
+    if len(found) != 1:
+        fault = "has both" if found else "needs one of"
+        why = incomplete.misspelt(values)
+        raise RequestError(
+            f"profile {name}: role_arn {fault} source_profile and credential_source"
+            + (f"; {why}" if why and not found else "")
+        )
 
 
 def _values(session: botocore.session.Session, name: str, visited: list[str]) -> dict[str, Any]:
@@ -106,24 +115,28 @@ def _is_role(values: dict[str, Any], top: bool) -> bool:
 
 def _hop(name: str, values: dict[str, Any]) -> Hop:
     hop = Hop(values["role_arn"])
-    problem = limits.role_arn(hop.role_arn)
-    if problem:
-        raise RequestError(f"profile {name}: role_arn {problem}")
+    _check(name, incomplete.ROLE, hop.role_arn, limits.role_arn)
     for key, option in KEYS.items():
-        if key not in values:
+        value = values.get(key)
+        if value is None or (value == "" and key in DEFAULTED):
             continue
-        value = values[key]
-        if not isinstance(value, str):
-            raise RequestError(f"profile {name}: {key} must be one line")
-        problem = limits.HOP_CHECKS[option](value) or hop.set(option, value)
+        _check(name, key, value, limits.HOP_CHECKS[option])
+        problem = hop.set(option, value)
         if problem:
             raise RequestError(f"profile {name}: {key} {problem}")
     return hop
 
 
+def _check(name: str, key: str, value: Any, check: Callable[[str], str]) -> None:
+    problem = check(value) if value and isinstance(value, str) else "must be one line"
+    if problem:
+        raise RequestError(f"profile {name}: {slips.wrong(key, value, problem)}")
+
+
 def _credential_source(name: str, origin: str, session: botocore.session.Session) -> Source:
     if origin not in CREDENTIAL_SOURCES:
-        raise RequestError(
-            f"profile {name}: credential_source must be one of {', '.join(CREDENTIAL_SOURCES)}"
+        told = slips.wrong(
+            "credential_source", origin, f"must be one of {', '.join(CREDENTIAL_SOURCES)}"
         )
+        raise RequestError(f"profile {name}: {told}")
     return Source(CREDENTIAL_SOURCES[origin], session)

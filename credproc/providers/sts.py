@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shlex
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import botocore.session
 from botocore import exceptions
 from botocore.config import Config
 
-from credproc import __version__, credentials, limits, supervision
+from credproc import __version__, credentials, headers, limits, slips, supervision
 from credproc.errors import CredprocError, DeadlineExceeded, RequestError
 from credproc.providers import faults
 from credproc.providers.patience import tried
@@ -39,8 +38,6 @@ MOST = 256 * 2**20
 PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 #: What botocore calls the config file and the credentials file.
 FILES = ("config_file", "credentials_file")
-#: Where botocore puts what has a header of two words; other names there are sections of one.
-GATHERED = ("profiles", "services", "sso_sessions")
 
 
 def new_session(profile: str = "") -> botocore.session.Session:
@@ -65,7 +62,7 @@ def new_session(profile: str = "") -> botocore.session.Session:
 
 def _shown(path: str) -> str:
     """Return a file's path; botocore takes one that it cannot find or read for an empty one."""
-    path = os.path.expanduser(os.path.expandvars(path))  # of the process, as botocore does it
+    path = expanded(path)
     try:
         os.stat(path)
         is_hidden = not os.access(path, os.R_OK)
@@ -76,12 +73,19 @@ def _shown(path: str) -> str:
     return f"{path} (which this user may not read)" if is_hidden else path
 
 
+def expanded(path: str) -> str:
+    """Return a path with ~ and variables put in, as botocore does it."""
+    return os.path.expanduser(os.path.expandvars(path))  # the process's own
+
+
 def misnamed(session: botocore.session.Session, profile: str) -> str:
-    """Return how to mend the header of a profile that is not found, "" if it has none."""
-    if not isinstance(session.full_config.get(profile), dict) or profile in GATHERED:
-        return ""
-    path = _shown(session.get_config_variable("config_file"))
-    return f": in {path} [{profile}] must be written [profile {shlex.quote(profile)}]"
+    """Return, as the end of a message, what a profile that is not found may be; "" if nothing."""
+    config, credentials = (expanded(session.get_config_variable(key)) for key in FILES)
+    found = headers.near(config, credentials, profile)
+    if found:
+        return f": {found}"
+    other = headers.similar(profile, list(session.full_config["profiles"]))
+    return f"; did you mean {other}?" if other else ""
 
 
 def configured_region(
@@ -105,9 +109,9 @@ def checked_region(region: Any) -> str:
     """Return the region; RequestError if no region can have such a name."""
     problem = "must be a name" if not isinstance(region, str) else limits.sts_region(region)
     if problem:
+        told = slips.wrong("the region", region, problem)
         raise RequestError(
-            f"the region {problem}, not {str(region)[:64]!r} (look at AWS_REGION, "
-            "AWS_DEFAULT_REGION and the profile's region)"
+            f"{told}: check AWS_REGION, AWS_DEFAULT_REGION and the region of the profile"
         )
     return str(region)
 
@@ -206,6 +210,7 @@ class Sts:
         if client is None:
             config = client_config(run)
             client = built(
+                self.session,
                 lambda: self.session.create_client("sts", region_name=region, config=config),
                 f"no client for STS in {region}: ",
             )
@@ -214,8 +219,8 @@ class Sts:
         return client
 
 
-def built(build: Callable[[], Any], what: str = "") -> Any:
-    """Return what botocore builds of its settings; RequestError if it cannot read one.
+def built(session: botocore.session.Session, build: Callable[[], Any], what: str = "") -> Any:
+    """Return what botocore builds of a session's settings; RequestError names the wrong one.
 
     It takes their values as they come, so that a mistake in one may be any error.
     """
@@ -226,11 +231,30 @@ def built(build: Callable[[], Any], what: str = "") -> Any:
     except Exception as error:
         told = isinstance(error, (exceptions.BotoCoreError, ValueError))
         reason = str(error).rstrip(".") if told else type(error).__name__
-        raise RequestError(
-            f"{what}botocore cannot use a setting: {reason}: look at api_versions, defaults_mode, "
-            "metadata_service_... and sts_regional_endpoints in the config file, and at their "
-            "variables"
-        ) from error
+        setting = _unusable(session, build, reason)
+        raise RequestError(f"{what}botocore cannot use {setting}: {reason}") from error
+
+
+def _unusable(session: botocore.session.Session, build: Callable[[], Any], reason: str) -> str:
+    """Return the setting that is wrong: the key without which it works, or a variable."""
+    scoped = session.get_scoped_config()
+    name = session.get_config_variable("profile") or "default"
+    for key, value in list(scoped.items()):
+        del scoped[key]
+        try:
+            build()
+        except Exception:  # noqa: S112  # it is not this one, or not alone
+            continue
+        finally:
+            scoped[key] = value
+        what = "(an indented block)" if isinstance(value, dict) else f"= {slips.shown(value)}"
+        return f"{key} {what} of profile {name}"
+    variables = [each[1] for each in session.session_var_map.values() if isinstance(each[1], str)]
+    given = [each for each in variables if os.environ.get(each)]
+    named = [each for each in given if os.environ[each] in reason]
+    if named:
+        return f"{named[0]}={os.environ[named[0]]}"
+    return " or ".join(given + [f"{key} of profile {name}" for key in scoped]) or "a setting"
 
 
 def _credentials(answer: dict[str, Any]) -> Credentials:

@@ -116,11 +116,11 @@ def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
     )
     where = f"neither in {config} nor in {config.parent}/credentials (which does not exist)"
     words = {
-        "deploy": f"deploy is {where}: in {config} [deploy] must be written [profile deploy]",
-        "the role": f"the role is {where}: in {config} [the role] must be written [profile "
-        "'the role']",
-        "p": "deploy, the source_profile of p, is not in the shared config: in "
-        f"{config} [deploy] must be written [profile deploy]",
+        "deploy": f"deploy is {where}: {config}, line 1: [deploy] must be written [profile deploy]",
+        "the role": f"the role is {where}: {config}, line 2: [the role] must be written "
+        "[profile 'the role']",
+        "p": "deploy, the source_profile of p, is not in the shared config: "
+        f"{config}, line 1: [deploy] must be written [profile deploy]",
         "services": f"services is {where}",
     }
 
@@ -186,8 +186,8 @@ LOOP = f"role_arn = {ONE}\nsource_profile = q\n[profile q]\nrole_arn = {TWO}\nso
 BROKEN = "{{config}}, line {}: cannot be read as a config file: "
 NEITHER = "it is neither a whole [section] header nor KEY = VALUE"
 NOTHING = (
-    "profile p has no credentials and does not say where they come from (keys, "
-    "credential_process, sso_session, login_session, role_arn with source_profile)"
+    "profile p: nothing in it says where credentials come from (keys, credential_process, "
+    "sso_session, login_session, or role_arn with source_profile)"
 )
 
 
@@ -201,10 +201,12 @@ NOTHING = (
         (f"role_arn = {ONE}\nsource_profile = gone\n",
          "profile gone, the source_profile of p, is not in the shared config"),
         (f"role_arn = {ONE}\ncredential_source = Environment\nduration_seconds = 1h\n",
-         "profile p: duration_seconds must be a whole number of seconds from 900 to 43200"),
+         ("profile p: duration_seconds must be a whole number of seconds from 900 to 43200, not "
+          "'1h'")),
         ("region = eu-west-1\n", NOTHING),
         ("region = nowhere at all\nrole_arn = x\n",
-         "profile p: role_arn must be a role's ARN, like arn:aws:iam::123456789012:role/NAME"),
+         ("profile p: role_arn must be a role's ARN, like arn:aws:iam::123456789012:role/NAME, not "
+          "'x'")),
         ("[profile p]\n",
          BROKEN.format(2) + "its section stands further up already: put both together"),
         ("region = eu-west-1\nregion = eu-west-1\n",
@@ -224,32 +226,43 @@ def test_mistake_of_the_config_is_one_line_status_2_and_asks_nobody(
     assert cachedir.entries(cloud.host.cache) == []
 
 
-SETTING = (
-    "look at api_versions, defaults_mode, metadata_service_... and sts_regional_endpoints in the "
-    "config file, and at their variables"
-)
-
-
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "words"),
     [
-        ("metadata_service_timeout = abc", "invalid literal for int() with base 10: 'abc'"),
-        ("api_versions = foo", "AttributeError"),
-        ("defaults_mode =\n  a = b", "AttributeError"),
-        ("defaults_mode = foo", ""),
-        ("sts_regional_endpoints = foo", ""),
+        ("metadata_service_timeout = abc",
+         "metadata_service_timeout = 'abc' of profile p: invalid literal for int() with base 10"),
+        ("api_versions = foo", "api_versions = 'foo' of profile p: AttributeError"),
+        ("defaults_mode =\n  a = b", "defaults_mode (an indented block) of profile p: Attribute"),
+        ("defaults_mode = foo", "defaults_mode = 'foo' of profile p: Client configured with"),
+        ("sts_regional_endpoints = foo", "sts_regional_endpoints = 'foo' of profile p: "),
+        ("sso_session = gone", "sso_session = 'gone' of profile p: "),
+        # credproc has its own.
+        ("output = json\nretry_mode = never\nmax_attempts = many", ""),
+        ("account_id_endpoint_mode = maybe", "account_id_endpoint_mode = 'maybe' of profile p: "),
+        ("request_checksum_calculation = x", "request_checksum_calculation = 'x' of profile p: "),
+        ("user_agent_appid = " + 60 * "a", ""),
     ],
-)
-def test_setting_that_botocore_cannot_use_is_a_mistake_of_the_config(
-    text: str, reason: str, laptop: Cloud
+)  # fmt: skip
+def test_setting_that_botocore_cannot_use_is_named_by_its_own_key(
+    text: str, words: str, laptop: Cloud
 ) -> None:
     laptop.host.credentials(LAPTOP.replace("laptop", "p"))
     laptop.host.config(f"[profile p]\n{text}\n")
     result = laptop.host.run("--role-arn", ONE, "--source", "profile:p")
+    if not words:
+        assert result.document
+        return
     assert (result.status, result.stdout) == (2, b"")
-    assert f"botocore cannot use a setting: {reason}" in result.stderr
-    assert result.stderr.endswith(f": {SETTING}\n")
+    assert f"botocore cannot use {words}" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_variable_that_botocore_cannot_use_is_named(laptop: Cloud) -> None:
+    result = laptop.host.run(
+        "--role-arn", ONE, "--source", "profile:laptop", AWS_DEFAULTS_MODE="foo"
+    )
+    assert (result.status, result.stdout) == (2, b"")
+    assert "botocore cannot use AWS_DEFAULTS_MODE=foo: Client configured with" in result.stderr
 
 
 def test_file_that_may_not_be_read_is_said_to_be_so(laptop: Cloud) -> None:

@@ -114,7 +114,12 @@ BOTH = "source_profile = q\ncredential_source = Environment\n"
         (f"[profile p]\nrole_arn = {A}\n{BOTH}",
          "profile p: role_arn has both source_profile and credential_source"),
         (f"[profile p]\nrole_arn = {A}\nsource_profile =\n",
-         "profile p: role_arn needs one of source_profile and credential_source"),
+         "profile p: source_profile is blank"),
+        (f"[profile p]\nrole_arn = {A}\nsource-profile = k\n",
+         ("profile p: role_arn needs one of source_profile and credential_source; source-profile "
+          "is not a key that AWS tools know; did you mean source_profile?")),
+        (f"[profile p]\nrole_arn = {A} # prod\nsource_profile = p\n",
+         "profile p: role_arn must be a role's ARN, like "),
         (f"[profile p]\nrole_arn = {A}\nsource_profile = q\n",
          "profile q, the source_profile of p, is not in the shared config"),
         ((f"[profile p]\nrole_arn = {A}\nsource_profile = q\n"
@@ -147,7 +152,7 @@ BOTH = "source_profile = q\ncredential_source = Environment\n"
         (f"[profile p]\nrole_arn = {A}\nsource_profile =\n  a = b\n",
          "profile p: source_profile must be one line"),
         ("[profile p]\nrole_arn =\n  a = b\ncredential_source = Environment\n",
-         "profile p: role_arn must be a role's ARN, like "),
+         "profile p: role_arn must be one line, not an indented block"),
     ],
 )  # fmt: skip
 def test_mistake_is_named_with_profile_and_key(config: str, words: str, machine: Machine) -> None:
@@ -171,17 +176,17 @@ def test_profile_that_is_not_there_is_named_with_the_files(machine: Machine) -> 
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("[profile p]\nregion = eu-west-1\n", "profile p has no credentials and does not say"),
+        ("[profile p]\nregion = eu-west-1\n", "profile p: nothing in it says where"),
         (f"[profile p]\naws_access_key_id = {KEY}\n",
          "Partial credentials found in config-file, missing: aws_secret_access_key"),
         (f"[profile p]\naws_access_key_id = {KEY}\naws_secret_access_key = s # my key\n",
-         "its keys hold characters that no key has"),
+         "aws_secret_access_key is not a key: a comment needs a line of its own"),
         ("[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n",
          'The specified sso-session does not exist: "s"'),
         ("[profile p]\nsso_account_id = 123456789012\nsso_role_name = r\n",
          "missing required configuration: sso_start_url, sso_region"),
         ("[profile p]\nweb_identity_token_file = /t\n", "role_arn must be a role's ARN"),
-        ("[profile p]\ncredential_process =\n", "credential_process is empty"),
+        ("[profile p]\ncredential_process =\n", "credential_process is blank"),
         ("[profile p]\ncredential_process = sh 'x\n", "credential_process: no closing quotation"),
     ],
 )  # fmt: skip

@@ -483,7 +483,7 @@ def test_keys_in_the_credentials_file_beat_a_credential_process_and_that_beats_t
 
 def test_keys_of_the_environment_are_not_taken_for_a_profiles(machine: Machine) -> None:
     machine.config("[profile empty]\nregion = eu-west-1\n")
-    with pytest.raises(RequestError, match="profile empty has no credentials"):
+    with pytest.raises(RequestError, match="profile empty: nothing in it says"):
         retrieve(machine, "profile:empty")
 
 

@@ -1,0 +1,141 @@
+"""Section headers of the shared files that nearly name a profile, and what they must be."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import unicodedata
+
+from credproc.errors import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Bytes. A shared file has a few thousand.
+MOST = 4 * 2**20
+
+_HEADER = re.compile(r"(?P<comment>[#;]?)\s*\[(?P<header>.+)\]")
+_QUOTES = "\"'\u2018\u2019\u201c\u201d"
+
+
+class Near:
+    """A header that nearly names a profile: its line, from 1, its text, and what is wrong."""
+
+    def __init__(self, line: int, header: str, problem: str) -> None:
+        self.line = line
+        self.header = header
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.problem}"
+
+
+def near(config: str, credentials: str, profile: str) -> str:
+    """Return where the two files nearly name a profile, and how to mend that; "" if nowhere.
+
+    For a profile that neither of them has: a header of it is not among those that are right.
+    """
+    for path, is_config in ((config, True), (credentials, False)):
+        found = in_text(_text(path), profile, is_config)
+        if found is not None:
+            return f"{path}, {found}"
+    return ""
+
+
+def in_text(text: str, profile: str, is_config: bool) -> Near | None:
+    """Return the header in the text of a file that comes nearest to naming the profile."""
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        match = _HEADER.match(line.strip())
+        if match is None:
+            continue
+        rank, problem = _problem(match["header"], profile, is_config)
+        if problem and match["comment"]:
+            rank, problem = 3, f"{_shown(match['header'])} is commented out"
+        elif not rank and line[0].isspace():
+            problem = f"{_shown(match['header'])} is indented, and so part of the value above it"
+        if problem:
+            found.append((rank, Near(number, match["header"], problem)))
+    return min(found, key=lambda each: each[0])[1] if found else None
+
+
+def similar(profile: str, known: list[str]) -> str:
+    """Return the known profile that was probably meant, "" if none is like it."""
+    return next(iter(difflib.get_close_matches(profile, known, 1, 0.8)), "")
+
+
+def right(profile: str, is_config: bool) -> str:
+    """Return the header that names a profile in one of the two files."""
+    if not is_config:
+        return f"[{profile}]"
+    return "[default]" if profile == "default" else f"[profile {shlex.quote(profile)}]"
+
+
+def _problem(header: str, profile: str, is_config: bool) -> tuple[int, str]:
+    """Return how near a header comes to the profile (0 is nearest), and what is wrong, or ""."""
+    must = f"{_shown(header)} must be written {right(profile, is_config)}"
+    plain = _bare(_plain(header))
+    kind, _, rest = plain.partition(" ")
+    if kind == "sso-session" and _bare(rest) == profile:
+        return 2, f"{_shown(header)} describes an SSO session, not a profile"
+    names = [_bare(name) for name in _names(plain)]
+    if profile in names:
+        odd = next((letter for letter in header if _is_odd(letter)), "")
+        return 0, f"{must}: it contains {_named(odd)}" if odd else must
+    if profile == plain.casefold() == "default":
+        return 0, must
+    if profile.casefold() in [name.casefold() for name in names]:
+        return 1, f"{_shown(header)} names another profile: upper and lower case differ"
+    return 9, ""
+
+
+def _names(plain: str) -> Iterator[str]:
+    """Go through the names that the header may have been meant to give."""
+    yield plain
+    word, blank, rest = plain.partition(" ")
+    if blank and difflib.SequenceMatcher(None, word.casefold(), "profile").ratio() > 0.8:
+        yield rest
+    elif plain[:7].casefold() == "profile":
+        yield plain[7:].lstrip(" :=.-_/")
+
+
+def _plain(header: str) -> str:
+    """Return a header with single plain blanks, and without letters that nobody sees."""
+    seen = (" " if letter.isspace() else letter for letter in header)
+    return " ".join("".join(letter for letter in seen if not _is_hidden(letter)).split())
+
+
+def _bare(name: str) -> str:
+    """Return a name without quotes around it, of which one may be missing."""
+    return name.strip(_QUOTES).strip()
+
+
+def _is_hidden(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cf", "Cc")
+
+
+def _is_odd(letter: str) -> bool:
+    """Whether a letter is not what it looks like, or cannot be seen at all."""
+    return _is_hidden(letter) or (letter.isspace() and letter != " ") or letter in _QUOTES[2:]
+
+
+def _named(letter: str) -> str:
+    name = unicodedata.name(letter, "a control character").lower()
+    return f"U+{ord(letter):04X} ({name})"
+
+
+def _shown(header: str) -> str:
+    """Return a header for a message; what cannot be seen is written as a number."""
+    text = "".join(f"<U+{ord(each):04X}>" if _is_odd(each) else each for each in header)
+    return clean(f"[{text[:80]}]") if text == text.strip() else f"[{text[:80]}]"
+
+
+def _text(path: str) -> str:
+    """Return a file's text; "" if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(MOST)
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,89 @@
+"""A profile that gives no credentials: which key is missing from it, blank, or written wrong."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+ROLE, ORIGINS = "role_arn", ("source_profile", "credential_source")
+#: Keys that say more about a role, and nothing without one.
+OF_A_ROLE = (
+    *ORIGINS,
+    "mfa_serial",
+    "external_id",
+    "role_session_name",
+    "duration_seconds",
+)
+SSO = ("sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
+ACCESS, SECRET = "aws_access_key_id", "aws_secret_access_key"
+TOKEN_FILE, PROCESS, LOGIN = "web_identity_token_file", "credential_process", "login_session"
+#: Every key that has to do with where credentials come from.
+KNOWN = (ROLE, *OF_A_ROLE, *SSO, ACCESS, SECRET, "aws_session_token", TOKEN_FILE, PROCESS, LOGIN)
+#: What other tools call them.
+OTHERS = {
+    "access_key": ACCESS,
+    "access_key_id": ACCESS,
+    "aws_access_key": ACCESS,
+    "secret_key": SECRET,
+    "secret_access_key": SECRET,
+    "aws_secret_key": SECRET,
+    "role": ROLE,
+    "profile": "source_profile",
+    "session_token": "aws_session_token",
+    "command": PROCESS,
+    "process": PROCESS,
+}
+WAYS = "keys, credential_process, sso_session, login_session, or role_arn with source_profile"
+
+
+def why(values: Mapping[str, Any]) -> str:
+    """Return why a profile of these keys and values gives no credentials, and what it needs."""
+    return misspelt(values) or next(_reasons(values))
+
+
+def _reasons(values: Mapping[str, Any]) -> Iterator[str]:
+    """Go through what is wrong, the likeliest first."""
+    if TOKEN_FILE in values and not values[TOKEN_FILE]:
+        yield f"{TOKEN_FILE} is blank" + "; role_arn is ignored beside it" * (ROLE in values)
+    blank = [key for key in (PROCESS, LOGIN, *SSO) if key in values and not values[key]]
+    if blank:
+        yield f"{_are(blank)} blank"
+    for key, other in ((ACCESS, SECRET), (SECRET, ACCESS)):
+        if key in values and other not in values:
+            yield f"{other} is missing beside {key}"
+    of_a_role = [key for key in OF_A_ROLE if key in values]
+    if of_a_role and ROLE not in values:
+        yield f"{ROLE} is missing beside {_and(of_a_role)}"
+    sso = [key for key in SSO if key in values]
+    start = ["sso_session"] if "sso_session" in values else ["sso_start_url", "sso_region"]
+    missing = [key for key in (*start, *SSO[3:]) if key not in values]
+    if sso and missing:
+        yield f"{_are(missing)} missing beside {_and(sso)}"
+    what = "nothing in it" if values else "it is empty: nothing"
+    yield f"{what} says where credentials come from ({WAYS})"
+
+
+def misspelt(values: Mapping[str, Any]) -> str:
+    """Return which key is written wrong, and what was probably meant; "" if none is."""
+    for key in values:
+        if key in KNOWN:
+            continue
+        near = OTHERS.get(key) or next(
+            iter(difflib.get_close_matches(key.replace("-", "_"), KNOWN, 1, 0.87)), ""
+        )
+        if near and near not in values:
+            return f"{key} is not a key that AWS tools know; did you mean {near}?"
+    return ""
+
+
+def _and(keys: list[str]) -> str:
+    *most, last = keys
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _are(keys: list[str]) -> str:
+    return f"{_and(keys)} {'is' if len(keys) == 1 else 'are'}"

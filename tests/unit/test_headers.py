@@ -1,0 +1,89 @@
+"""Headers that nearly name a profile: found with their line, and told what they must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.configloader import load_config
+
+from credproc import headers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("[p]", "[p] must be written [profile p]"),
+        ("[Profile p]", "[Profile p] must be written [profile p]"),
+        ("[profle p]", "[profle p] must be written [profile p]"),
+        ("[profile-p]", "[profile-p] must be written [profile p]"),
+        ("[profilep]", "[profilep] must be written [profile p]"),
+        ("[ profile p ]", "[ profile p ] must be written [profile p]"),
+        ('[profile "p]', '[profile "p] must be written [profile p]'),
+        ('["profile p"]', '["profile p"] must be written [profile p]'),
+        ("[profile\xa0p]", "[profile<U+00A0>p] must be written [profile p]: it contains U+00A0"),
+        (
+            "[profile\u200bp]",
+            "[profile<U+200B>p] must be written [profile p]: it contains U+200B",
+        ),
+        (
+            "[profile p\u200b]",
+            "[profile p<U+200B>] must be written [profile p]: it contains U+200B",
+        ),
+        ("[profile P]", "[profile P] names another profile: upper and lower case differ"),
+        ("[sso-session p]", "[sso-session p] describes an SSO session, not a profile"),
+        ("#[profile p]", "[profile p] is commented out"),
+        ("  [profile p]", "[profile p] is indented, and so part of the value above it"),
+    ],
+)
+def test_header_of_the_config_file_is_told_what_it_must_be(
+    header: str, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"[profile q]\nregion = r\n{header}\n", encoding="utf-8")
+    assert "p" not in load_config(str(path))["profiles"], "or it is right"
+
+    found = headers.near(str(path), str(tmp_path / "none"), "p")
+
+    assert found.startswith(f"{path}, line 3: {told}")
+
+
+@pytest.mark.parametrize("header", ["[profile p]", "[ p ]", '["p"]', "[p\u200b]"])
+def test_header_of_the_credentials_file_has_no_word_profile(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "credentials"
+    path.write_text(f"{header}\n", encoding="utf-8")
+
+    assert "must be written [p]" in headers.near(str(tmp_path / "none"), str(path), "p")
+
+
+@pytest.mark.parametrize("header", ["[Default]", "[DEFAULT]", "[ default]"])
+def test_default_has_one_spelling(header: str) -> None:
+    found = headers.in_text(f"{header}\n", "default", is_config=True)
+    assert found
+    assert "must be written [default]" in str(found)
+
+
+def test_nearest_header_is_the_one_that_is_told() -> None:
+    text = "# [profile p]\n[profile P]\n[p]\n"
+    found = headers.in_text(text, "p", is_config=True)
+    assert found
+    assert found.line == 3
+
+
+@pytest.mark.parametrize("header", ["[profile q]", "[pp]", "[services p]", "[profile p q]", "p"])
+def test_other_headers_are_not_taken_for_the_profile(header: str) -> None:
+    assert headers.in_text(f"{header}\n", "p", is_config=True) is None
+
+
+def test_name_with_blanks_is_quoted_as_it_must_be() -> None:
+    assert headers.right("the role", is_config=True) == "[profile 'the role']"
+    assert headers.right("the role", is_config=False) == "[the role]"
+    assert headers.right("default", is_config=True) == "[default]"
+
+
+def test_similar_name_is_offered() -> None:
+    assert headers.similar("prodd", ["dev", "prod"]) == "prod"
+    assert headers.similar("prodd", ["dev", "test"]) == ""
