@@ -89,6 +89,22 @@ def credproc_arguments(words: Sequence[str]) -> list[str] | None:
     return None
 
 
+def runs_credproc(line: str) -> bool:
+    """Whether a credential_process line runs credproc."""
+    try:
+        return credproc_arguments(split(line)) is not None
+    except RequestError:
+        return False
+
+
+def line_shown(line: str) -> str:
+    """Return a credential_process line for people, without what must stay secret."""
+    try:
+        return shown(split(line))
+    except RequestError:
+        return "(open quotes)"
+
+
 def shown(words: Sequence[str]) -> str:
     """Return the words as one line for people, without what is nobody else's business.
 

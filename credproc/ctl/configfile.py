@@ -10,12 +10,16 @@ import configparser
 import io
 import re
 import shlex
+from typing import TYPE_CHECKING
 
 from credproc.errors import RequestError
 from credproc.syntax import unreadable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 _HEADER = re.compile(r"\[(.+)\]")
-_KEY = re.compile(r"(\s*)(.*?)(\s*[=:]\s*)(.*)", re.DOTALL)
+KEY_LINE = re.compile(r"(\s*)(.*?)(\s*[=:]\s*)(.*)", re.DOTALL)
 _COMMENT = ("#", ";")
 
 
@@ -30,41 +34,56 @@ class Item:
 
 
 class Section:
-    """A section: its header's text and line, its keys in order, and where the next one begins."""
+    """A section: its header's text and line, its keys in order, and where the next one begins.
 
-    def __init__(self, header: str, indent: str, line: int) -> None:
+    ``profile`` is the profile that it describes, None for another kind of section.
+    """
+
+    def __init__(self, header: str, profile: str | None, indent: str, line: int) -> None:
         self.header = header
+        self.profile = profile
         self.indent = indent
         self.line = line
         self.items: list[Item] = []
         self.end = line + 1
 
-    @property
-    def profile(self) -> str | None:
-        """The profile that the header names in a config file, as botocore sees it."""
-        if self.header == "default":
-            return "default"
-        if not self.header.startswith("profile"):
-            return None
-        try:
-            words = shlex.split(self.header)
-        except ValueError:
-            return None
-        return words[1] if len(words) == 2 else None  # whatever the first one goes on with
+
+def config_profile(header: str) -> str | None:
+    """Return the profile that a header names in the config file, as botocore reads it."""
+    if header == "default":
+        return "default"
+    if not header.startswith("profile"):
+        return None
+    try:
+        words = shlex.split(header)
+    except ValueError:
+        return None
+    return words[1] if len(words) == 2 else None  # whatever the first one goes on with
+
+
+def credentials_profile(header: str) -> str | None:
+    """Return the profile that a header names in the credentials file, as botocore reads it."""
+    return header if header != "DEFAULT" else None
 
 
 class ConfigFile:
-    """The text of a config file, its lines with their ends; ``path`` is for messages."""
+    """The text of a shared file, its lines with their ends; ``path`` is for messages.
 
-    def __init__(self, data: bytes, path: str) -> None:
+    ``naming`` says which profile a header names: config_profile, or credentials_profile.
+    """
+
+    def __init__(
+        self, data: bytes, path: str, naming: Callable[[str], str | None] = config_profile
+    ) -> None:
         self.path = path
+        self.naming = naming
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
             raise RequestError(f"{path}: is not UTF-8, so no SDK reads it") from None
         self.values = _values(text, path)
         self.lines = list(io.StringIO(text, newline=""))
-        self.sections = _scan(self.lines)
+        self.sections = _scan(self.lines, naming)
 
     def encode(self) -> bytes:
         """Return the file's bytes."""
@@ -92,69 +111,80 @@ class ConfigFile:
         return list(dict.fromkeys(name for name in names if name is not None))
 
     def with_value(self, profile: str, key: str, value: str) -> ConfigFile:
-        """Return the file with this value; a key or a section that is missing is added."""
+        """Return the file with this value; a key or a section that is missing is added.
+
+        A file without a last line end stays one, so that what is added can be removed to the byte.
+        """
         section = self.section(profile)
         lines = list(self.lines)
-        end = _line_end(lines)
+        end = line_end(lines)
+        is_open = _is_open(lines)
         if section is None:
-            header = "default" if profile == "default" else f"profile {_quoted(profile)}"
-            if lines and not lines[-1].endswith(("\n", "\r")):
-                lines[-1] += end
-            if lines and lines[-1].strip():
-                lines.append(end)
-            lines += [f"[{header}]{end}", f"{key} = {value}{end}"]
-            return self._checked(lines, header, key, value)
-        item = _item(section, key)
-        if item is None:
-            place = max((each.after for each in section.items), default=section.line + 1)
-            indent = section.items[-1].indent if section.items else section.indent
-            if not lines[place - 1].endswith(("\n", "\r")):
-                lines[place - 1] += end
-            lines.insert(place, f"{indent}{key} = {value}{end}")
+            name = header(profile)
+            added = [f"[{name}]{end}", f"{key} = {value}{end}"]
+            if lines:
+                lines[-1] = _closed(lines[-1], end)
+                added.insert(0, end)
+            lines += added
         else:
-            match = _KEY.fullmatch(lines[item.first])
-            lead = "".join(match.group(1, 2, 3)) if match else f"{item.indent}{key} = "
-            if lead.endswith(("\n", "\r")):
-                lead = f"{lead.rstrip()} "  # the value stood in the line below
-            last = lines[item.after - 1]
-            lines[item.first : item.after] = [lead + value + last[len(last.rstrip("\r\n")) :]]
-        return self._checked(lines, section.header, key, value)
+            name = section.header
+            _put(lines, section, key, value, end)
+        if is_open:
+            lines[-1] = lines[-1].rstrip("\r\n")
+        return self.checked(lines, {name: {key: value}})
 
-    def without(self, profile: str, key: str) -> ConfigFile:
-        """Return the file without this key; a section of which nothing is left goes, too."""
+    def without(self, profile: str, *keys: str, empty: bool = False) -> ConfigFile:
+        """Return the file without these keys; a section of which nothing is left is removed, too.
+
+        Unless it was there before, ``empty``. What with_value added is removed to the byte.
+        """
         section = self.section(profile)
-        item = _item(section, key) if section else None
-        if section is None or item is None:
+        items = [item for item in section.items if item.name in keys] if section else []
+        if section is None or not items:
             return self
-        lines = list(self.lines)
-        del lines[item.first : item.after]
-        left = lines[section.line + 1 : section.end - (item.after - item.first)]
-        if any(line.strip() for line in left):
-            return self._checked(lines, section.header, key, None)
-        first, after = section.line, section.line + 1 + len(left)
-        if after == len(lines):
-            while first and not lines[first - 1].strip():
-                first -= 1  # the blank line that set it apart
-        del lines[first:after]
-        return self._checked(lines, section.header, key, None)
+        gone = {number for item in items for number in range(item.first, item.after)}
+        left = set(range(section.line + 1, section.end)) - gone
+        if not empty and not any(self.lines[number].strip() for number in left):
+            gone.add(section.line)
+            first = section.line
+            blank = first - 1 if first else max(gone) + 1  # the line that sets it apart
+            if blank < len(self.lines) and not self.lines[blank].strip("\r\n"):
+                gone.add(blank)
+        lines = [line for number, line in enumerate(self.lines) if number not in gone]
+        if lines and _is_open(self.lines):
+            lines[-1] = lines[-1].rstrip("\r\n")
+        return self.checked(lines, {section.header: dict.fromkeys(item.name for item in items)})
 
-    def _checked(self, lines: list[str], header: str, key: str, value: str | None) -> ConfigFile:
-        """Return the file of these lines, if nothing but the one key means something else now."""
-        wanted = {name: dict(values) for name, values in self.values.items()}
-        if value is None:
-            del wanted[header][key]
-        else:
-            wanted.setdefault(header, dict(wanted["DEFAULT"]))[key] = value
+    def checked(
+        self,
+        lines: list[str],
+        changes: Mapping[str, Mapping[str, str | None]],
+        renamed: Mapping[str, str] | None = None,
+    ) -> ConfigFile:
+        """Return the file of these lines, if it differs in nothing but these changes.
+
+        ``renamed`` are headers that have become others, ``changes`` then the new values of keys by
+        their section's header, None for a key that is gone.
+        """
+        names = renamed or {}
+        wanted = {names.get(name, name): dict(values) for name, values in self.values.items()}
+        for header, values in changes.items():
+            section = wanted.setdefault(header, dict(wanted["DEFAULT"]))
+            section.update({key: value for key, value in values.items() if value is not None})
+            for key in [key for key, value in values.items() if value is None]:
+                section.pop(key, None)
         changed = self
         try:
-            changed = ConfigFile("".join(lines).encode("utf-8"), self.path)
+            changed = ConfigFile("".join(lines).encode("utf-8"), self.path, self.naming)
         except RequestError:
             pass  # then nothing has changed, which is not what is wanted
-        if header not in changed.values and wanted[header] == wanted["DEFAULT"]:
-            del wanted[header]
+        for header in changes:
+            if header not in changed.values and wanted[header] == wanted["DEFAULT"]:
+                del wanted[header]
         if changed.values != wanted:
+            where = " and ".join(f"[{header}]" for header in changes)
             raise RequestError(
-                f"{self.path}: its layout makes it unsafe to change {key} of [{header}] by program "
+                f"{self.path}: its layout makes it unsafe to change {where} by program "
                 "(odd indentation?): edit it by hand"
             )
         return changed
@@ -171,7 +201,7 @@ def _values(text: str, path: str) -> dict[str, dict[str, str]]:
     return {**found, "DEFAULT": dict(parser.defaults())}
 
 
-def _scan(lines: list[str]) -> list[Section]:
+def _scan(lines: list[str], naming: Callable[[str], str | None]) -> list[Section]:
     """Find sections and keys; a line indented deeper than the key above it belongs to that key."""
     sections: list[Section] = []
     item: Item | None = None
@@ -183,14 +213,15 @@ def _scan(lines: list[str]) -> list[Section]:
         if item is not None and len(indent) > len(item.indent):
             item.after = number + 1
             continue
-        header = _HEADER.match(text)
-        if header:
+        found = _HEADER.match(text)
+        if found:
             if sections:
                 sections[-1].end = number
-            sections.append(Section(header.group(1), indent, number))
+            name = found.group(1)
+            sections.append(Section(name, naming(name), indent, number))
             item = None
         elif sections:  # pragma: no branch - configparser refuses keys outside of sections
-            name = (_KEY.fullmatch(line) or [line, "", text])[2]
+            name = (KEY_LINE.fullmatch(line) or [line, "", text])[2]
             item = Item(name.strip().lower(), indent, number)
             sections[-1].items.append(item)
     if sections:
@@ -198,17 +229,45 @@ def _scan(lines: list[str]) -> list[Section]:
     return sections
 
 
-def _item(section: Section, key: str) -> Item | None:
-    return next((item for item in section.items if item.name == key), None)
+def _put(lines: list[str], section: Section, key: str, value: str, end: str) -> None:
+    """Set a key of a section in its lines; one that is missing comes below the last one."""
+    item = next((item for item in section.items if item.name == key), None)
+    if item is None:
+        place = max((each.after for each in section.items), default=section.line + 1)
+        indent = section.items[-1].indent if section.items else section.indent
+        lines[place - 1] = _closed(lines[place - 1], end)
+        lines.insert(place, f"{indent}{key} = {value}{end}")
+        return
+    match = KEY_LINE.fullmatch(lines[item.first])
+    lead = "".join(match.group(1, 2, 3)) if match else f"{item.indent}{key} = "
+    if lead.endswith(("\n", "\r")):
+        lead = f"{lead.rstrip()} "  # the value was in the line below
+    last = lines[item.after - 1]
+    lines[item.first : item.after] = [lead + value + last[len(last.rstrip("\r\n")) :]]
 
 
-def _line_end(lines: list[str]) -> str:
+def line_end(lines: list[str]) -> str:
+    """Return what ends the lines of a file: that of its first line."""
     first = lines[0] if lines else "\n"
     return first[len(first.rstrip("\r\n")) :] or "\n"
 
 
-def _quoted(profile: str) -> str:
-    """Return the name as it stands in a header: quoted like the AWS CLI does it, if need be."""
+def _is_open(lines: list[str]) -> bool:
+    """Whether the last line has no end."""
+    return bool(lines) and not lines[-1].endswith(("\n", "\r"))
+
+
+def _closed(line: str, end: str) -> str:
+    return line if line.endswith(("\n", "\r")) else line + end
+
+
+def header(profile: str) -> str:
+    """Return what a profile's header has between its brackets in the config file."""
+    return "default" if profile == "default" else f"profile {quoted(profile)}"
+
+
+def quoted(profile: str) -> str:
+    """Return the name for a header: in quotes, as the AWS CLI writes it, if it needs them."""
     try:
         is_plain = shlex.split(f"profile {profile}") == ["profile", profile]
     except ValueError:

@@ -1,4 +1,4 @@
-"""credprocctl profile: the credential_process line of a profile, written, shown and removed."""
+"""credprocctl profile: the credential_process line of a profile, written and removed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import os
 from typing import TYPE_CHECKING
 
 from credproc import limits, recursion
-from credproc.ctl import arguments, commandline, iam, trying
+from credproc.ctl import (
+    arguments,
+    changing,
+    commandline,
+    configfile,
+    iam,
+    profile_show,
+    rewriting,
+    trying,
+)
 from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.output import Result
 from credproc.ctl.plan import profile_of
-from credproc.ctl.rewriting import rewriting
-from credproc.ctl.shared import KEY, Shared, of_profile, parsed, read, rivals
+from credproc.ctl.rewriting import Unwritable
+from credproc.ctl.shared import KEY, Shared, parsed, rivals
 from credproc.ctl.steps import Steps
-from credproc.errors import CredprocError, RequestError, UsageError
-from credproc.request import GO_PATIENCE
+from credproc.errors import RequestError, UsageError
+from credproc.request import GO_PATIENCE, Profile
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +31,9 @@ if TYPE_CHECKING:
 
     from credproc.ctl.output import Console
     from credproc.request import Request
+
+#: What a profile takes along from the one behind its cache.
+TAKEN_ALONG = ("region", "output")
 
 
 def add(commands: Any) -> None:
@@ -52,11 +64,11 @@ def add(commands: Any) -> None:
         help="replace a credential_process, or a region, that is there",
     )  # fmt: skip
     arguments.changes(made, question=False)
-    made = arguments.command(parts, "show", shown, "show the profiles that run credproc, or one")
-    arguments.value(made, arguments.PROFILE, "name", metavar="NAME", nargs="?", help="the profile")
+    profile_show.add(parts)
     made = arguments.command(
-        parts, "remove", removed, "make a profile run credproc no longer",
-        "Only the line goes; if nothing else is left of the profile, so does the profile.",
+        parts, "remove", removed, "remove credproc from a profile",
+        "Only the line is removed, with what `profile add` wrote beside it; if nothing else is "
+        "left of the profile, the profile is removed, too.",
     )  # fmt: skip
     arguments.value(made, arguments.PROFILE, "name", metavar="NAME", help="the profile")
     arguments.changes(made, question=False)
@@ -74,28 +86,49 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     _check_region(given.region)
     line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
     wanted = {KEY: line, **({"region": given.region} if given.region else {})}
+    wanted |= _taken_along(name, asked, shared, wanted)
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         notes.append("AWS_ACCESS_KEY_ID is set here, and beats every profile: unset it")
 
     def change(config: ConfigFile) -> ConfigFile | None:
         return _written(config, shared.credentials, name, wanted, given.replace)
 
+    problem = ""
     with Steps(console, given.dry_run) as steps:
-        _change(shared.config_path, f"profile {name}", "written to", change, steps)
+        try:
+            changing.change(shared.config_path, f"profile {name}", "written to", change, steps)
+        except Unwritable as error:
+            problem = str(error)
+            notes.insert(0, f"{problem}; add these lines by hand")
     for note in notes:
         console.note(note)
     text = "".join(f"{key} = {value}\n" for key, value in wanted.items())
-    if not given.dry_run:
-        text += f"Try it: {trying.command(given, asked, shared)}\n"
+    if problem:
+        text = f"[{configfile.header(name)}]\n{text}"
+    elif not given.dry_run:
+        region = wanted.get("region") or shared.keys(name).get("region", "")
+        text += f"Try it: {trying.command(given, asked, region)}\n"
     data = {
         "profile": name,
         "file": shared.config_path,
         **wanted,
         "notes": notes,
+        "problem": problem,
         "dry_run": given.dry_run,
         "steps": steps.data(),
     }
-    return Result(text, data)
+    return Result(text, data, 1 if problem else 0)
+
+
+def _taken_along(
+    name: str, asked: Request, shared: Shared, wanted: dict[str, str]
+) -> dict[str, str]:
+    """Return region and output of the profile behind the cache, as far as none are given."""
+    first = asked.providers[0]
+    if not isinstance(first, Profile):
+        return {}
+    have, behind = {**shared.keys(name), **wanted}, shared.keys(first.name)
+    return {key: behind[key] for key in TAKEN_ALONG if behind.get(key) and key not in have}
 
 
 def _written(
@@ -113,7 +146,7 @@ def _written(
         if held == value:
             continue
         if held is not None and not replace:
-            shown = _shown(held) if key == KEY else held
+            shown = commandline.line_shown(held) if key == KEY else held
             raise RequestError(
                 f"profile {name} has a {key} already ({shown}): --replace it, or choose another "
                 "name"
@@ -149,6 +182,11 @@ def _check(name: str, asked: Request) -> list[str]:
         raise UsageError("--verbose: some consumers take what is on stderr for credentials; set "
                          "CREDPROC_LOG instead")  # fmt: skip
     if name in recursion.profiles(asked):
+        if Profile(name) in asked.providers:
+            raise RequestError(
+                f"profile {name} cannot have a cache of itself: `credprocctl profile wrap {name}` "
+                f"renames it to {name}-source and puts the cache in front of that"
+            )
         raise RequestError(
             f"profile {name} would lead back to itself: let credproc read another profile"
         )
@@ -167,28 +205,6 @@ def _unknown(asked: Request, shared: Shared) -> list[str]:
     return [f"there is no profile {name} yet, and credproc fails without it" for name in missing]
 
 
-def _change(path: str, subject: str, participle: str, change: Any, steps: Steps) -> None:
-    """Change the file, under its lock, by what ``change`` makes of it; None means no change."""
-    if not path:
-        raise RequestError("there is no home directory to keep ~/.aws/config in: set HOME")
-    if steps.dry_run:
-        if change(read(path)) is None:
-            steps.same(subject, f"stands in {path} already")
-        else:
-            steps.change(subject, f"{participle} {path}", lambda: None)
-        return
-    with rewriting(path) as file:
-        changed = change(ConfigFile(file.data, path))
-        if changed is None:
-            steps.same(subject, f"stands in {path} already")
-            return
-        backup = steps.change(
-            subject, f"{participle} {path}", lambda: file.replace(changed.encode())
-        )
-        if backup:
-            steps.same("the file as it was", f"kept as {backup}")
-
-
 def removed(given: argparse.Namespace, console: Console) -> Result:
     """Remove the profile's line."""
     name: str = given.name
@@ -199,90 +215,25 @@ def removed(given: argparse.Namespace, console: Console) -> Result:
         if line is None:
             raise RequestError(f"profile {name} has no credential_process in {config.path}")
         if commandline.credproc_arguments(commandline.split(line)) is None:
-            raise RequestError(f"profile {name} does not run credproc, but {_shown(line)}")
-        return config.without(name, KEY)
+            other = commandline.line_shown(line)
+            raise RequestError(f"profile {name} does not run credproc, but {other}")
+        before = rewriting.original(config.path)
+        return _undone(config, name, ConfigFile(before or b"", config.path))
 
     with Steps(console, given.dry_run) as steps:
-        _change(shared.config_path, f"profile {name}", "taken out of", change, steps)
+        changing.change(shared.config_path, f"profile {name}", "removed from", change, steps)
     data = {"profile": name, "file": shared.config_path, "dry_run": given.dry_run,
             "steps": steps.data()}  # fmt: skip
     return Result("", data)
 
 
-def shown(given: argparse.Namespace, console: Console) -> Result:
-    """Show what the profiles run, and what is wrong with that."""
-    shared = Shared(os.environ)
-    if given.name:
-        entry = _described(shared, given.name)
-        return Result(console.pairs(_pairs(entry)), entry)
-    names = [name for name in shared.profiles() if _is_ours(shared, name)]
-    found = [_described(shared, name) for name in names]
-    if not found:
-        text = f"No profile in {shared.config_path} runs credproc; `credprocctl profile add`.\n"
-        return Result(text, found)
-    rows = [
-        (each["profile"], "; ".join(each["problems"]) or "ok", each[KEY]) for each in found
-    ]  # fmt: skip
-    return Result(console.table(("PROFILE", "STATE", "COMMAND"), rows), found)
-
-
-def _is_ours(shared: Shared, name: str) -> bool:
-    try:
-        words = commandline.split(shared.keys(name).get(KEY, ""))
-    except RequestError:
-        return False
-    return commandline.credproc_arguments(words) is not None
-
-
-def _described(shared: Shared, name: str) -> dict[str, Any]:
-    problems = []
-    line = shared.keys(name).get(KEY, "")
-    try:
-        target = of_profile(shared, name)
-        if target.line:
-            problems += _executable_problems(line)
-            recursion.check(target.request, {recursion.VARIABLE: name})
-    except UsageError as error:
-        problems.append(str(error))
-    except CredprocError as error:
-        if name not in shared.profiles():
-            raise
-        problems.append(str(error))
-    problems += [f"beaten or broken by {rival}" for rival in shared.rivals(name) if line]
-    section = shared.config.section(name)
-    return {
-        "profile": name,
-        "file": shared.config_path,
-        "line": section.line + 1 if section else None,
-        KEY: _shown(line),
-        "runs_credproc": _is_ours(shared, name),
-        "problems": problems,
-    }
-
-
-def _shown(line: str) -> str:
-    try:
-        return commandline.shown(commandline.split(line))
-    except RequestError:
-        return "(open quotes)"
-
-
-def _executable_problems(line: str) -> list[str]:
-    path = commandline.split(line)[0]
-    if not os.path.isabs(path):
-        return [f"{path} is no absolute path: cron and editors have another PATH"]
-    if not (os.path.isfile(path) and os.access(path, os.X_OK)):
-        return [f"{path} is not there, or cannot be run"]
-    return []
-
-
-def _pairs(entry: dict[str, Any]) -> list[tuple[str, str]]:
-    name, line = entry["profile"], entry["line"]
-    where = f"{entry['file']}, line {line}" if line else entry["file"]
-    none = f"none; `credproc --profile {name}` would cache what it describes"
-    return [
-        ("profile", name),
-        ("file", where),
-        ("command", entry[KEY] or none),
-        *(("problem", problem) for problem in entry["problems"]),
-    ]
+def _undone(config: ConfigFile, name: str, before: ConfigFile) -> ConfigFile:
+    """Return the config as it was before the line, as far as the user's original tells."""
+    helper = before.keys(name).get(KEY, "")
+    if helper and "\n" not in helper and not commandline.runs_credproc(helper):
+        return config.with_value(name, KEY, helper)
+    section, was = config.section(name), before.section(name)
+    keys = [item.name for item in section.items] if section else []
+    # A section that `add` made has the line first, and below it no more than it takes along.
+    made = was is None and keys[0] == KEY and set(keys[1:]) <= set(TAKEN_ALONG)
+    return config.without(name, *(keys if made else [KEY]), empty=was is not None)

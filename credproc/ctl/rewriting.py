@@ -1,12 +1,15 @@
-"""A file of the user's that is rewritten: locked, whole or not at all, with what it was kept."""
+"""A file of the user's that is rewritten: locked, whole or not at all, its original kept."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import stat
 from typing import TYPE_CHECKING
 
+from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.steps import Failed
 from credproc.store import foreign
 
@@ -15,8 +18,13 @@ if TYPE_CHECKING:
 
 #: Seconds that another credprocctl may hold the lock.
 PATIENCE = 10
-#: What is added to the name of the file for what it was before.
+#: What is added to the name of the file for what it was before the first change.
 BACKUP = ".credproc.bak"
+#: Directories whose files are made by a package manager, and by which.
+STORES = {"/nix/store/": "Nix or Home Manager", "/gnu/store/": "Guix"}
+MOUNTED = "is a mount point (a file mounted into a container?), which cannot be replaced from here"
+
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
 def read(path: str) -> tuple[bytes, os.stat_result]:
@@ -27,6 +35,10 @@ def read(path: str) -> tuple[bytes, os.stat_result]:
         if not stat.S_ISREG(status.st_mode):
             raise Failed(f"{path}: is no plain file")
         return file.read(), status
+
+
+class Unwritable(Failed):
+    """A file that cannot be replaced here, whatever its content: it has to be edited by hand."""
 
 
 class Rewriting:
@@ -41,19 +53,36 @@ class Rewriting:
         if self.exists:
             self.data, self.status = read(self.path)
 
-    def replace(self, data: bytes) -> str:
-        """Write the new text; return the path of the copy of the old one, "" if there was none."""
-        backup = ""
-        if self.exists:
-            backup = self.path + BACKUP
-            self._write(backup, self.data)
-        self._write(self.path, data)
-        return backup
+    def config(self, path: str) -> ConfigFile:
+        """Return what was read as a config file; ``path`` is what messages call it."""
+        return ConfigFile(self.data, path)
+
+    def replace(self, data: bytes, backup: bool = True) -> str:
+        """Write the new content; return the path of the user's original if it was copied for that.
+
+        The original is what the file was before the first change, and is removed when the file is
+        the same again; without ``backup`` none is made.
+        """
+        copy = self.path + BACKUP
+        is_first = backup and self.exists and not os.path.lexists(copy)
+        if is_first:
+            self._write(copy, self.data)
+        try:
+            self._write(self.path, data)
+        except BaseException:
+            if is_first:
+                os.unlink(copy)
+            raise
+        if is_first:
+            return copy
+        if backup and data == original(self.path):
+            os.unlink(copy)
+        return ""
 
     def _check(self) -> None:
         """Refuse to go on if the file is not what was read: the AWS CLI knows nothing of locks."""
         if self._has_changed():
-            raise Failed(f"{self.path}: somebody else changed it just now; run this again")
+            raise Failed(f"{self.path}: another program changed it just now; run this again")
 
     def _has_changed(self) -> bool:
         try:
@@ -70,6 +99,14 @@ class Rewriting:
         else:
             owner = (status.st_uid, status.st_gid)
             put(path, data, stat.S_IMODE(status.st_mode), owner, self._check)
+
+
+def original(path: str) -> bytes | None:
+    """Return what a file was before the first change, None if it was not changed."""
+    try:
+        return read(os.path.realpath(path) + BACKUP)[0]
+    except OSError:
+        return None
 
 
 def _version(status: os.stat_result) -> tuple[int, ...]:
@@ -94,7 +131,7 @@ def put(
         descriptor = os.open(temporary, flags, 0o600)
     except FileNotFoundError:
         folder = os.path.dirname(path)
-        raise Failed(f"{path}: the folder {folder} does not exist: make it first") from None
+        raise Failed(f"{path}: the directory {folder} does not exist: make it first") from None
     try:
         with open(descriptor, "wb") as file:
             if owner is not None and owner != (os.geteuid(), os.getegid()):
@@ -105,19 +142,69 @@ def put(
             file.flush()
             os.fsync(descriptor)
         check()
-        os.replace(temporary, path)
+        _rename(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
 
 
+def _rename(temporary: str, path: str) -> None:
+    try:
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EPERM):
+            raise
+        reason = MOUNTED if error.errno == errno.EBUSY else "is immutable (see lsattr)"
+        raise Unwritable(f"{path} {reason}") from error
+
+
+def obstacle(path: str) -> str:
+    """Return why a file, given by its real path, cannot be replaced here; "" if it can."""
+    for folder, manager in STORES.items():
+        if path.startswith(folder):
+            return f"is in {folder}, managed by {manager}: change it in the configuration there"
+    if path in _mount_points():
+        return MOUNTED
+    with contextlib.suppress(FileNotFoundError):
+        if not os.stat(path).st_mode & 0o222:
+            return "is read-only: no one may write it (see chmod)"
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        return ""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return "is on a read-only file system"
+    is_writable = os.access(folder, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE)
+    return "" if is_writable else f"cannot be replaced: {folder} is not writable by this user"
+
+
+def _mount_points() -> set[str]:
+    """Return where something is mounted, also single files; none on systems other than Linux."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            paths = [line.split()[4] for line in file]
+    except OSError:
+        return set()
+    unescaped = (re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), each)
+                 for each in paths)  # fmt: skip
+    return set(map(os.fsdecode, unescaped))
+
+
+def _sweep(path: str) -> None:
+    """Remove what a killed run left beside the file, whose lock is held."""
+    folder, name = os.path.split(path)
+    left = re.compile(rf"{re.escape(name)}({re.escape(BACKUP)})?\.\d+\.[0-9a-f]{{8}}\.tmp")
+    for each in filter(left.fullmatch, os.listdir(folder)):
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(folder, each))
+
+
 @contextlib.contextmanager
 def rewriting(path: str) -> Iterator[Rewriting]:
-    """Hold the file's lock, and give what it holds; the folder is made, 0700, if it is missing.
+    """Lock the file and give its content; the directory is made, 0700, if it is missing.
 
-    Nothing is made or locked in a folder of another user, as sudo may leave in HOME: that user
-    could not take a lock of root's.
+    Nothing is made or locked where the file cannot be replaced (Unwritable), nor in a directory of
+    another user, as sudo may leave in HOME: that user could not take a lock of root's.
     """
     import filelock
 
@@ -129,6 +216,9 @@ def rewriting(path: str) -> Iterator[Rewriting]:
             f"{target} is left alone, because {problem}: run this as that user, or with sudo -H if "
             "root's own is meant"
         )
+    reason = obstacle(target)
+    if reason:
+        raise Unwritable(f"{target} {reason}")
     if not os.path.isdir(folder):
         os.makedirs(folder, 0o700)
         os.chmod(folder, 0o700)
@@ -137,9 +227,10 @@ def rewriting(path: str) -> Iterator[Rewriting]:
         lock.acquire()
     except filelock.Timeout:
         raise Failed(
-            f"{target}: another process holds its lock for more than {PATIENCE} s ({target}.lock)"
+            f"{target}: another process has had its lock ({target}.lock) for more than {PATIENCE} s"
         ) from None
     try:
+        _sweep(target)
         yield Rewriting(target)
     finally:
         lock.release()

@@ -14,21 +14,19 @@ from credproc.request import Chain
 if TYPE_CHECKING:
     import argparse
 
-    from credproc.ctl.shared import Shared
     from credproc.request import Request
 
 
-def command(given: argparse.Namespace, asked: Request, shared: Shared) -> str:
-    """Return a command of the AWS CLI that uses the profile; it names a region if the CLI has none.
+def command(given: argparse.Namespace, asked: Request, region: str) -> str:
+    """Return a command of the AWS CLI that uses the profile; ``region`` is the profile's own.
 
-    Version 1 of the CLI does not read AWS_REGION.
+    It names a region if the CLI has none. Version 1 of the CLI does not read AWS_REGION.
     """
     name: str = given.name
     words = ["aws", "sts", "get-caller-identity"]
     if name != "default":
         words += ["--profile", name]
-    has_region = given.region or shared.keys(name).get("region")
-    if not has_region and not os.environ.get("AWS_DEFAULT_REGION"):
+    if not region and not os.environ.get("AWS_DEFAULT_REGION"):
         words += ["--region", os.environ.get("AWS_REGION") or _region(given, asked)]
     return commandline.join(words)
 

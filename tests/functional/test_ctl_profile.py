@@ -188,7 +188,7 @@ def test_harmless_keys_do_not_matter(host: Host) -> None:
         (["--role-arn", "x", "--source", "env"], "must be a role's ARN"),
         (["--role-arn", ROLE], "a chain needs --source"),
         (["--nonsense"], "there is no option --nonsense"),
-        (["--profile", "app"], "would lead back to itself"),
+        (["--profile", "app"], "`credprocctl profile wrap app` renames it to app-source"),
         (["--role-arn", ROLE, "--source", "profile:app"], "would lead back to itself"),
         (["--format", "env"], "consumers of a profile want the whole document"),
         (["--field", "AccessKeyId"], "consumers of a profile want the whole document"),
@@ -419,7 +419,7 @@ def test_change_by_somebody_without_the_lock_is_noticed(
     monkeypatch.setattr(Rewriting, "_write", late)
     error = failed(host, "profile", "add", "app")
 
-    assert "somebody else changed it just now; run this again" in error
+    assert "another program changed it just now; run this again" in error
     assert path.read_text() == f"{CONFIG}changed = 1\n"
 
 
@@ -448,7 +448,7 @@ def test_change_while_the_new_text_is_written_is_noticed(
     monkeypatch.setattr("os.fsync", late)
     error = failed(host, "profile", "add", "app")
 
-    assert "somebody else changed it just now; run this again" in error
+    assert "another program changed it just now; run this again" in error
     assert path.read_text() == after
     assert not list(path.parent.glob("*.tmp"))
 
@@ -521,7 +521,7 @@ def test_lock_that_stays_held_ends_the_waiting(host: Host, monkeypatch: pytest.M
     finally:
         os.close(lock)
 
-    assert "another process holds its lock for more than 0.3 s" in error
+    assert "config.lock) for more than 0.3 s" in error
 
 
 def test_line_with_open_quotes_is_replaced_on_demand(host: Host) -> None:
@@ -537,7 +537,7 @@ def test_default_profile_needs_no_option(host: Host) -> None:
     said = ctl(host, "profile", "add", "default", AWS_DEFAULT_REGION="eu-west-1")
 
     assert said.endswith("Try it: aws sts get-caller-identity\n")
-    assert "stands in" in ctl(host, "profile", "add", "default", "--dry-run")
+    assert "unchanged in" in ctl(host, "profile", "add", "default", "--dry-run")
 
 
 def test_role_that_no_role_can_be_is_refused(host: Host) -> None:
@@ -601,3 +601,110 @@ def test_region_that_is_none_is_refused(host: Host, region: str) -> None:
 
     assert error == "--region: must be a region's name, like eu-central-1"
     assert not (host.home / ".aws").exists()
+
+
+def test_copy_of_a_profile_takes_its_region_and_output_along(host: Host) -> None:
+    before = f"{CONFIG}\n[profile dev]\nregion = eu-west-3\noutput = text\nrole_arn = {ROLE}\n"
+    host.config(before)
+
+    said = ctl(host, "profile", "add", "app", "--", "--profile", "dev")
+
+    lines = f"credential_process = {CREDPROC} --profile dev\nregion = eu-west-3\noutput = text\n"
+    assert config(host) == f"{before}\n[profile app]\n{lines}"
+    assert said.endswith("Try it: aws sts get-caller-identity --profile app\n")
+    ctl(host, "profile", "remove", "app")
+    assert config(host) == before
+
+
+def test_region_that_was_given_or_was_there_is_kept(host: Host) -> None:
+    host.config("[profile dev]\nregion = eu-west-3\noutput = text\n[profile mine]\nregion = x\n")
+
+    ctl(host, "profile", "add", "mine", "--", "--profile", "dev")
+    ctl(host, "profile", "add", "new", "--region", "eu-north-1", "--", "--profile", "dev")
+
+    assert config(host).count("region = eu-west-3") == 1
+    assert config(host).endswith(
+        f"[profile mine]\nregion = x\ncredential_process = {CREDPROC} --profile dev\n"
+        "output = text\n\n"
+        f"[profile new]\ncredential_process = {CREDPROC} --profile dev\nregion = eu-north-1\n"
+        "output = text\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "[profile app]",
+        "[default]\nregion = x\n[profile app]\n\n\n[profile b]\nregion = y",
+        "[profile app]\nregion=x\n# a note\n",
+        "[profile app]\ncredential_process = helper --for app\nregion = x\n",
+        "[default]\r\nregion = x\r\n\r\n",
+        "[default]\nregion = x\n\n\n",
+        "[default]\nregion = x",
+    ],
+)
+def test_removal_brings_back_every_byte_of_the_original(host: Host, before: str) -> None:
+    path = host.config("")
+    path.write_bytes(before.encode())
+
+    ctl(host, "profile", "add", "app", "--replace", "--", "--imds")
+    ctl(host, "profile", "add", "other", "--region", "eu-west-1")
+    kept = path.with_name("config.credproc.bak").read_bytes()
+    ctl(host, "profile", "remove", "app")
+    ctl(host, "profile", "remove", "other")
+
+    assert kept == before.encode()
+    assert path.read_bytes() == before.encode()
+    assert sorted(each.name for each in path.parent.iterdir()) == ["config", "config.lock"]
+
+
+def test_read_only_config_is_named_with_the_lines_to_add(host: Host) -> None:
+    path = host.config(CONFIG)
+    path.chmod(0o444)
+
+    result = host.run("profile", "add", "app", "--region", "x", command=CREDPROCCTL)
+
+    assert result.status == 1
+    assert result.stdout.decode() == (
+        f"[profile app]\ncredential_process = {CREDPROC}\nregion = x\n"
+    )
+    assert one_line(result) == (
+        f"{path} is read-only: no one may write it (see chmod); add these lines by hand"
+    )
+    assert [each.name for each in path.parent.iterdir()] == ["config"]
+    assert "is read-only" in failed(host, "profile", "remove", "app")
+
+
+@pytest.mark.needs("namespaces", "mount")
+def test_config_that_is_mounted_alone_is_named_and_nothing_is_left_beside_it(host: Host) -> None:
+    path = host.config(CONFIG)
+    words = f"{CREDPROCCTL} profile add app --output json -- --imds"
+
+    result = host.run(
+        "--mount", "sh", "-c", f"mount --bind {path} {path} && exec {words}", command="unshare"
+    )
+
+    assert result.status == 1
+    found = json.loads(result.stdout)
+    assert found["credential_process"] == f"{CREDPROC} --imds"
+    assert "is a mount point" in found["problem"]
+    assert one_line(result) == f"{found['problem']}; add these lines by hand"
+    assert [each.name for each in path.parent.iterdir()] == ["config"]
+
+
+def test_config_of_a_package_manager_is_named() -> None:
+    reason = rewriting.obstacle("/nix/store/0a1b-home-manager-files/.aws/config")
+
+    assert reason.startswith("is in /nix/store/, managed by Nix or Home Manager: change it in")
+
+
+def test_what_a_killed_run_left_beside_the_file_is_swept(host: Host) -> None:
+    path = host.config(CONFIG)
+    left = path.with_name(f"config.credproc.bak.{os.getpid()}.0123abcd.tmp")
+    mine = path.with_name("config.1.tmp")
+    for each in (left, mine):
+        each.touch()
+
+    ctl(host, "profile", "add", "app")
+
+    assert (left.exists(), mine.exists()) == (False, True)

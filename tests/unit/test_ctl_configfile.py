@@ -62,10 +62,10 @@ def test_first_profile_of_an_empty_file() -> None:
     assert changed("", "default") == f"[default]\n{KEY} = {LINE}\n"
 
 
-def test_file_without_a_last_line_end_gets_one() -> None:
+def test_file_without_a_last_line_end_stays_one() -> None:
     text = changed("[default]\nregion = x", "new")
 
-    assert text == f"[default]\nregion = x\n\n[profile new]\n{KEY} = {LINE}\n"
+    assert text == f"[default]\nregion = x\n\n[profile new]\n{KEY} = {LINE}"
 
 
 def test_key_goes_below_the_last_key_of_its_section() -> None:
@@ -85,8 +85,22 @@ def test_key_of_an_empty_section_goes_below_its_header(rest: str) -> None:
     assert changed(f"[profile app]\n{rest}", "app") == f"[profile app]\n{KEY} = {LINE}\n{rest}"
 
 
-def test_header_without_a_line_end_gets_one() -> None:
-    assert changed("[profile app]", "app") == f"[profile app]\n{KEY} = {LINE}\n"
+def test_header_at_the_end_of_such_a_file_gets_a_line_below_it() -> None:
+    assert changed("[profile app]", "app") == f"[profile app]\n{KEY} = {LINE}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "\n", "\n\n", "[default]\nregion = x", "[default]\nregion = x\n\n\n", "# only a note",
+        "[default]\r\nregion = x\r\n\r\n", "[profile a]\n[profile b]\n  \n", FULL, FULL.rstrip(),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("order", ["xy", "yx"])
+def test_profiles_that_were_added_are_removed_to_the_byte(text: str, order: str) -> None:
+    more = changed(changed(text, "x"), "y")
+
+    assert removed(removed(more, order[0]), order[1]) == text
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "end\n[profile b]\n", " blanks "])

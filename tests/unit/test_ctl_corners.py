@@ -16,13 +16,13 @@ from credproc.cache import Entry
 from credproc.ctl import __main__ as ctl
 from credproc.ctl import (
     cache_clear,
+    changing,
     doctor,
     ec2,
     explain,
     held,
     launcher,
     machine,
-    profile,
     rewriting,
 )
 from credproc.ctl.aws import Refused
@@ -102,7 +102,7 @@ def test_profile_without_a_place_for_the_config_is_refused() -> None:
     steps = Steps(Console({}))
 
     with pytest.raises(RequestError, match="set HOME"):
-        profile._change("", "profile app", "written to", lambda _: None, steps)
+        changing.change("", "profile app", "written to", lambda _: None, steps)
 
 
 def test_file_of_another_user_stays_theirs(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""credprocctl profile show: what profiles run, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from credproc import recursion
+from credproc.ctl import arguments, commandline
+from credproc.ctl.output import Result
+from credproc.ctl.shared import KEY, Shared, of_profile
+from credproc.errors import CredprocError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+    from credproc.ctl.output import Console
+
+
+def add(parts: Any) -> None:
+    """Add the command to those of ``profile``."""
+    made = arguments.command(parts, "show", shown, "show the profiles that run credproc, or one")
+    arguments.value(made, arguments.PROFILE, "name", metavar="NAME", nargs="?", help="the profile")
+
+
+def shown(given: argparse.Namespace, console: Console) -> Result:
+    """Show what the profiles run, and what is wrong with that."""
+    shared = Shared(os.environ)
+    if given.name:
+        entry = _described(shared, given.name)
+        return Result(console.pairs(_pairs(entry)), entry)
+    lines = {name: shared.keys(name).get(KEY, "") for name in shared.profiles()}
+    names = [name for name, line in lines.items() if commandline.runs_credproc(line)]
+    found = [_described(shared, name) for name in names]
+    if not found:
+        text = f"No profile in {shared.config_path} runs credproc; `credprocctl profile add`.\n"
+        return Result(text, found)
+    rows = [
+        (each["profile"], "; ".join(each["problems"]) or "ok", each[KEY]) for each in found
+    ]  # fmt: skip
+    return Result(console.table(("PROFILE", "STATE", "COMMAND"), rows), found)
+
+
+def _described(shared: Shared, name: str) -> dict[str, Any]:
+    problems = []
+    line = shared.keys(name).get(KEY, "")
+    try:
+        target = of_profile(shared, name)
+        if target.line:
+            problems += _executable_problems(line)
+            recursion.check(target.request, {recursion.VARIABLE: name})
+    except UsageError as error:
+        problems.append(str(error))
+    except CredprocError as error:
+        if name not in shared.profiles():
+            raise
+        problems.append(str(error))
+    problems += [f"beaten or broken by {rival}" for rival in shared.rivals(name) if line]
+    section = shared.config.section(name)
+    return {
+        "profile": name,
+        "file": shared.config_path,
+        "line": section.line + 1 if section else None,
+        KEY: commandline.line_shown(line),
+        "runs_credproc": commandline.runs_credproc(line),
+        "problems": problems,
+    }
+
+
+def _executable_problems(line: str) -> list[str]:
+    path = commandline.split(line)[0]
+    if not os.path.isabs(path):
+        return [f"{path} is no absolute path: cron and editors have another PATH"]
+    if not (os.path.isfile(path) and os.access(path, os.X_OK)):
+        return [f"{path} is not there, or cannot be run"]
+    return []
+
+
+def _pairs(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    name, line = entry["profile"], entry["line"]
+    where = f"{entry['file']}, line {line}" if line else entry["file"]
+    none = f"none; `credproc --profile {name}` would cache what it describes"
+    return [
+        ("profile", name),
+        ("file", where),
+        ("command", entry[KEY] or none),
+        *(("problem", problem) for problem in entry["problems"]),
+    ]
