@@ -82,7 +82,7 @@ mfa_serial = arn:aws:iam::{ACCOUNT}:mfa/ann
 
 WHO = f"{SCRIPTS}/aws sts get-caller-identity --query Arn --output text --profile"
 #: The manual's own.
-CRONTAB, SCRIPT = (block.text for block in readme.section("In cron").blocks)
+CRONTAB, SCRIPT = (block.text for block in readme.section("cron").blocks)
 #: What a job finds itself in. A terminal that is there can be opened; tty alone looks at stdin.
 PROBE = """
 env

@@ -1,18 +1,18 @@
-"""The manual pages: ``python -m tests.manpages`` writes them anew, from the parsers and the README.
+"""The manual pages: ``python -m tests.manpages`` makes them from ``credproc/man/*.rst``.
 
-argparse-manpage makes them of the parsers; what --help says below the options, and the tables of
-the README, become sections.
+The option texts come from the parsers: they are written into the pages of the two commands first.
+docutils then makes the roff. A table becomes a list there: terminals are narrow.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from argparse_manpage.manpage import Manpage  # type: ignore[import-untyped]
+from docutils import core, nodes  # type: ignore[import-untyped]
+from docutils.writers import manpage  # type: ignore[import-untyped]
 
 from credproc import __version__, options
 from credproc.ctl import __main__ as ctl
@@ -22,161 +22,294 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: What stands behind the name in NAME; apropos finds the page by it.
-ABOUT = {
-    "credproc": "print temporary AWS credentials for credential_process, from a cache",
-    "credprocctl": "set credproc up, look inside, and find out why it does not work",
+#: The pages by the names of their sources: a section of the manual for each.
+SECTIONS = {
+    "credproc": 1,
+    "credprocctl": 1,
+    "errors": 7,
+    "recipes": 7,
+    "security": 7,
+    "tools": 7,
 }
-#: The last option of each page, which argparse-manpage leaves out: --help's own words are about
-#: its text.
-HELP = {
-    "credproc": "print a summary of the options, with examples",
-    "credprocctl": "print a summary; behind a command, of that command",
-}
-#: Wide enough that nothing is wrapped before the page itself is.
-WIDE = functools.partial(argparse.RawDescriptionHelpFormatter, width=10_000)
+GROUPS = {1: "User Commands", 7: "Miscellaneous"}
+#: Around the part of a source that is made from a parser.
+BEGIN, END = ".. options: begin\n", ".. options: end\n"
+WIDTH = 106
 
-#: The day of the last change that a reader would notice.
-DATE = "2026-11-28"
-#: What argparse-manpage calls the groups of a command's options.
-GROUPS = ("arguments:", "options:", "common options")
+DATE = re.compile(r"^\d+\.\d+\.\d+ - (\d{4}-\d\d-\d\d)$", re.MULTILINE)
 
-#: What credprocctl takes some variables for, apart from what it says of credproc's runs.
-ACTS_AS = (
-    "``AWS_PROFILE``, ``AWS_ACCESS_KEY_ID``, ... (for credprocctl itself)",
-    "who ``credprocctl role`` acts as, as for the AWS CLI; doctor takes the profile, too",
-)
-
-#: Of --help's last part, what becomes of what starts so; the README's tables know more of some.
-EPILOG = {
-    "examples, ": "EXAMPLES",
-    "by hand and in scripts": "EXAMPLES",
-    "on an EC2 instance, from nothing to credentials": "EXAMPLES",
-    "exit status": "EXIT STATUS",
-}
+SETTINGS = {"report_level": 2, "halt_level": 2, "file_insertion_enabled": False}
 
 
-def pages() -> dict[str, str]:
-    """Return the text of each page by its name."""
-    both = {
-        "ENVIRONMENT": _table("Environment and config", tables=2),
-        "FILES": _table("Files"),
-    }
-    own = f".TP\n{_inline(ACTS_AS[0])}\n{_inline(ACTS_AS[1])}\n{both['ENVIRONMENT']}"
-    status = {"EXIT STATUS": _table("Output and exit status", first=1)}
-    return {
-        "credproc": _page(options.parser(), {**both, **status}, "credprocctl"),
-        "credprocctl": _page(ctl.parser(), both | {"ENVIRONMENT": own}, "credproc"),
-    }
+def page(name: str) -> str:
+    """Return the name of the manual page that is made from a source."""
+    return name if SECTIONS[name] == 1 else f"credproc-{name}"
 
 
 def path(name: str) -> Path:
-    """Return where the page is kept in the source tree."""
-    return artefacts.source() / "credproc" / "man" / f"{name}.1"
+    """Return the path of the page in the source tree."""
+    return _folder() / f"{page(name)}.{SECTIONS[name]}"
+
+
+def source(name: str) -> Path:
+    """Return the path of the page's source."""
+    return _folder() / f"{name}.rst"
+
+
+def _folder() -> Path:
+    return artefacts.source() / readme.MANUAL
+
+
+def parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command."""
+    return options.parser() if name == "credproc" else ctl.parser()
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Yield a parser, and those of its commands, and of theirs."""
     yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for command in action.choices.values():
-                yield from parsers(command)
+    for _, command in commands(parser):
+        yield from parsers(command)
 
 
-def _page(parser: argparse.ArgumentParser, tables: dict[str, str], other: str) -> str:
-    sections = {**_epilog(parser.epilog or ""), **tables}
-    parser.epilog = None
-    for each in parsers(parser):
-        each.formatter_class = WIDE
-    made = Manpage(parser, {"date": "-"}, format="single-commands-section")
-    made.description = ABOUT[parser.prog]
-    order = ("EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES")
-    lines = str(made).splitlines()
-    lines[0] = f'.TH {parser.prog.upper()} 1 {DATE} "credproc {__version__}" "User Commands"'
-    for name in order:
-        if name in sections:
-            lines += [f".SH {name}", sections[name]]
-    lines += [".SH SEE ALSO", f".BR {other} (1),", ".BR aws (1)"]
-    return "\n".join(_tidied(lines, parser)) + "\n"
+def commands(parser: argparse.ArgumentParser) -> list[tuple[str, argparse.ArgumentParser]]:
+    """Return the commands of a parser, each with its own parser."""
+    return [
+        found
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for found in action.choices.items()
+    ]
 
 
-def _tidied(lines: list[str], parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Yield the lines as a page wants them: options under one heading, paragraphs by macros."""
-    titles = {group.title.upper(): group.title for group in parser._action_groups if group.title}
-    text = "\n".join(lines).replace(".SH\nCOMMANDS", ".SH COMMANDS")
-    # Of a command, its line of help, which the description repeats.
-    text = re.sub(r"(?<=\n)(\.SS .*\n).*\n\n(usage: )", r"\1\2", text)
-    version = r".TP\n\\fB\\-\\-version\\fR\n.*\n"
-    asked = f".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\n{_escaped(HELP[parser.prog])}\n"
-    text = re.sub(version, lambda match: match[0] + asked, text)
-    begun = apart = False
-    for line in text.splitlines():
-        title = titles.get(line.removeprefix(".SH "), "")
-        if title and title not in ("commands", "options"):
-            yield from [] if begun else [".SH OPTIONS"]
-            begun = True
-            yield f".SS {_escaped(_sentence(title))}"
-        elif line.startswith("usage: "):
-            yield from (f".B {parser.prog}", line.removeprefix(f"usage: {parser.prog} "))
-        elif line in GROUPS:
-            yield from (".PP", f"{_sentence(line.rstrip(':'))}:")
-        elif line:
-            yield from [".PP"] if apart and line[0] not in ".\\" else []
-            yield line
-        apart = not line
+# The options, as reStructuredText.
 
 
-def _epilog(text: str) -> dict[str, str]:
-    """Return the sections of --help's last part, as it is laid out there."""
-    found: dict[str, str] = {}
-    for part in re.split(r"\n(?=\S)", text):
-        head, _, body = part.partition(":\n")
-        name = next((each for start, each in EPILOG.items() if head.startswith(start)), None)
-        if name is None:
-            continue
-        lead = _sentence(head.removeprefix(f"{name.lower()}, "))
-        lines = [] if head == name.lower() else [".PP", _escaped(f"{lead}:")]
-        lines += [".PP"] if lines else []
-        lines += [".nf", _literal(textwrap.dedent(body).strip("\n")), ".fi"]
-        found[name] = "\n".join([*found.get(name, "").splitlines(), *lines])
-    return {name: block.removeprefix(".PP\n") for name, block in found.items()}
+def current(name: str) -> str:
+    """Return the text of a source with the options that the parser has now."""
+    text = source(name).read_text(encoding="utf-8")
+    if SECTIONS[name] != 1:
+        return text
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    made = _credproc() if name == "credproc" else _credprocctl()
+    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+
+
+def _credproc() -> str:
+    parts = [_heading("Options", "-")]
+    for group in parser("credproc")._action_groups:
+        if group._group_actions:
+            parts += [_heading(_sentence(group.title or ""), "~"), _items(group._group_actions)]
+    return "\n".join(parts)
+
+
+def _credprocctl() -> str:
+    top = parser("credprocctl")
+    leaves = [each for each in parsers(top) if not commands(each)]
+    common = [group for group in leaves[0]._action_groups if group.title == "common options"]
+    own = [action for action in top._actions if action.option_strings]
+    parts = [_heading("Options", "-"), _items([*own, *common[0]._group_actions])]
+    for name, command in commands(top):
+        parts.append(_heading(_sentence(name), "-"))
+        if commands(command):
+            parts.append(f"{_marked(_sentence(command.description or ''))}\n")
+        for leaf in parsers(command):
+            if not commands(leaf):
+                parts += _command(leaf, common[0].title or "")
+    return "\n".join(parts)
+
+
+def _command(parser: argparse.ArgumentParser, common: str) -> list[str]:
+    """Return the parts about one command: usage, what it does, its arguments."""
+    actions = [
+        action
+        for group in parser._action_groups
+        if group.title != common
+        for action in group._group_actions
+        if not isinstance(action, argparse._HelpAction)
+    ]
+    about = _marked(" ".join((parser.description or "").split()))
+    head = _heading(parser.prog, "~") if parser.prog.count(" ") > 1 else ""
+    usage = f"``{_usage(parser, actions)}``\n"
+    return [*filter(None, [head]), usage, _filled(about, ""), _items(actions)]
+
+
+def _usage(parser: argparse.ArgumentParser, actions: list[argparse.Action]) -> str:
+    if parser.usage:
+        return parser.usage % {"prog": parser.prog}
+    places = [_invocation(action) for action in actions if not action.option_strings]
+    return " ".join([parser.prog, "[OPTION ...]", *places])
+
+
+def _items(actions: list[argparse.Action]) -> str:
+    """Return a definition list of arguments and options."""
+    lines = []
+    for action in actions:
+        text = _marked(action.help or "")
+        lines.append(f"``{_invocation(action)}``\n{_filled(text, '    ')}")
+    return "".join(lines)
+
+
+def _invocation(action: argparse.Action) -> str:
+    """Return how an option or an argument is written."""
+    metavar = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+    if action.choices is not None and action.metavar is None:
+        metavar = f"{{{','.join(action.choices)}}}"
+    if not action.option_strings:
+        return {"?": f"[{metavar}]", "*": f"[{metavar} ...]"}.get(str(action.nargs), metavar)
+    names = ", ".join(action.option_strings)
+    if action.nargs == 0:
+        return names
+    return f"{names} [{metavar}]" if action.nargs == "?" else f"{names} {metavar}"
+
+
+def _heading(text: str, line: str) -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def _marked(text: str) -> str:
+    """Return a text of --help with its commands and options as literals."""
+    text = re.sub(r"`([^`]+)`", r"``\1``", text)
+    option = re.compile(r"(?<![\w`-])(--?[a-z][\w-]*|--)(?![\w`])")
+    parts = re.split(r"(``.+?``)", text)
+    return "".join(part if part[:2] == "``" else option.sub(r"``\1``", part) for part in parts)
+
+
+def _filled(text: str, indent: str) -> str:
+    filled = textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return f"{filled}\n"
 
 
 def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+    return text[:1].upper() + text[1:]
 
 
-def _literal(text: str) -> str:
-    return "\n".join(f"\\&{_escaped(line)}" if line else ".sp" for line in text.splitlines())
+# The pages, as roff.
 
 
-def _table(title: str, first: int = 0, tables: int = 1) -> str:
-    """Return the rows of a section's tables in the README, from that row on."""
-    rows = [row for table in readme.section(title).tables[:tables] for row in table[first:]]
-    return "\n".join(f".TP\n{_inline(row[0])}\n{_inline(row[-1])}" for row in rows)
+def roff(name: str, text: str) -> str:
+    """Return the manual page that is made from a source with that text."""
+    tree = core.publish_doctree(text, settings_overrides=SETTINGS)
+    for table in list(tree.findall(nodes.table)):
+        table.replace_self(_listed(table))
+    for reference in list(tree.findall(nodes.reference)):
+        _pointed(reference)
+    writer = manpage.Writer()
+    writer.translator_class = Page
+    title, subtitle = tree.next_node(nodes.title), tree.next_node(nodes.paragraph)
+    title[0] = nodes.Text(page(name))
+    about = subtitle.astext().rstrip(".")
+    first = about if about.split()[0] in ("AWS", "credproc") else about[0].lower() + about[1:]
+    subtitle.replace_self(nodes.subtitle("", first.replace("-", "\\-")))
+    Page.section, Page.group = str(SECTIONS[name]), GROUPS[SECTIONS[name]]
+    made: bytes = core.publish_from_doctree(tree, writer=writer, settings_overrides=SETTINGS)
+    return _tidied(made.decode("utf-8"))
 
 
-def _inline(text: str) -> str:
-    """Return a cell of the README with its literals in bold."""
-    text = re.sub(r"`([^`<]+?)`_", r"\1", text)
-    parts = re.split(r"``(.+?)``", text)
-    return "".join(
-        f"\\fB{_escaped(part)}\\fR" if number % 2 else _escaped(part.replace("*", ""))
-        for number, part in enumerate(parts)
-    )
+def _tidied(text: str) -> str:
+    """Return the page without the empty lines and the vertical spaces that mean nothing."""
+    # A page has no empty lines but those of literal blocks.
+    text = re.sub(r"(?ms)^\.nf\n.*?^\.fi$", lambda m: m[0].replace("\n\n", "\n\\&\n"), text)
+    lines = [line for line in text.splitlines() if line]
+    spaced = zip(lines, ["", *lines], strict=False)
+    after = (".SH ", ".SS ", ".RS ", ".TP")
+    kept = [now for now, last in spaced if now != ".sp" or not last.startswith(after)]
+    return "\n".join(kept) + "\n"
 
 
-def _escaped(text: str) -> str:
-    """Return the text as roff shows it as it is."""
-    return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
+def _listed(table: nodes.table) -> nodes.definition_list:
+    """Return the table as a list: each row's first cell, and below it the others."""
+    found = nodes.definition_list()
+    heads = [entry.astext() for row in table.findall(nodes.thead) for entry in row[0]]
+    for row in table.next_node(nodes.tbody):
+        first, *others = row
+        body = nodes.paragraph()
+        for number, cell in enumerate(others, 1):
+            if len(others) > 1:
+                body += nodes.Text(f"{'; ' * (number > 1)}{heads[number]}: ")
+            body += cell[0].children
+        term = nodes.term("", "", *first[0].children)
+        found += nodes.definition_list_item("", term, nodes.definition("", body))
+    return found
+
+
+def _pointed(reference: nodes.reference) -> None:
+    """Turn a link into what a terminal can show: the name of the page, or the address."""
+    text, where = " ".join(reference.astext().split()), reference.get("refuri", "")
+    if where.startswith(("http:", "https:")) and where != text:
+        reference.replace_self(nodes.Text(f"{text} ({where})"))
+    elif match := re.fullmatch(r"(.+)(\(\d\))", text):
+        reference.replace_self([nodes.strong("", match[1]), nodes.Text(match[2])])
+    else:
+        reference.replace_self(nodes.Text(text))
+
+
+class Page(manpage.Translator):  # type: ignore[misc]
+    """docutils' page without macros of its own, which not every reader of man pages knows."""
+
+    section = group = ""
+
+    def __init__(self, document: nodes.document) -> None:
+        super().__init__(document)
+        self.defs["indent"] = (".RS %.0f\n", ".RE\n")
+        self.defs["literal_block"] = (".nf\n", "\n.fi\n")
+
+    def visit_literal_block(self, node: nodes.literal_block) -> None:
+        """Keep the block apart from what is above it."""
+        self.body.append(".sp\n")
+        super().visit_literal_block(node)
+
+    def visit_term(self, node: nodes.term) -> None:
+        """Keep the term on one line, as the macro for it needs."""
+        for text in list(node.findall(nodes.Text)):
+            text.parent.replace(text, nodes.Text(text.replace("\n", " ")))
+        super().visit_term(node)
+
+    def append_header(self) -> None:
+        """Write the title, and the NAME by which apropos finds the page."""
+        if any(line.startswith(".TH") for line in self.head):
+            return
+        self.header_written = 1
+        known = self._docinfo
+        self.head.append(
+            f'.TH "{known["title_upper"]}" {self.section} "{date()}" "credproc {__version__}" '
+            f'"{self.group}"\n.nh\n.ad l\n.SH NAME\n{known["title"]} \\- {known["subtitle"]}\n'
+        )
+
+    def visit_comment(self, _: nodes.comment) -> None:
+        """Leave out the comments: they are for tests."""
+        raise nodes.SkipNode
+
+    def visit_section(self, node: nodes.section) -> None:
+        """Write the header before the first section."""
+        self.append_header()
+        super().visit_section(node)
+
+    def depart_document(self, _: nodes.document) -> None:
+        """Leave out docutils' last comment."""
+
+
+def date() -> str:
+    """Return the day of the newest release that CHANGELOG.rst names."""
+    changes = (artefacts.source() / "CHANGELOG.rst").read_text(encoding="utf-8")
+    match = DATE.search(changes)
+    return match[1] if match else ""
 
 
 def main() -> None:
-    """Write the pages."""
-    for name, text in pages().items():
-        path(name).parent.mkdir(exist_ok=True)
-        path(name).write_text(text, encoding="ascii")
+    """Write the options into the sources, and make the pages."""
+    for name in SECTIONS:
+        text = current(name)
+        source(name).write_text(text, encoding="utf-8")
+        path(name).write_text(roff(name, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The README as tests see it: its sections, their blocks, their tables.
+"""The pages of the documentation as tests see them: their sections, blocks and tables.
 
-A comment before a block says how it is tried: ``.. test: KIND``. Nobody who reads the page sees it.
+A comment before a block says how it is tested: ``.. test: KIND``. Readers do not see it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests import artefacts
 
@@ -16,10 +17,15 @@ COMMENT = re.compile(r"\.\. test: (\S+)")
 BLOCK = re.compile(r"\.\. code-block:: (\S+)")
 TABLE = re.compile(r"\.\. list-table::")
 
+FRONT = "README.rst"
+MANUAL = "credproc/man"
+#: The folders with pages, in the source tree.
+FOLDERS = (".", MANUAL, ".github", "tests", "tests/bench")
+
 
 @dataclass
 class Block:
-    """A literal block: how it is tried ("" if it is not), its language, its text."""
+    """A literal block: how it is tested ("" if it is not), its language, its text."""
 
     kind: str
     language: str
@@ -41,23 +47,56 @@ class Block:
 
 @dataclass
 class Section:
-    """What stands under a heading, down to the next one of any level."""
+    """The part of a page under a heading, down to the next one of any level."""
 
+    page: str
     title: str
     blocks: list[Block] = field(default_factory=list)
     tables: list[list[list[str]]] = field(default_factory=list)
     text: str = ""
 
+    def __str__(self) -> str:
+        return f"{Path(self.page).stem}-{self.title}"
+
+
+def pages() -> list[str]:
+    """Return the paths of all pages, relative to the source tree."""
+    tree = artefacts.source()
+    return [
+        path.relative_to(tree).as_posix()
+        for folder in FOLDERS
+        for path in sorted((tree / folder).glob("*.rst"))
+    ]
+
+
+def text(page: str) -> str:
+    """Return the text of a page."""
+    return (artefacts.source() / page).read_text(encoding="utf-8")
+
 
 def sections() -> list[Section]:
-    """Return the sections in order."""
-    lines = (artefacts.source() / "README.rst").read_text(encoding="utf-8").splitlines()
+    """Return the sections of all pages, in order."""
+    return [section for page in pages() for section in _sections(page)]
+
+
+def section(title: str, page: str = "") -> Section:
+    """Return the section with that title; ``page``: on a page with that path or name."""
+    (found,) = [
+        each
+        for each in sections()
+        if each.title == title and page in ("", each.page, Path(each.page).stem)
+    ]
+    return found
+
+
+def _sections(page: str) -> list[Section]:
+    lines = text(page).splitlines()
     found: list[Section] = []
     kind = ""
     for number, line in enumerate(lines):
         below = lines[number + 1] if number + 1 < len(lines) else ""
         if line and UNDERLINE.fullmatch(below) and len(below) == len(line):
-            found.append(Section(line))
+            found.append(Section(page, line))
             continue
         section = found[-1]
         section.text += f"{line}\n"
@@ -68,12 +107,6 @@ def sections() -> list[Section]:
             kind = ""
         elif TABLE.match(line):
             section.tables.append(_rows(_indented(lines[number + 1 :])))
-    return found
-
-
-def section(title: str) -> Section:
-    """Return the section with that title."""
-    (found,) = [each for each in sections() if each.title == title]
     return found
 
 

@@ -140,7 +140,7 @@ def test_default_chain_takes_what_is_known_of_it(
 
 
 def test_manual_says_what_the_tests_know() -> None:
-    assert readme.section("Questions").tables == [rows()]
+    assert readme.section("Precedence").tables == [rows()]
 
 
 def test_all_consumers_are_known() -> None:

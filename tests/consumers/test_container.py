@@ -44,7 +44,7 @@ def task(world: World) -> Iterator[ContainerServer]:
 
 def as_documented(asker: Asker) -> None:
     """Write the manual's profile, with a name and a path of this machine."""
-    blocks = readme.section("In a container").blocks
+    blocks = readme.section("Containers").blocks
     (config,) = [block for block in blocks if "[profile deploy]" in block.text]
     text = config.text.replace("[profile deploy]", "[profile app]")
     assert "/usr/local/bin/credproc " in text

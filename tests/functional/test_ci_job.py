@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("options", ["-c", "-ec"])
 @pytest.mark.parametrize("refused", ["AssumeRoleWithWebIdentity", "AssumeRole"])
 def test_job_does_not_go_on_without_credentials(refused: str, options: str, cloud: Cloud) -> None:
-    (block,) = readme.section("In CI").blocks
+    (block,) = readme.section("CI").blocks
     script = "\n".join(command for command, _ in block.commands)
     cloud.sts.fail(error("AccessDenied"), action=refused)
     cloud.host.environ.update(OIDC_TOKEN="a token", TMPDIR=str(cloud.host.folder))

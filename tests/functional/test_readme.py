@@ -1,8 +1,7 @@
-"""The README holds: its commands are run, its tables are compared with the code."""
+"""The documentation is true: its commands are run, its tables are compared with the code."""
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
@@ -13,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from credproc import limits, manual, options, refresh, windows
-from credproc.ctl import __main__ as ctl
+from credproc import manual, refresh, windows
 from credproc.providers.profile import CREDENTIAL_SOURCES
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from tests.servers.sts import StsServer
 
 PROFILE = re.compile(r"\[profile (\S+)\]")
+#: A profile that a reader adds.
+ADDED = re.compile(r"^\$ credprocctl profile add (\S+)", re.MULTILINE)
 #: Ends the output of a command; no terminal prints it.
 END = "\x01"
 
@@ -79,10 +79,11 @@ class Reader:
         self.sts.trust(key, f"arn:aws:sts::123456789012:{session}")
 
     def configure(self, section: Section) -> None:
-        """Write the section's config, and of the first section what it does not have itself."""
+        """Write the section's config, and the profiles of the first example that it lacks."""
         texts = [block.text for block in section.blocks if block.kind == "config"]
         own = set(PROFILE.findall("".join(texts)))
-        first = re.split(r"\n(?=\[)", readme.sections()[0].blocks[0].text)
+        own |= set(ADDED.findall("".join(block.text for block in section.blocks)))
+        first = re.split(r"\n(?=\[)", readme.section("Examples", "credproc").blocks[0].text)
         texts += [part for part in first if not own & set(PROFILE.findall(part))]
         self.host.config(self.here("\n".join(texts)))
 
@@ -162,7 +163,7 @@ KINDS = ("laptop", "sso", "instance", "web-identity", "container", "ec2", "admin
 RUN = [each for each in readme.sections() if any(b.kind in KINDS for b in each.blocks)]
 
 
-@pytest.mark.parametrize("section", RUN, ids=lambda section: section.title)
+@pytest.mark.parametrize("section", RUN, ids=str)
 def test_commands_of_the_section_do_what_it_says(section: Section, reader: Reader) -> None:
     reader.configure(section)
 
@@ -171,22 +172,23 @@ def test_commands_of_the_section_do_what_it_says(section: Section, reader: Reade
             reader.do(block)
 
 
-@pytest.mark.parametrize("section", readme.sections(), ids=lambda section: section.title)
+@pytest.mark.parametrize("section", readme.sections(), ids=str)
 def test_every_block_is_tried(section: Section) -> None:
     tried = {
-        "console": (*KINDS, "install", "develop", "ci", "docker"),
+        "console": (*KINDS, "install", "develop", "ci", "docker", "usage"),
         "docker": ("docker",),
-        "ini": ("config", "unit"),
+        "ini": ("config", "unit", "extract"),
         "sh": ("script",),
-        "text": ("crontab", "line", "picture"),
+        "text": ("crontab", "line", "picture", "extract"),
+        "yaml": ("workflow",),
     }
 
     for block in section.blocks:
         assert block.kind.partition(":")[0] in tried[block.language], f"line {block.line}"
 
 
-def test_profiles_of_the_first_page_give_the_instances_role_or_the_chain(reader: Reader) -> None:
-    reader.configure(readme.sections()[0])
+def test_profiles_of_the_example_give_the_instances_role_or_the_chain(reader: Reader) -> None:
+    reader.configure(readme.section("Examples", "credproc"))
     who = "aws sts get-caller-identity --query Arn --output text --profile"
     app = "arn:aws:sts::123456789012:assumed-role/app/i-0a1b2c3d4e5f60718\n"
     deploy = f"arn:aws:sts::{OTHER_ACCOUNT}:assumed-role/deploy/credproc-"
@@ -199,9 +201,31 @@ def test_profiles_of_the_first_page_give_the_instances_role_or_the_chain(reader:
     assert asked("anywhere", reader.world.laptop).startswith(deploy)
 
 
-def test_both_commands_of_the_first_page_are_run_by_ci() -> None:
+def test_recipes_of_the_front_page_are_parts_of_the_manuals() -> None:
+    """Which tests run."""
+    front = [block for each in _of(readme.FRONT) for block in each.blocks]
+    manual = [block.text for each in _of(f"{readme.MANUAL}/recipes.rst") for block in each.blocks]
+    extracts = [block for block in front if block.kind == "extract"]
+
+    assert len(extracts) > 3
+    for block in extracts:
+        assert any(block.text in text for text in manual), block
+
+
+def _of(page: str) -> list[Section]:
+    return [section for section in readme.sections() if section.page == page]
+
+
+def test_front_page_is_short() -> None:
+    text = readme.text(readme.FRONT)
+
+    assert len(text.splitlines()) <= 300
+    assert len(text.split()) <= 1800
+
+
+def test_both_commands_of_the_front_page_are_run_by_ci() -> None:
     checks = (artefacts.source() / ".ci" / "run").read_text()
-    blocks = readme.section("See it work, and test it").blocks
+    blocks = readme.section("Try it, and test it").blocks
 
     commands = [command for block in blocks for command, _ in block.commands]
     assert commands == ["python3 tests/demo.py", "python3 tests/run.py"]
@@ -210,7 +234,7 @@ def test_both_commands_of_the_first_page_are_run_by_ci() -> None:
 
 
 def test_code_is_asked_for_once_for_all_runs(reader: Reader) -> None:
-    section = readme.section("With MFA")
+    section = readme.section("MFA", "recipes")
     reader.configure(section)
 
     for _ in range(2):
@@ -230,7 +254,7 @@ def test_program_behind_a_profile_is_run_once_for_all_runs(reader: Reader) -> No
 
 
 def test_job_of_the_crontab_runs_with_what_cron_gives_it(reader: Reader) -> None:
-    section = readme.section("In cron")
+    section = readme.section("cron")
     reader.configure(section)
     *settings, job = reader.here(section.blocks[0].text).splitlines()
     env = dict(setting.split("=", 1) for setting in settings)
@@ -248,7 +272,7 @@ def test_job_of_the_crontab_runs_with_what_cron_gives_it(reader: Reader) -> None
 def test_unit_keeps_credentials_in_its_cache_directory(
     dynamic_user: bool, reader: Reader, tmp_path: Path
 ) -> None:
-    section = readme.section("With systemd")
+    section = readme.section("systemd")
     reader.configure(section)
     settings = [line.split("=", 1) for line in section.blocks[0].text.splitlines() if "=" in line]
     given = dict(settings)
@@ -270,44 +294,9 @@ def test_unit_keeps_credentials_in_its_cache_directory(
     assert {path.suffix for path in folder.iterdir()} == {".entry", ".lock"}
 
 
-def test_option_tables_are_the_parsers_options_in_its_words() -> None:
-    groups = [group for group in options.parser()._action_groups if group._group_actions]
-    parsed = [[(_usage(action), action.help) for action in each._group_actions] for each in groups]
-
-    tables = readme.section("Options").tables
-    shown = [[(option.strip("`"), text) for option, text in table] for table in tables]
-    assert shown == parsed
-
-
-def _usage(action: argparse.Action) -> str:
-    value = f" [{action.metavar}]" if action.nargs == "?" else f" {action.metavar}"
-    return ", ".join(action.option_strings) + (value if action.metavar else "")
-
-
-def test_table_of_credprocctl_is_its_parsers() -> None:
-    shown = {command.strip("`"): text for command, text in readme.section("credprocctl").tables[0]}
-
-    parsed = {}
-    for name, (text, parser) in _commands(ctl.parser()).items():
-        parts = ", ".join(f"``{part}``" for part in _commands(parser))
-        parsed[f"credprocctl {name}"] = f"{text}: {parts}" if parts else text
-    assert shown == parsed
-
-
-def _commands(parser: argparse.ArgumentParser) -> dict[str, tuple[str | None, Any]]:
-    """Return the commands of a parser, each with what it is and its own parser."""
-    found: dict[str, tuple[str | None, Any]] = {}
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            texts = {choice.dest: choice.help for choice in action._choices_actions}
-            found |= {name: (texts[name], each) for name, each in action.choices.items()}
-    return found
-
-
 def test_exit_statuses_are_those_of_the_code() -> None:
-    header, *rows = readme.section("Output and exit status").tables[0]
+    (rows,) = readme.section("Exit status", "credproc").tables
 
-    assert header == ["Status", "Meaning"]
     told = manual.EPILOG.partition("exit status:")[2].partition("\n\n")[0]
     assert [row[0] for row in rows] == sorted(set(re.findall(r"\d+", told)), key=int)
 
@@ -326,14 +315,15 @@ def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
             # To hide what is in a variable is not to read it.
             (hidden if module.name == "hidden.py" else known).update(found)
 
-    titles = ("Environment and config", "Output and exit status")
-    described = {each for title in titles for each in name.findall(readme.section(title).text)}
+    titles = ("Environment", "Output")
+    texts = [readme.section(title, "credproc").text for title in titles]
+    described = {each for text in texts for each in name.findall(text)}
     assert (known | hidden) - described == set()
     assert described - known == BOTOCORES
 
 
 def test_variables_of_a_source_are_those_of_the_credential_source_that_stands_for_it() -> None:
-    rows = [row[-1] for row in readme.section("Environment and config").tables[1]]
+    rows = [row[-1] for row in readme.section("Environment", "credproc").tables[1]]
 
     for name, kind in CREDENTIAL_SOURCES.items():
         for text in (row for row in rows if f"``--source {kind}``" in row):
@@ -354,28 +344,64 @@ def test_time_rules_are_the_codes() -> None:
         assert windows.windows(0, lifetime, 1.0) == (lifetime - 0.9 * ahead, lifetime - now)
 
 
-def test_names_of_formats_fields_and_sources_are_all_there() -> None:
-    text = readme.section("Options").text
-
-    for name in (*limits.FORMATS, *limits.FIELDS, limits.SOURCES):
-        assert name in " ".join(text.split())
-
-
 #: PyPI's own renderer; the page goes to stdout, what it finds wrong to stderr.
 PYPI = "import sys; from readme_renderer import rst; print(rst.render(sys.stdin.read()))"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["-m", "docutils", "--strict", "--report=info"], ["-c", PYPI]],
-    ids=["docutils", "PyPI"],
-)
-def test_readme_renders_without_a_warning(command: list[str]) -> None:
-    text = (artefacts.source() / "README.rst").read_text(encoding="utf-8")
-
+def rendered(command: list[str], text: str) -> str:
+    """Return a page as HTML, made by a program that must not complain."""
     done = subprocess.run(
         [sys.executable, *command], input=text, capture_output=True, text=True, check=False
     )
-
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("<table") > 5
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", readme.pages())
+def test_page_renders_without_a_warning(page: str) -> None:
+    rendered(["-m", "docutils", "--strict", "--report=warning"], readme.text(page))
+
+
+def test_front_page_renders_on_an_index_without_a_warning() -> None:
+    shown = rendered(["-c", PYPI], readme.text(readme.FRONT))
+
+    assert shown.count("<table") > 1
+
+
+@pytest.mark.parametrize("page", readme.pages())
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = readme.text(page)
+    folder = (artefacts.source() / page).parent
+
+    # In a link's address, a blank is a line end.
+    for target in re.findall(r"<([^<>\s]+\.(?:rst|png))>`_", text):
+        assert (folder / target).is_file(), target
+
+
+#: Words of an earlier style, which native readers stumble over, and what to write instead.
+STRANGE = {
+    r"\bheld\b": "cached",
+    r"\banew\b": "again",
+    r"\bnobody\b|\bsomebody\b|\bwhoever\b": "name the person or program",
+    r"\b(?:is|are) meant\b": "did you mean",
+    r"\b(?:is|are|was|were) asked\b": "is tried, is called",
+    r"\bstands?\b(?! for)": "is, are",
+    r"\bon the way\b": "hop, of the chain",
+    r"\bis to be had\b|\bwhat is there\b": "available, existing",
+    r"\b(?:is|are) no (?:absolute|plain|regular|valid)\b": "is not an",
+    r"\blest\b|\bof (?:its|their) like\b": "so that ... not",
+}
+
+
+@pytest.mark.parametrize("page", readme.pages())
+def test_page_is_in_plain_words(page: str) -> None:
+    text = re.sub(r"(?m)^(\.\. code-block::.*)\n\n(?:(?: .*)?\n)+", r"\1\n", readme.text(page))
+    text = re.sub(r"(?s)\.\. options: begin.*options: end", "", text)
+    text = re.sub(r"``[^`]*``", "", " ".join(text.split()))
+
+    found = {
+        word[0]: better
+        for strange, better in STRANGE.items()
+        for word in re.finditer(strange, text)
+    }
+    assert found == {}

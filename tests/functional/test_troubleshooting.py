@@ -1,4 +1,4 @@
-"""Each line that the README explains is one that credproc prints: it is provoked and compared."""
+"""Each line that credproc-errors(7) explains is one that credproc prints."""
 
 from __future__ import annotations
 
@@ -195,7 +195,12 @@ def machine(host: Host, imds: ImdsServer, sts: StsServer, tmp_path: Path) -> Mac
     return Machine(host, imds, sts, tmp_path)
 
 
-LINES = [block for block in readme.section("Troubleshooting").blocks if block.language == "text"]
+LINES = [
+    block
+    for section in readme.sections()
+    for block in section.blocks
+    if block.kind.startswith("line:")
+]
 CASES = {name for name in vars(Machine) if not name.startswith("_")} - {"run", "shown"}
 
 

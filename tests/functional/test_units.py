@@ -32,7 +32,8 @@ def _objections(folder: Path, unit: str) -> str:
 def units(tmp_path: Path) -> Path:
     """Return a folder with the units as the manual has them; but for where the commands are."""
     needs.demand("systemd-analyze")
-    service, timer = (block.text for block in readme.section("With systemd").blocks)
+    blocks = readme.section("systemd").blocks
+    service, timer = (block.text for block in blocks if block.kind == "unit")
     (tmp_path / "backup.service").write_text(service.replace("/usr/local/bin", str(SCRIPTS)))
     (tmp_path / "backup.timer").write_text(timer)
     return tmp_path

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def test_containers_of_the_manuals_image_share_the_instances_credentials(
     tmp_path: Path, wheel: Path, imds: ImdsServer, sts: StsServer
 ) -> None:
-    section = readme.section("In a container")
+    section = readme.section("Containers")
     dockerfile, console = (block for block in section.blocks if block.kind == "docker")
     config = next(block for block in section.blocks if block.kind == "config")
     context, folder, host = (tmp_path / name for name in ("context", "image", "srv"))

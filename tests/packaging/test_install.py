@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import credproc
-from tests import artefacts, readme, venvs
+from tests import artefacts, manpages, readme, venvs
 from tests.harness import SCRIPTS
 
 # What an index and a network take, which on a busy day is no fault of credproc's.
@@ -57,11 +57,11 @@ def test_installs_as_the_readme_says(block: readme.Block, tmp_path: Path) -> Non
         said = shell(f"{programs / name} --version", tmp_path)
         assert said == f"{name} {credproc.__version__}\n"
     if block.commands[0][0].startswith("uv"):
-        assert (tmp_path / "uv/credproc/share/man/man1/credproc.1").is_file()
+        pages = tmp_path / "uv" / "credproc" / "share" / "man"
     else:
-        pages = tmp_path / "local" / "share" / "man" / "man1"
-        assert {path.name for path in pages.iterdir()} == {"credproc.1", "credprocctl.1"}
-        assert all(path.is_file() for path in pages.iterdir())
+        pages = tmp_path / "local" / "share" / "man"
+    found = {path.name for path in pages.glob("man*/*") if path.is_file()}
+    assert found == {manpages.path(name).name for name in manpages.SECTIONS}
 
 
 @pytest.mark.needs("man")
@@ -77,7 +77,7 @@ def test_man_finds_pages_beside_the_folder_of_a_command(tmp_path: Path) -> None:
 def test_contributors_first_commands_work(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     artefacts.copy(artefacts.source(), tree)
-    (block,) = [b for b in readme.section("Contributing").blocks if b.kind == "develop"]
+    (block,) = [b for b in readme.section("Set up").blocks if b.kind == "develop"]
 
     # What is installed here need not be installed once more; pip looks along the same path.
     here = sysconfig.get_path("purelib")

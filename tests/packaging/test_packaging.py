@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name as canonical
 
 import credproc
-from tests import artefacts, venvs
+from tests import artefacts, manpages, venvs
 from tests.harness import SCRIPTS
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ NAME = f"credproc-{credproc.__version__}"
 COMMANDS = ("credproc", "credprocctl")
 #: Shipped as it is: what some installers generate for an entry point imports ``re``.
 SCRIPT = "credproc/bin/credproc"
-#: Where `man` finds the pages, below the folder that has bin.
-MAN = "share/man/man1"
-PAGES = {f"{name}.1" for name in COMMANDS}
+#: The manual pages, in the package's source.
+PAGES = {manpages.path(name).name for name in manpages.SECTIONS}
 #: What a module may be called; a test, a copy or a backup is none.
 MODULE = re.compile(r"(?!test_|conftest)[a-z0-9_]+\.py")
 
@@ -66,7 +65,7 @@ def test_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
         names = set(wheel.namelist())
 
     info = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
-    pages = {f"{NAME}.data/data/{MAN}/{page}" for page in PAGES}
+    pages = {f"{NAME}.data/data/share/man/man{page[-1]}/{page}" for page in PAGES}
     others = pages | {f"{NAME}.data/scripts/credproc"}
     assert names == package() | others | {f"{NAME}.dist-info/{name}" for name in info}
 
