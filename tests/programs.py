@@ -24,10 +24,12 @@ BASIC = (
 #: What a test must say that it needs (see needs.py), and where Debian has it.
 DEBIAN = {
     "cron": "cron",
+    "curl": "curl",
     "dash": "dash",
     "fish": "fish",
     "flock": "util-linux",
     "git": "git",
+    "jq": "jq",
     "man": "man-db",
     "mandoc": "mandoc",
     "mkfifo": "coreutils",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +15,6 @@ from tests.servers.sts import error
 if TYPE_CHECKING:
     from tests.cloud import Cloud
     from tests.servers.base import Recorded
-
-PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @pytest.mark.parametrize("options", ["-c", "-ec"])
@@ -47,10 +44,8 @@ class Tokens(Server):
         return Answer(200, json.dumps({"value": f"a token for {audience}"}).encode())
 
 
+@pytest.mark.needs("curl", "jq")
 def test_workflow_of_the_front_page_gives_its_steps_the_role(cloud: Cloud) -> None:
-    missing = [name for name in ("curl", "jq") if not shutil.which(name, path=PATH)]
-    if missing:
-        pytest.skip(f"{missing[0]} is not installed")
     (block,) = [b for b in readme.section("Recipes").blocks if b.kind == "workflow"]
     host = cloud.host
     workflow = yaml.safe_load(block.text.replace("/tmp/", f"{host.folder}/"))

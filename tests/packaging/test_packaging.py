@@ -124,7 +124,9 @@ def test_description_is_the_readme(metadata: Message) -> None:
     readme = (artefacts.source() / "README.rst").read_text(encoding="utf-8")
 
     assert metadata["Description-Content-Type"] == "text/x-rst"
-    assert str(metadata.get_payload()).strip() == readme.strip()
+    described = metadata.get_payload(decode=True)
+    assert isinstance(described, bytes)
+    assert described.decode().strip() == readme.strip()
 
 
 def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Message) -> None:
