@@ -60,11 +60,21 @@ class Asked(NamedTuple):
         return self.error.doubt
 
 
-def new_run(url: str, seconds: float = 20, environ: Mapping[str, str] | None = None) -> Run:
-    """Return a run that knows of the service, and of these variables besides."""
+def new_run(
+    url: str,
+    seconds: float = 20,
+    environ: Mapping[str, str] | None = None,
+    patient: bool = False,
+) -> Run:
+    """Return a run that knows of the service, and of these variables besides.
+
+    Patient, it waits for a service that is starting: as one without valid credentials does.
+    """
     variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": url, "AWS_CONFIG_FILE": os.devnull}
     variables.update(environ or {})
-    return Run(variables, Deadline(seconds), Told(), Mfa("", variables))
+    made = Run(variables, Deadline(seconds), Told(), Mfa("", variables))
+    made.patient = patient
+    return made
 
 
 def ask(run: Run, role: str = "") -> Asked:
@@ -84,10 +94,11 @@ def asked(
     role: str = "",
     seconds: float = 20,
     environ: Mapping[str, str] | None = None,
+    patient: bool = False,
 ) -> Asked:
     """Ask a service for the role's credentials in a run of its own."""
     url = server if isinstance(server, str) else server.url
-    return ask(new_run(url, seconds, environ), role)
+    return ask(new_run(url, seconds, environ, patient), role)
 
 
 def is_well_behaved(server: ImdsServer, outcome: Asked) -> None:

@@ -29,6 +29,7 @@ DEBIAN = {
     "fish": "fish",
     "flock": "util-linux",
     "git": "git",
+    "ip": "iproute2",
     "jq": "jq",
     "man": "man-db",
     "mandoc": "mandoc",

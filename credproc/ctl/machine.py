@@ -24,7 +24,9 @@ TIMEOUT = 10
 
 def run(given: argparse.Namespace) -> Run:
     """Return a run that tells what happens as the command line asks for."""
-    return Run(os.environ, Deadline(TIMEOUT), given.log, Mfa("", os.environ))
+    made = Run(os.environ, Deadline(TIMEOUT), given.log, Mfa("", os.environ))
+    made.patient = False  # a person wants to know what is wrong now
+    return made
 
 
 def store(given: argparse.Namespace, asked: Request | None = None) -> Store:

@@ -7,11 +7,12 @@ import socket
 from typing import TYPE_CHECKING
 
 from credproc import __version__, supervision
-from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderUnavailable
+from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderUnavailable, clean
 from credproc.providers import http
 from credproc.providers.http import Fault, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from credproc.deadline import Deadline
@@ -34,6 +35,10 @@ ABSENT = (
     errno.EACCES,
     errno.EPERM,
 )
+#: Those that mean that there is no route, as where a machine has IPv6 only.
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+#: How EC2's own service calls itself.
+EC2 = "EC2ws"
 
 
 class Connection:
@@ -53,8 +58,8 @@ class Connection:
         #: Whether a connection was ever made, and anything ever heard from the other side.
         self.connected = False
         self.heard = False
-        #: The other side's time, as its latest answer stated it.
-        self.date = ""
+        #: The headers of the latest answer, by their names in lower case.
+        self.headers: Mapping[str, str] = {}
 
     def close(self) -> None:
         """Close the connection; the next exchange makes a new one."""
@@ -117,10 +122,34 @@ class Connection:
         """Raise what a failed connection means."""
         if error.errno not in ABSENT or self.heard:
             raise error
-        raise ProviderUnavailable(
-            f"nothing answers at {self.url} ({(error.strerror or '').lower()}): {NO_INSTANCE}, or "
-            "its metadata service is out of reach"
-        ) from None
+        reason = (error.strerror or "").lower()
+        hint = f"{NO_INSTANCE}, or its metadata service is out of reach"
+        mode = self._other_mode() if error.errno in NO_ROUTE else ""
+        if mode:
+            hint += (
+                f" (this machine has only {mode}: on an instance set "
+                f"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE={mode.lower()})"
+            )
+        raise ProviderUnavailable(f"nothing answers at {self.url} ({reason}): {hint}") from None
+
+    def _other_mode(self) -> str:
+        """Return the mode, IPv4 or IPv6, that has a route to IMDS where this one has none."""
+        is_ipv6 = ":" in self.host
+        family = socket.AF_INET if is_ipv6 else socket.AF_INET6
+        address = "169.254.169.254" if is_ipv6 else "fd00:ec2::254"
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((address, 80))  # sends nothing
+        except OSError:
+            return ""
+        return "IPv4" if is_ipv6 else "IPv6"
+
+    def other_server(self) -> str:
+        """Return which server answered last, "" if it may be EC2's own."""
+        if "metadata-flavor" in self.headers:
+            return f", by {clean(self.headers['metadata-flavor'])[:40]}'s metadata service"
+        server = clean(self.headers.get("server", ""))[:60]
+        return "" if server in ("", EC2) else f", by a server that calls itself {server}"
 
     def exchange(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
         """Send a request; return the status and the whole body.
@@ -147,5 +176,5 @@ class Connection:
             self.heard = self.heard or stream.heard
             if not stream.lasts:
                 self.close()
-        self.date = answer.headers.get("date", "")
+        self.headers = answer.headers
         return answer.status, answer.body

@@ -383,7 +383,7 @@ def test_container_with_an_identity_of_its_own(cloud: Host) -> None:
         ("off", "it is turned off for this instance"),
         ("no role", "this instance has no role"),
         ("hops", "the instance's metadata hop limit must be 2 or more"),
-        ("broken", "IMDS gave no good answer for"),
+        ("broken", "IMDS gave no usable answer for"),
         ("untrusted", "AssumeRoleUnauthorizedAccess"),
     ],
 )

@@ -180,7 +180,7 @@ def test_token_that_cannot_come_so_far_names_the_hop_limit(
 def test_timeout_of_the_run_is_imds_time_too(instance: Host, imds: ImdsServer) -> None:
     imds.fail("list", faults.hang())
     result = instance.run("--timeout", "1")
-    assert "no good answer for the list of roles within 1 s" in refusal(result)
+    assert "no usable answer for the list of roles within 1 s" in refusal(result)
     assert result.seconds < 3
 
 
@@ -223,9 +223,31 @@ def test_failure_does_not_change_the_identity(
 ) -> None:
     imds.fail("creds", fault)
     instance.environ |= {**KEYS, "AWS_ENDPOINT_URL_STS": sts.url}
-    said = refusal(instance.run("--imds", *CHAIN))
+    said = refusal(instance.run("--imds", *CHAIN, "--timeout", "3"))
     assert said.startswith("credproc: imds: IMDS ")
     assert sts.count() == 0
+
+
+def test_instance_that_is_only_starting_costs_no_failure(instance: Host, imds: ImdsServer) -> None:
+    imds.fail("token", faults.status(503), times=3)
+    imds.fail("creds", faults.status(404), times=3)
+    assert instance.document()["AccessKeyId"] == imds.current["AccessKeyId"]
+
+
+#: A network whose only route is one of IPv6.
+IPV6_ONLY = (
+    "ip link set lo up && ip address add fd00:ec2::1/64 dev lo && "
+    'ip -6 route add default dev lo && exec "$0" "$@"'
+)
+
+
+@pytest.mark.needs("namespaces", "ip")
+def test_machine_without_ipv4_is_told_the_mode(host: Host) -> None:
+    del host.environ[ENDPOINT]
+    words = ("--net", "sh", "-c", IPV6_ONLY, str(CREDPROC), "--no-cache")
+    said = refusal(host.run(*words, command="unshare"))
+    assert "this machine has only IPv6: on an instance set " in said
+    assert "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=ipv6" in said
 
 
 def test_service_on_ipv6_answers(host: Host) -> None:
@@ -371,5 +393,5 @@ def test_expired_credentials_that_imds_no_longer_serves_are_not_printed(
 ) -> None:
     host.document()
     frozen.fail(None, faults.status(503))
-    said = refusal(host.run("--refresh"))
-    assert "IMDS gave no good answer for a token" in said
+    said = refusal(host.run("--refresh", "--timeout", "3"))
+    assert "IMDS gave no usable answer for a token" in said

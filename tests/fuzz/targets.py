@@ -11,7 +11,7 @@ from credproc import cache, credentials, options, request
 from credproc.errors import CredprocError, RequestError, UsageError, clean
 from credproc.identity import of_request
 from credproc.options import TextAsked
-from credproc.providers import endpoint, imds
+from credproc.providers import endpoint, imds, metadata
 from credproc.providers.http import Fault
 from credproc.providers.profile import way
 from credproc.providers.sts import new_session
@@ -171,11 +171,11 @@ def answers(folder: Path) -> Callable[[Chance], bool]:
 
     def run(chance: Chance) -> bool:
         data = chance.mutated(good)
-        for read in (imds._read_token, imds._read_name):
+        for read in (metadata._read_token, metadata._read_name):
             with contextlib.suppress(Fault):
                 read(data)
         try:
-            answer = imds._read_object(data)
+            answer = metadata._read_object(data)
             found = imds._credentials(answer, "app", [])
         except (Fault, CredprocError) as error:
             check(error)

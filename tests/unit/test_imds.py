@@ -14,7 +14,7 @@ import pytest
 from credproc.deadline import Deadline
 from credproc.errors import ProviderFailed, ProviderUnavailable
 from credproc.identity import CONTAINER_IDENTITIES
-from credproc.providers import imds
+from credproc.providers import imds, metadata
 from tests.imds_client import (
     FAILED,
     IN_TIME,
@@ -43,7 +43,7 @@ STEPS = ("token", "list", "creds")
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImdsServer]:
     """A service that would answer without a token, asked again without much of a pause."""
-    monkeypatch.setattr(imds, "PAUSE", 0.001)
+    monkeypatch.setattr(metadata, "PAUSE", 0.001)
     with ImdsServer(mode="optional") as server:
         yield server
 
@@ -271,7 +271,7 @@ def test_role_is_the_first_line_of_the_list(service: ImdsServer, style: ListStyl
     service.list_style = style
     outcome = asked(service)
     assert outcome.found is not None
-    assert service.requests[-1].path == imds.ROLES + "app"
+    assert service.requests[-1].path == metadata.ROLES + "app"
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_name_that_no_role_can_have_is_not_asked_for(service: ImdsServer, name: 
     service.fail("list", faults.body(name))
     outcome = asked(service)
     assert outcome.outcome is FAILED
-    assert "names a role that no role can have: " in outcome.said
+    assert "returned an invalid role name: " in outcome.said
     assert service.count() == 2
     is_well_behaved(service, outcome)
 

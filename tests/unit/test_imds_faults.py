@@ -11,8 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from credproc import credentials
-from credproc.providers import imds
-from tests.imds_client import FAILED, IN_TIME, UNAVAILABLE, Outcome, asked, is_well_behaved
+from credproc.providers import imds, metadata
+from tests.imds_client import (
+    FAILED,
+    IN_TIME,
+    UNAVAILABLE,
+    Outcome,
+    asked,
+    is_well_behaved,
+    new_run,
+)
 from tests.servers import faults
 from tests.servers.imds import ImdsServer
 
@@ -29,7 +37,7 @@ TRIED = "in 4 tries"
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImdsServer]:
     """A service that would answer without a token, asked again without much of a pause."""
-    monkeypatch.setattr(imds, "PAUSE", 0.001)
+    monkeypatch.setattr(metadata, "PAUSE", 0.001)
     with ImdsServer(mode="optional") as server:
         yield server
 
@@ -62,10 +70,10 @@ PASSING = [
     Row("page, token", faults.html(), FAILED, 4, ("something else than a token",), ("token",)),
     Row("page, list", faults.html(), FAILED, 4, ("a web page instead of a name",), ("list",)),
     Row("text", faults.body(b"come back later"), FAILED, 4, ("not JSON",), ("creds",)),
-    Row("null", faults.body(b"null"), FAILED, 4, ("JSON that is no object",), ("creds",)),
-    Row("list", faults.body(b"[1, 2]"), FAILED, 4, ("JSON that is no object",), ("creds",)),
-    Row("number", faults.body(b"12"), FAILED, 4, ("JSON that is no object",), ("creds",)),
-    Row("string", faults.body(b'"text"'), FAILED, 4, ("JSON that is no object",), ("creds",)),
+    Row("null", faults.body(b"null"), FAILED, 4, ("JSON that is not an object",), ("creds",)),
+    Row("list", faults.body(b"[1, 2]"), FAILED, 4, ("JSON that is not an object",), ("creds",)),
+    Row("number", faults.body(b"12"), FAILED, 4, ("JSON that is not an object",), ("creds",)),
+    Row("string", faults.body(b'"text"'), FAILED, 4, ("JSON that is not an object",), ("creds",)),
     Row("deep", faults.body(b"[" * 60_000), FAILED, 4, ("not JSON",), ("creds",)),
     Row("cut", faults.truncated(), FAILED, 4, (TRIED, "cut off")),
     Row("cut by a byte", faults.truncated(1), FAILED, 4, (TRIED, "cut off")),
@@ -156,6 +164,83 @@ def test_fault_that_passes_costs_nobody_the_credentials(
     is_well_behaved(service, outcome)
 
 
+#: What an instance or a pod answers in its first seconds, and how often here.
+STARTING = {
+    "500 for the credentials": ("creds", faults.status(500, b"pod not found"), 9),
+    "503 for the token": ("token", faults.status(503), 9),
+    "throttled": ("list", faults.status(429), 9),
+    "no role listed yet": ("list", faults.body(b""), 9),
+    "tokens that are not taken yet": ("list", faults.status(401), 9),
+    "credentials that are not there yet": ("creds", faults.status(404), 9),
+}
+
+
+@pytest.mark.parametrize(("step", "fault", "times"), STARTING.values(), ids=STARTING)
+def test_service_that_is_only_starting_is_waited_for(
+    service: ImdsServer, step: str, fault: Fault, times: int
+) -> None:
+    service.fail(step, fault, times)
+    outcome = asked(service, patient=True)
+    assert outcome.found is not None, outcome
+    assert service.count(step) == times + 1
+    is_well_behaved(service, outcome)
+
+
+@pytest.mark.parametrize(("step", "fault", "times"), STARTING.values(), ids=STARTING)
+def test_service_that_goes_on_starting_is_given_up_at_the_deadline(
+    service: ImdsServer, step: str, fault: Fault, times: int
+) -> None:
+    service.fail(step, fault)
+    outcome = asked(service, seconds=0.7, patient=True)
+    assert outcome.outcome is FAILED, outcome
+    assert service.count(step) > times
+    is_well_behaved(service, outcome)
+
+
+@pytest.mark.parametrize(
+    ("step", "code"), [("list", 404), ("token", 404), ("token", 403), ("token", 400)]
+)
+def test_answer_is_not_waited_for_however_patient_the_run(
+    service: ImdsServer, step: str, code: int
+) -> None:
+    service.fail(step, faults.status(code))
+    outcome = asked(service, patient=True)
+    assert outcome.outcome is UNAVAILABLE, outcome
+    assert service.count(step) == 1
+
+
+def test_region_is_not_worth_the_patience(service: ImdsServer) -> None:
+    service.fail("region", faults.status(503))
+    run = new_run(service.url, patient=True)
+    with pytest.raises(FAILED, match="in 4 tries"):
+        imds.region(run)
+    assert imds.Imds().retrieve(run).access_key
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (faults.status(404, b"", {"Server": "nginx"}), "calls itself nginx): this is no EC2 "),
+        (faults.status(403, b"", {"Server": "squid/6.1"}), "(403 for a token, by a server that "),
+        (
+            faults.status(405, b"", {"Metadata-Flavor": "Google"}),
+            "(405 for a token, by Google's metadata service): ",
+        ),
+        (faults.status(302, b"", {"Server": "Zscaler"}), "calls itself Zscaler: a VPN, a proxy "),
+        (faults.html(), "a VPN, a proxy or another cloud answers at http://127.0.0.1:"),
+    ],
+)
+def test_other_service_at_the_address_is_named_with_its_status(
+    service: ImdsServer, fault: Fault, words: str
+) -> None:
+    service.fail("token", fault)
+    outcome = asked(service)
+    assert words in outcome.said
+    assert "set AWS_EC2_METADATA_DISABLED=true to skip it" in outcome.said
+    assert "turned off for this instance" not in outcome.said
+    assert len(outcome.said) < 500
+
+
 #: Ways to keep a client waiting, and whether it hears anything at all.
 SILENCE = {
     "nothing": (faults.hang(), False),
@@ -184,7 +269,7 @@ def test_silence_ends_after_two_seconds(fault: Fault, is_heard: bool) -> None:
                 assert "--http-put-response-hop-limit 2" in outcome.said
             else:
                 assert outcome.outcome is FAILED
-                assert "no good answer" in outcome.said
+                assert "no usable answer" in outcome.said
             is_well_behaved(server, outcome)
 
     with ThreadPoolExecutor(len(STEPS)) as threads:

@@ -49,7 +49,9 @@ class Case:
         seconds = self.target.request.timeout if self.target else 10
         profiles = recursion.profiles(self.target.request) if self.target else []
         mfa = Unasked("", self.environ)
-        return Run(self.environ, Deadline(seconds), self.log, mfa, profiles)
+        made = Run(self.environ, Deadline(seconds), self.log, mfa, profiles)
+        made.patient = False  # a person wants to know what is wrong now
+        return made
 
     def said(self, error: Exception) -> str:
         """Return an error in one line, without the secrets that were at hand."""

@@ -92,7 +92,7 @@ def _asked(
         error = raised
     imds = run.shared.get("imds")
     if imds is not None:
-        case.dated("IMDS", imds.connection.date)
+        case.dated("IMDS", imds.connection.headers.get("date", ""))
         if found is not None and isinstance(asked, request.Imds):
             recorder.add(Check(
                 OK, "metadata", f"{imds.settings.url} gives tokens (IMDSv2), so the hop limit "

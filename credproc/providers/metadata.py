@@ -1,0 +1,266 @@
+"""The instance metadata service as one run meets it: its token, its answers, patience with it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from credproc import limits, windows
+from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
+from credproc.providers.connection import Connection
+from credproc.providers.endpoint import settings
+from credproc.providers.http import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from credproc.run import Run
+
+    Read = TypeVar("Read")
+
+TOKEN = "/latest/api/token"  # noqa: S105  # a path
+ROLES = "/latest/meta-data/iam/security-credentials/"
+TOKEN_SECONDS = "21600"  # noqa: S105  # what every SDK requests, and the most there is
+
+#: Seconds that the first pause between two tries may last, and the longest.
+PAUSE, LONGEST_PAUSE = 0.1, 1.0
+
+#: What to do where another service than EC2's answers at its address.
+DISABLE = "set AWS_EC2_METADATA_DISABLED=true to skip it"
+
+
+class Busy(Fault):
+    """An answer of a service that is starting or busy: waited for, if nothing valid is cached."""
+
+
+@contextlib.contextmanager
+def conversation(run: Run) -> Iterator[Service]:
+    """Talk to IMDS; all conversations of one run share a token, and the time that there is for it.
+
+    So a chain that needs the region, and then the role, waits only once for a service that does
+    not answer.
+    """
+    if "imds" not in run.shared:
+        run.shared["imds"] = Service(run)
+    service: Service = run.shared["imds"]
+    started = time.monotonic()
+    service.run = run
+    service.deadline = run.deadline.within(service.left)
+    try:
+        yield service
+    finally:
+        service.left -= time.monotonic() - started
+        service.connection.close()
+
+
+class Service:
+    """IMDS as one run meets it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.log = run.log
+        self.secrets = run.secrets
+        self.settings = settings(run.environ, run.log)
+        #: Seconds that all conversations of the run may still take; no limit but the run's deadline
+        #: once the service was waited for.
+        self.left = self.settings.seconds
+        self.limit = min(self.settings.seconds, run.deadline.seconds)
+        self.deadline = run.deadline
+        self.connection = Connection(self.settings, run.log)
+        self.token = ""
+        #: How often a token was replaced, and the role looked up again.
+        self.renewed = self.relisted = 0
+
+    def role(self) -> str:
+        """Return the name of the role; unavailable if there is none."""
+        status, name = self._get(ROLES, "the list of roles", _read_name)
+        if status == 404:
+            raise ProviderUnavailable(
+                "this instance has no role: attach an instance profile with a role to it"
+            )
+        if name is None:
+            raise self._refused("the list of roles", status)
+        if limits.role_name(name):
+            shown = clean(name, self.secrets)[:80]
+            raise ProviderFailed(f"IMDS returned an invalid role name: {shown}")
+        return name
+
+    def credentials(self, role: str) -> dict[str, Any] | None:
+        """Return the parsed answer for the role; None if IMDS does not know it (any more)."""
+        what = f"the credentials of {role}"
+        status, answer = self._get(ROLES + role, what, _read_object)
+        if status != 404 and answer is None:
+            raise self._refused(what, status)
+        return answer
+
+    def may_list_again(self) -> bool:
+        """Wait and say whether the role, which IMDS listed but did not know, is worth another look.
+
+        It may have been exchanged between the two requests, once. A role that was just attached
+        takes some seconds to appear.
+        """
+        self.relisted += 1
+        return self.relisted == 1 or self._waited(self.relisted - 1)
+
+    def value(self, path: str, what: str) -> str:
+        """Return the one line that a path has, "" if IMDS does not say."""
+        return self._get(path, what, _read_name, essential=False)[1] or ""
+
+    def _get(
+        self, path: str, what: str, read: Callable[[bytes], Read], essential: bool = True
+    ) -> tuple[int, Read | None]:
+        """GET with a token; one that is not accepted (any more) is replaced, once in a run.
+
+        A service that has just started gives tokens before it takes them.
+        """
+        while True:
+            self.token = self.token or self._new_token()
+            header = {"X-aws-ec2-metadata-token": self.token}
+            status, answer = self._request("GET", path, header, what, read, essential)
+            if status != 401 or (self.renewed and not (essential and self._waited(self.renewed))):
+                return status, answer
+            self.renewed += 1
+            self.token = ""
+
+    def _new_token(self) -> str:
+        headers = {"X-aws-ec2-metadata-token-ttl-seconds": TOKEN_SECONDS}
+        status, token = self._request("PUT", TOKEN, headers, "a token", _read_token)
+        is_other = self.connection.other_server()
+        if status == 403 and not is_other:
+            raise ProviderUnavailable(
+                "IMDS refuses to give a token (403): it is turned off for this instance "
+                "(aws ec2 modify-instance-metadata-options --http-endpoint enabled)"
+            )
+        if status in (400, 403, 404, 405):  # as other clouds' services answer at the same address
+            raise ProviderUnavailable(
+                f"{self.settings.url} does not offer IMDSv2 ({status} for a token{is_other}): "
+                f"{NO_INSTANCE}, or a VPN or a proxy answers in its place; {DISABLE}"
+            )
+        if token is None:
+            raise self._refused("a token", status)
+        self.secrets.append(token)
+        return token
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        what: str,
+        read: Callable[[bytes], Read],
+        essential: bool = True,
+    ) -> tuple[int, Read | None]:
+        """Return the status and, for 200, what ``read`` makes of the body; try again on faults."""
+        faulty = busy = 0
+        while True:
+            self.connection.deadline = self.deadline.within(self.settings.patience)
+            try:
+                status, body = self.connection.exchange(method, self.settings.path + path, headers)
+                self.log(f"imds: {method} {path}: {status}")
+                if status == 429 or status >= 500:
+                    raise Busy(f"status {status}")
+                return status, read(body) if status == 200 else None
+            except (TimeoutError, Fault) as error:
+                self.connection.close()
+                if self.deadline.left() <= 0:
+                    raise self._silence(what, str(error)) from None
+                fault = error
+                self.log(f"imds: {method} {path}: {fault}")
+            if isinstance(fault, Busy) and essential and self.run.patient:
+                busy += 1
+                may_go_on = self._waited(busy)
+            else:
+                faulty += 1
+                may_go_on = faulty < self.settings.attempts and self._paused(faulty)
+            if not may_go_on:
+                raise self._broken(what, f"in {faulty + busy} tries ({fault})")
+
+    def _waited(self, number: int) -> bool:
+        """Wait for a service that is starting or busy, until the run's deadline.
+
+        False where there is no time left, or valid credentials are cached.
+        """
+        if not self.run.patient:
+            return False
+        self.left, self.deadline = float("inf"), self.run.deadline
+        self.limit = self.deadline.seconds
+        return self._paused(number)
+
+    def _paused(self, number: int) -> bool:
+        """Pause before the next try; False where no time is left for it."""
+        pause = min(PAUSE * 2 ** min(number - 1, 10), LONGEST_PAUSE) * windows.jitter()
+        if self.deadline.left() <= pause:
+            return False
+        time.sleep(pause)
+        return True
+
+    def _broken(self, what: str, how: str) -> ProviderFailed:
+        hint = "try again, or look with -v at what it answers"
+        if not self.token:  # nothing has shown yet that this is EC2's service
+            hint += (
+                f"; if this is not an EC2 instance, and a VPN, a proxy or another cloud answers at "
+                f"{self.settings.url}{self.connection.other_server()}, {DISABLE}"
+            )
+        return ProviderFailed(f"IMDS gave no usable answer for {what} {how}: {hint}")
+
+    def _silence(self, what: str, fault: str) -> Exception:
+        """Return what it means that the time is over."""
+        seconds = f"{self.limit:g} s"
+        if self.connection.heard:
+            return self._broken(what, f"within {seconds} ({fault})")
+        if self.connection.connected:
+            return ProviderUnavailable(
+                f"{self.settings.url} took the connection but sent no token within {seconds}: in a "
+                "container, the instance's metadata hop limit must be 2 or more "
+                "(aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)",
+                doubt=True,
+            )
+        return ProviderUnavailable(
+            f"no connection to {self.settings.url} within {seconds}: {NO_INSTANCE}, or a firewall "
+            "is in the way",
+            doubt=True,
+        )
+
+    def _refused(self, what: str, status: int) -> ProviderFailed:
+        hint = " with a redirect, which is not followed" if 300 <= status < 400 else ""
+        if not self.token:
+            hint += (
+                f"{self.connection.other_server()}: a VPN, a proxy or another cloud may answer at "
+                f"{self.settings.url}; if this is not an EC2 instance, {DISABLE}"
+            )
+        return ProviderFailed(f"IMDS answered {status} for {what}{hint}")
+
+
+def _read_token(body: bytes) -> str:
+    token = _text(body)
+    if len(token) > 1024 or not all("!" <= letter <= "~" and letter != "<" for letter in token):
+        raise Fault("something else than a token")
+    return token
+
+
+def _read_name(body: bytes) -> str:
+    name = _text(body).split("\n")[0].strip()
+    if name.startswith("<"):
+        raise Fault("a web page instead of a name")
+    return name
+
+
+def _text(body: bytes) -> str:
+    text = body.decode("utf-8", "replace").strip()
+    if not text:
+        raise Busy("an empty answer")
+    return text
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    _text(body)
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Fault("an answer that is not JSON") from None
+    if not isinstance(answer, dict):
+        raise Fault("JSON that is not an object")
+    return answer
