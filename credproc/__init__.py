@@ -1,3 +1,3 @@
 """Temporary AWS credentials for every tool that reads ``credential_process``."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""The manual pages: ``python -m tests.manpages`` makes them from ``credproc/man/*.rst``.
+"""The manual pages, made from ``credproc/man/*.rst``: ``python -m tests.generated``.
 
 The option texts come from the parsers: they are written into the pages of the two commands first.
 docutils then makes the roff. A table becomes a list there: terminals are narrow.
@@ -302,15 +302,3 @@ def date() -> str:
     changes = (artefacts.source() / "CHANGELOG.rst").read_text(encoding="utf-8")
     match = DATE.search(changes)
     return match[1] if match else ""
-
-
-def main() -> None:
-    """Write the options into the sources, and make the pages."""
-    for name in SECTIONS:
-        text = current(name)
-        source(name).write_text(text, encoding="utf-8")
-        path(name).write_text(roff(name, text), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from credproc import limits, options
 from credproc.ctl import __main__ as ctl_main
 from credproc.ctl.configfile import ConfigFile
-from tests import manpages
+from tests import completions, manpages
 from tests.ctl import CREDPROCCTL, Terminal, data, failed, real
 
 if TYPE_CHECKING:
@@ -80,13 +79,16 @@ def fish(host: Host, script: Path, words: list[str]) -> list[str]:
     return [line.split("\t")[0] for line in result.stdout.decode().splitlines()]
 
 
-def zsh(host: Host, script: Path, words: list[str]) -> list[str]:
+LOAD = 'eval "$(<{})"'
+
+
+def zsh(host: Host, script: Path, words: list[str], load: str = LOAD) -> list[str]:
     """Return what zsh lists when Tab is pressed in its line editor."""
     setup = host.folder / "setup"
     setup.write_text(
         "autoload -U compinit; compinit -u -D; zstyle ':completion:*' verbose no\n"
         "bindkey '^I' list-choices\n"  # lists also what it would insert
-        f'eval "$(<{script})"; PS1="<ready>"\n'
+        f'{load.format(script)}; PS1="<ready>"\n'
     )
     env = host.env(TERM="dumb", PS1="<start>")
     with Terminal(["zsh", "-f", "-i"], env, columns=400) as terminal:
@@ -259,22 +261,33 @@ def test_values_are_those_that_credproc_takes(
     assert sorted(bash(machine, scripts / "bash", ["credproc", option, ""])) == sorted(values)
 
 
-def test_missing_library_is_told_with_what_to_install(host: Host) -> None:
-    # As where only credproc itself was installed.
+def test_library_that_makes_the_scripts_is_not_needed_to_print_them(host: Host) -> None:
     hidden = host.folder / "shtab.py"
     hidden.write_text("raise ImportError\n")
 
-    result = host.run("completion", "bash", command=CREDPROCCTL, PYTHONPATH=str(host.folder))
+    assert real(host, "completion", "bash", PYTHONPATH=str(host.folder))
 
-    assert result.status == 1
-    assert result.stderr == (
-        "credprocctl: completion needs shtab, which is not installed: "
-        f"{shlex.quote(sys.executable)} -m pip install shtab "
-        "(with pipx or uv: see credprocctl completion --help)\n"
-    )
-    shown = real(host, "completion", "--help")
-    assert "pipx inject credproc shtab" in shown
-    assert "uv tool install --with shtab ." in shown
+
+@pytest.mark.needs("zsh")
+def test_zsh_loads_the_script_of_its_folder(machine: Host) -> None:
+    folder = completions.path("zsh", "credproc").parent
+
+    offers = zsh(machine, folder, ["credproc", "--fo"], "fpath=({} $fpath); compinit -u -D")
+
+    assert [each for each in offers if each.startswith("--fo")] == ["--format"]
+
+
+@pytest.mark.needs("fish")
+def test_fish_loads_the_script_of_its_folder(machine: Host) -> None:
+    data = machine.folder / "data"
+    (data / "fish").mkdir(parents=True)
+    folder = completions.path("fish", "credproc").parent
+    (data / "fish" / "vendor_completions.d").symlink_to(folder)
+    text = "complete -C 'credprocctl profile remove d'"
+
+    result = machine.run("-c", text, command="fish", XDG_DATA_DIRS=str(data))
+
+    assert "default" in result.stdout.decode().split()
 
 
 def test_unknown_shell_is_a_usage_error(host: Host) -> None:

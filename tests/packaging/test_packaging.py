@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name as canonical
 
 import credproc
+from credproc.ctl import completion
 from tests import artefacts, manpages, venvs
 from tests.harness import SCRIPTS
 
@@ -30,6 +31,12 @@ NAME = f"credproc-{credproc.__version__}"
 COMMANDS = ("credproc", "credprocctl")
 #: Shipped as it is: what some installers generate for an entry point imports ``re``.
 SCRIPT = "credproc/bin/credproc"
+#: Where each shell looks for a completion script.
+COMPLETIONS = {
+    "bash": "share/bash-completion/completions",
+    "zsh": "share/zsh/site-functions",
+    "fish": "share/fish/vendor_completions.d",
+}
 #: The manual pages, in the package's source.
 PAGES = {manpages.path(name).name for name in manpages.SECTIONS}
 #: What a module may be called; a test, a copy or a backup is none.
@@ -53,11 +60,21 @@ def package() -> set[str]:
     }
 
 
-def test_package_holds_modules_and_the_typing_marker_only() -> None:
-    files = package()
+def completion_scripts() -> dict[str, str]:
+    """Return the installed path of each completion script, by its path in the source tree."""
+    return {
+        f"credproc/{place}": f"{COMPLETIONS[shell]}/{place.name}"
+        for shell in completion.SHELLS
+        for place in (completion.place(shell, command) for command in completion.COMMANDS)
+    }
 
-    assert [f for f in files if not MODULE.fullmatch(Path(f).name)] == ["credproc/py.typed"]
-    assert {f"{Path(file).parent.as_posix()}/__init__.py" for file in files} <= files
+
+def test_package_holds_modules_completion_scripts_and_the_typing_marker_only() -> None:
+    files = package()
+    modules = {file for file in files if MODULE.fullmatch(Path(file).name)}
+
+    assert files - modules == {"credproc/py.typed", *completion_scripts()}
+    assert {f"{Path(file).parent.as_posix()}/__init__.py" for file in modules} <= modules
 
 
 def test_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
@@ -66,6 +83,7 @@ def test_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
 
     info = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
     pages = {f"{NAME}.data/data/share/man/man{page[-1]}/{page}" for page in PAGES}
+    pages |= {f"{NAME}.data/data/{path}" for path in completion_scripts().values()}
     others = pages | {f"{NAME}.data/scripts/credproc"}
     assert names == package() | others | {f"{NAME}.dist-info/{name}" for name in info}
 
@@ -134,7 +152,7 @@ def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Mess
 
     always = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
     assert always == {"boto3", "filelock", "platformdirs"}
-    assert {*metadata.get_all("Provides-Extra", [])} == {"completion", "lint", "measure", "test"}
+    assert {*metadata.get_all("Provides-Extra", [])} == {"lint", "measure", "test"}
 
 
 def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
