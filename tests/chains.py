@@ -13,7 +13,7 @@ from credproc.deadline import Deadline
 from credproc.errors import CredprocError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import faults
+from credproc.providers import faults, place
 from credproc.providers.chain import Chain, Profile
 from credproc.run import Run
 
@@ -71,6 +71,7 @@ class Machine:
         self.patch = patch
         self.folder = folder
         patch.setattr(botocore.session, "create_loader", lambda _: LOADER)
+        self.set(**dict.fromkeys(place.UNUSUAL))
         self.set(
             HOME=str(folder),
             AWS_CONFIG_FILE=str(folder / "config"),

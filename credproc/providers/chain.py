@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    import botocore.session
-
     from credproc.credentials import Credentials
+    from credproc.providers.session import Session
     from credproc.request import Hop
     from credproc.run import Run
 
@@ -80,7 +79,7 @@ class Profile:
         return Roles(run, found, session).last()
 
 
-def _described(run: Run, session: botocore.session.Session, name: str) -> Way:
+def _described(run: Run, session: Session, name: str) -> Way:
     """Return the way that the profile describes, unless a run above this one is on it."""
     found = way(session, name)
     # Now, because waiting for a lock that the run above holds would take its whole time.
@@ -92,7 +91,7 @@ def _described(run: Run, session: botocore.session.Session, name: str) -> Way:
 class Roles:
     """The roles of one chain in one run, each assumed with the credentials of the one before."""
 
-    def __init__(self, run: Run, found: Way, session: botocore.session.Session) -> None:
+    def __init__(self, run: Run, found: Way, session: Session) -> None:
         self.hops = found.hops
         self.source = found.source
         self.session = session

@@ -176,5 +176,7 @@ class Connection:
             self.heard = self.heard or stream.heard
             if not stream.lasts:
                 self.close()
+        if answer.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Fault("an answer in an encoding that was not requested")
         self.headers = answer.headers
         return answer.status, answer.body

@@ -15,6 +15,7 @@ BLOCK = 64 * 1024
 MAX_LINE = 64 * 1024
 MAX_HEADERS = 100
 
+CLOSED = "the connection was closed without an answer"
 _CUT_OFF = "an answer that was cut off"
 _NOT_HTTP = "an answer that is not HTTP"
 _HEADERS = "an answer with headers beyond all bounds"
@@ -47,6 +48,7 @@ class Stream:
         self._left = left
         self._most = self._room = most
         self._buffer = bytearray()
+        self._delimited = False
         #: Whether anything came, and whether the connection may be used again.
         self.heard = False
         self.lasts = False
@@ -57,6 +59,7 @@ class Stream:
         TimeoutError says that the time was over, Fault everything else that may pass.
         """
         try:
+            self.lasts = False
             self._sock.settimeout(self._left())
             self._sock.sendall(request)
             status, headers = 100, {}
@@ -68,10 +71,8 @@ class Stream:
             raise
         except OSError as error:
             raise Fault((error.strerror or type(error).__name__).lower()) from error
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise Fault("an answer in an encoding that was not requested")
         closes = version < b"HTTP/1.1" or "close" in headers.get("connection", "").lower()
-        self.lasts = self.lasts and not closes and not self._buffer
+        self.lasts = self._delimited and not closes and not self._buffer
         return Answer(status, headers, body)
 
     def _more(self) -> bool:
@@ -107,7 +108,7 @@ class Stream:
         while len(self._buffer) < 5 and self._more():
             pass
         if not self._buffer:
-            raise Fault("the connection was closed without an answer")
+            raise Fault(CLOSED)
         if not self._buffer.startswith(b"HTTP/"):
             raise Fault(_NOT_HTTP)
         version, status, *_ = [*self._line().split(None, 2), b""]
@@ -126,7 +127,7 @@ class Stream:
         raise Fault(_HEADERS)
 
     def _body(self, status: int, headers: Mapping[str, str], most: int) -> bytes:
-        self.lasts = True
+        self._delimited = True
         if status < 200 or status in (204, 304):
             return b""
         if headers.get("transfer-encoding", "").lower() == "chunked":
@@ -134,7 +135,7 @@ class Stream:
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit():
             return self._block(int(length[:19]), most)
-        self.lasts = False
+        self._delimited = False
         while self._more():
             _check(len(self._buffer), most)
         return self._taken(len(self._buffer))

@@ -1,33 +1,24 @@
 """Credentials that no role was assumed for by us: a profile's own, a container's, a web identity's.
 
-Keys, SSO and `aws login` are botocore's to resolve.
+SSO, `aws login` and whatever is unusual are botocore's to resolve.
 """
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from typing import TYPE_CHECKING
-
-from botocore import exceptions
-from botocore.credentials import RefreshableCredentials
-from botocore.utils import ContainerMetadataFetcher
 
 from credproc import credentials, hidden, limits, slips, windows
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
 from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY
 from credproc.providers import incomplete, process, sts
-from credproc.providers.raised import reply_of
 from credproc.regions import home_region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
-    import botocore.session
-
+    from credproc.providers.session import Session
     from credproc.run import Run
 
 #: botocore's providers that read nothing but the profile, before and after its credential_process.
@@ -35,8 +26,8 @@ BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)
 
 CONTAINER = "container-role"
 
-#: Those of botocore's providers that find keys in a file, and what botocore calls that.
-FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}
+#: How keys of a profile begin that come before its access key, or that botocore always checks.
+FIRST = ("credential_process", "login_", "metadata_service_", "sso_", "web_identity_")
 
 
 def profile(run: Run, name: str) -> Credentials:
@@ -57,24 +48,57 @@ def _found(run: Run, name: str) -> Credentials:
     values = session.full_config["profiles"][name]
     if values.get("web_identity_token_file"):
         return _profile_web_identity(run, session, values)
-    found = _resolved(run, session, name, BEFORE)
+    found = _keys(session, name)
+    if found is not None:
+        return found
+    from credproc.providers.resolved import resolved  # botocore, 150 ms
+
+    found = resolved(run, session, name, BEFORE)
     if found is None and values.get("credential_process"):
         found = process.retrieve(run, name, str(values["credential_process"]))
         account = str(values.get("aws_account_id", ""))
         if not found.account_id and credentials.is_account(account):
             found.account_id = account  # as botocore does
-    found = found or _resolved(run, session, name, AFTER)
+    found = found or resolved(run, session, name, AFTER)
     if found is None:
         raise RequestError(incomplete.why(values))
     return found
 
 
+def _keys(session: Session, name: str) -> Credentials | None:
+    """Return the keys that one of the files has for a profile of plain keys, as botocore does.
+
+    None for everything else, and for keys that cannot be right: botocore resolves those.
+    """
+    if session.config is None or session.credentials is None:
+        return None
+    values = session.full_config["profiles"][name]
+    if any(key.startswith(FIRST) for key in values):
+        return None
+    files = {"shared-credentials-file": session.credentials, "config-file": session.config}
+    for provider, sections in files.items():
+        keys = sections.get(name, {})
+        if slips.ACCESS not in keys:
+            continue
+        token = next((keys[key] for key in reversed(slips.TOKENS) if key in keys), "")
+        access, secret = keys[slips.ACCESS], keys.get(slips.SECRET)
+        account = keys.get("aws_account_id", "")
+        wrong = slips.keys(dict(zip(slips.KEYS, (access, secret, token), strict=True)))
+        if wrong or not (access and secret) or not isinstance(account, str):
+            return None
+        return Credentials(access, secret, token, 0, account, provider)
+    return None
+
+
 def container(run: Run) -> Credentials | None:
     """Return the credentials of the ECS task or EKS pod; None outside of one."""
-    fetcher = ContainerMetadataFetcher(sleep=lambda most: time.sleep(most * windows.jitter()))
     relative, full = run.environ.get(RELATIVE_URI, ""), run.environ.get(FULL_URI, "")
     if not relative and not full:
         return None
+    from botocore import exceptions
+    from botocore.utils import ContainerMetadataFetcher  # 120 ms
+
+    fetcher = ContainerMetadataFetcher(sleep=lambda most: time.sleep(most * windows.jitter()))
     headers = {}
     token = _container_token(run)
     if token:
@@ -110,9 +134,7 @@ def web_identity(run: Run) -> Credentials | None:
     return _with_web_identity(run, sts.new_session(), path, arn, name, names)
 
 
-def _profile_web_identity(
-    run: Run, session: botocore.session.Session, values: dict[str, Any]
-) -> Credentials:
+def _profile_web_identity(run: Run, session: Session, values: dict[str, Any]) -> Credentials:
     names = ("role_arn", "role_session_name")
     arn, name = (str(values.get(each, "")) for each in names)
     return _with_web_identity(
@@ -122,7 +144,7 @@ def _profile_web_identity(
 
 def _with_web_identity(
     run: Run,
-    session: botocore.session.Session,
+    session: Session,
     path: str,
     arn: str,
     name: str,
@@ -166,82 +188,3 @@ def _contents(path: str, what: str) -> str:
     if not text:
         raise ProviderFailed(f"{what}: {path} is empty")
     return text
-
-
-def _resolved(
-    run: Run, session: botocore.session.Session, name: str, methods: tuple[str, ...]
-) -> Credentials | None:
-    """Return what the first of botocore's providers finds; what goes wrong, in our words."""
-    session.set_default_client_config(sts.client_config(run, attempts=3))
-    if "login_session" in session.get_scoped_config():  # SSO has a region of its own
-        region = sts.configured_region(run.environ, session)
-        session.set_config_variable("region", region or None)
-    resolver = sts.built(session, lambda: session.get_component("credential_provider"))
-
-    def load() -> tuple[Any, Any]:
-        for method in methods:
-            found = resolver.get_provider(method).load()
-            if found is not None:
-                return found, found.get_frozen_credentials()
-        return None, None
-
-    found, frozen = _worded(name, lambda: sts.bounded(run, load))
-    if found is None:
-        return None
-    kept = Credentials(
-        frozen.access_key,
-        frozen.secret_key,
-        frozen.token or "",
-        _expiration(found),
-        getattr(frozen, "account_id", None) or "",
-        found.method,
-    )
-    if found.method in FILES:
-        problem = slips.keys(dict(zip(slips.KEYS, frozen[:3], strict=True)))
-        path = sts.expanded(session.get_config_variable(FILES[found.method]))
-        if problem:
-            raise RequestError(f"{problem} ({path})")
-    elif not all(map(credentials.is_key_text, kept.secrets())):
-        raise ProviderFailed(f"{found.method} gave credentials that no request can carry")
-    return kept
-
-
-def _expiration(found: Any) -> int:
-    """Return when botocore's credentials end, 0 for keys that never do.
-
-    No public name of botocore's gives it; the AWS CLI reads it so, too. A botocore that calls it
-    otherwise must not make long-term keys of what expires, so an AttributeError is right.
-    """
-    if not isinstance(found, RefreshableCredentials):
-        return 0
-    moment: Any = getattr(found, "_expiry_time")  # noqa: B009  # a name that no stub knows
-    return int(moment.timestamp())
-
-
-def _worded(name: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
-    login = f": run `aws sso login --profile {name}`"
-    try:
-        return load()
-    except (RequestError, ProviderFailed):
-        raise
-    except exceptions.ClientError as error:
-        raise ProviderFailed(reply_of(error).text()) from error
-    except (exceptions.PartialCredentialsError, exceptions.InvalidConfigError) as error:
-        raise RequestError(str(error)) from error
-    except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
-        hint = "" if "aws sso login" in str(error) else login
-        raise ProviderFailed(f"{str(error).rstrip('.')}{hint}") from error
-    except exceptions.MissingDependencyException as error:
-        # botocore's words do not say where: credproc often has an environment of its own.
-        python = shlex.quote(sys.executable or "python3")
-        raise ProviderFailed(
-            "`aws login` needs an extra of botocore, which is not installed here: run "
-            f'{python} -m pip install "botocore[crt]"'
-        ) from error
-    except exceptions.BotoCoreError as error:
-        raise ProviderFailed(str(error)) from error
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise ProviderFailed(f"{where}{error.strerror or type(error).__name__}") from error
-    except Exception as error:  # what was answered stays out of the message
-        raise ProviderFailed(f"an answer that cannot be read ({type(error).__name__})") from error

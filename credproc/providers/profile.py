@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    import botocore.session
+    from credproc.providers.session import Session
 
 #: Config keys, and the options that they stand for.
 KEYS = {
@@ -51,7 +51,7 @@ class Way:
         self.source = Source("env")
 
 
-def way(session: botocore.session.Session, name: str) -> Way:
+def way(session: Session, name: str) -> Way:
     """Return the way to the profile's credentials; RequestError for one that leads nowhere."""
     found = Way()
     while True:
@@ -94,7 +94,7 @@ def _check_origin(name: str, values: dict[str, Any]) -> None:
         )
 
 
-def _values(session: botocore.session.Session, name: str, visited: list[str]) -> dict[str, Any]:
+def _values(session: Session, name: str, visited: list[str]) -> dict[str, Any]:
     profiles = session.full_config["profiles"]
     if name not in profiles:
         where = f", the source_profile of {visited[-1]}," if visited else ""
@@ -133,7 +133,7 @@ def _check(name: str, key: str, value: Any, check: Callable[[str], str]) -> None
         raise RequestError(f"profile {name}: {slips.wrong(key, value, problem)}")
 
 
-def _credential_source(name: str, origin: str, session: botocore.session.Session) -> Source:
+def _credential_source(name: str, origin: str, session: Session) -> Source:
     if origin not in CREDENTIAL_SOURCES:
         told = slips.wrong(
             "credential_source", origin, f"must be one of {', '.join(CREDENTIAL_SOURCES)}"

@@ -132,6 +132,14 @@ class Fault:
         return f"{self.message}: {self.hint}" if self.hint else self.message
 
 
+class Failed(Exception):
+    """A call that brought no credentials; its fault says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
 def is_page(text: str) -> bool:
     """Whether a message is a web page, which says nothing in one line of a terminal."""
     start = text.lstrip("\ufeff \t\r\n'\"b")[:200].lower()

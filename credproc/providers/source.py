@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import botocore.session
-
 from credproc import request
 from credproc.credentials import Credentials, is_key_text
 from credproc.errors import ProviderUnavailable, RequestError
 from credproc.identity import join, of_providers
 from credproc.providers import endpoint, leaf
 from credproc.providers.imds import Imds
-from credproc.providers.sts import PROFILE_VARIABLES
+from credproc.providers.session import PROFILE_VARIABLES, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +39,7 @@ class Source:
     ``session`` saves reading the shared config once more.
     """
 
-    def __init__(self, text: str, session: botocore.session.Session | None = None) -> None:
+    def __init__(self, text: str, session: Session | None = None) -> None:
         self.text = text
         self._chain = request.Chain(text)
         self.kind, self.name = self._chain.kind, self._chain.named
@@ -67,7 +65,7 @@ class Source:
             return True  # its region and endpoint
         if self.kind not in ("profile", "imds"):
             return False
-        session = self._session or botocore.session.Session()
+        session = self._session or Session()
         profiles: dict[str, dict[str, Any]] = session.full_config["profiles"]
         if self.kind == "profile":
             # A helper may ask anything; it gets the whole environment.

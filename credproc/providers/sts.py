@@ -6,18 +6,16 @@ import getpass
 import os
 import socket
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-import botocore.session
-from botocore import exceptions
-from botocore.config import Config
-
-from credproc import __version__, credentials, headers, limits, slips, supervision
-from credproc.errors import CredprocError, DeadlineExceeded, RequestError
-from credproc.providers import faults
+from credproc import credentials, headers, limits, slips, supervision
+from credproc.errors import DeadlineExceeded, RequestError
+from credproc.providers import faults, place, query
 from credproc.providers.patience import tried
-from credproc.providers.raised import Answered, explain
-from credproc.providers.reply import SKEW, Call, Fault, Reply
+from credproc.providers.query import TRY
+from credproc.providers.reply import SKEW, Call, Failed, Fault, Reply
+from credproc.providers.session import Session
 from credproc.syntax import unreadable
 
 if TYPE_CHECKING:
@@ -25,39 +23,46 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from credproc.credentials import Credentials
+    from credproc.providers.client import Client
     from credproc.run import Run
 
     Result = TypeVar("Result")
 
-#: Seconds for connecting and for the answer, of one try.
-CONNECT, READ = 3, 5
 #: Bytes. A library that reads an answer whole is not let to read more; STS's have some kilobytes.
 MOST = 256 * 2**20
 
-#: Which profile is in use where none is named. An empty variable names none.
-PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 #: What botocore calls the config file and the credentials file.
 FILES = ("config_file", "credentials_file")
 
 
-def new_session(profile: str = "") -> botocore.session.Session:
-    """Return a botocore session for the profile; RequestError if the config cannot be read."""
-    # The process's own environment: botocore takes all else of a session from there, and no other.
-    named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
-    session = botocore.session.Session(
-        profile=profile or None, session_vars={"profile": (None, named, None, None)}
-    )
+def new_session(profile: str = "") -> Session:
+    """Return the shared config as the profile sees it; RequestError if it cannot be read."""
+    session = Session(profile)
     try:
-        session.get_scoped_config()
-    except exceptions.ProfileNotFound as error:
-        missing = profile or os.environ[named[0]]
-        who = f"profile {missing}" + ("" if profile else f", which {named[0]} names,")
+        is_readable = session.is_readable()
+    except Exception as error:  # only botocore's own, which is not loaded otherwise
+        raise _refused(session, error) from error
+    if not is_readable:
+        try:
+            session.botocore().get_scoped_config()
+        except Exception as error:
+            raise _refused(session, error) from error
+    return session
+
+
+def _refused(session: Session, error: Exception) -> Exception:
+    """Return what to raise for what botocore raises when it reads the shared config."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ProfileNotFound):
+        missing, variable = session.named
+        who = f"profile {missing}" + (f", which {variable} names," if variable else "")
         first, second = (_shown(session.get_config_variable(key)) for key in FILES)
         why = misnamed(session, missing)
-        raise RequestError(f"{who} is neither in {first} nor in {second}{why}") from error
-    except exceptions.ConfigParseError as error:
-        raise unreadable(error.kwargs.get("path", ""), error.kwargs.get("error")) from error
-    return session
+        return RequestError(f"{who} is neither in {first} nor in {second}{why}")
+    if isinstance(error, exceptions.ConfigParseError):
+        return unreadable(error.kwargs.get("path", ""), error.kwargs.get("error"))
+    return error
 
 
 def _shown(path: str) -> str:
@@ -78,7 +83,7 @@ def expanded(path: str) -> str:
     return os.path.expanduser(os.path.expandvars(path))  # the process's own
 
 
-def misnamed(session: botocore.session.Session, profile: str) -> str:
+def misnamed(session: Session, profile: str) -> str:
     """Return, as the end of a message, what a profile that is not found may be; "" if nothing."""
     config, credentials = (expanded(session.get_config_variable(key)) for key in FILES)
     found = headers.near(config, credentials, profile)
@@ -88,9 +93,7 @@ def misnamed(session: botocore.session.Session, profile: str) -> str:
     return f"; did you mean {other}?" if other else ""
 
 
-def configured_region(
-    environ: Mapping[str, str], session: botocore.session.Session, own: str = ""
-) -> str:
+def configured_region(environ: Mapping[str, str], session: Session, own: str = "") -> str:
     """Return the region that the variables or the config name; botocore ignores AWS_REGION.
 
     ``own`` is that of the profile in which a role is written, if it has one.
@@ -126,17 +129,6 @@ def default_name() -> str:
     return "".join(letter if letter in limits.NAME else "-" for letter in name)[:64]
 
 
-def client_config(run: Run, attempts: int = 1) -> Config:
-    """Return timeouts inside the run's deadline; one attempt means no retries of botocore's own."""
-    left = run.deadline.remaining()
-    return Config(
-        connect_timeout=min(CONNECT, left),
-        read_timeout=min(READ, left),
-        retries={"total_max_attempts": attempts, "mode": "standard"},
-        user_agent_extra=f"credproc/{__version__}",
-    )
-
-
 def bounded(run: Run, work: Callable[[], Result], seconds: float | None = None) -> Result:
     """Return what a library's call returns; DeadlineExceeded if it is not back in time.
 
@@ -147,114 +139,68 @@ def bounded(run: Run, work: Callable[[], Result], seconds: float | None = None) 
 
 
 class Sts:
-    """STS as one run uses it: one client a region, for all hops and whoever calls."""
+    """STS as one run uses it, for all hops and whoever calls: without botocore if that will do."""
 
-    def __init__(self, session: botocore.session.Session) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        session.set_credentials("nobody", "nobody")
-        self.signer: Any = session.get_credentials()
-        self.clients: dict[str, Any] = {}
-        self.answered = Answered()
+        self._places: dict[str, place.Place | None] = {}
+        self._query = query.Query()
+        self._client: Client | None = None
 
     def assume(
         self, run: Run, region: str, parameters: dict[str, Any], caller: Credentials
     ) -> Credentials:
         """Return the role's credentials; ProviderFailed says what STS said and what to do."""
-        self.signer.access_key, self.signer.secret_key = caller.access_key, caller.secret_key
-        self.signer.token = caller.token or None
         call = Call(region, parameters["RoleArn"], caller, given=tuple(parameters))
-        return self._tried(run, call, "assume_role", parameters)
+        return self._tried(run, call, "AssumeRole", parameters)
 
     def assume_with_web_identity(
         self, run: Run, region: str, parameters: dict[str, Any]
     ) -> Credentials:
         """Return the credentials of the role that a web identity's token is good for."""
         call = Call(region, parameters["RoleArn"], None, parameters["WebIdentityToken"])
-        found = self._tried(run, call, "assume_role_with_web_identity", parameters)
+        found = self._tried(run, call, "AssumeRoleWithWebIdentity", parameters)
         found.provider = "assume-role-with-web-identity"
         return found
 
-    def _tried(
-        self, run: Run, call: Call, operation: str, parameters: dict[str, Any]
-    ) -> Credentials:
+    def _tried(self, run: Run, call: Call, action: str, parameters: dict[str, Any]) -> Credentials:
         """Call until there is an answer, or an error that a repetition does not mend."""
-        method = getattr(self._client(run, call.region), operation)
-        what = f"sts: {call.role_arn}"
-        return tried(run, what, lambda: self._once(run, call, lambda: method(**parameters)))
+        where = self._place(call.region)
+        if where is None:
+            ask = partial(self._made(run, call.region).call, call, action, parameters)
+        else:
+            ask = partial(self._query.call, where, call, action, parameters, run.deadline)
+        return tried(run, f"sts: {call.role_arn}", lambda: _once(run, call, ask))
 
-    def _once(self, run: Run, call: Call, method: Callable[[], Any]) -> Credentials | Fault:
-        """Call once; return the credentials, or what the error means."""
-        started = time.monotonic()
-        self.answered.reply = Reply()
-        try:
-            answer = bounded(run, method, CONNECT + READ)
-        except DeadlineExceeded:
-            return faults.late(call, time.monotonic() - started)
-        except CredprocError:
-            raise
-        except Exception as error:  # botocore lets out what an answer of others leads to
-            return explain(error, self.answered, call)
-        off = self.answered.reply.skew()
-        if abs(off) > SKEW:
-            run.log(f"sts: this machine's clock is {abs(off)} s {'ahead' if off > 0 else 'behind'}")
-        if not isinstance(answer, dict) or not isinstance(answer.get("Credentials"), dict):
-            return faults.stranger(self.answered.reply, call)
-        return _credentials(answer)
+    def _place(self, region: str) -> place.Place | None:
+        if region not in self._places:
+            self._places[region] = place.place(self.session, region)
+        return self._places[region]
 
-    def _client(self, run: Run, region: str) -> Any:
-        """Return the region's client; it signs with what the session's credentials hold then.
+    def _made(self, run: Run, region: str) -> Client:
+        """Return botocore's client, for this region too."""
+        from credproc.providers.client import Client
 
-        A second client would load the CA bundle again (20 ms), so one signs for every hop.
-        """
-        client = self.clients.get(region)
-        if client is None:
-            config = client_config(run)
-            client = built(
-                self.session,
-                lambda: self.session.create_client("sts", region_name=region, config=config),
-                f"no client for STS in {region}: ",
-            )
-            client.meta.events.register("before-parse.sts", self.answered.note)
-            self.clients[region] = client
-        return client
+        self._client = self._client or Client(self.session.botocore())
+        self._client.make(run, region)
+        return self._client
 
 
-def built(session: botocore.session.Session, build: Callable[[], Any], what: str = "") -> Any:
-    """Return what botocore builds of a session's settings; RequestError names the wrong one.
-
-    It takes their values as they come, so that a mistake in one may be any error.
-    """
+def _once(run: Run, call: Call, ask: Callable[[], tuple[Reply, Any]]) -> Credentials | Fault:
+    """Call once; return the credentials, or what the error means."""
+    started = time.monotonic()
     try:
-        return build()
-    except MemoryError:
-        raise
-    except Exception as error:
-        told = isinstance(error, (exceptions.BotoCoreError, ValueError))
-        reason = str(error).rstrip(".") if told else type(error).__name__
-        setting = _unusable(session, build, reason)
-        raise RequestError(f"{what}botocore cannot use {setting}: {reason}") from error
-
-
-def _unusable(session: botocore.session.Session, build: Callable[[], Any], reason: str) -> str:
-    """Return the setting that is wrong: the key without which it works, or a variable."""
-    scoped = session.get_scoped_config()
-    name = session.get_config_variable("profile") or "default"
-    for key, value in list(scoped.items()):
-        del scoped[key]
-        try:
-            build()
-        except Exception:  # noqa: S112  # it is not this one, or not alone
-            continue
-        finally:
-            scoped[key] = value
-        what = "(an indented block)" if isinstance(value, dict) else f"= {slips.shown(value)}"
-        return f"{key} {what} of profile {name}"
-    variables = [each[1] for each in session.session_var_map.values() if isinstance(each[1], str)]
-    given = [each for each in variables if os.environ.get(each)]
-    named = [each for each in given if os.environ[each] in reason]
-    if named:
-        return f"{named[0]}={os.environ[named[0]]}"
-    return " or ".join(given + [f"{key} of profile {name}" for key in scoped]) or "a setting"
+        reply, answer = bounded(run, ask, TRY)
+    except DeadlineExceeded:
+        return faults.late(call, time.monotonic() - started)
+    except Failed as failed:
+        return failed.fault
+    off = reply.skew()
+    if abs(off) > SKEW:
+        run.log(f"sts: this machine's clock is {abs(off)} s {'ahead' if off > 0 else 'behind'}")
+    if not isinstance(answer, dict) or not isinstance(answer.get("Credentials"), dict):
+        return faults.stranger(reply, call)
+    return _credentials(answer)
 
 
 def _credentials(answer: dict[str, Any]) -> Credentials:

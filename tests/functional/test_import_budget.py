@@ -58,6 +58,8 @@ HEAVY = {
 }
 #: Those that the instance's role may cost.
 IMDS_MISS = {"argparse", "json", "re", "socket", "threading", "typing"}
+#: And those that a role may cost over plain HTTP; TLS takes ssl.
+ROLE_MISS = IMDS_MISS | {"hashlib", "shlex", "subprocess"}
 
 #: Requests with an entry of their own, each from another kind of provider.
 WAYS = {"imds": (), "chain": CHAIN, "profile": ("--profile", "two")}
@@ -167,8 +169,21 @@ def test_instance_role_loads_no_library_of_aws(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("way", ["chain", "profile"])
-def test_role_takes_botocore_and_neither_boto3_nor_another_cache(cloud: Cloud, way: str) -> None:
+def test_role_loads_no_library_of_aws(cloud: Cloud, way: str) -> None:
     cloud.host.config(PROFILES)
+    _, modules = Command(CREDPROC, Path(sys.executable)).loaded(cloud.host, *WAYS[way])
+
+    assert cloud.roles == (1, 1)
+    assert "credproc.providers.query" in modules
+    assert modules & HEAVY <= ROLE_MISS
+
+
+@pytest.mark.parametrize("way", ["chain", "profile"])
+def test_unusual_role_takes_botocore_and_neither_boto3_nor_another_cache(
+    cloud: Cloud, way: str
+) -> None:
+    cloud.host.config(PROFILES)
+    cloud.host.environ["AWS_STS_REGIONAL_ENDPOINTS"] = "legacy"
     _, modules = Command(CREDPROC, Path(sys.executable)).loaded(cloud.host, *WAYS[way])
 
     assert cloud.roles == (1, 1)

@@ -136,6 +136,13 @@ def test_answer_that_does_not_come_ends_with_the_deadline(fault: Fault, cloud: C
 def test_answer_without_end_is_given_up(cloud: Cloud) -> None:
     cloud.sts.fail(faults.endless())
     result = cloud.host.run(*ONE_HOP)
+    assert "no answer from STS in eu-central-1: a body of more than 262144 bytes" in refusal(result)
+    assert result.seconds < IN_TIME
+
+
+def test_answer_without_end_is_given_up_by_the_client_of_botocore_too(cloud: Cloud) -> None:
+    cloud.sts.fail(faults.endless())
+    result = cloud.host.run(*ONE_HOP, AWS_STS_REGIONAL_ENDPOINTS="legacy")
     assert "an answer that does not end (over 256 MiB so far)" in refusal(result)
     assert result.seconds < IN_TIME
 

@@ -20,7 +20,7 @@ from credproc.errors import (
     SourceRejected,
     clean,
 )
-from credproc.providers import leaf
+from credproc.providers import resolved
 from credproc.providers import sts as calls
 from credproc.providers.source import Source
 from credproc.regions import home_region
@@ -488,7 +488,7 @@ def test_keys_of_the_environment_are_not_taken_for_a_profiles(machine: Machine) 
 
 
 def test_botocore_still_says_when_its_credentials_end_as_we_read_it() -> None:
-    # If this fails, botocore has renamed what leaf._expiration() reads: SSO and login would break.
+    # If this fails, botocore has renamed what resolved._expiration() reads: SSO, login would break.
     moment = datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
     metadata = {
         "access_key": "a",
@@ -497,19 +497,19 @@ def test_botocore_still_says_when_its_credentials_end_as_we_read_it() -> None:
         "expiry_time": moment.isoformat(),
     }
     found = RefreshableCredentials.create_from_metadata(metadata, lambda: metadata, "test")
-    assert leaf._expiration(found) == moment.timestamp()
+    assert resolved._expiration(found) == moment.timestamp()
 
     metadata["expiry_time"] = (moment + timedelta(seconds=1)).isoformat()
     late = RefreshableCredentials("a", "s", "t", datetime.now(timezone.utc), lambda: metadata, "x")
     late.get_frozen_credentials()
-    assert leaf._expiration(late) == moment.timestamp() + 1, "also after a refresh"
+    assert resolved._expiration(late) == moment.timestamp() + 1, "also after a refresh"
 
 
 def test_botocore_that_says_it_otherwise_is_not_taken_for_long_term_keys() -> None:
     found = RefreshableCredentials("a", "s", "t", datetime.now(timezone.utc), dict, "test")
     del found._expiry_time  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
-        leaf._expiration(found)
+        resolved._expiration(found)
 
 
 @pytest.mark.parametrize(
@@ -527,7 +527,7 @@ def test_trouble_with_a_profile_of_any_kind_is_a_failure_in_words(
         raise wrong
 
     with pytest.raises(ProviderFailed) as caught:
-        leaf._worded("dev", load)
+        resolved._worded("dev", load)
 
     assert str(caught.value) == words
 
@@ -537,4 +537,4 @@ def test_failure_that_has_its_words_keeps_them() -> None:
         raise ProviderFailed("as it was said")
 
     with pytest.raises(ProviderFailed, match=r"^as it was said$"):
-        leaf._worded("dev", load)
+        resolved._worded("dev", load)

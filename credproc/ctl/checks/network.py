@@ -81,7 +81,9 @@ def _reached(case: Case, profile: str, name: str, why: str) -> Check:
                     retries={"total_max_attempts": 2})  # fmt: skip
     url, answered = "", Answered()
     try:
-        client = ask(new_session(profile).create_client, "sts", region_name=name, config=config)
+        client = ask(
+            new_session(profile).botocore().create_client, "sts", region_name=name, config=config
+        )
         url = client.meta.endpoint_url
         client.meta.events.register("before-parse.sts", answered.note)
         client.get_caller_identity()

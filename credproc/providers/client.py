@@ -1,0 +1,119 @@
+"""botocore's client of STS, for what the standard library alone is not trusted with."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from botocore import exceptions
+from botocore.config import Config
+
+from credproc import __version__, slips
+from credproc.errors import RequestError
+from credproc.providers.query import CONNECT, READ
+from credproc.providers.raised import Answered, explain
+from credproc.providers.reply import Failed, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import botocore.session
+
+    from credproc.providers.reply import Call
+    from credproc.run import Run
+
+#: botocore's names of what is called.
+METHODS = {
+    "AssumeRole": "assume_role",
+    "AssumeRoleWithWebIdentity": "assume_role_with_web_identity",
+}
+
+
+class Client:
+    """One client a region, for all hops and whoever calls."""
+
+    def __init__(self, session: botocore.session.Session) -> None:
+        self._session = session
+        session.set_credentials("nobody", "nobody")
+        self._signer: Any = session.get_credentials()
+        self._clients: dict[str, Any] = {}
+        self._answered = Answered()
+
+    def make(self, run: Run, region: str) -> None:
+        """Make the region's client; it signs with what the session's credentials hold then.
+
+        A second client would load the CA bundle again (20 ms), so one signs for every hop.
+        """
+        if region in self._clients:
+            return
+        config = client_config(run)
+        client = built(
+            self._session,
+            lambda: self._session.create_client("sts", region_name=region, config=config),
+            f"no client for STS in {region}: ",
+        )
+        client.meta.events.register("before-parse.sts", self._answered.note)
+        self._clients[region] = client
+
+    def call(self, call: Call, action: str, parameters: dict[str, Any]) -> tuple[Reply, Any]:
+        """Call STS; return its reply, and what botocore read in it. Failed without credentials."""
+        if call.caller is not None:
+            self._signer.access_key = call.caller.access_key
+            self._signer.secret_key = call.caller.secret_key
+            self._signer.token = call.caller.token or None
+        self._answered.reply = Reply()
+        try:
+            answer = getattr(self._clients[call.region], METHODS[action])(**parameters)
+        except Exception as error:  # botocore lets out what an answer of others leads to
+            raise Failed(explain(error, self._answered, call)) from error
+        return self._answered.reply, answer
+
+
+def client_config(run: Run, attempts: int = 1) -> Config:
+    """Return timeouts inside the run's deadline; one attempt means no retries of botocore's own."""
+    left = run.deadline.remaining()
+    return Config(
+        connect_timeout=min(CONNECT, left),
+        read_timeout=min(READ, left),
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        user_agent_extra=f"credproc/{__version__}",
+    )
+
+
+def built(session: botocore.session.Session, build: Callable[[], Any], what: str = "") -> Any:
+    """Return what botocore builds of a session's settings; RequestError names the wrong one.
+
+    It takes their values as they come, so that a mistake in one may be any error.
+    """
+    try:
+        return build()
+    except MemoryError:
+        raise
+    except Exception as error:
+        told = isinstance(error, (exceptions.BotoCoreError, ValueError))
+        reason = str(error).rstrip(".") if told else type(error).__name__
+        setting = _unusable(session, build, reason)
+        raise RequestError(f"{what}botocore cannot use {setting}: {reason}") from error
+
+
+def _unusable(session: botocore.session.Session, build: Callable[[], Any], reason: str) -> str:
+    """Return the setting that is wrong: the key without which it works, or a variable."""
+    scoped = session.get_scoped_config()
+    name = session.get_config_variable("profile") or "default"
+    for key, value in list(scoped.items()):
+        del scoped[key]
+        try:
+            build()
+        except Exception:  # noqa: S112  # it is not this one, or not alone
+            continue
+        finally:
+            scoped[key] = value
+        what = "(an indented block)" if isinstance(value, dict) else f"= {slips.shown(value)}"
+        return f"{key} {what} of profile {name}"
+    variables = [each[1] for each in session.session_var_map.values() if isinstance(each[1], str)]
+    given = [each for each in variables if os.environ.get(each)]
+    named = [each for each in given if os.environ[each] in reason]
+    if named:
+        return f"{named[0]}={os.environ[named[0]]}"
+    return " or ".join(given + [f"{key} of profile {name}" for key in scoped]) or "a setting"

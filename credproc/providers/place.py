@@ -1,0 +1,128 @@
+"""Where STS is called, if botocore is not needed to say: regional endpoints, and given ones."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from credproc.providers import http
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from credproc.providers.session import Session
+
+#: The partitions, by the names of their regions: where STS is, in each region.
+PARTITIONS = {
+    r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+": "amazonaws.com",
+    r"us-gov-\w+-\d+": "amazonaws.com",
+    r"cn-\w+-\d+": "amazonaws.com.cn",
+    r"us-iso-\w+-\d+": "c2s.ic.gov",
+    r"us-isob-\w+-\d+": "sc2s.sgov.gov",
+    r"eu-isoe-\w+-\d+": "cloud.adc-e.uk",
+    r"us-isof-\w+-\d+": "csp.hci.ic.gov",
+    r"eusc-de-\w+-\d+": "amazonaws.eu",
+}
+#: Variables and config keys that make botocore's client another one, or refuse it.
+UNUSUAL = (
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE",
+    "AWS_AUTH_SCHEME_PREFERENCE",
+    "AWS_CA_BUNDLE",
+    "AWS_CSM_ENABLED",
+    "AWS_CSM_PORT",
+    "AWS_DATA_PATH",
+    "AWS_DEFAULTS_MODE",
+    "AWS_DISABLE_REQUEST_COMPRESSION",
+    "AWS_ENDPOINT_DISCOVERY_ENABLED",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_REQUEST_CHECKSUM_CALCULATION",
+    "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION",
+    "AWS_SIGV4A_SIGNING_REGION_SET",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "BOTOCORE_EXPERIMENTAL__PLUGINS",
+    "REQUESTS_CA_BUNDLE",
+    "SSLKEYLOGFILE",
+)
+UNUSUAL_KEYS = (
+    "account_id_endpoint_mode",
+    "api_versions",
+    "auth_scheme_preference",
+    "ca_bundle",
+    "csm_enabled",
+    "csm_port",
+    "data_path",
+    "defaults_mode",
+    "disable_request_compression",
+    "endpoint_discovery_enabled",
+    "ignore_configured_endpoint_urls",
+    "request_checksum_calculation",
+    "request_min_compression_size_bytes",
+    "response_checksum_validation",
+    "sigv4a_signing_region_set",
+    "use_dualstack_endpoint",
+    "use_fips_endpoint",
+)
+#: botocore's default since its release 1.40.
+REGIONAL = "regional"
+
+_URL = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?/?", re.IGNORECASE)
+
+
+class Place:
+    """Where STS is called: URL, host, port, whether over TLS; and the region to sign for."""
+
+    def __init__(self, url: str, region: str) -> None:
+        match = _URL.fullmatch(url)
+        if not match:
+            raise ValueError("not a plain URL of a host")
+        self.url = url
+        self.region = region
+        self.secure = match[1].lower() == "https"
+        self.host = match[2].strip("[]")
+        usual = 443 if self.secure else 80
+        self.port = int(match[3] or usual)
+        self.header = http.host(self.host, self.port, usual)
+
+
+def place(session: Session, region: str) -> Place | None:
+    """Return where STS is called, None if that is for botocore to say."""
+    environ = os.environ  # that of the process, which botocore reads
+    scoped = session.get_scoped_config()
+    legacy = environ.get("AWS_STS_REGIONAL_ENDPOINTS", scoped.get("sts_regional_endpoints"))
+    if (
+        not sys.platform.startswith("linux")  # others may have a proxy in their settings
+        or any(environ.get(name) for name in UNUSUAL)
+        or any(key in scoped for key in UNUSUAL_KEYS)
+        or legacy not in (None, REGIONAL)
+        or _has_proxy(environ)
+        or scoped.get("sso_session", "") not in ["", *session.full_config["sso_sessions"]]
+        or os.path.exists(os.path.expanduser("~/.aws/models"))
+    ):
+        return None
+    suffix = next((PARTITIONS[names] for names in PARTITIONS if re.fullmatch(names, region)), "")
+    if not suffix:
+        return None
+    try:
+        url = _given(session, scoped, environ) or f"https://sts.{region}.{suffix}"
+        return Place(url, region)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None  # a setting that botocore has words for
+
+
+def _has_proxy(environ: Mapping[str, str]) -> bool:
+    names = (name.lower() for name, value in environ.items() if value)
+    return any(name.endswith("_proxy") and name != "no_proxy" for name in names)
+
+
+def _given(session: Session, scoped: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return the endpoint that is configured, "" if none is."""
+    found = environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL")
+    if not found and "services" in scoped:
+        found = session.full_config["services"][scoped["services"]].get("sts", {})
+        found = found.get("endpoint_url")
+    return str(found or scoped.get("endpoint_url") or "")

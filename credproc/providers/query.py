@@ -1,0 +1,266 @@
+"""STS without botocore, in the ordinary case: signed, sent and read by the standard library.
+
+Loading botocore and making its client takes longer than ten calls. It declines, and never
+disagrees: what is unusual about settings, endpoint or region is left to botocore's client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import select
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+from xml.parsers import expat
+
+from credproc import __version__
+from credproc.providers import faults, http
+from credproc.providers.reply import Failed, Reply
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+    from typing import Any
+
+    from credproc.credentials import Credentials
+    from credproc.deadline import Deadline
+    from credproc.providers.place import Place
+    from credproc.providers.reply import Call, Fault
+
+#: Seconds for connecting, and for each wait for a piece of the answer.
+CONNECT, READ = 3, 5
+#: Seconds for one try.
+TRY = CONNECT + READ
+#: Bytes of an answer's body, and of all that is received for one. STS's have some kilobytes.
+MAX_BODY = 256 * 1024
+MAX_ANSWER = 2 * MAX_BODY
+
+VERSION = "2011-06-15"
+
+
+class Query:
+    """STS as one run calls it: a connection that the next hop to the same place uses again."""
+
+    def __init__(self) -> None:
+        self._lasting: tuple[Place, socket.socket] | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def __del__(self) -> None:
+        if self._lasting is not None:
+            self._lasting[1].close()
+
+    def call(
+        self,
+        where: Place,
+        call: Call,
+        action: str,
+        parameters: Mapping[str, Any],
+        deadline: Deadline,
+    ) -> tuple[Reply, dict[str, Any]]:
+        """Call STS; return its reply, and the credentials in botocore's form. Failed without."""
+        end = deadline.within(TRY)
+        body = urlencode(flat({"Action": action, "Version": VERSION, **parameters})).encode()
+        headers = {
+            "accept-encoding": "identity",
+            "content-length": str(len(body)),
+            "user-agent": f"credproc/{__version__}",
+            **signed(where, body, call.caller, time.time()),
+        }
+        answer = self._exchange(where, call, http.request("POST", "/", headers, body), end)
+        found = fields(answer.body)
+        lead = "Error" if "Error/Code" in found else "Errors/Error"
+        reply = Reply(answer.status, answer.headers, found.get(f"{lead}/Code", ""))
+        reply.message = found.get(f"{lead}/Message", "") if reply.code else _phrase(answer.status)
+        if answer.status >= 300:
+            raise Failed(faults.explain(reply, call))
+        return reply, _result(found, f"{action}Result/")
+
+    def _exchange(self, where: Place, call: Call, sent: bytes, end: Deadline) -> http.Answer:
+        sock = self._kept(where) or self._connected(where, call, end)
+        stream = http.Stream(sock, lambda: _left(end, READ), MAX_ANSWER)
+        try:
+            answer = stream.exchange(sent, MAX_BODY)
+        except (TimeoutError, http.Fault) as error:
+            raise Failed(_unanswered(error, where, call, end)) from None
+        finally:
+            if stream.lasts:
+                self._lasting = where, sock
+            else:
+                sock.close()
+        return answer
+
+    def _kept(self, where: Place) -> socket.socket | None:
+        """Return the connection that lasted, unless it leads elsewhere or was closed over there."""
+        if self._lasting is None:
+            return None
+        (place, sock), self._lasting = self._lasting, None
+        if place is where and not select.select([sock], [], [], 0)[0]:
+            return sock
+        sock.close()
+        return None
+
+    def _connected(self, where: Place, call: Call, end: Deadline) -> socket.socket:
+        sock = None
+        try:
+            # As bytes, which spares a plain name the tables of international ones.
+            host: Any = where.host.encode()
+            sock = socket.create_connection((host, where.port), _left(end, CONNECT))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return self._secured(sock, where) if where.secure else sock
+        except OSError as error:
+            if sock:
+                sock.close()
+            raise Failed(_unconnected(error, where, call)) from None
+
+    def _secured(self, sock: socket.socket, where: Place) -> socket.socket:
+        self._context = self._context or context()
+        return self._context.wrap_socket(sock, server_hostname=where.host)
+
+
+def _unanswered(error: Exception, where: Place, call: Call, end: Deadline) -> Fault:
+    """Return what it means that a connection brought no answer, in botocore's words if any."""
+    text = str(error)
+    if isinstance(error, TimeoutError):
+        if end.left() <= 0:
+            return faults.late(call, end.seconds)
+        text = f'Read timeout on endpoint URL: "{where.url}"'
+    elif error.__cause__ is not None or text == http.CLOSED:
+        said = "Connection was closed before we received a valid response from endpoint URL"
+        text = f'{said}: "{where.url}" ({text})'
+    return faults.unreached(call, text)
+
+
+def _unconnected(error: OSError, where: Place, call: Call) -> Fault:
+    """Return what it means that there is no connection, in botocore's words."""
+    if isinstance(error, TimeoutError):
+        return faults.unreached(call, f'Connect timeout on endpoint URL: "{where.url}"')
+    if type(error).__module__ == "ssl":
+        return faults.untrusted(call, f"SSL validation failed for {where.url} {error}")
+    reason = (error.strerror or str(error)).lower()
+    text = f'Could not connect to the endpoint URL: "{where.url}" ({reason})'
+    return faults.unreached(call, text)
+
+
+def _phrase(status: int) -> str:
+    """Return what a server error says that says nothing else."""
+    if status < 500:
+        return ""
+    from http import HTTPStatus
+
+    return f"{status}: {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else str(status)
+
+
+def _left(end: Deadline, most: float) -> float:
+    left = end.left()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return min(left, most)
+
+
+def context() -> ssl.SSLContext:
+    """Return the TLS settings of botocore's client, with the authorities that it trusts."""
+    import ssl
+
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
+    made.set_alpn_protocols(["http/1.1"])
+    made.load_verify_locations(authorities())
+    return made
+
+
+def authorities() -> str:
+    """Return the file of the authorities that botocore trusts: certifi's, or else its own."""
+    for package in ("certifi", "botocore"):
+        for folder in sys.path:
+            path = os.path.join(folder, package, "cacert.pem")
+            if os.path.isfile(path):
+                return path
+    raise FileNotFoundError("neither certifi nor botocore has a cacert.pem")
+
+
+def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as the query protocol names them: lists as NAME.member.1 and so on."""
+    found = {}
+    for name, value in parameters.items():
+        if not isinstance(value, list):
+            found[name] = str(value)
+            continue
+        for number, item in enumerate(value, 1):
+            member = f"{name}.member.{number}"
+            pairs = item.items() if isinstance(item, dict) else [("", item)]
+            found |= {f"{member}.{key}" if key else member: str(part) for key, part in pairs}
+    return found
+
+
+def signed(where: Place, body: bytes, caller: Credentials | None, now: float) -> dict[str, str]:
+    """Return the headers of a POST to / that its signature covers, and the signature (SigV4).
+
+    Without a caller it is not signed.
+    """
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    headers["host"] = where.header
+    if caller is None:
+        return headers
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    headers["x-amz-date"] = stamp
+    if caller.token:
+        headers["x-amz-security-token"] = caller.token
+    names = ";".join(sorted(headers))
+    lines = [f"{name}:{headers[name]}" for name in sorted(headers)]
+    canonical = "\n".join(["POST", "/", "", *lines, "", names, _digest(body)])
+    scope = f"{stamp[:8]}/{where.region}/sts/aws4_request"
+    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, _digest(canonical.encode())])
+    key = f"AWS4{caller.secret_key}".encode()
+    for part in (*scope.split("/"), text):
+        key = hmac.digest(key, part.encode(), "sha256")
+    headers["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={caller.access_key}/{scope}, SignedHeaders={names}, "
+        f"Signature={key.hex()}"
+    )
+    return headers
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def fields(body: bytes) -> dict[str, str]:
+    """Return the texts of an XML document by their paths below the root; none if it is not XML.
+
+    A document type is refused, and with it every entity: STS sends none.
+    """
+    found: dict[str, str] = {}
+    path: list[str] = []
+
+    def start(name: str, _: object) -> None:
+        path.append(name.rpartition("}")[2])
+        found.setdefault("/".join(path[1:]), "")
+
+    def text(data: str) -> None:
+        found["/".join(path[1:])] += data
+
+    def refuse(*_: object) -> None:
+        raise ValueError("a document type")
+
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: path.pop()
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, ValueError):
+        return {}
+    return found
+
+
+def _result(found: Mapping[str, str], lead: str) -> dict[str, Any]:
+    """Return the result of a call as botocore does, as far as it is needed."""
+    lead += "Credentials/"
+    keys = {path[len(lead) :]: text for path, text in found.items() if path.startswith(lead)}
+    arn = found.get(lead.replace("Credentials/", "AssumedRoleUser/Arn"), "")
+    return {"Credentials": keys or None, "AssumedRoleUser": {"Arn": arn}}
