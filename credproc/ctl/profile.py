@@ -13,8 +13,10 @@ from credproc.ctl import (
     configfile,
     iam,
     profile_show,
+    profile_wrap,
     rewriting,
     trying,
+    wrapping,
 )
 from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.output import Result
@@ -22,6 +24,7 @@ from credproc.ctl.plan import profile_of
 from credproc.ctl.rewriting import Unwritable
 from credproc.ctl.shared import KEY, Shared, parsed, rivals
 from credproc.ctl.steps import Steps
+from credproc.ctl.wrapping import Files
 from credproc.errors import RequestError, UsageError
 from credproc.request import GO_PATIENCE, Profile
 
@@ -65,6 +68,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     arguments.changes(made, question=False)
     profile_show.add(parts)
+    profile_wrap.add(parts)
     made = arguments.command(
         parts, "remove", removed, "remove credproc from a profile",
         "Only the line is removed, with what `profile add` wrote beside it; if nothing else is "
@@ -185,7 +189,7 @@ def _check(name: str, asked: Request) -> list[str]:
         if Profile(name) in asked.providers:
             raise RequestError(
                 f"profile {name} cannot have a cache of itself: `credprocctl profile wrap {name}` "
-                f"renames it to {name}-source and puts the cache in front of that"
+                f"renames it to {name}{wrapping.SUFFIX} and puts the cache in front of that"
             )
         raise RequestError(
             f"profile {name} would lead back to itself: let credproc read another profile"
@@ -217,8 +221,13 @@ def removed(given: argparse.Namespace, console: Console) -> Result:
         if commandline.credproc_arguments(commandline.split(line)) is None:
             other = commandline.line_shown(line)
             raise RequestError(f"profile {name} does not run credproc, but {other}")
-        before = rewriting.original(config.path)
-        return _undone(config, name, ConfigFile(before or b"", config.path))
+        before = ConfigFile(rewriting.original(config.path) or b"", config.path)
+        source = wrapping.behind(Files(config, shared.credentials), name)
+        if source == name + wrapping.SUFFIX and before.section(source) is None:
+            raise RequestError(
+                f"profile {name} was wrapped: `credprocctl profile unwrap {name}` restores it"
+            )
+        return _undone(config, name, before)
 
     with Steps(console, given.dry_run) as steps:
         changing.change(shared.config_path, f"profile {name}", "removed from", change, steps)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from credproc import options
 from credproc.ctl import commandline, rewriting
-from credproc.ctl.configfile import ConfigFile
+from credproc.ctl.configfile import ConfigFile, config_profile, credentials_profile
 from credproc.errors import RequestError, UsageError
 from credproc.identity import config_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from credproc.request import Request
 
@@ -46,7 +46,7 @@ class Shared:
             environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"
         )
         self.config = read(self.config_path)
-        self.credentials = read(self.credentials_path)
+        self.credentials = read(self.credentials_path, credentials_profile)
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles of both files."""
@@ -75,12 +75,12 @@ def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[st
     return found
 
 
-def read(path: str) -> ConfigFile:
+def read(path: str, naming: Callable[[str], str | None] = config_profile) -> ConfigFile:
     """Return the file, or an empty one where there is none."""
     try:
-        return ConfigFile(rewriting.read(path)[0], path)
+        return ConfigFile(rewriting.read(path)[0], path, naming)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return ConfigFile(b"", path)
+        return ConfigFile(b"", path, naming)
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
 

@@ -68,8 +68,8 @@ function _shtab_credprocctl_using
   test "$_shtab_credprocctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_credprocctl_commands role 'role create' 'role list' 'role attach' 'role detach' 'role status' 'role name' 'role launch-options' 'role delete' profile 'profile add' 'profile show' 'profile remove' doctor cache 'cache list' 'cache show' 'cache clear' 'cache prune' 'cache path' explain launcher completion
-set -g _shtab_credprocctl_opts_with_value --cache-dir --description --executable --from-role --instance --max-session-duration --only --output --path --permissions-boundary --policy --profile --region
+set -g _shtab_credprocctl_commands role 'role create' 'role list' 'role attach' 'role detach' 'role status' 'role name' 'role launch-options' 'role delete' profile 'profile add' 'profile show' 'profile wrap' 'profile unwrap' 'profile remove' doctor cache 'cache list' 'cache show' 'cache clear' 'cache prune' 'cache path' explain launcher completion
+set -g _shtab_credprocctl_opts_with_value --cache-dir --description --executable --from-role --instance --max-session-duration --only --output --path --permissions-boundary --policy --profile --region --suffix
 
 complete -c credprocctl -e
 complete -c credprocctl -f
@@ -155,6 +155,23 @@ complete -c credprocctl -n '_shtab_credprocctl_using profile show' -s h -l help 
 complete -c credprocctl -n '_shtab_credprocctl_using profile show' -l output -xka "text json" -d 'text for people (default), or JSON for machines'
 complete -c credprocctl -n '_shtab_credprocctl_using profile show' -s v -l verbose -d 'tell what happens, on stderr; never a secret'
 complete -c credprocctl -n '_shtab_credprocctl_using profile show; and test $_shtab_credprocctl_npos -eq 0' -ka "(_credproc_profiles)" -d 'the profile'
+complete -c credprocctl -n '_shtab_credprocctl_using profile; and test $_shtab_credprocctl_npos -eq 0' -a wrap -d 'Put the cache in front of profiles, under the names they have. The profile NAME'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -s h -l help -d 'show this help message and exit'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l output -xka "text json" -d 'text for people (default), or JSON for machines'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -s v -l verbose -d 'tell what happens, on stderr; never a secret'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l all -d 'all profiles that can be wrapped'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l suffix -x -d 'what is added to the name of the old profile (default: -source)'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l dry-run -d 'say what would be done, and change nothing'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l executable -xka "(__fish_complete_path (commandline -ct))" -d 'the credproc to run (default: the one beside this)'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap; and test $_shtab_credprocctl_npos -ge 0' -ka "(_credproc_profiles)" -d 'the profile; or several'
+complete -c credprocctl -n '_shtab_credprocctl_using profile; and test $_shtab_credprocctl_npos -eq 0' -a unwrap -d 'Undo `profile wrap`, to the byte. What was changed since in the profile NAME is'
+complete -c credprocctl -n '_shtab_credprocctl_using profile unwrap' -s h -l help -d 'show this help message and exit'
+complete -c credprocctl -n '_shtab_credprocctl_using profile unwrap' -l output -xka "text json" -d 'text for people (default), or JSON for machines'
+complete -c credprocctl -n '_shtab_credprocctl_using profile unwrap' -s v -l verbose -d 'tell what happens, on stderr; never a secret'
+complete -c credprocctl -n '_shtab_credprocctl_using profile unwrap' -l all -d 'all profiles that were wrapped'
+complete -c credprocctl -n '_shtab_credprocctl_using profile unwrap' -l suffix -x -d 'what is added to the name of the old profile (default: -source)'
+complete -c credprocctl -n '_shtab_credprocctl_using profile unwrap' -l dry-run -d 'say what would be done, and change nothing'
+complete -c credprocctl -n '_shtab_credprocctl_using profile unwrap; and test $_shtab_credprocctl_npos -ge 0' -ka "(_credproc_profiles)" -d 'the profile; or several'
 complete -c credprocctl -n '_shtab_credprocctl_using profile; and test $_shtab_credprocctl_npos -eq 0' -a remove -d 'Remove credproc from a profile. Only the line is removed, with what `profile'
 complete -c credprocctl -n '_shtab_credprocctl_using profile remove' -s h -l help -d 'show this help message and exit'
 complete -c credprocctl -n '_shtab_credprocctl_using profile remove' -l output -xka "text json" -d 'text for people (default), or JSON for machines'

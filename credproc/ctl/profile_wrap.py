@@ -1,0 +1,242 @@
+"""credprocctl profile wrap and unwrap: profiles that get the cache under the names they have."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from credproc import request
+from credproc.ctl import arguments, changing, commandline, plan, wrapping
+from credproc.ctl.output import Result
+from credproc.ctl.rewriting import Unwritable, rewriting
+from credproc.ctl.shared import Shared, parsed
+from credproc.ctl.steps import Failed, Steps
+from credproc.ctl.wrapping import Files
+from credproc.errors import CredprocError, RequestError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import Any
+
+    from credproc.ctl.output import Console
+
+    #: What is to become of a profile's files; None for a profile that is already so.
+    Change = Callable[[Files, str], "Files | None"]
+
+EPILOG = """\
+example:
+  credprocctl profile wrap dev --dry-run
+  credprocctl profile wrap --all
+  aws s3 ls --profile dev
+  credprocctl profile unwrap --all
+"""
+
+
+def add(parts: Any) -> None:
+    """Add the commands to those of ``profile``."""
+    made = arguments.command(
+        parts, "wrap", wrap, "put the cache in front of profiles, under the names they have",
+        "The profile NAME (a role, SSO, MFA, another credential_process) becomes NAME-source, and "
+        "a new profile NAME runs credproc for it, with the region and all other settings of the "
+        "old one. Profiles that have NAME as source_profile go on working. The options behind -- "
+        "are credproc's, like --mfa-command.",
+        takes_options=True,
+    )  # fmt: skip
+    made.usage = f"%(prog)s [OPTION ...] NAME ... [{arguments.OPTIONS}]"
+    made.epilog = EPILOG
+    _add_common(made, "all profiles that can be wrapped")
+    arguments.value(
+        made, arguments.FILE, "--executable", metavar="PATH",
+        help="the credproc to run (default: the one beside this)",
+    )  # fmt: skip
+    made = arguments.command(
+        parts, "unwrap", unwrap, "undo `profile wrap`, to the byte",
+        "What was changed since in the profile NAME is kept.",
+    )  # fmt: skip
+    made.epilog = EPILOG
+    _add_common(made, "all profiles that were wrapped")
+
+
+def _add_common(made: Any, every: str) -> None:
+    arguments.value(
+        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="the profile; or several"
+    )
+    made.add_argument("--all", action="store_true", dest="every", help=every)
+    made.add_argument(
+        "--suffix", default=wrapping.SUFFIX, metavar="TEXT",
+        help=f"what is added to the name of the old profile (default: {wrapping.SUFFIX})",
+    )  # fmt: skip
+    arguments.changes(made, question=False)
+
+
+def wrap(given: argparse.Namespace, console: Console) -> Result:
+    """Put the cache in front of the profiles."""
+    options = given.options or []
+    if parsed(options).providers != parsed([]).providers or "--imds" in options:
+        raise UsageError("wrap: name no provider behind --, only options like --mfa-command")
+    _check(given)
+    executable = commandline.executable(given.executable, os.environ)
+
+    def change(files: Files, name: str) -> Files | None:
+        source = name + given.suffix
+        if wrapping.behind(files, name) == source:
+            return wrapping.completed(files, name, source)
+        wrapping.check(files, name, source)
+        try:
+            plan.plan(request.Profile(name))
+        except CredprocError as error:
+            raise RequestError(f"profile {name} does not work as it is: {error}") from None
+        line = commandline.join([executable, "--profile", source, *options])
+        return wrapping.wrapped(files, name, source, line)
+
+    def every(files: Files) -> list[str]:
+        sources = {wrapping.behind(files, name) for name in files.profiles()}
+        return [name for name in files.profiles() if name not in sources]
+
+    return _Command(given, console, "wrapped", change, every).result()
+
+
+def unwrap(given: argparse.Namespace, console: Console) -> Result:
+    """Undo what wrap did."""
+    _check(given)
+
+    def change(files: Files, name: str) -> Files | None:
+        source = wrapping.behind(files, name)
+        if source != name + given.suffix:
+            hint = f"; it is a cache of {source}: see --suffix, or profile remove" if source else ""
+            raise RequestError(f"profile {name} was not wrapped{hint}")
+        return wrapping.unwrapped(files, name, source)
+
+    def every(files: Files) -> list[str]:
+        names = files.config.profiles()
+        return [name for name in names if wrapping.behind(files, name) == name + given.suffix]
+
+    return _Command(given, console, "unwrapped", change, every).result()
+
+
+def _check(given: argparse.Namespace) -> None:
+    if bool(given.names) == given.every:
+        raise UsageError("give the names of profiles, or --all")
+    suffix: str = given.suffix
+    if not suffix or not suffix.isprintable() or set(suffix) & set(" \t[]\"'\\#;"):
+        raise UsageError("--suffix: must be letters, digits and - or _, like -source")
+
+
+class _Command:
+    """The change of several profiles, in one new version of each file."""
+
+    def __init__(
+        self,
+        given: argparse.Namespace,
+        console: Console,
+        participle: str,
+        change: Change,
+        every: Callable[[Files], list[str]],
+    ) -> None:
+        self.given = given
+        self.console = console
+        self.participle = participle
+        self.change = change
+        self.every = every
+        self.done: list[str] = []
+        #: The profiles that stay as they are, and why.
+        self.left: dict[str, str] = {}
+
+    def result(self) -> Result:
+        """Change the files, or say what would change."""
+        shared = Shared(os.environ)
+        before = Files(shared.config, shared.credentials)
+        after = self._changed(before)
+        shown = "".join(map(changing.diff, before, after))
+        problem = ""
+        with Steps(self.console, self.given.dry_run) as steps:
+            try:
+                self._apply(before, after, steps)
+            except Unwritable as error:
+                problem = f"{error}; change it by hand"
+        for name, reason in self.left.items():
+            self.console.note(reason if name in reason else f"{name}: {reason}")
+        if problem:
+            self.console.note(problem)
+        text = shown if problem or self.given.dry_run else ""
+        if not text and not self.done:
+            text = f"No profile was {self.participle}.\n"
+        elif not text:
+            text = self._advice(after)
+        return Result(text, self._data(shown, problem, steps), 1 if problem else 0)
+
+    def _data(self, shown: str, problem: str, steps: Steps) -> dict[str, Any]:
+        return {
+            "profiles": [{"profile": name, "source": name + self.given.suffix}
+                         for name in self.done],
+            "left": [{"profile": name, "reason": reason} for name, reason in self.left.items()],
+            "diff": shown,
+            "problem": problem,
+            "dry_run": self.given.dry_run,
+            "steps": steps.data(),
+        }  # fmt: skip
+
+    def _changed(self, files: Files) -> Files:
+        """Return the files with all the profiles changed; with --all, as many as can be."""
+        for name in self.every(files) if self.given.every else dict.fromkeys(self.given.names):
+            try:
+                changed = self.change(files, name)
+            except RequestError as error:
+                if not self.given.every:
+                    raise
+                self.left[name] = str(error)
+                continue
+            if changed is not None:
+                files = changed
+                self.done.append(name)
+            elif not self.given.every:
+                self.left[name] = f"profile {name} is {self.participle} already"
+        return files
+
+    def _apply(self, before: Files, after: Files, steps: Steps) -> None:
+        """Replace the files in the order in which every moment between is one that works.
+
+        While the old keys are still beside the new line, tools take the old ones.
+        """
+        pairs = [each for each in zip(before, after, strict=True) if each[0] is not each[1]]
+        if self.participle == "unwrapped":
+            pairs.reverse()
+        for old, _ in pairs:
+            changing.check(old.path)
+        with contextlib.ExitStack() as stack:
+            locked = [
+                (stack.enter_context(rewriting(old.path)), old, new)
+                for old, new in (() if steps.dry_run else pairs)
+            ]
+            for file, old, _ in locked:
+                if file.data != old.encode():
+                    raise Failed(f"{old.path}: another program changed it just now; run this again")
+            if steps.dry_run:
+                for old, _ in pairs:
+                    steps.change(old.path, "rewritten", lambda: None)
+            for file, old, new in locked:
+                # Of keys no copy is made: in their file nothing but a name changes.
+                work = partial(file.replace, new.encode(), backup=new is after.config)
+                backup = steps.change(old.path, "rewritten", work)
+                if backup:
+                    steps.same("your original file", f"kept as {backup}")
+
+    def _advice(self, files: Files) -> str:
+        """Return what was done, and what to do now."""
+        if self.participle == "unwrapped":
+            return "".join(f"profile {name}: unwrapped\n" for name in self.done)
+        suffix = self.given.suffix
+        lines = [f"profile {name}: cached; what it was is {name}{suffix}" for name in self.done]
+        words = ["aws", "sts", "get-caller-identity", "--profile", self.done[0]]
+        lines.append(f"Try it: {commandline.join(words)}")
+        sources = [name + suffix for name in self.done]
+        by_sso = [
+            name for name in sources if {"sso_session", "sso_start_url"} & {*files.keys(name)}
+        ]
+        for name in by_sso[:1]:
+            words = ["aws", "sso", "login", "--profile", name]
+            lines.append(f"To sign in: {commandline.join(words)}")
+        return "".join(f"{line}\n" for line in lines)
