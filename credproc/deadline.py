@@ -25,6 +25,10 @@ class Deadline:
         """Return the seconds left, negative if it has passed."""
         return self.end - time.monotonic()
 
+    def extend(self, other: Deadline) -> None:
+        """Move the end to the other's, if that is later: for work that must not be cut off."""
+        self.end = max(self.end, other.end)
+
     def within(self, seconds: float) -> Deadline:
         """Return a deadline ``seconds`` from now, or this one's end if that is sooner."""
         left = self.end - time.monotonic()

@@ -27,7 +27,10 @@ URIS = (RELATIVE_URI, FULL_URI)
 FILES = (TOKEN_FILE, WEB_IDENTITY)
 #: Where `aws sso login` and `aws login` leave what they got: the variable that says so, if there is
 #: one, and the usual folder.
-LOGINS = (("", "~/.aws/sso/cache"), ("AWS_LOGIN_CACHE_DIRECTORY", "~/.aws/login/cache"))
+LOGINS = {
+    "sso": ("", "~/.aws/sso/cache"),
+    "login": ("AWS_LOGIN_CACHE_DIRECTORY", "~/.aws/login/cache"),
+}
 #: Bytes. Tokens have a few thousand.
 MAX_FILE = 64 * 1024
 
@@ -52,7 +55,7 @@ def of_files(environ: Mapping[str, str]) -> list[str]:
     Only for a run that failed: whoever succeeds quotes nobody.
     """
     found = [_contents(environ[name]).strip() for name in FILES if environ.get(name)]
-    for variable, usual in LOGINS:
+    for variable, usual in LOGINS.values():
         folder = config_path(environ, variable, usual)
         try:
             names = sorted(os.listdir(folder))

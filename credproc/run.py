@@ -32,6 +32,8 @@ class Run:
     ) -> None:
         self.environ = environ
         self.deadline = deadline
+        #: The deadline of the whole run, whatever that of a part of it is (see until).
+        self.whole = deadline
         self.log = log
         self.mfa = mfa
         #: The profiles that the request names.

@@ -91,7 +91,7 @@ def supervised(
         thread.start()
     except RuntimeError:  # no memory for one, or too many processes: better unsupervised than not
         return work()
-    if not _is_done(done, max(deadline.left(), 0) + grace, most):
+    if not _is_done(done, deadline, grace, most):
         doing = f" (the last that was heard: {log.latest})" if log.latest else ""
         raise DeadlineExceeded(f"no answer within {deadline.seconds:g} s{doing}")
     thread.join()
@@ -100,16 +100,21 @@ def supervised(
     return results[0]
 
 
-def _is_done(done: threading.Event, seconds: float, most: int) -> bool:
-    """Wait so long; ProviderFailed if the process grows by more than ``most`` bytes, if not 0.
+def _is_done(done: threading.Event, deadline: Deadline, grace: float, most: int) -> bool:
+    """Wait until ``grace`` seconds after the deadline, which the work may extend.
 
-    Never long at a time: the system may hand a signal to another thread, whereupon nobody would
-    wake the main thread, which alone acts on it.
+    ProviderFailed if the process grows by more than ``most`` bytes, if not 0. It never waits long
+    at a time: the system may hand a signal to another thread, and then nothing would wake the main
+    thread, which alone acts on it.
     """
-    end = time.monotonic() + seconds
+    started = time.monotonic()
     least = 0
-    while not done.wait(min(POLL, max(end - time.monotonic(), 0))):
-        if time.monotonic() >= end:
+
+    def left() -> float:
+        return max(deadline.end, started) + grace - time.monotonic()
+
+    while not done.wait(min(POLL, max(left(), 0))):
+        if left() <= 0:
             return False
         peak = processes.peak_memory() if most else 0
         least = least or peak

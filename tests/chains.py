@@ -13,7 +13,7 @@ from credproc.deadline import Deadline
 from credproc.errors import CredprocError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import faults, place
+from credproc.providers import container, faults, place
 from credproc.providers.chain import Chain, Profile
 from credproc.run import Run
 
@@ -90,8 +90,9 @@ class Machine:
     def knows(self, sts: StsServer) -> None:
         """Ask that STS, of a region, and repeat calls without much of a pause."""
         self.set(AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-central-1")
-        self.patch.setattr(faults, "THROTTLED_PAUSE", 0.002)
-        self.patch.setattr(faults, "PAUSE", 0.001)
+        for module in (faults, container):
+            self.patch.setattr(module, "THROTTLED_PAUSE", 0.002)
+            self.patch.setattr(module, "PAUSE", 0.001)
 
     def config(self, text: str) -> None:
         """Write the config file."""

@@ -1,4 +1,4 @@
-"""What a failed call of STS means: the words for it, and whether it is worth another try."""
+"""What a failed call means: the words for it, and whether it is worth another try."""
 
 from __future__ import annotations
 
@@ -32,13 +32,26 @@ def explain(reply: Reply, call: Call) -> Fault:
     An answer without a code of AWS's (``Reply.code`` is then empty, or the status as text) was not
     sent by STS.
     """
+    fault = passing(reply, call)
+    if fault:
+        return fault
+    return stranger(reply, call) if is_strange(reply) else refusals.explain(reply, call)
+
+
+def is_strange(reply: Reply) -> bool:
+    """Whether an error has no code of AWS's, so that it was not sent by the service."""
+    return reply.code in _NO_CODES or reply.code == str(reply.status)
+
+
+def passing(reply: Reply, call: Call) -> Fault | None:
+    """Return what an answer means that says "not now"; None for a refusal."""
     code, text = reply.code, reply.text()
     if code in THROTTLED or reply.status == 429:
         is_own = code in THROTTLED
-        return throttled(f"by STS in {call.region} ({text})" if is_own else "", reply, call)
+        return throttled(f"by {call.where} ({text})" if is_own else "", reply, call)
     if code == "IDPCommunicationError" or IDP_UNREACHED in reply.message.lower():
         return Fault(
-            f"STS in {call.region} could not reach the identity provider ({text})",
+            f"{call.where} could not reach the identity provider ({text})",
             pause=THROTTLED_PAUSE,
             hint="try again in a minute; if it stays, the provider's issuer URL with its "
             "/.well-known/openid-configuration and keys must be reachable from the internet",
@@ -48,21 +61,20 @@ def explain(reply: Reply, call: Call) -> Fault:
     if code in UNWELL or reply.status >= 500:
         said = text if text.startswith(str(reply.status)) else f"{reply.status} {text}".strip()
         return Fault(
-            f"STS in {call.region} returned a server error ({said})",
+            f"{call.where} returned a server error ({said})",
             pause=PAUSE,
-            hint="try again in a minute, or with another --sts-region",
+            hint="try again in a minute"
+            + (", or with another --sts-region" if call.service == "STS" else ""),
             least=reply.pause(),
             busy=True,
         )
-    if code in _NO_CODES or code == str(reply.status):
-        return stranger(reply, call)
-    return refusals.explain(reply, call)
+    return None
 
 
 def throttled(where: str, reply: Reply, call: Call) -> Fault:
     """Return what too many calls mean; ``where`` says who counted them."""
     return Fault(
-        f"throttled {where or f'on the way to STS in {call.region} ({reply.status})'}",
+        f"throttled {where or f'on the way to {call.where} ({reply.status})'}",
         pause=THROTTLED_PAUSE,
         hint="the account makes too many calls at once; try again in a minute",
         least=reply.pause(),
@@ -76,9 +88,11 @@ def stranger(reply: Reply, call: Call) -> Fault:
         return throttled("", reply, call)
     if reply.status == 407:
         return proxy_wants_password(call)
+    where = f"from {call.region} " if call.region else ""
+    variable = "AWS_ENDPOINT_URL_STS" if call.service == "STS" else "AWS_ENDPOINT_URL_SSO"
     return Fault(
-        f"the response from {call.region} is not from STS (status {reply.status}; a proxy or a "
-        "captive portal?): check HTTPS_PROXY and AWS_ENDPOINT_URL_STS",
+        f"the response {where}is not from {call.service} (status {reply.status}; a proxy or a "
+        f"captive portal?): check HTTPS_PROXY and {variable}",
         pause=PAUSE,
     )
 
@@ -86,26 +100,26 @@ def stranger(reply: Reply, call: Call) -> Fault:
 def proxy_wants_password(call: Call) -> Fault:
     """Return what the status 407 of a proxy means."""
     return Fault(
-        f"the proxy for STS in {call.region} requires credentials (407): put a name and a "
+        f"the proxy for {call.where} requires credentials (407): put a name and a "
         "password into HTTPS_PROXY"
     )
 
 
 def unreached(call: Call, text: str) -> Fault:
     """Return what it means that no answer came; ``text`` says why."""
-    return Fault(f"no answer from STS in {call.region}: {text}", pause=PAUSE)
+    return Fault(f"no answer from {call.where}: {text}", pause=PAUSE)
 
 
 def late(call: Call, seconds: float) -> Fault:
     """Return what it means that no whole answer came within the seconds of one try."""
-    return Fault(f"no whole answer from STS in {call.region} within {seconds:.0f} s", pause=PAUSE)
+    return Fault(f"no whole answer from {call.where} within {seconds:.0f} s", pause=PAUSE)
 
 
 def untrusted(call: Call, text: str) -> Fault:
     """Return what it means that TLS failed; ``text`` is what the TLS library says."""
     if "CERTIFICATE_VERIFY_FAILED" not in text:
-        return Fault(f"no TLS connection to STS in {call.region}: {text}", pause=PAUSE)
+        return Fault(f"no TLS connection to {call.where}: {text}", pause=PAUSE)
     hint = "set AWS_CA_BUNDLE to the certificate authority of your proxy, or check the endpoint"
     if "not yet valid" in text or "has expired" in text:
         hint = f"set this machine's clock, or {hint}"
-    return Fault(f"no trusted connection to STS in {call.region}: {text}: {hint}")
+    return Fault(f"no trusted connection to {call.where}: {text}: {hint}")

@@ -1,18 +1,17 @@
-"""Credentials that no role was assumed for by us: a profile's own, a container's, a web identity's.
+"""Credentials for which we assumed no role: a profile's own, a web identity's.
 
 SSO, `aws login` and whatever is unusual are botocore's to resolve.
 """
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from credproc import credentials, hidden, limits, slips, windows
+from credproc import credentials, hidden, limits, slips
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
-from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY
-from credproc.providers import incomplete, process, sts
+from credproc.identity import WEB_IDENTITY
+from credproc.providers import incomplete, process, sts, tokenfile
 from credproc.regions import home_region
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 #: botocore's providers that read nothing but the profile, before and after its credential_process.
 BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)
-
-CONTAINER = "container-role"
 
 #: How keys of a profile begin that come before its access key, or that botocore always checks.
 FIRST = ("credential_process", "login_", "metadata_service_", "sso_", "web_identity_")
@@ -90,40 +87,6 @@ def _keys(session: Session, name: str) -> Credentials | None:
     return None
 
 
-def container(run: Run) -> Credentials | None:
-    """Return the credentials of the ECS task or EKS pod; None outside of one."""
-    relative, full = run.environ.get(RELATIVE_URI, ""), run.environ.get(FULL_URI, "")
-    if not relative and not full:
-        return None
-    from botocore import exceptions
-    from botocore.utils import ContainerMetadataFetcher  # 120 ms
-
-    fetcher = ContainerMetadataFetcher(sleep=lambda most: time.sleep(most * windows.jitter()))
-    headers = {}
-    token = _container_token(run)
-    if token:
-        run.secrets.append(token)
-        headers["Authorization"] = token
-    uri = fetcher.full_url(relative) if relative else full
-    try:
-        answer = sts.bounded(run, lambda: fetcher.retrieve_full_uri(uri, headers))
-    except ValueError as error:  # an address that anybody on the network could have
-        raise RequestError(f"{FULL_URI}: {str(error).lower()}") from None
-    except exceptions.BotoCoreError as error:
-        raise ProviderFailed(str(error)) from error
-    names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
-    return credentials.from_answer(answer, names, CONTAINER, "the container's endpoint")
-
-
-def _container_token(run: Run) -> str:
-    """Return what identifies the caller; a line end behind it belongs to the file alone."""
-    path = run.environ.get(TOKEN_FILE)
-    token = _contents(path, TOKEN_FILE) if path else run.environ.get(TOKEN, "").strip()
-    if not token.isprintable():
-        raise RequestError(f"{TOKEN_FILE if path else TOKEN}: it is not one line of text")
-    return token
-
-
 def web_identity(run: Run) -> Credentials | None:
     """Return the credentials that the token in AWS_WEB_IDENTITY_TOKEN_FILE is good for."""
     path = run.environ.get(WEB_IDENTITY)
@@ -163,7 +126,7 @@ def _with_web_identity(
     service = sts.Sts(session)
 
     def exchanged() -> Credentials:
-        token = _contents(path, "the web identity's token")
+        token = tokenfile.contents(path, "the web identity's token")
         run.secrets.append(token)
         parameters = {"RoleArn": arn, "RoleSessionName": name, "WebIdentityToken": token}
         return service.assume_with_web_identity(run, region, parameters)
@@ -176,15 +139,3 @@ def _with_web_identity(
             return exchanged()
     except ProviderFailed as error:
         raise type(error)(f"{arn} (with the token in {path}): {error}") from error
-
-
-def _contents(path: str, what: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(2**20).strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise ProviderFailed(f"{what}: {path}: {reason}") from None
-    if not text:
-        raise ProviderFailed(f"{what}: {path} is empty")
-    return text

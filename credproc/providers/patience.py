@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,19 +24,17 @@ ATTEMPTS = 4
 LONGEST_PAUSE = 10.0
 
 
-def tried(
-    run: Run, what: str, once: Callable[[], Result | Fault], attempts: int = ATTEMPTS
-) -> Result:
+def tried(run: Run, what: str, once: Callable[[], Result | Fault], limit: int = 0) -> Result:
     """Return what ``once`` returns when it returns no Fault; raise the fault that is final.
 
-    ``what`` names the call in the log.
+    ``what`` names the call in the log. ``limit`` is the number of tries where the user has set one.
     """
     attempt = 1
     while True:
         outcome = once()
         if not isinstance(outcome, Fault):
             return outcome
-        if not outcome.pause or (attempt >= attempts and not (outcome.busy and run.patient)):
+        if not outcome.pause or attempt >= _most(run, outcome, limit):
             raise outcome.error()
         drawn = min(LONGEST_PAUSE, outcome.pause * 2 ** min(attempt - 1, 10)) * windows.jitter()
         pause = max(drawn, outcome.least)
@@ -44,6 +43,13 @@ def tried(
         run.log(f"{what}: {outcome.message}; again in {pause:.2f} s")
         time.sleep(pause)
         attempt += 1
+
+
+def _most(run: Run, fault: Fault, limit: int) -> float:
+    """Return how many tries there are at most."""
+    if not run.patient:
+        return min(limit or ATTEMPTS, ATTEMPTS)
+    return limit or (math.inf if fault.busy else ATTEMPTS)
 
 
 def _out_of_time(fault: Fault, attempt: int) -> DeadlineExceeded:

@@ -1,4 +1,4 @@
-"""One reply of STS, the call that it answers, and the fault that it comes to."""
+"""One reply of a service, the call that it answers, and the fault that it comes to."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Reply:
 
 
 class Call:
-    """What was called: the STS of a region, for a role, by a caller.
+    """What was called: a service of a region (STS), for a role, by a caller.
 
     Without ``caller`` the call is not signed, and exchanges the ``token`` of a web identity.
     ``given`` are the names of the parameters that were sent.
@@ -91,12 +91,19 @@ class Call:
         caller: Credentials | None = None,
         token: str = "",
         given: Collection[str] = (),
+        service: str = "STS",
     ) -> None:
         self.region = region
+        self.service = service
         self.role_arn = role_arn
         self.caller = caller
         self.token = token
         self.given = given
+
+    @property
+    def where(self) -> str:
+        """The service and its region."""
+        return f"{self.service} in {self.region}" if self.region else self.service
 
 
 class Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore import exceptions
@@ -13,12 +14,15 @@ from credproc import credentials, slips
 from credproc.credentials import Credentials
 from credproc.errors import ProviderFailed, RequestError
 from credproc.providers import sts
-from credproc.providers.client import built, client_config
+from credproc.providers.client import built
 from credproc.providers.raised import reply_of
+from credproc.providers.signin import COMMANDS, Signins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    import botocore.session
 
     from credproc.providers.session import Session
     from credproc.run import Run
@@ -30,22 +34,26 @@ FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_f
 def resolved(run: Run, shared: Session, name: str, methods: tuple[str, ...]) -> Credentials | None:
     """Return what the first of botocore's providers finds; what goes wrong, in our words."""
     session = shared.botocore()
-    session.set_default_client_config(client_config(run, attempts=3))
     if "login_session" in session.get_scoped_config():  # SSO has a region of its own
         region = sts.configured_region(run.environ, shared)
         session.set_config_variable("region", region or None)
+    signins = Signins(run, session, name)
     resolver = built(session, lambda: session.get_component("credential_provider"))
 
-    def load() -> tuple[Any, Any]:
-        for method in methods:
-            found = resolver.get_provider(method).load()
-            if found is not None:
-                return found, found.get_frozen_credentials()
-        return None, None
+    def load(method: str) -> tuple[Any, Any]:
+        own = signins.provider(method) if method in COMMANDS else None
+        found = (own or resolver.get_provider(method)).load()
+        return found, found.get_frozen_credentials() if found is not None else None
 
-    found, frozen = _worded(name, lambda: sts.bounded(run, load))
-    if found is None:
-        return None
+    for method in methods:
+        found, frozen = _worded(signins, method, partial(sts.bounded, run, partial(load, method)))
+        if found is not None:
+            return _kept(session, found, frozen)
+    return None
+
+
+def _kept(session: botocore.session.Session, found: Any, frozen: Any) -> Credentials:
+    """Return what botocore found, as credentials of ours."""
     kept = Credentials(
         frozen.access_key,
         frozen.secret_key,
@@ -76,19 +84,13 @@ def _expiration(found: Any) -> int:
     return int(moment.timestamp())
 
 
-def _worded(name: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
-    login = f": run `aws sso login --profile {name}`"
+def _worded(signins: Signins, method: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
     try:
         return load()
     except (RequestError, ProviderFailed):
         raise
-    except exceptions.ClientError as error:
-        raise ProviderFailed(reply_of(error).text()) from error
     except (exceptions.PartialCredentialsError, exceptions.InvalidConfigError) as error:
         raise RequestError(str(error)) from error
-    except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
-        hint = "" if "aws sso login" in str(error) else login
-        raise ProviderFailed(f"{str(error).rstrip('.')}{hint}") from error
     except exceptions.MissingDependencyException as error:
         # botocore's words do not say where: credproc often has an environment of its own.
         python = shlex.quote(sys.executable or "python3")
@@ -96,10 +98,18 @@ def _worded(name: str, load: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
             "`aws login` needs an extra of botocore, which is not installed here: run "
             f'{python} -m pip install "botocore[crt]"'
         ) from error
-    except exceptions.BotoCoreError as error:
-        raise ProviderFailed(str(error)) from error
-    except OSError as error:
+    except Exception as error:
+        told = signins.explain(error, method) if method in COMMANDS else None
+        raise told or _explained(error) from error
+
+
+def _explained(error: Exception) -> ProviderFailed:
+    if isinstance(error, exceptions.ClientError):
+        return ProviderFailed(reply_of(error).text())
+    if isinstance(error, exceptions.BotoCoreError):
+        return ProviderFailed(str(error))
+    if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        raise ProviderFailed(f"{where}{error.strerror or type(error).__name__}") from error
-    except Exception as error:  # what was answered stays out of the message
-        raise ProviderFailed(f"an answer that cannot be read ({type(error).__name__})") from error
+        return ProviderFailed(f"{where}{error.strerror or type(error).__name__}")
+    # What was answered stays out of the message.
+    return ProviderFailed(f"an answer that cannot be read ({type(error).__name__})")

@@ -8,7 +8,7 @@ from credproc import request
 from credproc.credentials import Credentials, is_key_text
 from credproc.errors import ProviderUnavailable, RequestError
 from credproc.identity import join, of_providers
-from credproc.providers import endpoint, leaf
+from credproc.providers import container, endpoint, leaf
 from credproc.providers.imds import Imds
 from credproc.providers.session import PROFILE_VARIABLES, Session
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from credproc.run import Run
 
 #: The names of what gives nothing but role sessions: ours, and botocore's for its own.
-ROLES = ("imds", leaf.CONTAINER, "assume-role-with-web-identity", "sso")
+ROLES = ("imds", container.METHOD, "assume-role-with-web-identity", "sso")
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 #: In botocore's order, so that boto3 and the AWS CLI sign with the same ones: of two that differ
@@ -86,7 +86,7 @@ class Source:
             return Imds(self.name).retrieve(run)
         if self.kind == "profile":
             return leaf.profile(run, self.name)
-        found = leaf.container(run) if self.kind == "container" else leaf.web_identity(run)
+        found = container.retrieve(run) if self.kind == "container" else leaf.web_identity(run)
         if found is None:
             raise ProviderUnavailable(MISSING[self.kind])
         return found

@@ -395,8 +395,7 @@ def test_failed_source_is_named(cloud: Cloud, task: ContainerServer) -> None:
     }
     result = cloud.host.run(*argv("container"), **variables)
     assert result.status == 1
-    assert "chain: source container: Error retrieving metadata: " in result.stderr
-    assert "non 200 response 401" in result.stderr
+    assert "chain: source container: the container's endpoint answered 401 (" in result.stderr
     assert TOKEN not in result.stderr
 
 

@@ -1,4 +1,4 @@
-"""The portal of IAM Identity Center: GetRoleCredentials, and the token that a login leaves."""
+"""IAM Identity Center: GetRoleCredentials, CreateToken, and the token that a login leaves."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.servers.base import Fault, Recorded
 
 TOKEN = "canarySsoToken0123456789"
+REFRESH_TOKEN = "canarySsoRefresh0123456789"
 
 #: Code: HTTP status, message.
 ERRORS = {
@@ -44,7 +45,10 @@ class SsoPortal(Server):
         *,
         port: int = 0,
     ) -> None:
+        #: The access token that is accepted, and the refresh token that buys the next one. Each
+        #: refresh token is good for one exchange.
         self.token = token
+        self.refresh = REFRESH_TOKEN
         #: The pairs of account and role that the token's user may have.
         self.assignments = set(assignments)
         self._clock = clock
@@ -76,10 +80,12 @@ class SsoPortal(Server):
 
     def labels(self, request: Recorded) -> Iterable[str]:
         path = request.path.partition("?")[0]
-        return ("creds",) if path == "/federation/credentials" else (path,)
+        return ({"/federation/credentials": "creds", "/token": "token"}.get(path, path),)
 
     def answer(self, request: Recorded) -> Answer:
         path, _, query = request.path.partition("?")
+        if path == "/token" and request.method == "POST":
+            return self._exchanged(json.loads(request.body))
         if path != "/federation/credentials" or request.method != "GET":
             return refusal("ResourceNotFoundException")
         asked = dict(urllib.parse.parse_qsl(query))
@@ -91,6 +97,21 @@ class SsoPortal(Server):
         if (account, role) not in self.assignments:
             return refusal("ForbiddenException")
         return as_json({"roleCredentials": self.current(account, role)})
+
+    def _exchanged(self, asked: dict[str, str]) -> Answer:
+        if asked.get("refreshToken") != self.refresh:
+            data = {"error": "invalid_grant", "error_description": "Invalid grant provided"}
+            answer = as_json(data, status=400)
+            return replace(answer, headers={"x-amzn-ErrorType": "InvalidGrantException"})
+        self.token, self.refresh = f"{self.token}Next", f"{self.refresh}Next"
+        return as_json(
+            {
+                "accessToken": self.token,
+                "tokenType": "Bearer",
+                "expiresIn": 3600,
+                "refreshToken": self.refresh,
+            }
+        )
 
 
 def refusal(code: str) -> Answer:
@@ -106,8 +127,13 @@ def error(code: str) -> Fault:
     return lambda exchange: exchange.reply(answer)
 
 
-def write_token(home: Path, name: str, region: str, expires: float, token: str = TOKEN) -> Path:
-    """Leave what a login leaves under ``home``, for a session's name or a start URL."""
+def write_token(
+    home: Path, name: str, region: str, expires: float, token: str = TOKEN, refresh: str = ""
+) -> Path:
+    """Leave what a login leaves under ``home``, for a session's name or a start URL.
+
+    With ``refresh`` the token can be exchanged for a newer one.
+    """
     folder = home / ".aws" / "sso" / "cache"
     folder.mkdir(parents=True, exist_ok=True)
     start = name if "://" in name else "https://portal.example/start"
@@ -118,6 +144,13 @@ def write_token(home: Path, name: str, region: str, expires: float, token: str =
         "accessToken": token,
         "expiresAt": iso(expires),
     }
+    if refresh:
+        document |= {
+            "clientId": "client",
+            "clientSecret": "canaryClientSecret0123456789",
+            "registrationExpiresAt": iso(time.time() + 80 * 86400),
+            "refreshToken": refresh,
+        }
     path.write_text(json.dumps(document))
     path.chmod(0o600)
     return path

@@ -175,14 +175,22 @@ def test_container_endpoint_must_be_near(uri: str, words: str, machine: Machine)
 @pytest.mark.parametrize(
     ("fault", "words", "requests"),
     [
-        (faults.status(500, b"out of order"), "non 200 response 500", 3),
-        (faults.body(b"<html>"), "Unable to parse JSON", 3),
-        (faults.close(), "Error retrieving metadata", 3),
+        (faults.status(500, b"out of order"), "answered 500 (out of order): try again", 4),
+        (faults.status(429), "answered 429: too many requests: ", 4),
+        (faults.status(502, b"<html>no</html>"), "answered 502 (a web page)", 4),
+        (
+            faults.status(400, b'{"code": "No", "message": "not so"}'),
+            "answered 400 (No: not so)",
+            1,
+        ),
+        (faults.status(403, b'["canary"]'), "endpoint answered 403", 1),
+        (faults.body(b"<html>"), "answered with a web page", 4),
+        (faults.close(), "the container's endpoint cannot be reached: Connection was closed", 4),
         (faults.without("Token"), "the container's endpoint answered without Token", 1),
         (faults.without("Expiration"), "answered without Expiration", 1),
         (faults.fields(Expiration="soon"), "an unreadable Expiration", 1),
-        (faults.body(b"[]"), "answered with something else than credentials", 1),
-        (faults.body(b"null"), "answered with something else than credentials", 1),
+        (faults.body(b"[]"), "answered with something that is not a JSON object", 4),
+        (faults.body(b"null"), "answered with something that is not a JSON object", 4),
     ],
 )
 def test_container_that_does_not_give_credentials_says_what_it_gave(
@@ -191,14 +199,46 @@ def test_container_that_does_not_give_credentials_says_what_it_gave(
     machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
     task.fail(fault)
     with pytest.raises(ProviderFailed) as caught:
-        retrieve(machine, "container")
+        Source("container").retrieve(machine.run(patient=False))
     assert words in str(caught.value)
+    assert "<" not in str(caught.value)
+    assert "canary" not in str(caught.value)
     assert task.count() == requests
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_container_endpoint_that_is_busy_is_waited_for(
+    code: int, machine: Machine, task: ContainerServer
+) -> None:
+    machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
+    task.fail(faults.status(code), times=8)
+    assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
+    assert task.count() == 9
+
+
+def test_container_endpoint_is_left_alone_as_long_as_it_says(
+    machine: Machine, task: ContainerServer
+) -> None:
+    machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
+    task.fail(faults.status(429, b"", {"Retry-After": "3600"}))
+    with pytest.raises(DeadlineExceeded, match=r"no time is left .* after the 3600 s that it asks"):
+        retrieve(machine, "container")
+    assert task.count() == 1
+
+
+@pytest.mark.slow
+def test_late_answer_of_a_container_endpoint_is_waited_for(
+    machine: Machine, task: ContainerServer
+) -> None:
+    machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
+    task.fail(faults.delay(4))
+    assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
+    assert task.count() == 1
 
 
 def test_wrong_container_token_is_not_shown(machine: Machine, task: ContainerServer) -> None:
     machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "canaryWrong0123"})
-    with pytest.raises(ProviderFailed, match="non 200 response 401") as caught:
+    with pytest.raises(ProviderFailed, match="answered 401 ") as caught:
         retrieve(machine, "container")
     assert "canaryWrong" not in str(caught.value)
 
@@ -523,18 +563,4 @@ def test_botocore_that_says_it_otherwise_is_not_taken_for_long_term_keys() -> No
 def test_trouble_with_a_profile_of_any_kind_is_a_failure_in_words(
     wrong: Exception, words: str
 ) -> None:
-    def load() -> tuple[Any, Any]:
-        raise wrong
-
-    with pytest.raises(ProviderFailed) as caught:
-        resolved._worded("dev", load)
-
-    assert str(caught.value) == words
-
-
-def test_failure_that_has_its_words_keeps_them() -> None:
-    def load() -> tuple[Any, Any]:
-        raise ProviderFailed("as it was said")
-
-    with pytest.raises(ProviderFailed, match=r"^as it was said$"):
-        resolved._worded("dev", load)
+    assert str(resolved._explained(wrong)) == words

@@ -1,0 +1,131 @@
+"""The credentials of an ECS task or an EKS pod, from the endpoint that its variables name."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from credproc import credentials
+from credproc.errors import RequestError
+from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE
+from credproc.providers import sts, tokenfile
+from credproc.providers.patience import tried
+from credproc.providers.reply import Fault, Reply, is_page
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from credproc.credentials import Credentials
+    from credproc.run import Run
+
+METHOD = "container-role"
+#: Seconds for connecting, and for the answer: with valid credentials cached, and without. An agent
+#: that has just started fetches them itself, which takes time.
+CONNECT, HURRIED, READ = 2, 2, 10
+#: Seconds that the first pause may last: after throttling, after other faults.
+THROTTLED_PAUSE, PAUSE = 0.5, 0.2
+#: Characters of an answer's text that are shown.
+MOST_SHOWN = 300
+WHERE = "the container's endpoint"
+
+
+def retrieve(run: Run) -> Credentials | None:
+    """Return the credentials of the ECS task or EKS pod; None outside of one."""
+    relative, full = run.environ.get(RELATIVE_URI, ""), run.environ.get(FULL_URI, "")
+    if not relative and not full:
+        return None
+    from botocore.utils import ContainerMetadataFetcher  # 120 ms
+
+    fetcher = ContainerMetadataFetcher(session=_Session(run))
+    headers = {}
+    token = _token(run)
+    if token:
+        run.secrets.append(token)
+        headers["Authorization"] = token
+    uri = fetcher.full_url(relative) if relative else full
+    try:
+        answer = sts.bounded(run, lambda: fetcher.retrieve_full_uri(uri, headers))
+    except ValueError as error:  # an address that anyone on the network could have
+        raise RequestError(f"{FULL_URI}: {str(error).lower()}") from None
+    names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+    return credentials.from_answer(answer, names, METHOD, WHERE)
+
+
+def _token(run: Run) -> str:
+    """Return what identifies the caller; a line end behind it belongs to the file alone."""
+    path = run.environ.get(TOKEN_FILE)
+    token = tokenfile.contents(path, TOKEN_FILE) if path else run.environ.get(TOKEN, "").strip()
+    if not token.isprintable():
+        raise RequestError(f"{TOKEN_FILE if path else TOKEN}: it is not one line of text")
+    return token
+
+
+class _Session:
+    """Sends botocore's request, with tries and pauses of our own: what it returns is good."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def send(self, request: Any) -> Any:
+        return tried(self.run, "container", lambda: self._once(request))
+
+    def _once(self, request: Any) -> Any:
+        from botocore import exceptions
+        from botocore.httpsession import URLLib3Session
+
+        left = max(self.run.deadline.left(), 0.001)
+        read = READ if self.run.patient else HURRIED
+        timeout: Any = (min(CONNECT, left), min(read, left))  # the stubs know no pairs
+        session = URLLib3Session(timeout=timeout)
+        try:
+            response = session.send(request)
+        except exceptions.ReadTimeoutError:
+            return Fault(f"{WHERE} sent no answer within {min(read, left):.0f} s", pause=PAUSE,
+                         busy=True)  # fmt: skip
+        except exceptions.BotoCoreError as error:
+            return Fault(f"{WHERE} cannot be reached: {error}", pause=PAUSE)
+        finally:
+            session.close()
+        self.run.log(f"container: GET: {response.status_code}")
+        headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
+        return _fault(Reply(response.status_code, headers), response.content) or response
+
+
+def _fault(reply: Reply, body: bytes) -> Fault | None:
+    """Return what is wrong with an answer; None if it is an object of JSON."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        parsed = None
+    if reply.status == 200:
+        if isinstance(parsed, dict):
+            return None
+        what = "a web page" if _is_page(body) else "something that is not a JSON object"
+        return Fault(f"{WHERE} answered with {what}", pause=PAUSE)
+    said = _said(parsed, body)
+    text = f"{WHERE} answered {reply.status}" + (f" ({said})" if said else "")
+    if reply.status == 429:
+        return Fault(f"{text}: too many requests", pause=THROTTLED_PAUSE, least=reply.pause(),
+                     hint="other containers of the task may use it too much; try again",
+                     busy=True)  # fmt: skip
+    if reply.status >= 500:
+        return Fault(text, pause=PAUSE, least=reply.pause(), busy=True, hint="try again")
+    return Fault(text)
+
+
+def _said(parsed: Any, body: bytes) -> str:
+    """Return the code and message of an error, or its text."""
+    if isinstance(parsed, dict):
+        said = [parsed.get(name) for name in ("code", "message", "Code", "Message")]
+        return ": ".join(text for text in said if isinstance(text, str) and text)[:MOST_SHOWN]
+    if parsed is not None or not body:
+        return ""
+    return "a web page" if _is_page(body) else _text(body)[:MOST_SHOWN]
+
+
+def _is_page(body: bytes) -> bool:
+    return is_page(_text(body))
+
+
+def _text(body: bytes) -> str:
+    return body[:4096].decode("utf-8", "replace")

@@ -1,0 +1,254 @@
+"""Sign-ins of `aws sso login` and `aws login`: a token exchanged once, SSO's role credentials.
+
+botocore does the work; the token files, the tries and the time are ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from botocore import exceptions
+from botocore.config import Config
+from botocore.credentials import LoginProvider, SSOProvider
+from botocore.parsers import ResponseParserError
+from botocore.tokens import SSOTokenProvider
+from botocore.utils import JSONFileCache
+
+from credproc import hidden
+from credproc.errors import ProviderFailed
+from credproc.identity import config_path
+from credproc.providers import faults, raised
+from credproc.providers.client import client_config
+from credproc.providers.patience import tried
+from credproc.providers.reply import Call, Fault, Reply
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import botocore.session
+
+    from credproc.run import Run
+
+#: Seconds that a token service may take: botocore's own. It may have used up a token that was sent,
+#: so the exchange is not repeated, and what it brings must not be missed.
+EXCHANGE = 60
+#: The fields without which an answer of the portal is of no use.
+FIELDS = ("accessKeyId", "secretAccessKey", "sessionToken", "expiration")
+#: The exchanges of a token, by their botocore events, and a field that their answers must have.
+EXCHANGES = {"sso-oidc.CreateToken": "accessToken", "signin.CreateOAuth2Token": "tokenOutput"}
+#: botocore's providers, and the commands that sign in for them.
+COMMANDS = {"sso": "aws sso login", "login": "aws login"}
+#: Errors with which no token can have arrived.
+_NOT_SENT = (
+    exceptions.EndpointConnectionError,
+    exceptions.ConnectTimeoutError,
+    exceptions.ProxyConnectionError,
+    exceptions.SSLError,
+)
+#: What botocore makes of a token with other fields than a login leaves.
+_ODD = (exceptions.ParamValidationError, LookupError, TypeError, ValueError)
+
+
+class Signins:
+    """botocore's two providers of signed-in people, for one profile in one run."""
+
+    def __init__(self, run: Run, session: botocore.session.Session, profile: str) -> None:
+        self.run = run
+        self.session = session
+        self.profile = profile
+        self.answered = raised.Answered()
+        #: Whether the exchange of a token has begun and not come back; what came back.
+        self.exchanging = False
+        self.exchanged = Reply()
+        time = Config(read_timeout=max(min(EXCHANGE, run.whole.left()), 0.1))
+        session.set_default_client_config(client_config(run).merge(time))
+        for event, field in EXCHANGES.items():
+            session.register(f"before-call.{event}", self._begin)
+            session.register(f"before-parse.{event}", self.answered.note)
+            session.register(f"after-call.{event}", partial(self._end, field))
+
+    def login(self, method: str) -> str:
+        """Return what to do about a sign-in that is over."""
+        return f"run `{COMMANDS[method]} --profile {self.profile}`"
+
+    def provider(self, method: str) -> Any:
+        """Return botocore's provider of that method."""
+        variable, usual = hidden.LOGINS[method]
+        folder = config_path(self.run.environ, variable, usual)
+        tokens: Any = Tokens(folder, self.login(method), self.run)
+        arguments: dict[str, Any] = {
+            "load_config": lambda: self.session.full_config,
+            "client_creator": self._client,
+            "profile_name": self.profile,
+            "token_cache": tokens,
+        }
+        if method == "login":
+            return LoginProvider(**arguments)
+        provider = SSOTokenProvider(self.session, cache=tokens, profile_name=self.profile)
+        return SSOProvider(**arguments, token_provider=provider)
+
+    def _client(self, service: str, **options: Any) -> Any:
+        """Return botocore's client; for the portal, one that tries again."""
+        if service != "sso":
+            return self.session.create_client(service, **options)
+        config = options.pop("config")
+        quick = config.merge(client_config(self.run))
+        client = self.session.create_client(service, config=quick, **options)
+        return _Portal(self.run, client, self._limit())
+
+    def _limit(self) -> int:
+        """Return how many tries the user allows, 0 if nothing says so."""
+        configured = self.session.get_scoped_config().get("max_attempts", "")
+        said = self.run.environ.get("AWS_MAX_ATTEMPTS") or configured
+        return int(said) if isinstance(said, str) and said.isdecimal() else 0
+
+    def _begin(self, **_: Any) -> None:
+        self.run.log("sign-in: exchanging the token")
+        self.run.deadline.extend(self.run.whole)
+        self.exchanging = True
+
+    def _end(self, field: str, http_response: Any, parsed: Any, **_: Any) -> None:
+        """Take note of the answer to an exchange; ProviderFailed if it lacks what was wanted."""
+        self.exchanging = False
+        self.run.log(f"sign-in: the token service answered {http_response.status_code}")
+        said = parsed.get("Error", {})
+        self.exchanged = Reply(
+            http_response.status_code,
+            self.answered.reply.headers,
+            str(said.get("Code", "")),
+            str(said.get("Message", "")),
+        )
+        if http_response.status_code < 300 and not parsed.get(field):
+            raise ProviderFailed(f"the token service answered without {field}")
+
+    def explain(self, error: Exception, method: str) -> ProviderFailed | None:
+        """Return what an error means that has to do with a token; None for other ones."""
+        login, call = self.login(method), Call("", service="the token service")
+        if self.exchanging:
+            fault = raised.explain(error, self.answered, call)
+            if isinstance(error, (*_NOT_SENT, ResponseParserError)):
+                return ProviderFailed(fault.words())
+            return ProviderFailed(
+                f"{fault.message}. It may have used up the refresh token, which is not sent twice: "
+                f"if the next run fails, {login}"
+            )
+        passing = self.exchanged.status >= 300 and faults.passing(self.exchanged, call)
+        if passing and isinstance(error, exceptions.TokenRetrievalError):
+            return ProviderFailed(f"{passing.words()} (the sign-in itself may still be good)")
+        if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
+            text = str(error).rstrip(".")
+            return ProviderFailed(text if "aws sso login" in text else f"{text}: {login}")
+        if isinstance(error, _ODD):
+            return ProviderFailed(f"the token of the sign-in cannot be used: {login}")
+        return None
+
+
+class Tokens:
+    """The tokens that a login left in a folder, as botocore caches want it.
+
+    A folder that cannot be written to costs nothing but the next exchange: a new token is used all
+    the same.
+    """
+
+    def __init__(self, folder: str, login: str, run: Run) -> None:
+        self._folder = folder
+        self._login = login
+        self._log = run.log
+        self._secrets = run.secrets
+        self._new: dict[str, Any] = {}
+
+    def _path(self, key: str) -> str:
+        return os.path.join(self._folder, f"{key}.json")
+
+    def __contains__(self, key: str) -> bool:
+        try:
+            return key in self._new or bool(os.stat(self._path(key)))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # reading it says why
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self._new:
+            return self._new[key]
+        path = self._path(key)
+        try:
+            with open(path, encoding="utf-8") as file:
+                token = json.load(file)
+        except OSError as error:
+            raise ProviderFailed(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError):
+            token = None
+        if not isinstance(token, dict):
+            raise ProviderFailed(f"{path} does not hold a token (damaged?): {self._login}")
+        return token
+
+    def __setitem__(self, key: str, token: Any) -> None:
+        text = json.dumps(token, default=_moment)
+        self._new[key] = json.loads(text)
+        self._secrets += [each for each in self._new[key].values() if isinstance(each, str)]
+        try:
+            JSONFileCache(self._folder)[key] = self._new[key]
+        except OSError as error:
+            self._log(
+                f"sign-in: {self._folder} cannot be written to ({error.strerror}): the new token "
+                "is used by this run only"
+            )
+
+
+def _moment(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    raise TypeError(f"a token with a {type(value).__name__}")
+
+
+class _Portal:
+    """The client of SSO's portal, whose one call is tried again while the portal is busy."""
+
+    def __init__(self, run: Run, client: Any, limit: int) -> None:
+        self.exceptions = client.exceptions
+        self._run = run
+        self._client = client
+        self._limit = limit
+        self._call = Call(client.meta.region_name, service="the SSO portal")
+        self._answered = raised.Answered()
+        client.meta.events.register("before-parse.sso", self._answered.note)
+
+    def get_role_credentials(self, **parameters: Any) -> Any:
+        """Return the portal's answer, which has credentials."""
+        return tried(self._run, "sso", lambda: self._once(parameters), self._limit)
+
+    def _once(self, parameters: dict[str, Any]) -> Any:
+        self._answered.reply = Reply()
+        self._run.log(f"sso: role {parameters['roleName']} of account {parameters['accountId']}")
+        try:
+            answer = self._client.get_role_credentials(**parameters)
+        except (self.exceptions.UnauthorizedException, exceptions.ParamValidationError):
+            raise  # which are about the token
+        except exceptions.ClientError as error:
+            return _refusal(raised.reply_of(error, self._answered), self._call)
+        except Exception as error:  # botocore lets out what an answer of others leads to
+            return raised.explain(error, self._answered, self._call)
+        found = answer.get("roleCredentials") or {}
+        missing = [field for field in FIELDS if not found.get(field)]
+        if len(missing) == len(FIELDS):
+            return faults.stranger(self._answered.reply, self._call)
+        if missing:
+            return Fault(f"{self._call.service} answered without {', '.join(missing)}")
+        return answer
+
+
+def _refusal(reply: Reply, call: Call) -> Fault:
+    fault = faults.passing(reply, call)
+    if fault:
+        return fault
+    if faults.is_strange(reply):
+        return faults.stranger(reply, call)
+    if reply.code == "ForbiddenException":
+        hint = "check sso_account_id and sso_role_name, and that you are assigned that role there"
+        return Fault(f"{reply.text()}: {hint}")
+    return Fault(reply.text())
