@@ -92,11 +92,6 @@ def ending(returncode: int) -> str:
     return f"status {returncode}" if returncode > 0 else f"signal {-returncode}"
 
 
-def last_line(complaint: bytes) -> str:
-    """Return the last of what a process said on stderr; its earlier lines are for logs."""
-    return complaint.decode("utf-8", "replace").strip().rpartition("\n")[2]
-
-
 def _signal(pids: Iterable[int], number: int) -> None:
     for pid in pids:
         try:

@@ -117,10 +117,9 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     log.verbose = asked.verbose and not in_background
     recursion.check(asked, environ)
     deadline = Deadline(asked.timeout)
-    mfa = Mfa(asked.mfa_command, recursion.environment(environ, recursion.resolved(asked)))
-    run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
-
     store = Store("")
+    mfa = Mfa(asked.mfa_command, recursion.environment(environ, recursion.resolved(asked)), store)
+    run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
 
     def work() -> cache.Entry:
         store.path = "" if asked.no_cache else directory(asked, environ, log)
@@ -137,19 +136,18 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
 
     def farewell(signal: str) -> None:
         store.path = ""  # what comes of ending helpers is nothing to be kept
-        run.children.end()
-        mfa.leave()
+        mfa.end()
         log.record(f"ended by {signal}")
 
-    supervision.farewells.append(farewell)
+    supervision.attend(farewell, mfa.resume)
     try:
         entry = supervision.supervised(work, deadline, log)
     except DeadlineExceeded:
         store.path = ""
         raise
     finally:
-        run.children.end()
-        supervision.farewells.remove(farewell)
+        mfa.end()
+        supervision.dismiss(farewell, mfa.resume)
     if not in_background:
         document = outcome.printed(entry, time.time(), log)
         write(_formatted(document, asked), deadline)

@@ -81,6 +81,10 @@ class CodeNotGiven(ProviderFailed):
     remembered = False
 
 
+class WrongCode(CodeNotGiven):
+    """STS did not accept the MFA code, which was mistyped or used already."""
+
+
 class NobodyToAsk(CodeNotGiven):
     """There is neither a terminal nor a command that would know a code."""
 

@@ -2,127 +2,211 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import select
 import time
 from typing import TYPE_CHECKING
 
-from credproc import children
-from credproc.errors import CodeNotGiven, NobodyToAsk, UsageError
+from credproc import children, helper, prompt
+from credproc.complaint import telling_line
+from credproc.errors import CodeNotGiven, NobodyToAsk, UsageError, WrongCode, clean
+from credproc.store import Store
+from credproc.turns import Turn, Turns
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeVar
 
     from credproc.deadline import Deadline
+    from credproc.turns import Holder
+
+    Result = TypeVar("Result")
 
 #: Seconds that --mfa-command may take.
 COMMAND_SECONDS = 30
-#: Bytes of a command's output, and of a typed line, that are looked at.
+#: Bytes of a command's output that are looked at.
 MAX_ANSWER = 4096
+#: Seconds for which a device shows one code.
+STEP = 30
+#: Seconds without which a person is not asked again: nobody finds and types a code in less.
+TYPING = 3
+#: The variable that tells --mfa-command which device it is for.
+SERIAL = "CREDPROC_MFA_SERIAL"
+
+NOT_A_CODE = "not an MFA code: expected six digits"
+USED = "this code has been used, and works once: wait for the next one"
+INSTEAD = "give --mfa-command, or run the same command once in a terminal"
+REFUSED = "AWS did not accept this code: check it, or wait for the next one"
 
 
 class Mfa:
-    """Whoever knows the codes; ``command`` is the command line of --mfa-command, or empty."""
+    """Where codes come from; ``command`` is the command line of --mfa-command, or empty.
 
-    def __init__(self, command: str, environ: Mapping[str, str]) -> None:
+    ``store`` is the cache, in which every device has a lock: one question at a time.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        environ: Mapping[str, str],
+        store: Store | None = None,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.words = split(command) if command else []
         self.environ = environ
+        self.now = now
+        self.sleep = sleep
+        self.turns = Turns(store or Store(""), now)
         #: Processes that were started, and must not outlive the run.
         self.children = children.Children()
-        self._asking: int | None = None
+        self._prompt: prompt.Prompt | None = None
+        self._spoke = False
 
     @property
     def needs_person(self) -> bool:
-        """Whether a person has to type the code."""
-        return not self.words
+        """Whether a person has to type the code, or to do what the command says."""
+        return not self.words or self._spoke
 
     def can_ask(self) -> bool:
         """Whether there is a command, or a terminal to ask on."""
         if self.words:
             return True
-        terminal = _own_terminal()
+        terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
             return False
-        os.close(terminal)
-        return True
-
-    def code(self, serial: str, deadline: Deadline) -> str:
-        """Return the six digits that the device shows now."""
-        given = self._commanded(deadline) if self.words else self._asked(serial, deadline)
-        given = given.strip()
-        if len(given) != 6 or not (given.isascii() and given.isdigit()):
-            who = "--mfa-command" if self.words else "the answer"
-            raise CodeNotGiven(f"{who} gave no MFA code for {serial}: a code is six digits")
-        return given
-
-    def leave(self) -> None:
-        """End the line of a question that nobody waits for any longer."""
-        if self._asking is not None:
-            _tell(self._asking, "\n")
-
-    def _commanded(self, deadline: Deadline) -> str:
-        """Run the command; what it says to the person goes to the terminal, never to stderr."""
-        import subprocess  # 6 ms
-
-        terminal = _terminal(os.O_WRONLY)
         try:
-            child = self.children.start(  # the user's own command, no shell
-                self.words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if terminal is None else terminal,
-                env=dict(self.environ),
-            )
-        except (OSError, ValueError) as error:
-            raise CodeNotGiven(_unfit(self.words[0], error)) from None
+            return prompt.is_foreground(terminal)
         finally:
-            if terminal is not None:
-                os.close(terminal)
+            os.close(terminal)
+
+    def with_code(
+        self, serial: str, purpose: str, deadline: Deadline, use: Callable[[str], Result]
+    ) -> Result:
+        """Return what ``use`` returns for the six digits that the device shows now.
+
+        ``purpose`` says in the question what the code is for. One process at a time gets and uses
+        codes of a device. A person is asked again when ``use`` raises WrongCode.
+        """
+        purpose = clean(purpose)
+        question = "" if self.words else f"MFA code for {serial} ({purpose}): "
+
+        def notice(holder: Holder) -> None:
+            prompt.say(_notice(holder, purpose))
+
+        with self.turns.turn(f"mfa {serial}", question, deadline, notice) as turn:
+            if self.words:
+                return _used(turn, self._commanded(serial, deadline, turn), use)
+            with (
+                self._terminal(serial) as asking,
+                # Two devices on one terminal would read each other's codes.
+                self.turns.turn(f"terminal {os.getsid(0)}", question, deadline, notice),
+            ):
+
+                def ask(told: str) -> str | None:
+                    return _typed(asking, f"{told}{question}", serial, deadline, not told)
+
+                return self._asked(serial, deadline, turn, ask, use)
+
+    def end(self) -> None:
+        """End the helpers that still run, and a question that waits, and restore the terminal."""
+        self.children.end()
+        asking = self._prompt
+        if asking is not None:
+            asking.leave()
+
+    def resume(self) -> None:
+        """Show the question again, since the process was stopped and goes on."""
+        if self._prompt is not None:
+            self._prompt.show()
+
+    def _commanded(self, serial: str, deadline: Deadline, turn: Turn) -> str:
+        """Return a code of the command that has not been used yet."""
+        while True:
+            code = six_digits(self._printed(serial, deadline))
+            if not code:
+                raise CodeNotGiven(
+                    f"--mfa-command printed no MFA code for {serial}: expected six digits"
+                )
+            if not turn.is_used(code):
+                return code
+            pause = STEP - self.now() % STEP + 0.5
+            if deadline.left() < pause + 1:
+                raise CodeNotGiven(
+                    f"--mfa-command printed a code for {serial} that has been used, and a code "
+                    f"works once: try again in {pause:.0f} s, or raise --timeout"
+                )
+            prompt.say(f"credproc: the code for {serial} has been used: waiting {pause:.0f} s "
+                       "for the next one\n")  # fmt: skip
+            self.sleep(pause)
+
+    def _printed(self, serial: str, deadline: Deadline) -> str:
+        """Return what the command prints."""
         name = self.words[0]
+        limit = min(COMMAND_SECONDS, deadline.remaining())
+        environ = {**self.environ, SERIAL: serial}
         try:
-            limit = min(COMMAND_SECONDS, deadline.remaining())
-            output, complaint = _heard(child, limit)
-        except subprocess.TimeoutExpired:
+            heard = helper.run(self.children, self.words, environ, limit, MAX_ANSWER)
+        except TimeoutError:
             raise CodeNotGiven(
                 f"--mfa-command: {name} took longer than {round(limit, 1):g} s"
             ) from None
-        finally:
-            children.finish(child)
-        if child.returncode and len(output) <= MAX_ANSWER:
-            said = _without_digits(children.last_line(complaint))
+        except (OSError, ValueError) as error:
+            raise CodeNotGiven(_unfit(name, error)) from None
+        if heard.status:
+            said = _without_digits(telling_line(heard.complaint))
             raise CodeNotGiven(
-                f"--mfa-command: {name} ended with {children.ending(child.returncode)}"
+                f"--mfa-command: {name} ended with {children.ending(heard.status)}"
                 + (f": {said}" if said else "")
             )
-        return output.decode("ascii", "replace")
+        self._spoke = self._spoke or heard.spoke
+        return heard.output.decode("utf-8", "replace") if len(heard.output) <= MAX_ANSWER else ""
 
-    def _asked(self, serial: str, deadline: Deadline) -> str:
-        """Ask on the terminal, which is neither stdin nor stdout."""
-        import termios
-
-        nobody = (
-            f"an MFA code for {serial} is needed and there is no terminal to ask on: give "
-            "--mfa-command, or run the same command once in a terminal"
-        )
-        terminal = _own_terminal()
+    @contextlib.contextmanager
+    def _terminal(self, serial: str) -> Iterator[prompt.Prompt]:
+        """Open the terminal for questions; NobodyToAsk where a person cannot be asked."""
+        needed = f"an MFA code for {serial} is needed and "
+        terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
-            raise NobodyToAsk(nobody)
+            raise NobodyToAsk(f"{needed}there is no terminal to ask on: {INSTEAD}")
         try:
-            self._asking = terminal
-            termios.tcflush(terminal, termios.TCIFLUSH)
-            _tell(terminal, f"MFA code for {serial}: ")
-            ready, _, _ = select.select([terminal], [], [], deadline.remaining())
-            if not ready:
-                self.leave()
-                raise CodeNotGiven(f"no MFA code for {serial} was typed in time")
-            # The terminal hands over a line at a time.
-            return os.read(terminal, MAX_ANSWER).decode("ascii", "replace")
-        except OSError:
-            raise NobodyToAsk(nobody) from None
+            if not prompt.is_foreground(terminal):
+                raise NobodyToAsk(
+                    f"{needed}this run is in the background of its terminal, where it cannot ask: "
+                    "run it in the foreground (fg), or give --mfa-command"
+                )
+            self._prompt = prompt.Prompt(terminal)
+            yield self._prompt
         finally:
-            self._asking = None
+            self._prompt = None
             os.close(terminal)
+
+    def _asked(
+        self,
+        serial: str,
+        deadline: Deadline,
+        turn: Turn,
+        ask: Callable[[str], str | None],
+        use: Callable[[str], Result],
+    ) -> Result:
+        """Ask the person until there is a code that AWS accepts, or no time."""
+        told = ""
+        refused: WrongCode | None = None
+        while True:
+            typed = ask(told)
+            if not typed:
+                what = "the question ended" if typed == "" else "none was typed in time"
+                raise refused or CodeNotGiven(f"no MFA code for {serial}: {what}")
+            code = six_digits(typed)
+            if not code or turn.is_used(code):
+                told = f"credproc: {USED if code else NOT_A_CODE}\n"
+                continue
+            try:
+                return _used(turn, code, use)
+            except WrongCode as error:
+                if deadline.left() < TYPING:
+                    raise
+                refused, told = error, f"credproc: {REFUSED}\n"
 
 
 def split(command: str) -> list[str]:
@@ -138,66 +222,58 @@ def split(command: str) -> list[str]:
     return words
 
 
-def _terminal(mode: int) -> int | None:
-    try:
-        return os.open("/dev/tty", mode | os.O_NOCTTY)
-    except OSError:
-        return None
+def six_digits(text: str) -> str:
+    """Return the code in what was typed or printed, "" if it is none.
 
-
-def _own_terminal() -> int | None:
-    """Open the terminal; None where there is none, or another process group has it.
-
-    Reading from it in the background would stop this process.
+    Blanks count for nothing (authenticator apps show and copy "123 456"); digits of other scripts,
+    which some keyboards type, are digits.
     """
-    terminal = _terminal(os.O_RDWR)
-    if terminal is None:
-        return None
+    digits = "".join(text.split())
+    if len(digits) != 6 or not digits.isdecimal():
+        return ""
+    return "".join(str(int(digit)) for digit in digits)
+
+
+def _used(turn: Turn, code: str, use: Callable[[str], Result]) -> Result:
+    """Use a code, and remember it if AWS has seen it."""
     try:
-        if os.tcgetpgrp(terminal) == os.getpgrp():
-            return terminal
+        result = use(code)
+    except WrongCode:
+        turn.use(code)
+        raise
+    turn.use(code)
+    return result
+
+
+def _typed(
+    asking: prompt.Prompt, text: str, serial: str, deadline: Deadline, flush: bool
+) -> str | None:
+    try:
+        return asking.ask(text, deadline.left(), flush)
     except OSError:
-        pass
-    os.close(terminal)
-    return None
+        raise NobodyToAsk(
+            f"an MFA code for {serial} is needed and the terminal is gone: {INSTEAD}"
+        ) from None
 
 
-def _heard(child: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
-    """Return what a command says on stdout, and the end of what it says on stderr.
-
-    TimeoutExpired if it takes longer. One that says more than a code is not heard to its end.
-    """
-    import subprocess
-
-    end = time.monotonic() + seconds
-    heard = {pipe: b"" for pipe in (child.stdout, child.stderr) if pipe}
-    speaking = list(heard)
-    while speaking:
-        ready, _, _ = select.select(speaking, [], [], max(end - time.monotonic(), 0))
-        if not ready:
-            raise subprocess.TimeoutExpired(child.args, seconds)
-        for pipe in ready:
-            said = os.read(pipe.fileno(), MAX_ANSWER)
-            heard[pipe] += said
-            if not said:
-                speaking.remove(pipe)
-            elif pipe is child.stdout and len(heard[pipe]) > MAX_ANSWER:
-                return heard[pipe], b""
-            elif pipe is child.stderr:
-                heard[pipe] = heard[pipe][-MAX_ANSWER:]
-    child.wait(max(end - time.monotonic(), 0))
-    output, *complaint = heard.values()
-    return output, b"".join(complaint)
-
-
-def _tell(terminal: int, text: str) -> None:
-    os.write(terminal, text.encode("utf-8", "replace"))
+def _notice(holder: Holder, purpose: str) -> str:
+    """Return what to tell the person while another process asks first."""
+    try:
+        here = os.getsid(holder.pid) == os.getsid(0)
+    except OSError:
+        here = False
+    if here:
+        return f"\ncredproc: {purpose} needs a code too, after this one.\n{holder.question}"
+    asked = holder.question.rstrip(": ")
+    return f"credproc: {purpose} waits: {holder.described} asks first, elsewhere: {asked}\n"
 
 
 def _unfit(name: str, error: OSError | ValueError) -> str:
     """Return why a program cannot be run; words that a shell alone understands are not shown."""
     if "=" in name:
-        return "--mfa-command: NAME=VALUE is no program; where no shell runs, put `env` before it"
+        return (
+            "--mfa-command: NAME=VALUE is not a program; no shell runs here, so put `env` before it"
+        )
     return f"--mfa-command: {name} cannot be run: {getattr(error, 'strerror', None) or error}"
 
 

@@ -7,7 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: Descriptors that are closed where no directory lists the open ones.
 MANY = 65536
@@ -104,3 +104,25 @@ def _stat(pid: int) -> Process | None:
         return Process(int(fields[1]), fields[0], fields[19])
     except (OSError, IndexError, ValueError):
         return None  # it has just ended
+
+
+def readable(descriptors: Sequence[int], seconds: float) -> list[int]:
+    """Return which descriptors can be read within so many seconds; with none, just wait.
+
+    By poll, since a caller may leave open more descriptors than select can number; macOS, whose
+    poll knows no terminals, has to do with select.
+    """
+    import select  # 1 ms
+
+    if sys.platform == "darwin":
+        return select.select(descriptors, [], [], seconds)[0]
+    else:  # noqa: RET505 - mypy would call what follows unreachable on macOS
+        poller = select.poll()
+        for descriptor in descriptors:
+            poller.register(descriptor, select.POLLIN)
+        return [descriptor for descriptor, _ in poller.poll(max(seconds, 0) * 1000)]
+
+
+def is_readable(descriptor: int, seconds: float) -> bool:
+    """Whether the descriptor can be read within so many seconds."""
+    return bool(readable([descriptor], seconds))

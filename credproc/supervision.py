@@ -37,17 +37,39 @@ ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 #: What is done before a signal ends the run; each is told the signal's name.
 farewells: list[Callable[[str], None]] = []
+#: What is done when the process goes on after it was stopped (Ctrl-Z, then fg).
+returns: list[Callable[[], None]] = []
 
 
 def on_signals() -> None:
     """Let SIGHUP, SIGINT and SIGTERM end the run at once, with the statuses 129, 130 and 143.
 
     Nothing is raised, since an exception might arrive where it is swallowed, or ends in a
-    traceback. A signal that the caller has ignored (`nohup`, `&` in a script) stays ignored.
+    traceback. A signal that the caller has ignored (`nohup`, `&` in a script) stays ignored, but
+    for SIGCHLD: with that ignored, no process learns how its helpers ended.
     """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGCONT, _go_on)
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+
+
+def attend(farewell: Callable[[str], None], back: Callable[[], None]) -> None:
+    """Call ``farewell`` before a signal ends the run, ``back`` when it goes on after a stop."""
+    farewells.append(farewell)
+    returns.append(back)
+
+
+def dismiss(farewell: Callable[[str], None], back: Callable[[], None]) -> None:
+    """Call them no longer."""
+    farewells.remove(farewell)
+    returns.remove(back)
+
+
+def _go_on(*_: object) -> None:
+    for each in returns:
+        each()
 
 
 def _leave(number: int, _: object) -> None:

@@ -76,7 +76,7 @@ class Profile:
         found = _described(run, session, self.profile)
         if not found.hops:
             return found.source.retrieve(run)
-        return Roles(run, found, session).last()
+        return Roles(run, found, session, self.profile).last()
 
 
 def _described(run: Run, session: Session, name: str) -> Way:
@@ -89,11 +89,15 @@ def _described(run: Run, session: Session, name: str) -> Way:
 
 
 class Roles:
-    """The roles of one chain in one run, each assumed with the credentials of the one before."""
+    """The roles of one chain in one run, each assumed with the credentials of the one before.
 
-    def __init__(self, run: Run, found: Way, session: Session) -> None:
+    ``profile`` is the profile that they are for, "" if the command line names them.
+    """
+
+    def __init__(self, run: Run, found: Way, session: Session, profile: str = "") -> None:
         self.hops = found.hops
         self.source = found.source
+        self.profile = profile
         self.session = session
         self.sts = Sts(session)
         self.run = run
@@ -157,10 +161,9 @@ class Roles:
         run.secrets += apart(hop.external_id, f"{hop.role_arn} {self.names[number - 1]}")
         try:
             if hop.serial_number:
-                code = run.mfa.code(hop.serial_number, run.deadline)
-                run.secrets.append(code)
-                parameters |= {"SerialNumber": hop.serial_number, "TokenCode": code}
-            found = self._assumed(run, number, parameters, caller)
+                found = self._assumed_with_code(run, number, parameters, caller)
+            else:
+                found = self._assumed(run, number, parameters, caller)
         except ProviderFailed as error:
             message = f"role {number} of {len(self.hops)}, {hop.role_arn}: {error}"
             if isinstance(error, SourceRejected):
@@ -170,6 +173,22 @@ class Roles:
         found.person = caller.person or bool(hop.serial_number and run.mfa.needs_person)
         run.log(f"role {number} of {len(self.hops)}: {hop.role_arn}: {found!r}")
         return found
+
+    def _assumed_with_code(
+        self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials
+    ) -> Credentials:
+        """Assume one role that demands an MFA code."""
+        hop = self.hops[number - 1]
+        purpose = f"role {hop.role_arn}"
+        if self.profile:
+            purpose = f"profile {self.profile}" + (f", {purpose}" if len(self.hops) > 1 else "")
+
+        def use(code: str) -> Credentials:
+            run.secrets.append(code)
+            given = {**parameters, "SerialNumber": hop.serial_number, "TokenCode": code}
+            return self._assumed(run, number, given, caller)
+
+        return run.mfa.with_code(hop.serial_number, purpose, run.deadline, use)
 
     def _assumed(
         self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 from typing import TYPE_CHECKING
 
-from credproc import children, credentials, recursion
+from credproc import children, credentials, helper, recursion
+from credproc.complaint import telling_line
 from credproc.credentials import Credentials
 from credproc.errors import DeadlineExceeded, ProviderFailed, RequestError
-from credproc.providers import sts
-from credproc.supervision import supervised
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,8 +18,15 @@ if TYPE_CHECKING:
     from credproc.run import Run
 
 
+#: Bytes of a document that are read.
+MOST = 2**20
+
+
 def retrieve(run: Run, profile: str, command: str) -> Credentials:
-    """Return what the profile's credential_process prints; it is run once, and without a shell."""
+    """Return what the profile's credential_process prints; it is run once, and without a shell.
+
+    One that told a person something on the terminal is not run in the background.
+    """
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -29,41 +34,33 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     if not words:
         raise RequestError("credential_process is empty")
     name = os.path.basename(words[0]) or words[0]
-    status, output, complaint = _finished(run, profile, words)
-    if status:
-        said = children.last_line(complaint)
+    heard = _heard(run, profile, words, name)
+    if len(heard.output) > MOST:
+        raise ProviderFailed(f"credential_process {name} printed more than {MOST >> 20} MiB")
+    if heard.status:
+        said = telling_line(heard.complaint)
         raise ProviderFailed(
-            f"credential_process {name} ended with {children.ending(status)}"
+            f"credential_process {name} ended with {children.ending(heard.status)}"
             + (f": {said}" if said else "")
         )
-    return _read(output, f"credential_process {name}")
+    found = _read(heard.output, f"credential_process {name}")
+    found.person = heard.spoke
+    return found
 
 
-def _finished(run: Run, profile: str, words: list[str]) -> tuple[int, bytes, bytes]:
-    """Run to the end; return the status and what came on stdout and stderr."""
+def _heard(run: Run, profile: str, words: list[str], name: str) -> helper.Heard:
+    """Run the command to its end; return what it left."""
+    environ = recursion.environment(run.environ, [*run.profiles, profile])
+    seconds = run.deadline.remaining()
     try:
-        child = run.children.start(  # the user's own command, no shell
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=recursion.environment(run.environ, [*run.profiles, profile]),
-        )
+        return helper.run(run.children, words, environ, seconds, MOST)
+    except TimeoutError:
+        raise DeadlineExceeded(
+            f"credential_process {name} took longer than {seconds:.0f} s"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ProviderFailed(f"credential_process {words[0]} cannot be run: {reason}") from None
-    seconds = run.deadline.remaining()
-    try:
-        output, complaint = supervised(
-            lambda: child.communicate(timeout=seconds), run.deadline, run.log, most=sts.MOST
-        )
-    except subprocess.TimeoutExpired:
-        raise DeadlineExceeded(
-            f"credential_process {os.path.basename(words[0])} took longer than {seconds:.0f} s"
-        ) from None
-    finally:
-        children.finish(child)
-    return child.returncode, output, complaint
 
 
 def _read(output: bytes, who: str) -> Credentials:

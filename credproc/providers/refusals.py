@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from credproc.errors import CodeNotGiven, ProviderFailed, SourceRejected, masked
+from credproc.errors import CodeNotGiven, ProviderFailed, SourceRejected, WrongCode, masked
 from credproc.providers import claims
 from credproc.providers.reply import SKEW, Call, Fault, Reply
 from credproc.regions import home_region, must_be_enabled, partition
@@ -203,7 +203,7 @@ def _mfa(reply: Reply) -> Fault:
             "device",
             CodeNotGiven,
         )
-    return Fault(f"{text}: a code works once, so wait for the next one", CodeNotGiven)
+    return Fault(f"{text}: a code works once, so wait for the next one", WrongCode)
 
 
 def _terms(reply: Reply, call: Call) -> Fault:

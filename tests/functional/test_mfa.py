@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import termios
+import tty
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,24 +26,29 @@ if TYPE_CHECKING:
 A = "arn:aws:iam::111122223333:role/a"
 B = "arn:aws:iam::444455556666:role/b"
 DEVICE = "arn:aws:iam::111122223333:mfa/me"
-CODE = "314159"
+CODE, NEXT = "314159", "265358"
 ARGV = ["--role-arn", A, "--serial-number", DEVICE, "--source", "env"]
-PROMPT = f"MFA code for {DEVICE}: "
+PROMPT = f"MFA code for {DEVICE} (role {A}): "
+NEEDED = f"an MFA code for {DEVICE} is needed and"
 NOBODY = (
-    f"an MFA code for {DEVICE} is needed and there is no terminal to ask on: give --mfa-command, "
-    "or run the same command once in a terminal"
+    f"{NEEDED} there is no terminal to ask on: give --mfa-command, or run the same command once in "
+    "a terminal"
+)
+BACKGROUND = (
+    f"{NEEDED} this run is in the background of its terminal, where it cannot ask: run it in the "
+    "foreground (fg), or give --mfa-command"
 )
 
 
 @pytest.fixture
 def person(host: Host, sts: StsServer) -> Host:
-    """The machine of a person with keys, to whom STS gives nothing without the right code."""
+    """The machine of a person with keys, to whom STS gives nothing without a right code."""
     host.environ |= {
         "AWS_ENDPOINT_URL_STS": sts.url,
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "0123456789abcdef" * 2,
     }
-    sts.mfa_codes[DEVICE] = CODE
+    sts.mfa_codes[DEVICE] = [CODE, NEXT]
     return host
 
 
@@ -58,6 +65,13 @@ def program(host: Host, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
     path.chmod(0o700)
     return path
+
+
+def device(host: Host) -> Path:
+    """Make a program that prints one code after the other, like a device over time."""
+    runs = host.folder / "runs"
+    script = f'echo run >>{runs}; [ "$(wc -l <{runs})" = 1 ] && echo {CODE} || echo {NEXT}'
+    return program(host, script)
 
 
 def everything(host: Host) -> str:
@@ -95,19 +109,36 @@ def test_command_is_found_on_path_and_gets_the_environment(person: Host) -> None
     person.document(*ARGV, "--mfa-command", "code", PATH=path, THE_CODE=CODE)
 
 
-def test_command_is_asked_once_for_each_role_that_wants_a_code(
-    person: Host, sts: StsServer
-) -> None:
-    command = program(person, f"echo run >>{person.folder}/runs; echo {CODE}")
-    argv = [*ARGV, "--role-arn", B, "--serial-number", DEVICE, "--mfa-command", str(command)]
-    person.document(*argv)
-    person.document(*argv)
+def test_command_is_run_once_for_each_role_that_wants_a_code(person: Host, sts: StsServer) -> None:
+    argv = [*ARGV, "--role-arn", B, "--serial-number", DEVICE]
+    person.document(*argv, "--mfa-command", str(device(person)))
+    person.document(*argv, "--mfa-command", str(device(person)))
 
     assert (person.folder / "runs").read_text("ascii") == "run\nrun\n"
-    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, CODE]
+    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, NEXT]
 
 
-NO_CODE = f"gave no MFA code for {DEVICE}: a code is six digits"
+def test_command_knows_the_device(person: Host) -> None:
+    command = program(person, f'[ "$CREDPROC_MFA_SERIAL" = {DEVICE} ] && echo {CODE}')
+
+    person.document(*ARGV, "--mfa-command", str(command))
+
+
+def test_command_that_repeats_a_used_code_is_not_believed(person: Host, sts: StsServer) -> None:
+    command = str(program(person, f"echo {CODE}"))
+    person.document(*ARGV, "--mfa-command", command)
+    # Another role, another process, and no time for the device's next code.
+    again = person.run(
+        *("--role-arn", B, "--serial-number", DEVICE, "--source", "env"),
+        *("--mfa-command", command, "--timeout", "10"),
+    )
+
+    assert (again.status, again.stdout) == (1, b"")
+    assert f"printed a code for {DEVICE} that has been used, and a code works once" in again.stderr
+    assert len(sts.calls) == 1
+
+
+NO_CODE = f"printed no MFA code for {DEVICE}: expected six digits"
 FAILURES = {
     "exit 3": "ended with status 3",
     "echo oops >&2; echo 'what is wrong' >&2; exit 1": "ended with status 1: what is wrong",
@@ -116,7 +147,6 @@ FAILURES = {
     "exit 0": NO_CODE,
     "echo 27182": NO_CODE,
     "echo 2718281": NO_CODE,
-    "echo 271 828": NO_CODE,
     "echo 271828; echo 182845": NO_CODE,
     r"printf '\342\205\240\342\205\240'": NO_CODE,
     r"printf '\377\000271828'": NO_CODE,
@@ -148,10 +178,10 @@ def test_command_that_fails_is_one_line(
         ("no-such-command --code", "no-such-command cannot be run: No such file or directory"),
         ("/etc", "/etc cannot be run: Permission denied"),
         ("~/bin/code", "~/bin/code cannot be run: No such file or directory"),
-        ("SEED=JBSWY3DPEHPK3PXP oathtool", "NAME=VALUE is no program"),
+        ("SEED=JBSWY3DPEHPK3PXP oathtool", "NAME=VALUE is not a program"),
     ],
 )
-def test_command_that_is_no_program_is_one_line(person: Host, command: str, words: str) -> None:
+def test_command_that_is_not_a_program_is_one_line(person: Host, command: str, words: str) -> None:
     failed = person.run(*ARGV, "--mfa-command", command)
 
     assert (failed.status, failed.stdout) == (1, b"")
@@ -211,7 +241,7 @@ def test_person_is_asked_on_the_terminal_alone(terminal: Terminal, sts: StsServe
 
     assert document["AccessKeyId"].startswith("ASIA")
     assert sts.calls[0].parameters["TokenCode"] == CODE
-    assert terminal.read() == f"{PROMPT}{CODE}\r\n"
+    assert terminal.read() == f"{PROMPT}\r\n"  # as with aws, what is typed is not shown
     assert terminal.is_sane
 
 
@@ -224,33 +254,135 @@ def test_what_was_typed_before_the_question_is_no_answer(terminal: Terminal) -> 
     assert result(process).status == 0
 
 
-@pytest.mark.parametrize("typed", ["\n", "27182\n", "abcdef\n", "\x04"])
-def test_what_is_no_code_is_one_line(terminal: Terminal, sts: StsServer, typed: str) -> None:
+@pytest.mark.parametrize(
+    "typed",
+    ["314 159", "  314159 ", "314159\r", "314\u00a0159", "\uff13\uff11\uff14159", "3\x7f314159"],
+)
+def test_blanks_and_digits_of_another_keyboard_are_no_mistake(
+    terminal: Terminal, sts: StsServer, typed: str
+) -> None:
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
-    terminal.type(typed)
+    terminal.type(f"{typed}\n")
+
+    assert result(process).status == 0
+    assert sts.calls[0].parameters["TokenCode"] == CODE
+
+
+def test_person_who_mistypes_is_asked_again(terminal: Terminal, sts: StsServer) -> None:
+    process = terminal.start(*ARGV)
+    asked = PROMPT
+    for typed, told in (
+        ("", "not an MFA code: expected six digits"),
+        ("27182", "not an MFA code: expected six digits"),
+        ("314-159", "not an MFA code: expected six digits"),
+        ("271828", "AWS did not accept this code: check it, or wait for the next one"),
+        ("271828", "this code has been used, and works once: wait for the next one"),
+    ):
+        terminal.wait_for(asked)
+        terminal.type(f"{typed}\n")
+        asked += f"\r\ncredproc: {told}\r\n{PROMPT}"
+    terminal.wait_for(asked)
+    terminal.type(f"{CODE}\n")
+
+    assert result(process).document["Version"] == 1
+    assert [call.parameters["TokenCode"] for call in sts.calls] == ["271828", CODE]
+    assert terminal.read() == f"{asked}\r\n"
+
+
+def test_end_of_input_ends_the_question(terminal: Terminal, sts: StsServer) -> None:
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    terminal.type("\x04")
     failed = result(process)
 
     assert (failed.status, failed.stdout) == (1, b"")
     assert failed.stderr == (
-        f"credproc: chain: role 1 of 1, {A}: the answer gave no MFA code for {DEVICE}: "
-        "a code is six digits\n"
+        f"credproc: chain: role 1 of 1, {A}: no MFA code for {DEVICE}: the question ended\n"
     )
     assert sts.calls == []
 
 
-def test_wrong_code_may_be_followed_by_the_right_one(terminal: Terminal) -> None:
+def test_what_sts_said_is_the_error_if_no_better_code_comes(terminal: Terminal) -> None:
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
     terminal.type("271828\n")
-    failed = result(process)
-    assert failed.status == 1
-    assert "invalid MFA one time pass code" in failed.stderr
+    terminal.wait_for("did not accept")
+    terminal.type("\x04")
 
+    assert "invalid MFA one time pass code" in result(process).stderr
+
+
+def test_terminal_in_raw_mode_hands_over_a_line_and_is_raw_after_it(terminal: Terminal) -> None:
+    tty.setraw(terminal.follower)
+    raw = termios.tcgetattr(terminal.follower)
     process = terminal.start(*ARGV)
-    terminal.wait_for(f"271828\r\n{PROMPT}")
-    terminal.type(f"{CODE}\n")
+    terminal.wait_for(PROMPT)
+    terminal.type("3\x7f314159\r")
+
     assert result(process).status == 0
+    assert termios.tcgetattr(terminal.follower) == raw
+
+
+def test_question_is_shown_again_after_a_stop(terminal: Terminal) -> None:
+    process = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    termios.tcsetattr(terminal.follower, termios.TCSANOW, terminal.modes)  # as shells do
+    process.send_signal(signal.SIGCONT)
+    terminal.wait_for(f"{PROMPT}{PROMPT}")
+    terminal.type(f"{CODE}\n")
+
+    assert result(process).status == 0
+    assert CODE not in terminal.read()
+
+
+def test_two_roles_on_one_terminal_are_asked_for_one_after_the_other(
+    terminal: Terminal, sts: StsServer
+) -> None:
+    terminal.host.config(
+        "".join(
+            f"[profile {name}]\nrole_arn = {role}\nmfa_serial = {DEVICE}\n"
+            "credential_source = Environment\n"
+            for name, role in (("red", A), ("blue", B))
+        )
+    )
+    both = terminal.start(
+        script='"$@" --profile red >red & red=$!; "$@" --profile blue >blue & '
+        "wait $red && wait $! && echo ok"
+    )
+    terminal.wait_for("needs a code too, after this one.\r\nMFA code for ")
+    terminal.type(f"{CODE}\n")
+    terminal.wait_for("): \r\nMFA code for ")
+    terminal.type(f"{CODE}\n")  # a person who does not wait for the device
+    terminal.wait_for("this code has been used")
+    terminal.type(f"{NEXT}\n")
+
+    assert result(both).stdout == b"ok\n"
+    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, NEXT]
+
+
+def test_other_terminals_say_what_they_wait_for(terminal: Terminal) -> None:
+    first = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    with Terminal(terminal.host) as other:
+        argv = ["--role-arn", B, "--serial-number", DEVICE, "--source", "env"]
+        second = other.start(*argv)
+        other.wait_for(f"role {B} waits: process {first.pid} asks first, elsewhere: MFA code for ")
+        terminal.type(f"{CODE}\n")
+        assert result(first).status == 0
+        other.wait_for(f"MFA code for {DEVICE} (role {B}): ")
+        other.type(f"{NEXT}\n")
+        assert result(second).status == 0
+
+        late = terminal.start(*ARGV, "--refresh")
+        terminal.wait_for(f"\r\n{PROMPT}")
+        late.send_signal(signal.SIGSTOP)
+        waiting = result(other.start(*argv, "--refresh", "--timeout", "1"))
+        late.kill()
+    assert waiting.status == 1
+    assert f"process {late.pid} (stopped) was asking first" in waiting.stderr
 
 
 @pytest.mark.parametrize(
@@ -279,17 +411,19 @@ def test_question_ends_with_the_deadline(terminal: Terminal) -> None:
     ended = result(process)
 
     assert (ended.status, ended.stdout) == (1, b"")
-    assert ended.stderr.endswith(f": no MFA code for {DEVICE} was typed in time\n")
+    assert ended.stderr.endswith(f": no MFA code for {DEVICE}: none was typed in time\n")
     assert ended.seconds < 4
     assert terminal.read() == f"{PROMPT}\r\n"
 
 
-def test_run_in_the_background_of_a_terminal_does_not_stop(terminal: Terminal) -> None:
+def test_run_in_the_background_of_a_terminal_is_told_to_come_to_the_foreground(
+    terminal: Terminal,
+) -> None:
     process = terminal.start(*ARGV, script='set -m; "$@" & wait $!; echo status $?')
     ended = result(process)
 
     assert ended.stdout == b"status 1\n"
-    assert ended.stderr == f"credproc: chain: role 1 of 1, {A}: {NOBODY}\n"
+    assert ended.stderr == f"credproc: chain: role 1 of 1, {A}: {BACKGROUND}\n"
     assert terminal.read() == ""
 
 
@@ -371,7 +505,7 @@ def test_nobody_is_asked_in_the_background(terminal: Terminal, sts: StsServer) -
 
 
 def test_command_is_run_in_the_background(person: Host, sts: StsServer) -> None:
-    argv = [*ARGV, "--mfa-command", str(program(person, f"echo {CODE}"))]
+    argv = [*ARGV, "--mfa-command", str(device(person))]
     first = person.document(*argv)
     cachedir.leave(person.cache, 1500)
 
@@ -380,6 +514,19 @@ def test_command_is_run_in_the_background(person: Host, sts: StsServer) -> None:
     assert len(sts.calls) == 2
     assert person.document(*argv)["AccessKeyId"] != first["AccessKeyId"]
     assert {entry.judge(entry.issued) for entry in cachedir.entries(person.cache)} == {cache.FRESH}
+
+
+def test_command_that_speaks_to_a_person_is_not_run_in_the_background(
+    terminal: Terminal, sts: StsServer
+) -> None:
+    command = program(terminal.host, f"echo 'touch the key' >&2; echo {CODE}")
+    argv = [*ARGV, "--mfa-command", str(command)]
+    result(terminal.start(*argv))
+    cachedir.leave(terminal.host.cache, 1500)
+
+    assert terminal.host.document(*argv)["Version"] == 1
+    assert terminal.host.strays() == []
+    assert len(sts.calls) == 1
 
 
 def test_later_roles_of_a_person_are_not_refreshed_in_the_background_either(

@@ -53,7 +53,7 @@ def laptop(cloud: Cloud) -> Cloud:
 
 
 def test_roles_are_assumed_as_their_profiles_say(laptop: Cloud) -> None:
-    document = laptop.host.document("--profile", "app dev", "--mfa-command", "echo 123456")
+    document = laptop.host.document("--profile", "app dev", "--mfa-command", "printf 123456")
     first, second = laptop.sts.calls
     assert document["AccessKeyId"] == laptop.sts.issued[1].access_key
     assert first.access_key == "AKIALAPTOPLAPTOPLAPT"
@@ -70,7 +70,7 @@ def test_roles_are_assumed_as_their_profiles_say(laptop: Cloud) -> None:
 
 
 def test_role_on_the_way_is_shared_by_profiles_and_explicit_chains(laptop: Cloud) -> None:
-    laptop.host.document("--profile", "app dev", "--mfa-command", "echo 123456")
+    laptop.host.document("--profile", "app dev", "--mfa-command", "printf 123456")
     # Nobody has to type another code, or could.
     laptop.host.document("--profile", "app prod")
     laptop.host.document("--profile", "jump")

@@ -213,9 +213,8 @@ def test_sts_that_repeats_parameters_is_not_quoted(scene: Scene, name: str) -> N
 
 
 def test_success_at_the_highest_verbosity_shows_ends_of_keys_only(scene: Scene) -> None:
-    command = scene.write_helper(f"echo {canaries.MFA_CODE}")
-
-    for args in ((), ("--refresh",)):
+    for args, code in (((), canaries.MFA_CODE), (("--refresh",), "271828")):
+        command = scene.write_helper(f"echo {code}")
         result = scene.run(
             *args, "--role-arn", ROLE, "--external-id", canaries.EXTERNAL_ID, "--serial-number",
             DEVICE, "--mfa-command", command, "--role-arn", f"{ROLE}2", "--source", "imds",

@@ -91,8 +91,8 @@ class StsServer(Server):
         self.trusted_prefixes = trusted_prefixes
         #: What is issued ends no later than this, whatever was asked.
         self.max_lifetime = max_lifetime
-        #: Device to the code that is right for it; devices not named take every code.
-        self.mfa_codes: dict[str, str] = {}
+        #: Device to the codes that are right for it, each once; devices not named take every code.
+        self.mfa_codes: dict[str, list[str]] = {}
         #: Role to the external id that its trust policy asks for.
         self.external_ids: dict[str, str] = {}
         #: Role to its MaxSessionDuration.
@@ -222,9 +222,11 @@ class StsServer(Server):
         wanted = self.external_ids.get(arn)
         if wanted is not None and parameters.get("ExternalId") != wanted:
             raise StsError("AccessDenied")
-        right = self.mfa_codes.get(parameters.get("SerialNumber", ""))
-        if right is not None and parameters.get("TokenCode") != right:
-            raise StsError("AccessDenied", WRONG_CODE)
+        codes = self.mfa_codes.get(parameters.get("SerialNumber", ""))
+        if codes is not None:
+            if parameters.get("TokenCode") not in codes:
+                raise StsError("AccessDenied", WRONG_CODE)
+            codes.remove(parameters["TokenCode"])
 
     def _seconds(self, call: Call, arn: str, longest: int = 43200) -> int:
         asked = call.parameters.get("DurationSeconds")

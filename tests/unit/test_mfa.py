@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import mfa
+from credproc import mfa, turns
 from credproc.deadline import Deadline
-from credproc.errors import CodeNotGiven, UsageError
+from credproc.errors import CodeNotGiven, ProviderFailed, UsageError
 from credproc.mfa import Mfa
+from credproc.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ DEVICE = "arn:aws:iam::111122223333:mfa/me"
 
 def code(command: str, seconds: float = 20) -> str:
     """Return the code that a command gives."""
-    return Mfa(command, os.environ).code(DEVICE, Deadline(seconds))
+    return Mfa(command, os.environ).with_code(DEVICE, "role r", Deadline(seconds), str)
 
 
 def refused(command: str, seconds: float = 20) -> str:
@@ -61,18 +62,75 @@ def test_person_is_needed_where_no_command_is_given() -> None:
     assert not Mfa("oathtool", {}).needs_person
 
 
-@pytest.mark.parametrize("printed", ["123456", "123456\\n", " 123456\\r\\n", "\\n\\t123456 "])
-def test_blanks_around_a_code_are_no_part_of_it(printed: str) -> None:
+@pytest.mark.parametrize("printed", ["123456", "123456\\n", " 123 456\\r\\n", "\\n\\t123456 "])
+def test_blanks_are_no_part_of_a_code(printed: str) -> None:
     assert code(f"printf '{printed}'") == "123456"
 
 
 @pytest.mark.parametrize(
-    "printed", ["", "12345", "1234567", "12345a", "123 456", "\\357\\274\\221"]
+    "printed", ["", "12345", "1234567", "12345a", "123-456", "\\342\\205\\240", "12345\\302\\262"]
 )
-def test_whatever_is_no_code_is_refused(printed: str) -> None:
+def test_whatever_is_not_a_code_is_refused(printed: str) -> None:
     said = refused(f"printf '{printed}'")
 
-    assert said == f"--mfa-command gave no MFA code for {DEVICE}: a code is six digits"
+    assert said == f"--mfa-command printed no MFA code for {DEVICE}: expected six digits"
+
+
+class Device:
+    """A device whose code changes every 30 s, with the clock that it and credproc go by."""
+
+    def __init__(self, folder: Path) -> None:
+        self.time = 1000.0
+        self.file = folder / "code"
+        self.slept: list[float] = []
+        self.sleep(0)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+        self.file.write_text(f"{int(self.time // 30):06d}")
+
+
+def test_next_code_is_waited_for_where_one_was_used(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    store = Store(str(tmp_path / "cache"))
+
+    def used() -> str:
+        """Use a code in a process of its own."""
+        asker = Mfa(f"cat {device.file}", os.environ, store, device.now, device.sleep)
+        return asker.with_code(DEVICE, "role r", Deadline(60), str)
+
+    assert [used(), used(), used()] == ["000033", "000034", "000035"]
+    assert device.slept == [0, 20.5, 30]
+
+    store = Store("")
+    alone = Mfa(f"cat {device.file}", os.environ, store, device.now, device.sleep)
+    codes = [alone.with_code(DEVICE, "role r", Deadline(60), str) for _ in range(2)]
+    assert codes == ["000035", "000036"]
+
+
+def test_code_is_free_again_if_it_was_not_sent(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    asker = Mfa(f"cat {device.file}", os.environ, Store(""), device.now, device.sleep)
+
+    def unreachable(_: str) -> str:
+        raise ProviderFailed("no answer")
+
+    with pytest.raises(ProviderFailed):
+        asker.with_code(DEVICE, "role r", Deadline(60), unreachable)
+    assert asker.with_code(DEVICE, "role r", Deadline(60), str) == "000033"
+    assert device.slept == [0]
+
+
+@pytest.mark.parametrize("note", [b"", b"\xff\0", b"1 2 3", b"x - 0 q", b"1 - x q", b"9" * 9000])
+def test_note_in_a_lock_that_cannot_be_read_says_nothing(note: bytes) -> None:
+    holder = turns.decode(note)
+
+    assert (holder.pid, holder.mark, holder.question) == (0, "-", "")
+    assert turns.decode(turns.Holder(7, "00ff", 9, "a b: ").encode()).question == "a b: "
 
 
 def test_command_gets_thirty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +149,7 @@ def test_command_gets_no_more_than_the_run_has_left() -> None:
 def test_command_that_took_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     asker = Mfa("sleep 60", os.environ)
     with pytest.raises(CodeNotGiven):
-        asker.code(DEVICE, Deadline(0.2))
+        asker.with_code(DEVICE, "role r", Deadline(0.2), str)
     (child,) = asker.children.started
 
     assert child.wait(5) < 0
@@ -110,16 +168,15 @@ def test_word_that_only_a_shell_understands_is_not_shown(name: str) -> None:
     [
         ("wrong PIN", ": wrong PIN"),
         ("first\\nlast\\n", ": last"),
+        ("error: bad PIN\\nbye\\n", ": error: bad PIN"),
         ("your code is 123456", ": your code is ******"),
         ("try 3 of 5", ": try * of *"),
         ("", ""),
     ],
 )
 def test_last_words_of_a_failed_command_are_shown_without_digits(
-    complaint: str, shown: str, monkeypatch: pytest.MonkeyPatch
+    complaint: str, shown: str
 ) -> None:
-    monkeypatch.setattr(mfa, "_terminal", lambda _: None)
-
     said = refused(f"sh -c \"printf '{complaint}' >&2; exit 4\"")
     assert said == f"--mfa-command: sh ended with status 4{shown}"
 
@@ -132,20 +189,7 @@ def test_program_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert refused(str(path)) == f"--mfa-command: {path} cannot be run: Exec format error"
 
 
-def test_question_that_nobody_asked_needs_no_end() -> None:
-    Mfa("", {}).leave()
-
-
-def test_terminal_that_is_lost_is_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    pipes: list[int] = []
-
-    def lost(_: int) -> int:
-        pipes.extend(os.pipe())
-        return os.dup(pipes[0])  # no terminal any more: whatever is asked of it fails
-
-    monkeypatch.setattr(mfa, "_terminal", lost)
-
-    with pytest.raises(CodeNotGiven, match="there is no terminal"):
-        Mfa("", {}).code("arn:aws:iam::111122223333:mfa/ann", Deadline(20))
-    for descriptor in pipes:
-        os.close(descriptor)
+def test_question_that_was_not_asked_needs_no_end() -> None:
+    asker = Mfa("", {})
+    asker.resume()
+    asker.end()

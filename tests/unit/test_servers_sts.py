@@ -195,17 +195,18 @@ def test_revoked_and_expired_credentials_are_refused(caller: Caller, sts: StsSer
     assert caller.code(keys=keys)[0] == "ExpiredToken"
 
 
-def test_wrong_mfa_code_is_denied(caller: Caller, sts: StsServer) -> None:
+def test_mfa_code_that_is_wrong_or_was_used_is_denied(caller: Caller, sts: StsServer) -> None:
     device = "arn:aws:iam::111111111111:mfa/joe"
-    sts.mfa_codes[device] = "123456"
+    sts.mfa_codes[device] = ["123456", "234567"]
     code, message = caller.code(SerialNumber=device, TokenCode="654321")
     assert code == "AccessDenied"
     assert message.startswith("MultiFactorAuthentication failed with invalid MFA one time pass")
     assert caller.assume(SerialNumber=device, TokenCode="123456")
+    assert caller.code(SerialNumber=device, TokenCode="123456")[0] == "AccessDenied"
     client = caller.client()
     with pytest.raises(ClientError, match="MultiFactorAuthentication"):
         client.get_session_token(SerialNumber=device, TokenCode="654321")
-    assert client.get_session_token(SerialNumber=device, TokenCode="123456")["Credentials"]
+    assert client.get_session_token(SerialNumber=device, TokenCode="234567")["Credentials"]
 
 
 def test_external_id_must_be_the_roles(caller: Caller, sts: StsServer) -> None:

@@ -428,7 +428,7 @@ def test_wrong_mfa_code_may_be_followed_by_another_at_once(
     machine: Machine, sts: StsServer
 ) -> None:
     device = "arn:aws:iam::111111111111:mfa/jane"
-    sts.mfa_codes[device] = "654321"
+    sts.mfa_codes[device] = ["654321"]
     run = machine.run(mfa_command="printf 123456")
     outcome = machine.ask(hop(serial_number=device), run=run)
     assert isinstance(outcome.error, CodeNotGiven)

@@ -55,6 +55,7 @@ def test_caches_are_where_the_system_has_them(
     assert system.cache_home(environ, platform) == expected
 
 
+@pytest.mark.needs("ps")
 @pytest.mark.parametrize("table", [processes.table, lambda: processes.listed(processes.PS)])
 def test_table_has_this_process_and_its_children(
     table: Callable[[], dict[int, processes.Process]],

@@ -13,6 +13,7 @@ from credproc.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import NoReturn
 
     from credproc.ctl.shared import Shared, Target
     from credproc.log import Log
@@ -64,8 +65,8 @@ class Case:
 
 
 class Unasked(Mfa):
-    """Nobody is asked for a code: one that was used up here would be missed a moment later."""
+    """No code is got: one that was used up here would be missed a moment later."""
 
-    def code(self, serial: str, _: Deadline) -> str:
+    def with_code(self, serial: str, purpose: str, *_: object) -> NoReturn:
         """Refuse."""
-        raise CodeNotGiven(f"not tried, because {serial} would be asked for a code")
+        raise CodeNotGiven(f"not tried, because {purpose} needs an MFA code of {serial}")

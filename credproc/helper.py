@@ -1,0 +1,106 @@
+"""A program that is run for its answer, while the person at the terminal sees what it says."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from credproc import children, processes, prompt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping, Sequence
+
+#: Bytes of stderr that are kept, from its end.
+COMPLAINT = 32 * 1024
+#: Seconds between two looks at whether the program has ended.
+LOOK = 0.05
+
+
+class Heard:
+    """What a program left: status (negative for a signal), stdout, and the end of stderr.
+
+    ``spoke`` says whether a person could read something of it on the terminal.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.output = b""
+        self.complaint = b""
+        self.spoke = False
+
+
+def run(
+    started: children.Children,
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    seconds: float,
+    most: int,
+) -> Heard:
+    """Run a program without a shell and without stdin; what it writes to stderr is shown at once.
+
+    It is done when it has ended, whatever it has left running. More than ``most`` bytes of stdout
+    are not read, and the program is ended. OSError or ValueError if it cannot be run; TimeoutError
+    if it takes longer.
+    """
+    import subprocess  # 6 ms
+
+    child = started.start(  # the user's own command, no shell
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environ),
+    )
+    terminal = prompt.opened()
+    heard = Heard()
+    try:
+        _listen(child, heard, time.monotonic() + seconds, most, terminal)
+        return heard
+    finally:
+        children.finish(child)
+        if terminal is not None:
+            os.close(terminal)
+
+
+def _listen(
+    child: subprocess.Popen[bytes], heard: Heard, end: float, most: int, terminal: int | None
+) -> None:
+    """Read both pipes until the program has ended."""
+    speaking = [pipe.fileno() for pipe in (child.stdout, child.stderr) if pipe]
+    output = speaking[0]
+    while True:
+        has_ended = child.poll() is not None  # asked first, so that all it wrote is there to read
+        left = end - time.monotonic()
+        if not has_ended and left <= 0:
+            raise TimeoutError
+        if not speaking:
+            heard.status = _status(child, left)
+            return
+        ready = processes.readable(speaking, 0 if has_ended else min(left, LOOK))
+        for descriptor in ready:
+            said = os.read(descriptor, 65536)
+            if not said:
+                speaking.remove(descriptor)
+            elif descriptor == output:
+                heard.output += said
+            else:
+                heard.complaint = (heard.complaint + said)[-COMPLAINT:]
+                if terminal is not None:
+                    prompt.tell(terminal, said)
+                    heard.spoke = heard.spoke or bool(said.strip())
+        if len(heard.output) > most:
+            return
+        if has_ended and (output not in ready or output not in speaking):
+            heard.status = child.returncode
+            return
+
+
+def _status(child: subprocess.Popen[bytes], seconds: float) -> int:
+    import subprocess
+
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
