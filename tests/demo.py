@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""The demo: real ``aws`` commands get their credentials from credproc, on this machine alone.
+"""The demo: the same commands with and without credproc, on this machine alone.
 
-    python3 tests/demo.py [--venv FOLDER]
+    python3 tests/demo.py [--shell] [--venv FOLDER]
 
-Needs Python and pip. Everything lives in a folder that is removed at the end, however it ends;
-every step is checked, and the first one that does not give what it should ends the demo.
+Needs Python and pip. Everything is in a temporary directory that is removed at the end, however it
+ends; every step is checked, and the first one with a wrong result ends the demo. With ``--shell``,
+a shell in which the simulated EC2 instance, STS and S3 can be used takes the place of the steps.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
 import textwrap
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +39,7 @@ from tests.loopback import OTHER_ACCOUNT, Loopback, arn, identity  # noqa: E402
 from tests.servers import moto  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
 WIDTH = 80
@@ -44,7 +47,7 @@ CROWD = 20
 
 JUMP, DEPLOY, REPORTS = arn("jump"), arn("deploy", OTHER_ACCOUNT), arn("reports")
 
-#: Profiles, and what their credential_process gives credproc to do.
+#: Profiles, and the options that their credential_process gives to credproc.
 PROFILES = {
     "app": "",
     "anywhere": f"--imds --role-arn {JUMP} --role-arn {DEPLOY} --source profile:laptop",
@@ -59,13 +62,29 @@ credential_process = {app}
 [profile anywhere]
 credential_process = {anywhere}
 
-# What another profile describes, and every process would ask for anew.
+# A cache for the role of another profile.
 [profile reports]
 credential_process = {reports}
 
 [profile reports-role]
 role_arn = {role}
 source_profile = laptop
+"""
+#: A program that uses an SDK, as there are many.
+PROGRAM = """\
+import sys, boto3
+print(boto3.Session(profile_name=sys.argv[1]).get_credentials().access_key)
+"""
+#: The commands that people try first in the shell of --shell.
+TRY = """\
+Here is an EC2 instance with the role `app`, and ~/.aws/config as above. For example:
+  aws sts get-caller-identity --profile app
+  credprocctl explain app
+  credprocctl cache list
+  credprocctl doctor app
+To be a laptop, without instance metadata:
+  export AWS_EC2_METADATA_SERVICE_ENDPOINT={nowhere}
+`exit` removes everything.
 """
 
 #: Fields of the document whose values are not the point.
@@ -75,31 +94,30 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Failed(Exception):
-    """A step that did not give what it should."""
+    """A step with a wrong result."""
 
 
 def main() -> int:
-    """Play the demo and return its exit status."""
+    """Run the demo and return its exit status."""
     options = _parser().parse_args()
     for number in SIGNALS[1:]:
         signal.signal(number, _leave)
     started = time.monotonic()
     try:
-        print("credproc at work: real `aws` commands, a made-up EC2 instance, no AWS account")
+        print("credproc at work: real `aws` commands, a simulated EC2 instance, no AWS account")
         with set_up(options.venv) as stage:
-            on_an_instance(stage)
-            anywhere(stage)
-            from_a_profile(stage)
-            by_hand(stage)
-            all_at_once(stage)
+            if options.shell:
+                return a_shell(stage)
+            for chapter in (on_an_instance, anywhere, in_programs, by_hand, all_at_once):
+                chapter(stage)
     except (Failed, AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         print(f"\ndemo: FAILED: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, SystemExit) as left:
-        print("\ndemo: interrupted; nothing is left of it", file=sys.stderr)
+        print("\ndemo: interrupted; everything is removed", file=sys.stderr)
         return int(left.code or 1) if isinstance(left, SystemExit) else 130
     seconds = time.monotonic() - started
-    print(f"\nEvery step gave what it should ({seconds:.0f} s). Nothing is left of it.")
+    print(f"\nEvery step had the right result ({seconds:.0f} s). Everything is removed.")
     return 0
 
 
@@ -107,6 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Show credproc at work: real `aws` commands, no AWS account.",
         allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--shell", action="store_true", help="open a shell to try things in, instead of the steps"
     )
     parser.add_argument(
         "--venv", type=Path, help="use this environment; it has credproc, awscli, moto's server"
@@ -161,8 +182,9 @@ def on_an_instance(stage: Stage) -> None:
     """Show the instance's role, cold and cached."""
     title("An EC2 instance: its role")
     stage.host.environ.update(stage.world.instance)
-    stage.who("app", identity("app"), "cold", imds=3)
-    stage.who("app", identity("app"), "cached")
+    stage.who("app", identity("app"), Cost(imds=3))
+    stage.who("app", identity("app"), Cost())
+    stage.without("aws sts get-caller-identity --query Arn --output text", Cost(imds=3))
     stage.buckets("app", "home-account-data")
 
 
@@ -170,21 +192,23 @@ def anywhere(stage: Stage) -> None:
     """Show one profile on an instance, and the same without a metadata service."""
     title("One profile for every machine: the instance's role, else two roles")
     say("On the instance:")
-    stage.who("anywhere", identity("app"), "cold", imds=3)
+    stage.who("anywhere", identity("app"), Cost(imds=3))
     say("On a laptop, where the connection to IMDS is refused:")
     stage.host.environ.update(stage.world.laptop)
     deploy = identity("deploy", "credproc-", OTHER_ACCOUNT)
-    stage.who("anywhere", deploy, "cold", [JUMP, DEPLOY])
-    stage.who("anywhere", deploy, "cached")
+    stage.who("anywhere", deploy, Cost(roles=2))
+    stage.who("anywhere", deploy, Cost())
+    tell("without credproc", "not with one profile: a profile has one source", bad=True)
     stage.buckets("anywhere", "other-account-data")
 
 
-def from_a_profile(stage: Stage) -> None:
-    """Show what a profile describes, cached."""
-    title("A cache for what another profile describes")
-    stage.who("reports", identity("reports", "credproc-"), "cold", [REPORTS])
-    stage.who("reports", identity("reports", "credproc-"), "cached")
-    stage.buckets("reports", "home-account-data")
+def in_programs(stage: Stage) -> None:
+    """Show a program that assumes a role at each start, and one that finds it in the cache."""
+    title("A role in your own programs (boto3)")
+    stage.who("reports", identity("reports", "credproc-"), Cost(roles=1))
+    stage.measured("python program.py reports", Cost())
+    for _ in range(2):
+        stage.without("python program.py reports-role", Cost(roles=1))
 
 
 def by_hand(stage: Stage) -> None:
@@ -206,21 +230,44 @@ def by_hand(stage: Stage) -> None:
 
 
 def all_at_once(stage: Stage) -> None:
-    """Show that many processes on a cold cache make one call."""
-    title(f"{CROWD} processes at once, nothing cached: one call")
-    world = stage.world
-    stage.host.environ.update(world.laptop)
-    world.forget()
-    command = "credproc --profile reports-role"
-    print(f"$ for i in $(seq {CROWD}); do {command} & done; wait", flush=True)
-    program, *arguments = shlex.split(command)
-    empty: dict[str, str | None] = {"CREDPROC_CACHE_DIR": str(stage.host.folder / "empty-cache")}
-    results = herd(stage.host, CROWD, *arguments, command=stage.path(program), env=empty)
-    documents = {printed(result) for result in results}
-    expect(len(documents), 1, "the number of different documents")
-    expect(world.assumed, [REPORTS], "the roles that STS was asked for")
-    seconds = max(result.seconds for result in results)
-    say(f"{CROWD} times the same document; {seconds:.2f} s; AssumeRole once.")
+    """Show how many calls programs make that start at once, with nothing cached."""
+    title(f"{CROWD} programs at once, with nothing cached")
+    stage.host.environ.update(stage.world.laptop)
+    empty = {"CREDPROC_CACHE_DIR": str(stage.host.folder / "empty-cache")}
+    command = "python program.py reports"
+    command_line(f"for i in $(seq {CROWD}); do {command} & done; wait")
+    stage.crowd(command, Cost(roles=1), empty)
+    stage.crowd("python program.py reports-role", Cost(roles=CROWD), empty, bad=True)
+
+
+def a_shell(stage: Stage) -> int:
+    """Open a shell on the simulated instance; return its exit status."""
+    title("A shell")
+    host = stage.host
+    host.environ.update(stage.world.instance)
+    print(TRY.format(nowhere=stage.world.laptop["AWS_EC2_METADATA_SERVICE_ENDPOINT"]), flush=True)
+    shell = shutil.which("bash") or "/bin/sh"
+    env = host.env(PS1="(credproc demo) $ ", TERM=os.environ.get("TERM", "dumb"))
+    # Ctrl-C is for what runs in the shell.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        options = ["--norc"] if shell.endswith("bash") else []
+        done = subprocess.run([shell, *options], env=env, cwd=host.home, check=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    print("Everything is removed.")
+    return done.returncode
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How many requests to IMDS, and calls of AssumeRole, a step makes."""
+
+    imds: int = 0
+    roles: int = 0
+
+    def __str__(self) -> str:
+        return f"IMDS requests: {self.imds:2}   AssumeRole calls: {self.roles:2}"
 
 
 class Stage:
@@ -237,6 +284,7 @@ class Stage:
         lines = {name: f"{quoted} {given}".rstrip() for name, given in PROFILES.items()}
         config = CONFIG.format(**lines, role=REPORTS)
         host.config(config)
+        (host.home / "program.py").write_text(PROGRAM)
         for line in config.splitlines():
             print(wrapped(line, "    "))
 
@@ -246,35 +294,54 @@ class Stage:
 
     def run(self, command: str, shown: bool = True) -> str:
         """Show and run a command, which must succeed in silence; return what it printed."""
-        print(f"$ {command}", flush=True)
+        command_line(command)
         program, *arguments = shlex.split(command)
         said = printed(self.host.run(*arguments, command=self.path(program)))
         if shown:
             print(textwrap.indent(said, "  "), flush=True)
         return said
 
-    def who(
-        self, profile: str, wanted: str, state: str, roles: list[str] | None = None, imds: int = 0
-    ) -> None:
-        """Ask STS, by the AWS CLI, who the profile is; check that, and what it took."""
-        self.world.forget()
-        started = time.monotonic()
-        found = self.run(
-            f"aws sts get-caller-identity --profile {profile} --query Arn --output text"
+    def who(self, profile: str, wanted: str, cost: Cost) -> None:
+        """Ask STS, by the AWS CLI, who the profile is; check that, and what it cost."""
+        found = self.measured(
+            f"aws sts get-caller-identity --profile {profile} --query Arn --output text", cost
         )
-        seconds = time.monotonic() - started
         expect(found[: len(wanted)], wanted, "the identity")
-        requests, assumed = len(self.world.imds.requests), self.world.assumed
-        expect(requests, imds, "the number of requests to IMDS")
-        expect(assumed, roles or [], "the roles that STS was asked for")
-        given = shlex.split(PROFILES[profile])
-        alone = self.host.run(*given, command=self.credproc)
+        alone = self.host.run(*shlex.split(PROFILES[profile]), command=self.credproc)
         key = json.loads(printed(alone))["AccessKeyId"]
         expect(self.world.callers, [key], "the access key that `aws` signed with")
-        took = f"{state}: {seconds:.2f} s"
-        if state == "cached":
-            took += f" (credproc alone: {alone.seconds * 1000:.0f} ms)"
-        say(f"{took}; IMDS requests: {requests}; AssumeRole calls: {len(assumed)}")
+
+    def measured(self, command: str, cost: Cost) -> str:
+        """Show and run a command that uses credproc; check what it cost."""
+        return self._measured(command, cost, bad=False)
+
+    def without(self, command: str, cost: Cost) -> None:
+        """Run a command that does the same without credproc; check what it cost."""
+        self._measured(command, cost, bad=True)
+
+    def _measured(self, command: str, cost: Cost, *, bad: bool) -> str:
+        self.world.forget()
+        started = time.monotonic()
+        found = self.run(command)
+        seconds = time.monotonic() - started
+        expect(self.cost(), cost, "the cost")
+        tell("without credproc" if bad else "with credproc", f"{seconds:5.2f} s   {cost}", bad=bad)
+        return found
+
+    def cost(self) -> Cost:
+        """Return what was requested since the last step began."""
+        return Cost(len(self.world.imds.requests), len(self.world.assumed))
+
+    def crowd(self, command: str, cost: Cost, env: Mapping[str, str], *, bad: bool = False) -> None:
+        """Run a command many times at once; check what all of them together cost."""
+        self.world.forget()
+        program, *arguments = shlex.split(command)
+        results = herd(self.host, CROWD, *arguments, command=self.path(program), env=env)
+        keys = {printed(result) for result in results}
+        expect(self.cost(), cost, "the cost")
+        expect(len(keys), cost.roles, "the number of different access keys")
+        seconds = max(result.seconds for result in results)
+        tell("without credproc" if bad else "with credproc", f"{seconds:5.2f} s   {cost}", bad=bad)
 
     def buckets(self, profile: str, bucket: str) -> None:
         """List the buckets of the profile's account, of which each has one."""
@@ -298,20 +365,41 @@ def expect(found: object, wanted: object, what: str = "it") -> None:
 # How it is told.
 
 
+BOLD, DIM, GREEN, YELLOW = "1", "2", "32", "33"
+
+
+def colour(text: str, code: str) -> str:
+    """Return the text in a colour, if stdout is a terminal that has one."""
+    plain = (
+        not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    )
+    return text if plain else f"\033[{code}m{text}\033[0m"
+
+
 def title(text: str) -> None:
     """Begin a chapter."""
-    print(f"\n{text}\n{'-' * len(text)}", flush=True)
+    print(colour(f"\n{text}\n{'-' * len(text)}", BOLD), flush=True)
 
 
 def say(text: str) -> None:
     """Say a sentence."""
-    print(wrapped(f"# {text}", ""), flush=True)
+    print(colour(wrapped(f"# {text}", ""), DIM), flush=True)
+
+
+def command_line(text: str) -> None:
+    """Show a command as it would be typed."""
+    print(f"$ {colour(text, BOLD)}", flush=True)
+
+
+def tell(label: str, text: str, *, bad: bool) -> None:
+    """Tell what a step cost."""
+    print(colour(f"  {label:16} {text}", YELLOW if bad else GREEN), flush=True)
 
 
 @contextlib.contextmanager
 def timed(text: str) -> Iterator[None]:
     """Say what is done, and then how long it took."""
-    print(f"# {text} ... ", end="", flush=True)
+    print(colour(f"# {text} ... ", DIM), end="", flush=True)
     started = time.monotonic()
     yield
     print(f"{time.monotonic() - started:.0f} s", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import sys
@@ -53,6 +54,7 @@ def read_until(process: Process, words: bytes) -> None:
         said += more
 
 
+@pytest.mark.slow
 def test_demo_goes_through_every_step_and_leaves_nothing(
     processes: Processes, tmp_path: Path
 ) -> None:
@@ -64,8 +66,11 @@ def test_demo_goes_through_every_step_and_leaves_nothing(
     assert "444455556666:assumed-role/deploy/credproc-" in said
     assert "assumed-role/reports/credproc-" in said
     assert "$ credprocctl role name\n  app\n" in said
-    assert "# 20 times the same document;" in said
-    assert "Every step gave what it should" in said
+    crowd = said.partition("20 programs at once")[2]
+    assert re.search(r"\n  with credproc .* AssumeRole calls:  1\n", crowd)
+    assert re.search(r"\n  without credproc .* AssumeRole calls: 20\n", crowd)
+    assert "Every step had the right result" in said
+    assert "\033" not in said
     assert [line for line in said.splitlines() if len(line) > 80] == []
     assert list(tmp_path.iterdir()) == []
     assert left(tmp_path) == []
@@ -84,7 +89,7 @@ def test_demo_that_is_ended_leaves_nothing(
     result = demo.wait()
 
     assert result.status == status
-    assert result.stderr == "\ndemo: interrupted; nothing is left of it\n"
+    assert result.stderr == "\ndemo: interrupted; everything is removed\n"
     assert list(tmp_path.iterdir()) == []
     assert left(tmp_path) == []
 
@@ -109,3 +114,20 @@ def test_demo_names_the_step_that_did_not_give_what_it_should(
     assert "credproc: out of order" in result.stderr
     assert list(folder.iterdir()) == []
     assert left(folder) == []
+
+
+def test_shell_of_the_demo_is_on_the_instance_and_leaves_nothing(
+    processes: Processes, tmp_path: Path
+) -> None:
+    env = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "LANG": "C.UTF-8"}
+    command = [sys.executable, str(DEMO), "--venv", sys.prefix, "--shell"]
+
+    typed = b"aws sts get-caller-identity --profile app --query Arn --output text\nexit 3\n"
+    result = processes.start(command, env, stdin=typed).wait(timeout=55)
+
+    assert (result.status, result.stderr) == (3, ""), result
+    said = result.stdout.decode()
+    assert "assumed-role/app/i-0a1b2c3d4e5f60718\n" in said
+    assert said.endswith("Everything is removed.\n")
+    assert list(tmp_path.iterdir()) == []
+    assert left(tmp_path) == []

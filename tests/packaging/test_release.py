@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import credproc
-from tests import venvs
+from tests import artefacts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.needs("network")
 @pytest.mark.timeout(300)
 def test_release_has_checksums_and_a_bill_of_materials(dist: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(venvs.ROOT / "tests" / "release.py"), str(tmp_path)]
+    command = [sys.executable, str(artefacts.source() / "tests" / "release.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done
