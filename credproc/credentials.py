@@ -24,6 +24,18 @@ _PLAIN = re.compile(r"[A-Za-z0-9_+=/.,:@-]+", re.ASCII)
 _POWERSHELL_QUOTES = re.compile("['\u2018-\u201b]")
 
 
+#: The variables that SDKs read, and the fields of the document that they are set from.
+VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "AccessKeyId",
+    "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+    "AWS_SESSION_TOKEN": "SessionToken",
+    "AWS_CREDENTIAL_EXPIRATION": "Expiration",
+    "AWS_ACCOUNT_ID": "AccountId",
+    "AWS_CREDENTIAL_SCOPE": "CredentialScope",
+    "AWS_SECURITY_TOKEN": "",
+}
+
+
 class Credentials:
     """Temporary credentials: keys, token, expiration (epoch seconds) and, if known, the account.
 
@@ -41,6 +53,7 @@ class Credentials:
         "provider",
         "issued",
         "person",
+        "scope",
     )
 
     def __init__(
@@ -60,6 +73,8 @@ class Credentials:
         self.provider = provider
         self.issued = 0
         self.person = False
+        #: The CredentialScope of a helper's document, which the SDK for JavaScript reads.
+        self.scope = ""
 
     def __repr__(self) -> str:
         return f"<Credentials {masked(self.access_key)} from {self.provider or 'nobody'}>"
@@ -147,13 +162,15 @@ def document(credentials: Credentials, expiration: int | None = None) -> bytes:
     fields["Expiration"] = write_time(expiration or credentials.expiration)
     if credentials.account_id:
         fields["AccountId"] = credentials.account_id
+    if credentials.scope:
+        fields["CredentialScope"] = credentials.scope
     return json.dumps(fields).encode("ascii") + b"\n"
 
 
 def from_document(data: bytes, provider: str) -> Credentials:
     """Return the credentials that document() printed."""
     fields = json.loads(data)
-    return Credentials(
+    found = Credentials(
         fields["AccessKeyId"],
         fields["SecretAccessKey"],
         fields.get("SessionToken", ""),
@@ -161,6 +178,8 @@ def from_document(data: bytes, provider: str) -> Credentials:
         fields.get("AccountId", ""),
         provider,
     )
+    found.scope = fields.get("CredentialScope", "")
+    return found
 
 
 def field(data: bytes, name: str) -> bytes:
@@ -176,17 +195,23 @@ def field(data: bytes, name: str) -> bytes:
     return _encoded(f"{value}\n", "--field")
 
 
+def variables(data: bytes) -> dict[str, str]:
+    """Return a document as the variables that SDKs read; "" for one that must not be set.
+
+    What another identity has left in the shell would be used with these keys: DynamoDB's endpoint
+    is chosen by AWS_ACCOUNT_ID, and AWS_SECURITY_TOKEN is AWS_SESSION_TOKEN's old name.
+    """
+    fields = json.loads(data)
+    return {name: str(fields.get(key, "")) for name, key in VARIABLES.items()}
+
+
 def formatted(data: bytes, style: str) -> bytes:
-    """Return a document in one of the formats of ``aws configure export-credentials``."""
+    """Return a document in one of the formats of ``aws configure export-credentials``.
+
+    A function of the document alone: what it returns is cached.
+    """
     if style == "process":
         return data
-    fields = json.loads(data)
-    names = {
-        "AWS_ACCESS_KEY_ID": "AccessKeyId",
-        "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
-        "AWS_SESSION_TOKEN": "SessionToken",
-        "AWS_CREDENTIAL_EXPIRATION": "Expiration",
-    }
     write: Callable[[str, str], str] = {
         "env": lambda name, value: f"export {name}={_posix(value)}",
         "env-no-export": lambda name, value: f"{name}={_posix(value)}",
@@ -194,7 +219,17 @@ def formatted(data: bytes, style: str) -> bytes:
         "powershell": lambda name, value: f"$Env:{name}={_powershell(value)}",
         "windows-cmd": lambda name, value: f"set {name}={_cmd(value)}",
     }[style]
-    lines = [write(name, fields[key]) for name, key in names.items() if key in fields]
+    unset = {
+        "env": "unset {}",
+        "env-no-export": "{}=",  # of a file for `docker run --env-file`
+        "fish": "set -e {}; or true",  # which fails for what is not set
+        "powershell": "$Env:{}=$null",
+        "windows-cmd": "set {}=",
+    }[style]
+    lines = [
+        write(name, value) if value else unset.format(name)
+        for name, value in variables(data).items()
+    ]
     return _encoded("".join(f"{line}\n" for line in lines), f"--format {style}")
 
 

@@ -81,7 +81,7 @@ def _read(output: bytes, who: str) -> Credentials:
         raise ProviderFailed(f"{who} printed no {name}")
     expiration = answer.get("Expiration")
     account = _text(answer, "AccountId", who)
-    return Credentials(
+    found = Credentials(
         access_key,
         secret_key,
         _text(answer, "SessionToken", who),
@@ -89,6 +89,8 @@ def _read(output: bytes, who: str) -> Credentials:
         account if credentials.is_account(account) else "",
         "process",
     )
+    found.scope = _text(answer, "CredentialScope", who)
+    return found
 
 
 def _text(answer: dict[str, Any], name: str, who: str) -> str:

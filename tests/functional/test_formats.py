@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ VARIABLES = {
     "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
     "SessionToken": "AWS_SESSION_TOKEN",
     "Expiration": "AWS_CREDENTIAL_EXPIRATION",
+    "AccountId": "AWS_ACCOUNT_ID",
 }
 PLAIN = {
     "Version": 1,
@@ -141,6 +143,13 @@ SHAPES = {
     "windows-cmd": "set {0}={1}\n",
     "fish": 'set -gx {0} "{1}"\n',
 }
+UNSET = {
+    "env": "unset {}\n",
+    "env-no-export": "{}=\n",
+    "powershell": "$Env:{}=$null\n",
+    "windows-cmd": "set {}=\n",
+    "fish": "set -e {}; or true\n",
+}
 
 
 @pytest.mark.parametrize("style", SHAPES)
@@ -150,6 +159,7 @@ def test_shape_is_that_of_the_aws_cli(host: Host, style: str) -> None:
     cached = host.run("--profile", "odd", "--format", style)
 
     lines = [SHAPES[style].format(name, PLAIN[key]) for key, name in VARIABLES.items()]
+    lines += [UNSET[style].format(name) for name in ("AWS_CREDENTIAL_SCOPE", "AWS_SECURITY_TOKEN")]
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout.decode() == cached.stdout.decode() == "".join(lines)
 
@@ -197,7 +207,7 @@ def test_long_term_keys_of_a_profile_go_through_a_shell(host: Host, value: str) 
 
     assert (result.stdout.decode(), result.stderr) == (value, "")
     lines = host.run("--profile", "keys", "--format", "env").stdout.decode()
-    assert "AWS_SESSION_TOKEN" not in lines
+    assert "unset AWS_SESSION_TOKEN\n" in lines
 
 
 @pytest.mark.parametrize(
@@ -226,6 +236,60 @@ def test_what_no_variable_can_hold_is_an_error(style: str, value: str) -> None:
         credentials.formatted(data, style)
     with pytest.raises(RequestError, match=r"--field: .*cannot express"):
         credentials.field(data, "SecretAccessKey")
+
+
+#: Prints whose host a request of DynamoDB's goes to, and the keys that it is signed with.
+DYNAMODB = """
+import boto3
+def told(request, **_):
+    print(request.url, request.headers["Authorization"].decode().split("/")[0])
+    print((request.headers.get("X-Amz-Security-Token") or b"").decode())
+    raise SystemExit
+client = boto3.client("dynamodb", region_name="eu-central-1")
+client.meta.events.register("before-send", told)
+client.list_tables()
+"""
+#: What the role before has left in the shell.
+STALE = {
+    "AWS_ACCOUNT_ID": "999999999999",
+    "AWS_SESSION_TOKEN": "stale",
+    "AWS_SECURITY_TOKEN": "stale",
+    "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("account", ["123456789012", ""])
+@pytest.mark.parametrize("style", ["env", "env-no-export"])
+def test_dynamodb_is_asked_at_the_account_of_the_credentials(
+    host: Host, style: str, account: str
+) -> None:
+    helper(host, PLAIN | {"AccountId": account} if account else without_account())
+    names = {**STALE, **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "x")}
+    script = f'eval "$(credproc --profile odd --format {style})"; exec {sys.executable} -c "$1"'
+    host.environ |= {**names, "AWS_ENDPOINT_URL": None}
+
+    result = host.run("-c", script, "sh", DYNAMODB, command="/bin/sh")
+
+    where = f"{account}.ddb" if account else "dynamodb"
+    assert result.stdout.decode() == (
+        f"https://{where}.eu-central-1.amazonaws.com/ AWS4-HMAC-SHA256 "
+        f"Credential={PLAIN['AccessKeyId']}\n{PLAIN['SessionToken']}\n"
+    ), result
+
+
+def without_account() -> dict[str, object]:
+    """Return the document of a helper that does not know the account."""
+    return {name: value for name, value in PLAIN.items() if name != "AccountId"}
+
+
+def test_scope_of_a_helper_is_passed_on(host: Host) -> None:
+    document = PLAIN | {"CredentialScope": "us-east-1"}
+    helper(host, document)
+
+    assert host.document("--profile", "odd") == document
+    assert host.document("--profile", "odd") == document
+    printed = host.run("--profile", "odd", "--format", "env").stdout.decode()
+    assert "export AWS_CREDENTIAL_SCOPE=us-east-1\n" in printed
 
 
 # Neither PowerShell nor cmd.exe is to be had here; their rules are those of Microsoft's manual.
