@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import stat
 import tarfile
 from pathlib import Path
 
@@ -18,7 +19,8 @@ DIST = "CREDPROC_TEST_DIST"
 EPOCH = "1767225600"
 
 #: Not part of the tree, wherever they are.
-DEBRIS = (".*", "__pycache__", "*.pyc", "*.egg-info")
+DEBRIS = (".git", ".venv", ".*_cache", ".hypothesis", ".coverage*", "__pycache__", "*.pyc",
+          "*.egg-info")  # fmt: skip
 
 
 def source() -> Path:
@@ -27,7 +29,7 @@ def source() -> Path:
 
 
 def copy(tree: Path, target: Path, without: tuple[str, ...] = ()) -> None:
-    """Copy the tree without hidden files and without what building or running left behind."""
+    """Copy the tree without git's files and without what building or running left behind."""
 
     def ignore(folder: str, names: list[str]) -> set[str]:
         top = (*without, "build", "dist") if Path(folder) == tree else ()
@@ -45,7 +47,7 @@ def build(tree: Path, target: Path, python: str, *options: str) -> None:
     copy(tree, clean)
     # A wheel has the modes of its files, which are those of a checkout and of a umask.
     for path in clean.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(_mode(path.stat().st_mode))
     command = ["sh", "-c", 'umask 022 && exec "$@"', "sh", python, "-m", "build"]
     command += ["--outdir", str(target), *options, str(clean)]
     venvs.call(command, quiet=True, cwd=target.parent, SOURCE_DATE_EPOCH=EPOCH)
@@ -69,9 +71,14 @@ def _settle(path: Path) -> None:
             for member, content in sorted(members, key=lambda pair: pair[0].name):
                 new = tarfile.TarInfo(member.name)
                 new.type, new.size, new.mtime = member.type, member.size, int(EPOCH)
-                new.mode = 0o755 if member.isdir() else 0o644
+                new.mode = _mode(member.mode)
                 settled.addfile(new, content)
     path.with_suffix(".new").replace(path)
+
+
+def _mode(mode: int) -> int:
+    """Return the mode of a file or directory, but for what a umask makes of it."""
+    return 0o755 if mode & stat.S_IXUSR else 0o644
 
 
 def wheel(folder: Path) -> Path:

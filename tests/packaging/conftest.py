@@ -18,7 +18,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if built:
         return Path(built)
     folder = tmp_path_factory.mktemp("built") / "dist"
-    artefacts.build(artefacts.source(), folder, sys.executable)
+    artefacts.build(artefacts.source(), folder, sys.executable, "--no-isolation")
     return folder
 
 

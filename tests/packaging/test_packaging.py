@@ -6,6 +6,7 @@ import email
 import importlib.metadata
 import os
 import re
+import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -92,35 +93,60 @@ def test_wheel_is_for_every_machine(dist: Path) -> None:
     assert artefacts.wheel(dist).name == f"{NAME}-py3-none-any.whl"
 
 
-def test_sdist_holds_what_the_wheel_is_built_from_and_nothing_else(dist: Path) -> None:
+def test_sdist_holds_the_whole_tree(dist: Path, tmp_path: Path) -> None:
+    artefacts.copy(artefacts.source(), tmp_path / "tree")
+    tree = {path.relative_to(tmp_path / "tree") for path in (tmp_path / "tree").rglob("*")
+            if path.is_file()}  # fmt: skip
     with tarfile.open(artefacts.sdist(dist)) as sdist:
-        names = {member.name for member in sdist if not member.isdir()}
+        modes = {Path(*Path(member.name).parts[1:]): member.mode for member in sdist
+                 if not member.isdir()}  # fmt: skip
 
-    top = {"LICENSE", "PKG-INFO", "README.rst", "setup.cfg", "setup.py"}
-    info = (
-        "PKG-INFO",
-        "SOURCES.txt",
-        "dependency_links.txt",
-        "entry_points.txt",
-        "requires.txt",
-        "top_level.txt",
-    )
-    egg = {f"credproc.egg-info/{name}" for name in info}
-    pages = {f"credproc/man/{page}" for page in PAGES}
-    assert names == {f"{NAME}/{name}" for name in package() | pages | top | egg | {SCRIPT}}
+    added = {path for path in modes if path.parts[0] == "credproc.egg-info"} | {Path("PKG-INFO")}
+    assert set(modes) - added == tree
+    assert modes[Path(".ci/run")] == 0o755
 
 
+@pytest.mark.slow
+def test_build_takes_nothing_from_an_earlier_one(tmp_path: Path) -> None:
+    tree, wheels = tmp_path / "tree", tmp_path / "wheels"
+    artefacts.copy(artefacts.source(), tree)
+    extra = tree / "credproc" / "deleted_since.py"
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    command += ["--wheel-dir", str(wheels), str(tree)]
+
+    def built() -> set[str]:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+        with zipfile.ZipFile(artefacts.wheel(wheels)) as wheel:
+            return {Path(name).name for name in wheel.namelist()}
+
+    extra.touch()
+    assert extra.name in built()
+    extra.unlink()
+    # And what a build of a release before this one has left.
+    left = tree / "build" / "lib" / "credproc"
+    left.mkdir(parents=True)
+    (left / "older.py").touch()
+
+    assert not {extra.name, "older.py"} & built()
+    assert [path.name for path in left.iterdir()] == ["older.py"]
+
+
+@pytest.mark.slow
 def test_wheel_of_the_tree_is_the_wheel_of_the_sdist(dist: Path, tmp_path: Path) -> None:
-    artefacts.build(artefacts.source(), tmp_path / "dist", sys.executable, "--wheel")
+    artefacts.build(
+        artefacts.source(), tmp_path / "dist", sys.executable, "--no-isolation", "--wheel"
+    )
 
     again = artefacts.wheel(tmp_path / "dist")
     assert again.read_bytes() == artefacts.wheel(dist).read_bytes()
 
 
+@pytest.mark.slow
 def test_another_build_gives_the_same_bytes_under_another_umask(dist: Path, tmp_path: Path) -> None:
     umask = os.umask(0o077)
     try:
-        artefacts.build(artefacts.source(), tmp_path / "dist", sys.executable)
+        artefacts.build(artefacts.source(), tmp_path / "dist", sys.executable, "--no-isolation")
     finally:
         os.umask(umask)
 
@@ -152,7 +178,8 @@ def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Mess
 
     always = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
     assert always == {"boto3", "filelock", "platformdirs"}
-    assert {*metadata.get_all("Provides-Extra", [])} == {"lint", "measure", "test"}
+    extras = {*metadata.get_all("Provides-Extra", [])}
+    assert extras == {"lint", "measure", "packaging", "test"}
 
 
 def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
@@ -160,7 +187,7 @@ def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
     lines = (tree / ".constraints.txt").read_text(encoding="utf-8").splitlines()
     held = [Requirement(line) for line in lines if not line.startswith("#")]
 
-    for asked in map(Requirement, venvs.requirements("lint", "test", "measure")):
+    for asked in map(Requirement, venvs.requirements("lint", "test", "packaging", "measure")):
         found = [each for each in held if canonical(each.name) == canonical(asked.name)]
         assert found, asked
         for each in found:
