@@ -197,7 +197,7 @@ def test_config_that_no_sdk_reads(cloud: Host) -> None:
 def test_file_that_a_variable_names_and_that_is_not_there(
     cloud: Host, variable: str, name: str
 ) -> None:
-    checks = examine(cloud, "--", "--imds", status=1, **{variable: "/nowhere/at/all"})
+    checks = examine(cloud, "--", "--imds", status=1, **{variable: "/proc/nowhere/at/all"})
 
     assert bad(checks)[name].endswith(f"-> unset {variable}, or make it the path of a file")
 
@@ -270,7 +270,7 @@ def script(host: Host, text: str) -> Path:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/nowhere/credproc", 1, "no such file or directory"),
+        ("/proc/nowhere/credproc", 1, "no such file or directory"),
         ("credproc", 0, "is no absolute path"),
         ("~/bin/credproc", 1, "botocore expands neither ~ nor variables"),
     ],
@@ -290,7 +290,7 @@ def test_executable_that_is_not_where_it_should_be(
         ("#!/bin/sh\necho broken >&2\nexit 3\n", 1, "--version fails (status 3): broken"),
         ("#!/bin/sh\necho credproc 0.0.1\n", 0, "0.0.1, starts in"),
         (f'#!/bin/sh\n:\nimport re\n:\nexec {CREDPROC} "$@"\n', 0, "written by an old installer"),
-        ("#!/nowhere\n", 1, "no such file or directory"),
+        ("#!/proc/nowhere\n", 1, "no such file or directory"),
     ],
 )
 def test_executable_with_a_fault(cloud: Host, text: str, status: int, words: str) -> None:
@@ -347,7 +347,7 @@ def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
     ("name", "reason"),
     [
         ("relative/log", "it must be an absolute path"),
-        ("/nowhere/at/all/log", "there is no folder /nowhere/at/all"),
+        ("/proc/nowhere/at/all/log", "there is no folder /proc/nowhere/at/all"),
         ("{home}/link", "it is a symbolic link, which is not followed"),
         ("{home}", "is a directory"),
         ("/dev/null", "it is not a plain file of this user"),
@@ -367,7 +367,7 @@ def test_log_that_is_not_written_is_told(cloud: Host, name: str, reason: str) ->
 
 
 def test_container_with_an_identity_of_its_own(cloud: Host) -> None:
-    env: dict[str, Any] = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"}
+    env: dict[str, Any] = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/proc/nowhere/token"}
 
     plain = examine(cloud, "default", status=1, **env)
     named = examine(cloud, "app", **env)
@@ -511,7 +511,7 @@ def test_sts_with_a_certificate_that_nobody_trusts(cloud: Host, tmp_path: Path) 
             cloud, "chain", AWS_ENDPOINT_URL_STS=sts.url, AWS_CA_BUNDLE=certificates.ca
         )
         missing = examine(
-            cloud, "chain", status=1, AWS_ENDPOINT_URL_STS=sts.url, AWS_CA_BUNDLE="/nowhere"
+            cloud, "chain", status=1, AWS_ENDPOINT_URL_STS=sts.url, AWS_CA_BUNDLE="/proc/nowhere"
         )
 
     assert "set AWS_CA_BUNDLE" in bad(foreign)["STS"]
@@ -519,7 +519,7 @@ def test_sts_with_a_certificate_that_nobody_trusts(cloud: Host, tmp_path: Path) 
     assert (
         trusted["TLS"][0][1] == f"certificates are checked with {certificates.ca} (AWS_CA_BUNDLE)"
     )
-    assert "AWS_CA_BUNDLE=/nowhere: no such file" in bad(missing)["TLS"]
+    assert "AWS_CA_BUNDLE=/proc/nowhere: no such file" in bad(missing)["TLS"]
 
 
 def test_sts_out_of_reach_and_proxies(cloud: Host) -> None:

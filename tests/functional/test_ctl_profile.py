@@ -329,7 +329,7 @@ def test_executable_is_the_one_beside_the_command(host: Host) -> None:
     assert line(host, "app") == str(CREDPROC)
 
 
-@pytest.mark.parametrize("path", ["credproc", "/nowhere/credproc", "~/credproc"])
+@pytest.mark.parametrize("path", ["credproc", "/proc/nowhere/credproc", "~/credproc"])
 def test_executable_must_be_there_by_its_absolute_path(host: Host, path: str) -> None:
     error = failed(host, "profile", "add", "app", "--executable", path, status=2)
 
@@ -340,7 +340,7 @@ def test_show_lists_what_runs_credproc_and_what_is_wrong(host: Host) -> None:
     host.config(
         f"[default]\nregion = x\n[profile good]\ncredential_process = {CREDPROC} --imds\n"
         "[profile other]\ncredential_process = aws-vault export app\n"
-        "[profile gone]\ncredential_process = /nowhere/credproc --external-id geheim\n"
+        "[profile gone]\ncredential_process = /proc/nowhere/credproc --external-id geheim\n"
         f"[profile both]\ncredential_process = {CREDPROC}\nrole_arn = {ROLE}\n"
         f"[profile self]\ncredential_process = {CREDPROC} --profile self\n"
         "[profile short]\ncredential_process = credproc\n"

@@ -262,7 +262,7 @@ HOMES: dict[str, tuple[dict[str, str | None], int | None, str]] = {
     "dot": ({"HOME": "."}, NOBODY, ""),
     "root's folder": ({"HOME": "/"}, NOBODY, ""),
     "a device": ({"HOME": "/dev/null"}, None, ""),
-    "not there": ({"HOME": "/nonexistent/home"}, NOBODY, ""),
+    "not there": ({"HOME": "/proc/nowhere/home"}, NOBODY, ""),
     "the cache relative": ({"XDG_CACHE_HOME": "caches"}, None, "home/.cache"),
     "the cache empty": ({"XDG_CACHE_HOME": ""}, None, "home/.cache"),
     "the cache elsewhere": ({"XDG_CACHE_HOME": "{folder}/xdg"}, None, "xdg"),

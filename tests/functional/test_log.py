@@ -144,7 +144,8 @@ def test_lines_of_many_runs_stay_whole(online: Host, log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["log", "~/log", "/nowhere/log", "/dev/full", "/dev/stdout", "fifo", "folder", "link"]
+    "name",
+    ["log", "~/log", "/proc/nowhere/log", "/dev/full", "/dev/stdout", "fifo", "folder", "link"],
 )
 def test_file_that_cannot_be_costs_nothing(online: Host, name: str) -> None:
     os.mkfifo(online.folder / "fifo")
@@ -162,7 +163,7 @@ def test_file_that_cannot_be_costs_nothing(online: Host, name: str) -> None:
     ("name", "reason"),
     [
         ("log", "must be an absolute path"),
-        ("/nowhere/log", "cannot be written: No such file or directory"),
+        ("/proc/nowhere/log", "cannot be written: No such file or directory"),
         ("/dev/full", "is not a plain file of this user"),
     ],
 )

@@ -174,7 +174,7 @@ def test_command_that_fails_is_one_line(
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("/nowhere/code", "/nowhere/code cannot be run: No such file or directory"),
+        ("/proc/nowhere/code", "/proc/nowhere/code cannot be run: No such file or directory"),
         ("no-such-command --code", "no-such-command cannot be run: No such file or directory"),
         ("/etc", "/etc cannot be run: Permission denied"),
         ("~/bin/code", "~/bin/code cannot be run: No such file or directory"),

@@ -169,7 +169,7 @@ def test_aws_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_aws_that_cannot_be_started(tmp_path: Path) -> None:
     path = tmp_path / "aws"
-    path.write_text("#!/nowhere/at/all\n")
+    path.write_text("#!/proc/nowhere/at/all\n")
     path.chmod(0o755)
 
     (status, text), *_ = said(consumers.installed(case(tmp_path)))

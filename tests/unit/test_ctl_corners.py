@@ -128,7 +128,7 @@ def test_stream_that_is_a_programs_own_is_written_to(
 
 def examined(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
     """Return what the doctor says of a user without any config."""
-    monkeypatch.setattr(os, "environ", {"HOME": "/nowhere", "PATH": "/usr/bin:/bin"})
+    monkeypatch.setattr(os, "environ", {"HOME": "/proc/nowhere", "PATH": "/usr/bin:/bin"})
     given = ctl.parser().parse_args(["doctor"])
     given.options, given.log = None, Log("", time.time)
     return list(doctor.examined(given))

@@ -19,7 +19,7 @@ from credproc.request import Chain, Hop, Imds, Profile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ENVIRON: dict[str, str] = {"HOME": "/nowhere", "AWS_REGION": "eu-central-1"}
+ENVIRON: dict[str, str] = {"HOME": "/proc/nowhere", "AWS_REGION": "eu-central-1"}
 ARN = "arn:aws:iam::123456789012:role/app"
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)

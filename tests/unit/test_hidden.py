@@ -39,7 +39,7 @@ def test_logins_are_looked_for_where_the_given_environment_has_them(
     environ = {"HOME": str(tmp_path)}
     if folder:
         environ["AWS_LOGIN_CACHE_DIRECTORY"] = folder.replace("/absolute", f"{tmp_path}/absolute")
-    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.setenv("HOME", "/proc/nowhere")
     monkeypatch.setenv("LOGINS", f"{tmp_path}/logins")
     place = tmp_path / places.get(folder, "logins")
     place.mkdir(parents=True)

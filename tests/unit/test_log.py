@@ -151,7 +151,7 @@ def reason_of(name: str) -> str:
     [
         ("log", "must be an absolute path"),
         ("~/log", "must be an absolute path"),
-        ("/nowhere/log", "cannot be written: No such file or directory"),
+        ("/proc/nowhere/log", "cannot be written: No such file or directory"),
         ("/dev/null", "is not a plain file of this user"),
         ("/dev/full", "is not a plain file of this user"),
         ("/dev/stdout", "cannot be written: Too many levels of symbolic links"),
@@ -200,7 +200,7 @@ def test_fifo_with_a_reader_gets_nothing(path: Path) -> None:
 
 def test_no_descriptor_is_left_open(path: Path, tmp_path: Path) -> None:
     before = os.listdir("/proc/self/fd")
-    for name in (path, tmp_path, "/dev/null", "/nowhere/log"):
+    for name in (path, tmp_path, "/dev/null", "/proc/nowhere/log"):
         log_at(name)("one")
 
     assert os.listdir("/proc/self/fd") == before

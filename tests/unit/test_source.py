@@ -333,8 +333,8 @@ def test_identity_provider_that_is_out_of_reach_is_asked_again(
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": None}, ProviderUnavailable, "are not set"),
         ({"AWS_ROLE_ARN": None}, RequestError, "AWS_ROLE_ARN must be a role's ARN"),
         ({"AWS_ROLE_SESSION_NAME": "a b"}, RequestError, "AWS_ROLE_SESSION_NAME must be 2 to 64"),
-        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent"}, ProviderFailed,
-         "/nonexistent: No such file"),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/proc/nowhere"}, ProviderFailed,
+         "/proc/nowhere: No such file"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/null"}, ProviderFailed, "/dev/null is empty"),
     ],
 )  # fmt: skip
@@ -466,8 +466,8 @@ def test_helper_that_fails_is_quoted_in_one_line(script: str, words: str, machin
 
 
 def test_helper_that_is_not_there_is_named(machine: Machine) -> None:
-    machine.config("[profile helper]\ncredential_process = /nonexistent/helper x\n")
-    with pytest.raises(ProviderFailed, match="/nonexistent/helper cannot be run: No such file"):
+    machine.config("[profile helper]\ncredential_process = /proc/nowhere/helper x\n")
+    with pytest.raises(ProviderFailed, match="/proc/nowhere/helper cannot be run: No such file"):
         retrieve(machine, "profile:helper")
 
 

@@ -395,7 +395,7 @@ def test_sweep_is_not_put_off_for_ever_by_a_clock_that_was_wrong(store: Store) -
 
 def test_sweep_that_fails_is_due_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     swept(store)
-    monkeypatch.setattr(sweep, "_old", lambda store, now: os.listdir("/nonexistent"))
+    monkeypatch.setattr(sweep, "_old", lambda store, now: os.listdir("/proc/nowhere"))
     told: list[str] = []
     assert sweep.sweep(store, time.time() + 2 * DAY, told.append) == 1
     assert "old files stay" in told[0]
@@ -413,7 +413,7 @@ def test_one_sweeps_at_a_time(store: Store) -> None:
     assert swept(store) == []
 
 
-@pytest.mark.parametrize("path", ["", "/nonexistent/cache"])
+@pytest.mark.parametrize("path", ["", "/proc/nowhere/cache"])
 def test_cache_that_is_not_there_is_not_swept(path: str) -> None:
     told: list[str] = []
     assert not sweep.is_due(Store(path), time.time())

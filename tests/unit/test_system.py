@@ -72,7 +72,7 @@ def test_table_has_this_process_and_its_children(
 
 
 def test_processes_cannot_be_listed_by_what_is_missing_fails_or_is_no_list() -> None:
-    assert processes.listed(["/nowhere/ps"]) == {}
+    assert processes.listed(["/proc/nowhere/ps"]) == {}
     assert processes.listed(["false"]) == {}
     assert processes.listed(["echo", "usage: ps"]) == {}
 
