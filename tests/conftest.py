@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +17,15 @@ from tests.harness import NOWHERE, Host, Processes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
     from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
+
+#: Seconds of processor time that a test may take by default, with all that it starts: a machine
+#: that does other things changes them little.
+MOST = 15.0
+#: When the test began, in that time.
+BEGAN = pytest.StashKey[float]()
 
 #: The property of a report that names what a skipped test needs.
 NEED = "needs"
@@ -83,6 +91,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the slow tests, too, and fail a test whose needs this machine does not serve",
     )
+    parser.addoption("--passed-to", metavar="FILE", help="write the names of the tests that pass")
+    parser.addoption("--passed", metavar="FILE", help="leave out the tests that it names")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C reach what the tests start, whatever the shell made of it for a run behind it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    file = config.getoption("--passed-to")
+    if file and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Passed(Path(file)))
+
+
+class Passed:
+    """Writes the names of the tests that pass."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.outcomes: dict[str, set[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how the test is getting on."""
+        self.outcomes.setdefault(report.nodeid, set()).add(report.outcome)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the file."""
+        passed = [name for name, outcomes in self.outcomes.items() if outcomes == {"passed"}]
+        self.file.write_text("".join(f"{name}\n" for name in passed), encoding="utf-8")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has passed."""
+    file = config.getoption("--passed")
+    if file:
+        passed = set(Path(file).read_text(encoding="utf-8").splitlines())
+        config.hook.pytest_deselected(items=[each for each in items if each.nodeid in passed])
+        items[:] = [each for each in items if each.nodeid not in passed]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -91,6 +136,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = [name for mark in item.iter_markers("needs") for name in mark.args]
     slow = item.get_closest_marker("slow") and not item.config.getoption("--all")
     needs.demand(*[needs.SLOW] if slow else wanted)
+    item.stash[BEGAN] = _processor_time()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test that takes too much of the default run."""
+    yield
+    took = _processor_time() - item.stash.get(BEGAN, float("inf"))
+    if took > MOST and not item.get_closest_marker("slow"):
+        pytest.fail(f"took {took:.0f} s of processor time: make it quicker, or mark it slow", False)
+
+
+def _processor_time() -> float:
+    """Return the seconds that this process has taken, and those that it started and waited for."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 @pytest.hookimpl(wrapper=True)

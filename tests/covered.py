@@ -44,7 +44,7 @@ def main() -> int:
         tree, away = folder / "tree", folder / "away"
         artefacts.copy(venvs.ROOT, tree)
         artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
-        venv.install(*venvs.HELD, f"{tree}[test,measure]")
+        venv.install(*venvs.HELD, f"{tree}[test,packaging,measure]")
         venv.install("--force-reinstall", "--no-deps", str(tree))
         settings = _instrument(venv, folder)
         _tests(venv, away, arguments)
@@ -80,7 +80,7 @@ def _tests(venv: venvs.Venv, away: Path, arguments: list[str]) -> None:
     if not any(argument.startswith("tests/") for argument in arguments):
         arguments = [*arguments, "tests/unit", "tests/functional"]
     left_out = [f"--ignore-glob=*/{name}" for name in LEFT_OUT]
-    command = [str(venv.python), "-m", "pytest", *left_out, *arguments]
+    command = [str(venv.python), "-m", "pytest", "--all", *left_out, *arguments]
     subprocess.run(command, cwd=away, env=environment, check=False)
 
 

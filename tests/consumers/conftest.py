@@ -11,7 +11,7 @@ import pytest
 
 from tests.consumers.asking import Asker
 from tests.consumers.consumer import CONSUMERS, Consumer
-from tests.consumers.install import Installer, Missing
+from tests.consumers.install import Installer
 from tests.consumers.world import World
 from tests.servers.s3 import S3Server
 
@@ -56,10 +56,7 @@ def installed(
 
         def get(consumer: Consumer) -> Installed:
             future = coming.get(consumer.name)
-            try:
-                return future.result() if future else consumer.get(installer)
-            except Missing as error:
-                pytest.skip(str(error))
+            return future.result() if future else consumer.get(installer)
 
         yield get
 
@@ -67,7 +64,9 @@ def installed(
 def wanted(request: pytest.FixtureRequest) -> list[Consumer]:
     """Return the consumers that this run has tests for."""
     calls = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    names = {params["consumer"].name for params in calls if "consumer" in params}
+    run_all = request.config.getoption("--all")
+    found = [params["consumer"] for params in calls if "consumer" in params]
+    names = {each.name for each in found if each.here or run_all}
     return [each for each in CONSUMERS if each.name in names]
 
 

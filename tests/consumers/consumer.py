@@ -38,6 +38,8 @@ class Consumer:
     source: str
     #: Installs what is needed.
     get: Callable[[Installer], Installed]
+    #: Whether the tests have it in their own environment.
+    here: bool = False
     #: Debian's packages that it needs.
     packages: tuple[str, ...] = ()
     #: Whether it is a program that goes on and reads how many requests to make.
@@ -91,7 +93,8 @@ CONSUMERS = [
     Consumer(
         "boto3, newest",
         "PyPI",
-        python("boto3-new", "sdk.py", "boto3", "botocore"),
+        getting.here("sdk.py", "boto3", "botocore"),
+        here=True,
         runs_at_14_minutes=EVERY_SIGNING,
     ),
     Consumer(
@@ -104,6 +107,7 @@ CONSUMERS = [
         "AWS CLI v1",
         "PyPI",
         getting.cli_v1,
+        here=True,
         goes_on=False,
         adds=frozenset({"AWS_DATA_PATH"}),
         runs_at_14_minutes=EVERY_SIGNING,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests import venvs
@@ -43,6 +45,16 @@ def python(name: str, program: str, *names: str, wanted: tuple[str, ...] = ()) -
     return get
 
 
+def here(program: str, *names: str) -> Getter:
+    """Return what finds the packages in the environment of the tests."""
+
+    def get(_: Installer) -> Installed:
+        venv = venvs.Venv(Path(sys.prefix))
+        return Installed([str(venv.python), str(PROGRAMS / program)], of_pypi(venv, *names))
+
+    return get
+
+
 def node(program: str, *packages: str) -> Getter:
     """Return what installs npm's packages, for a program that imports them."""
 
@@ -70,9 +82,9 @@ def _cli(aws: str, version: str) -> Installed:
     return Installed(by_shell(f'"$0" s3 ls s3://bucket {options}', aws), version)
 
 
-def cli_v1(installer: Installer) -> Installed:
-    """Return AWS CLI v1."""
-    venv = installer.python("cli-v1", "awscli")
+def cli_v1(_: Installer) -> Installed:
+    """Return AWS CLI v1, which is in the environment of the tests."""
+    venv = venvs.Venv(Path(sys.prefix))
     return _cli(str(venv.scripts / "aws"), of_pypi(venv, "awscli"))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
-from tests import venvs
+from tests import needs, venvs
 from tests.bench.peers import unpacked_cli
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ CARRIES_JAVA = (
 )
 
 
-class Missing(Exception):
-    """The consumer cannot be had here."""
+class Missing(needs.Missing):
+    """This machine cannot have the consumer."""
+
+    def __init__(self, reason: str, *packages: str) -> None:
+        super().__init__([*packages], reason)
 
 
 class Installed(NamedTuple):
@@ -112,9 +115,9 @@ class Installer:
 
     def _apt_get(self, packages: list[str]) -> None:
         if not self.may_change_debian:
-            raise Missing(f"{' '.join(packages)}: installed by a run that skips nothing (--all)")
+            raise Missing(f"{' '.join(packages)}: installed under --all alone", needs.SLOW)
         if os.geteuid() or not shutil.which("apt-get"):
-            raise Missing(f"{' '.join(packages)} cannot be installed by this user")
+            raise Missing(f"{' '.join(packages)}: this user cannot install them", *packages)
         options = ["--yes", "--quiet", "--no-install-recommends"]
         for words in (["update"], ["install", *options, *sorted(set(packages))]):
             called(["apt-get", *words], DEBIAN_FRONTEND="noninteractive")

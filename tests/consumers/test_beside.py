@@ -30,6 +30,7 @@ from tests.consumers.beside import (
     rows,
 )
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.every import ELSEWHERE
 from tests.consumers.world import World, run
 from tests.network import Network
 from tests.servers.signature import key_of
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     Get = Callable[[Consumer], Installed]
 
-pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.consumer, *ELSEWHERE, pytest.mark.timeout(600)]
 
 STRAY = "AKIASTRAYSTRAYSTRAY1"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

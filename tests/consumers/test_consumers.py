@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.consumers.consumer import CONSUMERS, REQUESTS, Consumer
+from tests.consumers.every import every
 from tests.consumers.world import SHELLS, World, make_requests, served, written
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # What is installed is waited for by the test that needs it first.
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-each = pytest.mark.parametrize("consumer", CONSUMERS, ids=str)
+each = every(CONSUMERS)
 
 #: What credproc says where the instance has no role: the whole line.
 NO_ROLE = "credproc: imds: this instance has no role: attach an instance profile with a role to it"

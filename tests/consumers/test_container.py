@@ -11,6 +11,7 @@ from tests import cachedir, readme
 from tests.cloud import ONE, TWO
 from tests.consumers import world as worlds
 from tests.consumers.asking import ASKING, Asker, signers
+from tests.consumers.every import every
 from tests.network import Network
 from tests.servers.container import ContainerServer
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-each = pytest.mark.parametrize("consumer", ASKING, ids=str)
+each = every(ASKING)
 FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 RELATIVE = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 TOKEN = "canary0123456789abcdefghij"
@@ -128,7 +129,7 @@ def test_nodes_role_is_not_taken_for_the_tasks(asker: Asker, task: ContainerServ
     assert task.count() == 0
 
 
-@pytest.mark.parametrize("consumer", ASKING[:1], ids=str)
+@every(ASKING[:1])
 def test_role_is_assumed_from_the_tasks_where_ecs_has_it(
     consumer: Consumer, installed: Callable[[Consumer], Installed], tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.consumers import world as worlds
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.every import ELSEWHERE
 from tests.consumers.world import World, begin, start
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Get = Callable[[Consumer], Installed]
 
-pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.consumer, *ELSEWHERE, pytest.mark.timeout(600)]
 
 LASTING = [consumer for consumer in CONSUMERS if consumer.goes_on]
 LISTING = [consumer for consumer in CONSUMERS if not consumer.goes_on]

@@ -17,6 +17,7 @@ import pytest
 from tests import cachedir
 from tests.cloud import ONE
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.every import ELSEWHERE
 from tests.consumers.install import PROGRAMS
 from tests.consumers.waiting import Waiting
 from tests.consumers.world import Running
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     Get = Callable[[Consumer], Installed]
 
-pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.consumer, *ELSEWHERE, pytest.mark.timeout(600)]
 
 COUNT = 50
 #: Of those that log, or take a second to start; and how many of them wait before one is served.

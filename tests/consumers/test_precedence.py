@@ -8,6 +8,7 @@ import pytest
 
 from tests.cloud import KEYS, ONE
 from tests.consumers.asking import ASKING, Asker, signers
+from tests.consumers.every import every
 from tests.harness import CREDPROC, SCRIPTS
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-each = pytest.mark.parametrize("consumer", ASKING, ids=str)
+each = every(ASKING)
 
 #: Keys of the user's that nobody has meant.
 STRAY = "AKIASTRAYSTRAYSTRAY1"
@@ -51,7 +52,7 @@ def test_role_beside_it_comes_first(asker: Asker) -> None:
     world.host.config(
         f"[profile base]\ncredential_process = {asker.line}\n"
         f"[profile app]\nrole_arn = {ONE}\nsource_profile = base\n"
-        "credential_process = /nowhere/credproc\n"
+        "credential_process = /proc/nowhere/credproc\n"
     )
 
     result = asker.ask()

@@ -10,6 +10,7 @@ import pytest
 from tests.cloud import ONE
 from tests.consumers.asking import ASKING, Asker
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.every import every
 from tests.consumers.getting import restic
 from tests.consumers.world import World, make_requests, run, served
 from tests.ctl import real
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-each = pytest.mark.parametrize("consumer", CONSUMERS, ids=str)
+each = every(CONSUMERS)
 NEEDY = [(consumer, name) for consumer in CONSUMERS for name in consumer.needs]
 
 #: Those that read config files each in its own way.
@@ -34,7 +35,7 @@ READERS = [consumer for consumer in CONSUMERS if consumer.name.startswith(NAMES)
 def of(name: str) -> pytest.MarkDecorator:
     """Parametrize a test with the consumer of that name."""
     found = [consumer for consumer in CONSUMERS if consumer.name.startswith(name)]
-    return pytest.mark.parametrize("consumer", found, ids=str)
+    return every(found)
 
 
 @each
@@ -57,6 +58,8 @@ def test_home_is_written_out_where_no_shell_stands_between(
         assert not any(world.keys)
 
 
+@pytest.mark.slow
+@pytest.mark.needs("network")
 @pytest.mark.parametrize(("consumer", "name"), NEEDY, ids=str)
 def test_variable_is_needed(world: World, installed: Get, consumer: Consumer, name: str) -> None:
     there = installed(consumer)
@@ -111,6 +114,8 @@ def test_terraform_can_turn_imds_off(world: World, installed: Get, consumer: Con
     assert not any(world.keys)
 
 
+@pytest.mark.slow
+@pytest.mark.needs("network")
 def test_restic_reads_the_credentials_file(world: World, installer: Installer) -> None:
     there = restic(installer)
     world.profile(file="credentials")
@@ -122,6 +127,8 @@ def test_restic_reads_the_credentials_file(world: World, installer: Installer) -
     assert world.runs == 1
 
 
+@pytest.mark.slow
+@pytest.mark.needs("network")
 @pytest.mark.parametrize("options", [f"--role-arn {ONE} --source imds", "--imds", "--profile role"])
 def test_entry_is_shared(world: World, installed: Get, options: str) -> None:
     askers = [Asker(world, consumer, installed(consumer)) for consumer in ASKING]
@@ -165,7 +172,7 @@ def test_php_reads_the_credentials_file_by_itself(
 
 
 @pytest.mark.parametrize("options", [(), ("--imds", "--profile", "x", "--mfa-command", "a b")])
-@pytest.mark.parametrize("consumer", READERS, ids=str)
+@every(READERS)
 def test_line_that_credprocctl_writes_is_run(
     world: World, installed: Get, consumer: Consumer, options: tuple[str, ...]
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.consumers.asking import ASKING, Asker, signers
 from tests.consumers.consumer import CONSUMERS, Consumer
+from tests.consumers.every import every
 from tests.consumers.waiting import Waiting
 from tests.servers import signin, sso
 from tests.servers.rotation import iso, made_up
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-each = pytest.mark.parametrize("consumer", ASKING, ids=str)
+each = every(ASKING)
 #: Consumers that want credentials at the same time.
 COUNT = 10
 #: Those of them that must have come to wait before the first one gets its answer.

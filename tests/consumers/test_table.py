@@ -10,13 +10,14 @@ import pytest
 from tests import readme
 from tests.consumers import table
 from tests.consumers.consumer import CONSUMERS, LINE, Consumer
+from tests.consumers.every import every
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.consumers.install import Installed
 
-each = pytest.mark.parametrize("consumer", CONSUMERS, ids=str)
+each = every(CONSUMERS)
 
 
 def shown() -> list[list[str]]:

@@ -18,7 +18,8 @@ from tests.users import public_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.timeout(180)
+#: cron wakes at the full minute.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 #: Seconds, most of them the AWS CLI's own; whoever waits for a code does so for 30.
 AT_ONCE = 10

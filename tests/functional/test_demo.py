@@ -19,6 +19,9 @@ from tests.venvs import ROOT
 if TYPE_CHECKING:
     from tests.harness import Process, Processes
 
+#: .ci/run runs the demo by itself, too.
+pytestmark = pytest.mark.slow
+
 DEMO = ROOT / "tests" / "demo.py"
 
 

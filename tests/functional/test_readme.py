@@ -362,6 +362,7 @@ def test_page_renders_without_a_warning(page: str) -> None:
     rendered(["-m", "docutils", "--strict", "--report=warning"], readme.text(page))
 
 
+@pytest.mark.needs("python:readme_renderer")
 def test_front_page_renders_on_an_index_without_a_warning() -> None:
     shown = rendered(["-c", PYPI], readme.text(readme.FRONT))
 

@@ -16,7 +16,7 @@ from tests import artefacts, manpages, readme, venvs
 from tests.harness import SCRIPTS
 
 # What an index and a network take, which on a busy day is no fault of credproc's.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.needs("network"), pytest.mark.timeout(300)]
 
 BLOCKS = [block for block in readme.section("Install").blocks if block.kind == "install"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import credproc
-from tests import artefacts, pythons, venvs
+from tests import artefacts, needs, pythons, venvs
 from tests.cloud import ONE
 from tests.harness import SCRIPTS
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.needs("network"), pytest.mark.timeout(300)]
 
 SETUP = (artefacts.source() / "setup.cfg").read_text(encoding="utf-8")
 #: The least version of each requirement.
@@ -42,7 +42,7 @@ IN_TURN = [
 def interpreter(release: str) -> Path:
     """The Python of that release."""
     if release not in PYTHONS:
-        pytest.skip(f"there is no Python {release}")
+        raise needs.Missing([f"python{release}"], f"there is no Python {release}")
     return PYTHONS[release]
 
 

@@ -208,7 +208,7 @@ def check_argv(argv: Sequence[str]) -> str:
     return "read alike"
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(ARGV)
 @example(["--duration-seconds", "0"])
 def test_quick_reader_of_the_command_line_never_disagrees(argv: list[str]) -> None:
