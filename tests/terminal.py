@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import sys
 import termios
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests import needs
 from tests.harness import CREDPROC, LIMIT, Result
 
 if TYPE_CHECKING:
@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
     from tests.harness import Host
 
-#: Makes stdin its controlling terminal, and then nobody's stdin.
-LAUNCH = ["setsid", "--ctty", "/bin/sh", "-c", 'exec "$@" </dev/null', "sh"]
+#: What to put before the command of a new session, to make stdin its controlling terminal.
+TAKE = """\
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+CONTROLLED = [sys.executable, "-Ic", TAKE]
+#: The same; but the command's own stdin is empty.
+LAUNCH = [*CONTROLLED, "/bin/sh", "-c", 'exec "$@" </dev/null', "sh"]
 
 
 class Terminal:
     """A pseudo-terminal; ``shown`` is what has been seen on its screen so far."""
 
     def __init__(self, host: Host) -> None:
-        needs.demand("setsid")
         self.host = host
         self.leader, self.follower = os.openpty()
         self.modes = termios.tcgetattr(self.follower)
@@ -55,6 +61,7 @@ class Terminal:
             stderr=subprocess.PIPE,
             env=self.host.env(**env),
             cwd=self.host.home,
+            start_new_session=True,
         )
         self._processes.append(process)
         return process

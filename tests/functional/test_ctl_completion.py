@@ -13,6 +13,7 @@ from credproc.ctl import __main__ as ctl_main
 from credproc.ctl.configfile import ConfigFile
 from tests import completions, manpages
 from tests.ctl import CREDPROCCTL, Terminal, data, failed, real
+from tests.terminal import CONTROLLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,9 +106,8 @@ SHELLS: dict[str, Callable[[Host, Path, list[str]], list[str]]] = {
 }  # fmt: skip
 
 
-#: Fish has a terminal of its own by setsid.
 ZSH = pytest.param("zsh", marks=pytest.mark.needs("zsh"))
-FISH = pytest.param("fish", marks=pytest.mark.needs("fish", "setsid"))
+FISH = pytest.param("fish", marks=pytest.mark.needs("fish"))
 each_shell = pytest.mark.parametrize("shell", ["bash", ZSH, FISH])
 
 
@@ -124,9 +124,9 @@ def test_shell_offers_what_can_follow(
 #: How each shell is started for a person, and how it loads the script. Fish wants its terminal to
 #: be the controlling one.
 INTERACTIVE = {
-    "bash": ("bash --norc --noprofile -i", "source {script}"),
-    "fish": ("setsid --ctty --wait fish --no-config -i", "source {script}"),
-    "zsh": ("zsh -f -i", 'autoload -U compinit; compinit -u -D; eval "$(<{script})"'),
+    "bash": (["bash", "--norc", "--noprofile", "-i"], "source {script}"),
+    "fish": ([*CONTROLLED, "fish", "--no-config", "-i"], "source {script}"),
+    "zsh": (["zsh", "-f", "-i"], 'autoload -U compinit; compinit -u -D; eval "$(<{script})"'),
 }
 
 #: Names that mean something else to a shell, {ran} being a file, and what is typed before Tab.
@@ -161,7 +161,7 @@ def tabbed(host: Host, script: Path, shell: str, typed: str) -> str:
     setup = host.folder / "setup"
     setup.write_text(f"{load.format(script=script)}; echo lo''aded\n")
     env = host.env(TERM="dumb", PATH=f"{show.parent}:{host.env()['PATH']}")
-    with Terminal(command.split(), env, columns=400) as terminal:
+    with Terminal(command, env, columns=400) as terminal:
         terminal.type(f"source {setup}\n")
         terminal.wait_for("loaded\r\n")
         terminal.type(f"credproc --profile {typed}\t\nexit\n")

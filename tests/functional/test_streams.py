@@ -112,7 +112,7 @@ def test_error_is_one_line_of_utf_8_in_every_locale(warm: Host, environ: dict[st
     assert result.stderr.startswith("credproc: ")
     assert "n\xf6 \u20ac" in result.stderr
     assert result.stderr.count("\n") == 1
-    assert len(result.stderr) < 300
+    assert len(result.stderr.replace(str(warm.folder), "")) < 300
 
 
 def test_argument_that_is_no_text_is_shown_escaped(warm: Host) -> None:

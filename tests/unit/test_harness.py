@@ -66,8 +66,15 @@ def test_configuration_is_private_to_the_host(host: Host) -> None:
     assert host.credentials("[app]\n").name == "credentials"
 
 
+#: Leaves something running that has left the session.
+DETACHED = """\
+from subprocess import DEVNULL, Popen
+Popen(["sleep", "60"], stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+"""
+
+
 def test_background_process_is_found_and_ended(host: Host) -> None:
-    host.run("-c", "setsid sleep 60 >/dev/null 2>&1 </dev/null &", command="/bin/sh")
+    host.run("-c", DETACHED, command=sys.executable)
 
     assert len(host.strays()) == 1
     with pytest.raises(AssertionError, match="still running"):
