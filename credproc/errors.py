@@ -29,8 +29,8 @@ NAMED = (
     r"[^\s\"'<>&,}]{8,}"
 )
 
-#: The name and the password in a URL.
-USERINFO = r"//[^/\s\"'@]+@"
+#: The name and the password in a URL, which may hold slashes that should have been escaped.
+USERINFO = r"//[^\s\"']+@"
 
 
 class CredprocError(Exception):

@@ -8,6 +8,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
+from credproc import proxies
 from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY, config_path
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ MAX_FILE = 64 * 1024
 def of_environment(environ: Mapping[str, str]) -> list[str]:
     """Return the secrets in the environment."""
     found = [environ[name] for name in VARIABLES if environ.get(name)]
-    return found + [each for name in URIS for each in of_uri(environ.get(name, ""))]
+    found += [each for name in URIS for each in of_uri(environ.get(name, ""))]
+    return found + list(proxies.secrets(environ))
 
 
 def of_uri(uri: str) -> list[str]:

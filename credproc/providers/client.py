@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore import exceptions
 from botocore.config import Config
+from botocore.utils import get_environ_proxies
 
-from credproc import __version__, slips
+from credproc import __version__, proxies, slips
 from credproc.errors import RequestError
 from credproc.providers.query import CONNECT, READ
 from credproc.providers.raised import Answered, explain
@@ -53,6 +54,7 @@ class Client:
             lambda: self._session.create_client("sts", region_name=region, config=config),
             f"no client for STS in {region}: ",
         )
+        check_proxy(client)
         client.meta.events.register("before-parse.sts", self._answered.note)
         self._clients[region] = client
 
@@ -68,6 +70,17 @@ class Client:
         except Exception as error:  # botocore lets out what an answer of others leads to
             raise Failed(explain(error, self._answered, call)) from error
         return self._answered.reply, answer
+
+
+def check_proxy(client: Any) -> None:
+    """Raise RequestError if the environment names a proxy for a client that it cannot use."""
+    url = client.meta.endpoint_url
+    scheme = url.partition(":")[0]
+    proxy = get_environ_proxies(url).get(scheme)
+    problem = proxies.problem(proxy) if proxy else ""
+    if problem:
+        name = f"{scheme}_proxy"
+        raise RequestError(f"{name if os.environ.get(name) else name.upper()} {problem}")
 
 
 def client_config(run: Run, attempts: int = 1) -> Config:

@@ -22,7 +22,7 @@ from credproc import hidden
 from credproc.errors import ProviderFailed
 from credproc.identity import config_path
 from credproc.providers import faults, raised
-from credproc.providers.client import client_config
+from credproc.providers.client import check_proxy, client_config
 from credproc.providers.patience import tried
 from credproc.providers.reply import Call, Fault, Reply
 
@@ -98,6 +98,7 @@ class Signins:
         config = options.pop("config")
         quick = config.merge(client_config(self.run))
         client = self.session.create_client(service, config=quick, **options)
+        check_proxy(client)
         return _Portal(self.run, client, self._limit())
 
     def _limit(self) -> int:

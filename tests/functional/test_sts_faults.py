@@ -275,3 +275,33 @@ def test_proxy_that_is_not_there_is_named_without_its_password(
     assert re.search(r'Failed to connect to proxy URL: "http://[^"]*@127.0.0.1:\d+"', said)
     assert "(connection refused)" in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("password", ["hunter2#Wxyz", "hunter2/Wxyz", "hunter2?", "hunter2\\Wxyz"])
+def test_password_that_ends_the_proxys_host_is_a_mistake_that_is_named_without_it(
+    password: str, cloud: Cloud
+) -> None:
+    log = cloud.host.folder / "log"
+    variables: dict[str, Any] = {"CREDPROC_LOG": str(log), "AWS_ENDPOINT_URL_STS": None}
+    variables["AWS_ENDPOINT_URL"] = None
+    variables["HTTPS_PROXY"] = f"http://corpuser:{password}@127.0.0.1:1"
+    for argv in (ONE_HOP, (*ONE_HOP, "-v")):
+        result = cloud.host.run(*argv, **variables)
+        assert (result.status, result.stdout) == (2, b"")
+        assert "HTTPS_PROXY holds a name or a password with a character that ends the host" in (
+            result.stderr
+        )
+        for part in ("corpuser", "hunter2", "Wxyz"):
+            assert part not in result.stderr + log.read_text("utf-8")
+            assert not any(
+                part.encode() in path.read_bytes() for path in cloud.host.cache.glob("*")
+            )
+
+
+def test_socks_proxy_is_a_mistake_unless_it_is_not_used(cloud: Cloud) -> None:
+    variables: dict[str, Any] = {"HTTP_PROXY": "socks5h://127.0.0.1:1"}
+    result = cloud.host.run(*ONE_HOP, **variables)
+    assert result.status == 2
+    assert "HTTP_PROXY is a SOCKS proxy, which AWS's SDK for Python cannot use" in result.stderr
+    assert cloud.host.document(*ONE_HOP, **variables, NO_PROXY="127.0.0.1")
+    assert cloud.host.document(*ONE_HOP, "--no-cache", ALL_PROXY="socks5h://127.0.0.1:1")

@@ -6,10 +6,11 @@ import email.utils
 import os
 from typing import TYPE_CHECKING
 
+from credproc import proxies
 from credproc.ctl.aws import Refused, ask
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.plan import plan, profile_of, region
-from credproc.errors import CredprocError
+from credproc.errors import CredprocError, clean
 from credproc.providers import imds
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 #: them up to a quarter of an hour, but most services, which get the credentials, only five minutes.
 NOTED, REFUSED = 60, 300
 
-PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+PROXIES = ("https_proxy", "HTTPS_PROXY")
 BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
@@ -55,7 +56,10 @@ def _regions(case: Case) -> Iterator[tuple[tuple[str, str], str]]:
 
 def _settings(case: Case) -> Iterator[Check]:
     proxy = next((name for name in PROXIES if case.environ.get(name)), "")
-    if proxy:
+    problem = proxies.problem(case.environ[proxy]) if proxy else ""
+    if problem:
+        yield Check(FAIL, "proxy", f"{proxy} {problem}", f"correct {proxy}")
+    elif proxy:
         yield Check(OK, "proxy", f"{proxy} is set: STS is asked through it, IMDS never is")
         spared = case.environ.get("NO_PROXY") or case.environ.get("no_proxy") or ""
         if "169.254.169.254" not in spared:
@@ -91,7 +95,7 @@ def _reached(case: Case, profile: str, name: str, why: str) -> Check:
         if not error.response.get("ResponseMetadata", {}).get("RequestId"):
             return _somebody_else(name, url, error, answered)
     except (exceptions.BotoCoreError, Refused) as error:
-        return _unreached(name, url, error)
+        return _unreached(case, name, url, error)
     except Exception as error:  # botocore lets out what an answer of others leads to
         return _somebody_else(name, url, error, answered)
     case.dated("STS", answered.reply.headers.get("date", ""))
@@ -107,10 +111,12 @@ def _somebody_else(name: str, url: str, error: Exception, answered: Answered) ->
     return Check(FAIL, "STS", f"{url}: {explain(error, answered, Call(name)).words()}")
 
 
-def _unreached(name: str, url: str, error: Exception) -> Check:
+def _unreached(case: Case, name: str, url: str, error: Exception) -> Check:
     from botocore import exceptions
 
-    text = f"{url or 'STS'} (region {name}) is not reached: {error}"
+    text = clean(
+        f"{url or 'STS'} (region {name}) is not reached: {error}", proxies.secrets(case.environ)
+    )
     if isinstance(error, exceptions.SSLError):
         return Check(FAIL, "STS", text, "set AWS_CA_BUNDLE to the certificates of your proxy")
     if isinstance(error, exceptions.ProxyConnectionError):
