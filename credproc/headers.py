@@ -21,44 +21,68 @@ _QUOTES = "\"'\u2018\u2019\u201c\u201d"
 
 
 class Near:
-    """A header that nearly names a profile: its line, from 1, its text, and what is wrong."""
+    """A header that nearly names a profile: its file, its line, from 1, and what is wrong.
 
-    def __init__(self, line: int, header: str, problem: str) -> None:
+    ``same`` says that the very profile was meant; else it is another, or commented out.
+    """
+
+    def __init__(self, path: str, line: int, problem: str, same: bool) -> None:
+        self.path = path
         self.line = line
-        self.header = header
         self.problem = problem
+        self.same = same
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.problem}"
+        return f"{self.path}, line {self.line}: {self.problem}"
 
 
-def near(config: str, credentials: str, profile: str) -> str:
-    """Return where the two files nearly name a profile, and how to mend that; "" if nowhere.
+def near(config: str, credentials: str, profile: str) -> Near | None:
+    """Return where the two files (paths) nearly name a profile, and how to mend that.
 
     For a profile that neither of them has: a header of it is not among those that are right.
     """
-    for path, is_config in ((config, True), (credentials, False)):
-        found = in_text(_text(path), profile, is_config)
-        if found is not None:
-            return f"{path}, {found}"
-    return ""
+    found = [
+        each
+        for path, is_config in ((config, True), (credentials, False))
+        for each in _in_text(_text(path), path, profile, is_config)
+    ]
+    return min(found, key=lambda each: each[0])[1] if found else None
 
 
-def in_text(text: str, profile: str, is_config: bool) -> Near | None:
-    """Return the header in the text of a file that comes nearest to naming the profile."""
-    found = []
+def _in_text(text: str, path: str, profile: str, is_config: bool) -> Iterator[tuple[int, Near]]:
+    """Go through the headers that come near the profile, each with its distance."""
     for number, line in enumerate(text.split("\n"), 1):
         match = _HEADER.match(line.strip())
         if match is None:
             continue
-        rank, problem = _problem(match["header"], profile, is_config)
-        if problem and match["comment"]:
-            rank, problem = 3, f"{_shown(match['header'])} is commented out"
-        elif not rank and line[0].isspace():
-            problem = f"{_shown(match['header'])} is indented, and so part of the value above it"
+        header, is_comment, is_indented = match["header"], match["comment"], line[0].isspace()
+        rank, problem = _problem(header, profile, is_config)
+        if problem and is_comment:
+            rank, problem = 3, f"{_shown(header)} is commented out"
+        elif not rank and is_indented:
+            problem = f"{_shown(header)} is indented, and so part of the value above it"
+        elif (config_profile if is_config else credentials_profile)(header) == profile:
+            continue
         if problem:
-            found.append((rank, Near(number, match["header"], problem)))
-    return min(found, key=lambda each: each[0])[1] if found else None
+            yield rank, Near(path, number, problem, same=not rank)
+
+
+def config_profile(header: str) -> str | None:
+    """Return the profile that a header names in the config file, as botocore reads it."""
+    if header == "default":
+        return "default"
+    if not header.startswith("profile"):
+        return None
+    try:
+        words = shlex.split(header)
+    except ValueError:
+        return None
+    return words[1] if len(words) == 2 else None  # whatever the first one goes on with
+
+
+def credentials_profile(header: str) -> str | None:
+    """Return the profile that a header names in the credentials file, as botocore reads it."""
+    return header if header != "DEFAULT" else None
 
 
 def similar(profile: str, known: list[str]) -> str:

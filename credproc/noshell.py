@@ -20,7 +20,7 @@ _REDIRECTION = re.compile(r"\d?>+(&?\d|/\S*)?$")
 
 def slip(line: str) -> str:
     """Return why a credential_process line does not run what was probably meant; "" if it may."""
-    return next(_slips(line), "")
+    return next(_slips(line), "") if line else ""
 
 
 def _slips(line: str) -> Iterator[str]:

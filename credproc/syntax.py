@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
+import re
+
 from credproc.errors import RequestError
 
 #: By the names of the errors of configparser, which is not loaded just for this, and of Python.
 REASONS = {
-    "DuplicateSectionError": "its section stands further up already: put both together",
-    "DuplicateOptionError": "its key stands in the same section already: keep one of them",
-    "MissingSectionHeaderError": "it is no whole [section] header, and no section stands above it",
-    "ParsingError": "it is neither a whole [section] header nor KEY = VALUE",
+    "DuplicateSectionError": "this section appears a second time: merge the two",
+    "DuplicateOptionError": "this key appears a second time in its section: keep one of them",
+    "MissingSectionHeaderError": "it is not a complete [section] header, and there is none above "
+    "it",
+    "ParsingError": "it is neither a complete [section] header nor KEY = VALUE",
     "UnicodeDecodeError": "it is not UTF-8",
     "BOM": "it begins with a byte order mark (BOM): save the file without one",
     # Of botocore, which tells no line.
-    "ValueError": "an indented block has a line that is not KEY = VALUE (or a value that does not "
-    "begin on its key's line)",
+    "ValueError": "a line of an indented block must be KEY = VALUE (and a value must begin on the "
+    "line of its key)",
 }
+
+
+class BadBlock(ValueError):
+    """What botocore raises for an indented block that it cannot read, with the line."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.lineno = line
+
+
+_HEADER = re.compile(r"\[.+\]")
+_BEGINS_BLOCK = re.compile(r"[^=:]*[=:]\s*$")
 
 
 def unreadable(path: str, error: object) -> RequestError:
     """Return the error to raise for what configparser, or botocore after it, cannot read."""
     number = _line(error)
+    if number is None and type(error).__name__ == "ValueError":
+        number = _bad_block_of(path)
     where = f", line {number}" if number else ""
     return RequestError(f"{path}{where}: cannot be read as a config file: {_reason(error)}")
+
+
+def bad_block(text: str) -> int | None:
+    """Return the number of the line for which botocore refuses the whole file, None without one.
+
+    Below a key without a value it wants lines of the kind KEY = VALUE.
+    """
+    depth, is_block = -1, False  # of the last key
+    for number, line in enumerate(text.split("\n"), 1):
+        body = line.strip()
+        if not body or body.startswith(("#", ";")):
+            continue
+        indent = len(line) - len(line.lstrip())
+        if 0 <= depth < indent:
+            if is_block and "=" not in body:
+                return number
+        elif _HEADER.match(body):
+            depth = -1
+        else:
+            depth, is_block = indent, bool(_BEGINS_BLOCK.match(body))
+    return None
+
+
+def _bad_block_of(path: str) -> int | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return bad_block(file.read())
+    except OSError:
+        return None
 
 
 def _line(error: object) -> int | None:
@@ -38,4 +84,6 @@ def _reason(error: object) -> str:
     name = type(error).__name__
     if name == "MissingSectionHeaderError" and str(getattr(error, "line", "")).startswith("\ufeff"):
         name = "BOM"
+    if isinstance(error, ValueError) and name not in REASONS:
+        name = "ValueError"
     return REASONS.get(name, REASONS["ParsingError"])

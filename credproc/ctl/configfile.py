@@ -13,7 +13,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from credproc.errors import RequestError
-from credproc.syntax import unreadable
+from credproc.headers import config_profile
+from credproc.syntax import BadBlock, bad_block, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,24 +49,6 @@ class Section:
         self.end = line + 1
 
 
-def config_profile(header: str) -> str | None:
-    """Return the profile that a header names in the config file, as botocore reads it."""
-    if header == "default":
-        return "default"
-    if not header.startswith("profile"):
-        return None
-    try:
-        words = shlex.split(header)
-    except ValueError:
-        return None
-    return words[1] if len(words) == 2 else None  # whatever the first one goes on with
-
-
-def credentials_profile(header: str) -> str | None:
-    """Return the profile that a header names in the credentials file, as botocore reads it."""
-    return header if header != "DEFAULT" else None
-
-
 class ConfigFile:
     """The text of a shared file, its lines with their ends; ``path`` is for messages.
 
@@ -80,7 +63,7 @@ class ConfigFile:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            raise RequestError(f"{path}: is not UTF-8, so no SDK reads it") from None
+            raise RequestError(f"{path}: is not UTF-8") from None
         self.values = _values(text, path)
         self.lines = list(io.StringIO(text, newline=""))
         self.sections = _scan(self.lines, naming)
@@ -89,16 +72,27 @@ class ConfigFile:
         """Return the file's bytes."""
         return "".join(self.lines).encode("utf-8")
 
+    def check(self) -> None:
+        """Raise for what configparser reads, and botocore does not."""
+        line = bad_block("".join(self.lines).replace("\r\n", "\n").replace("\r", "\n"))
+        if line is not None:
+            raise unreadable(self.path, BadBlock(line))
+
     def section(self, profile: str) -> Section | None:
-        """Return the profile's section; RequestError if it has more than one."""
+        """Return the profile's section; of two with differing headers the last, as botocore."""
         found = [section for section in self.sections if section.profile == profile]
-        if len(found) > 1:
-            first, second = (section.line + 1 for section in found[:2])
-            raise RequestError(
-                f"{self.path}: profile {profile} stands there twice (lines {first} and {second}): "
-                "put both together by hand"
-            )
-        return found[0] if found else None
+        return found[-1] if found else None
+
+    def twice(self, profile: str) -> str:
+        """Return where a profile has two sections, whose headers differ; "" if it has not."""
+        found = [section for section in self.sections if section.profile == profile]
+        if len(found) < 2:
+            return ""
+        (one, other), lines = found[-2:], [section.line + 1 for section in found[-2:]]
+        return (
+            f"{self.path}: profile {profile} has two sections, [{one.header}] in line {lines[0]} "
+            f"and [{other.header}] in line {lines[1]}"
+        )
 
     def keys(self, profile: str) -> dict[str, str]:
         """Return the keys and values of the profile, as botocore reads them."""
@@ -115,7 +109,7 @@ class ConfigFile:
 
         A file without a last line end stays one, so that what is added can be removed to the byte.
         """
-        section = self.section(profile)
+        section = self._one_section(profile)
         lines = list(self.lines)
         end = line_end(lines)
         is_open = _is_open(lines)
@@ -138,7 +132,7 @@ class ConfigFile:
 
         Unless it was there before, ``empty``. What with_value added is removed to the byte.
         """
-        section = self.section(profile)
+        section = self._one_section(profile)
         items = [item for item in section.items if item.name in keys] if section else []
         if section is None or not items:
             return self
@@ -154,6 +148,13 @@ class ConfigFile:
         if lines and _is_open(self.lines):
             lines[-1] = lines[-1].rstrip("\r\n")
         return self.checked(lines, {section.header: dict.fromkeys(item.name for item in items)})
+
+    def _one_section(self, profile: str) -> Section | None:
+        """Return the section to change; RequestError for two, of which tools choose one."""
+        twice = self.twice(profile)
+        if twice:
+            raise RequestError(f"{twice}: merge them by hand first")
+        return self.section(profile)
 
     def checked(
         self,
@@ -187,6 +188,7 @@ class ConfigFile:
                 f"{self.path}: its layout makes it unsafe to change {where} by program "
                 "(odd indentation?): edit it by hand"
             )
+        changed.check()
         return changed
 
 

@@ -84,9 +84,10 @@ def doctor(given: argparse.Namespace, console: Console) -> Result:
 def examined(given: argparse.Namespace) -> Iterator[Check]:
     """Go through all checks, in the order in which a run meets what they are about."""
     try:
-        shared = Shared(os.environ)
+        shared = Shared(os.environ).check()
     except RequestError as error:
-        yield Check(FAIL, "config file", str(error), "no SDK reads it like that")
+        yield Check(FAIL, "config file", str(error), "correct it: boto3 and the AWS CLI cannot "
+                    "read it, and other tools may read it differently")  # fmt: skip
         shared = None
     case = Case(os.environ, given.log, shared)
     yield from _looked_at(case, "config file", config.files)

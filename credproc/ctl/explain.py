@@ -72,7 +72,7 @@ def target(profile: str | None, options: Sequence[str] | None) -> Target:
         raise UsageError("give a profile, or credproc options behind --, not both")
     if options is not None:
         return shared.Target(options)
-    files = shared.Shared(os.environ)
+    files = shared.Shared(os.environ).check()
     name, origin = shared.in_use(profile, os.environ)
     if origin == shared.DEFAULT and name not in files.profiles():
         return shared.Target([])  # what credproc does without options
@@ -99,12 +99,14 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     data = {
         "profile": asked.profile or None,
         "command": asked.words,
+        "problem": asked.slip or None,
         "providers": providers,
         "cache": {"path": place.path, "file": name, "held": found.data(now) if entry else None},
         "depends_on": depends,
         "next": next_,
     }
     pairs = [("command", asked.words), *[("profile", asked.profile)] * bool(asked.profile)]
+    pairs += [("problem", f"tools do not run it: {asked.slip}")] * bool(asked.slip)
     for number, each in enumerate(providers, 1):
         pairs.append((f"provider {number}", each["text"]))
         pairs += [(f"  {step['name']}", step["text"]) for step in each["way"]]

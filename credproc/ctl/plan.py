@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc.errors import CredprocError
+from credproc.errors import CredprocError, RequestError
 from credproc.regions import home_region
 from credproc.request import Chain, Imds, Profile
 
@@ -40,13 +40,19 @@ def plan(provider: Imds | Chain | Profile) -> Plan:
     """
     if isinstance(provider, Imds):
         return Plan(provider)
+    from credproc.providers import incomplete
     from credproc.providers.profile import way  # botocore, 150 ms
     from credproc.providers.sts import new_session
 
     name = profile_of(provider)
     if not name and isinstance(provider, Chain):
         return Plan(provider, provider.hops, provider.source, [""] * len(provider.hops))
-    found = way(new_session(name), name)
+    session = new_session(name)
+    found = way(session, name)
+    source = profile_source(found.source.text)
+    problem = incomplete.problem(session.full_config["profiles"][source]) if source else ""
+    if problem:
+        raise RequestError(f"profile {source}: {problem}")
     own = provider.hops if isinstance(provider, Chain) else []
     return Plan(
         provider, [*found.hops, *own], found.source.text, [*found.regions, *[""] * len(own)]
@@ -69,6 +75,12 @@ def profile_of(provider: Imds | Chain | Profile) -> str:
     if isinstance(provider, Profile):
         return provider.name
     return provider.profile if isinstance(provider, Chain) else ""
+
+
+def profile_source(text: str) -> str:
+    """Return the profile that a source names, "" for another kind of source."""
+    kind, _, name = text.partition(":")
+    return name if kind == "profile" else ""
 
 
 def region(plan: Plan, number: int, environ: Mapping[str, str]) -> tuple[str, str]:

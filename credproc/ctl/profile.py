@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credproc import limits, recursion
+from credproc import headers, limits, recursion
 from credproc.ctl import (
     arguments,
     changing,
@@ -86,6 +86,7 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     asked = parsed(argv)
     notes = _check(name, asked)
     shared = Shared(os.environ)
+    _check_header(name, shared)
     notes += _unknown(asked, shared)
     _check_region(given.region)
     line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
@@ -163,6 +164,14 @@ def _check_name(name: str) -> None:
     problem = limits.profile_name(name)
     if problem:
         raise RequestError(f"the profile's name {problem}")
+
+
+def _check_header(name: str, shared: Shared) -> None:
+    """Refuse a profile that is there under a header that tools do not read."""
+    if shared.config.section(name) is None:
+        near = headers.near(shared.config_path, shared.credentials_path, name)
+        if near is not None and near.same:
+            raise RequestError(f"profile {name} already has a header, which is wrong: {near}")
 
 
 def _check_region(region: str | None) -> None:

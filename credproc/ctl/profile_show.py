@@ -26,7 +26,7 @@ def add(parts: Any) -> None:
 
 def shown(given: argparse.Namespace, console: Console) -> Result:
     """Show what the profiles run, and what is wrong with that."""
-    shared = Shared(os.environ)
+    shared = Shared(os.environ).check()
     if given.name:
         entry = _described(shared, given.name)
         return Result(console.pairs(_pairs(entry)), entry)
@@ -47,7 +47,9 @@ def _described(shared: Shared, name: str) -> dict[str, Any]:
     line = shared.keys(name).get(KEY, "")
     try:
         target = of_profile(shared, name)
-        if target.line:
+        if target.slip:
+            problems.append(target.slip)
+        elif target.line:
             problems += _executable_problems(line)
             recursion.check(target.request, {recursion.VARIABLE: name})
     except UsageError as error:
@@ -56,12 +58,16 @@ def _described(shared: Shared, name: str) -> dict[str, Any]:
         if name not in shared.profiles():
             raise
         problems.append(str(error))
-    problems += [f"beaten or broken by {rival}" for rival in shared.rivals(name) if line]
-    section = shared.config.section(name)
+    problems += [
+        f"overridden by or in conflict with {each}" for each in shared.rivals(name) if line
+    ]
+    twice = shared.config.twice(name)
+    problems += [f"{twice}; tools differ in which one they use"] * bool(twice)
+    path, number = shared.place(name, KEY)
     return {
         "profile": name,
-        "file": shared.config_path,
-        "line": section.line + 1 if section else None,
+        "file": path,
+        "line": number,
         KEY: commandline.line_shown(line),
         "runs_credproc": commandline.runs_credproc(line),
         "problems": problems,
@@ -71,9 +77,9 @@ def _described(shared: Shared, name: str) -> dict[str, Any]:
 def _executable_problems(line: str) -> list[str]:
     path = commandline.split(line)[0]
     if not os.path.isabs(path):
-        return [f"{path} is no absolute path: cron and editors have another PATH"]
+        return [f"{path} is not an absolute path: cron and editors have another PATH"]
     if not (os.path.isfile(path) and os.access(path, os.X_OK)):
-        return [f"{path} is not there, or cannot be run"]
+        return [f"{path} does not exist, or is not executable"]
     return []
 
 

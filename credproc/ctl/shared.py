@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import options
+from credproc import headers, noshell, options
 from credproc.ctl import commandline, rewriting
-from credproc.ctl.configfile import ConfigFile, config_profile, credentials_profile
+from credproc.ctl.configfile import ConfigFile
 from credproc.errors import RequestError, UsageError
+from credproc.headers import config_profile, credentials_profile
 from credproc.identity import config_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import Self
 
     from credproc.request import Request
 
@@ -48,24 +51,57 @@ class Shared:
         self.config = read(self.config_path)
         self.credentials = read(self.credentials_path, credentials_profile)
 
+    def check(self) -> Self:
+        """Return the files; RequestError for what botocore cannot read, though we can."""
+        self.config.check()
+        self.credentials.check()
+        return self
+
     def profiles(self) -> list[str]:
         """Return the names of all profiles of both files."""
-        names = [name for name in self.credentials.values if name != "DEFAULT"]
-        return list(dict.fromkeys([*self.config.profiles(), *names]))
+        return list(dict.fromkeys([*self.config.profiles(), *self.credentials.profiles()]))
 
     def keys(self, profile: str) -> dict[str, str]:
         """Return a profile's keys as the SDKs see them: the credentials file's come on top."""
-        return {**self.config.keys(profile), **self.credentials.values.get(profile, {})}
+        return {**self.config.keys(profile), **self.credentials.keys(profile)}
+
+    def near(self, profile: str) -> headers.Near | None:
+        """Return the header that nearly names a profile which neither file has."""
+        return headers.near(self.config_path, self.credentials_path, profile)
+
+    def unknown(self, profile: str) -> RequestError:
+        """Return the error for a profile that neither file has; it names what comes nearest."""
+        near = self.near(profile)
+        if near is not None:
+            return RequestError(f"there is no profile {profile}: {near}")
+        similar = headers.similar(profile, self.profiles())
+        known = self.profiles()
+        listed = ", ".join([*known[:8], *["..."] * (len(known) > 8)]) or "none"
+        hint = f"did you mean {similar}?" if similar else f"the profiles are: {listed}"
+        return RequestError(f"there is no profile {profile} in {self.config_path}; {hint}")
+
+    def place(self, profile: str, key: str = "") -> tuple[str, int | None]:
+        """Return the file, and the line from 1, of the header under which a key of it counts.
+
+        Without a key, or where it has none such, of the header that is looked at first.
+        """
+        own, section = self.credentials.section(profile), self.config.section(profile)
+        if own is not None and (section is None or key in self.credentials.keys(profile)):
+            return self.credentials_path, own.line + 1
+        return self.config_path, section.line + 1 if section else None
 
     def rivals(self, profile: str) -> list[str]:
-        """Say which keys of the profile beat or break its credential_process, and where."""
-        return rivals(self.config, self.credentials, profile)
+        """Say which keys of the profile override or break its credential_process, and where."""
+        found = rivals(self.config, self.credentials, profile)
+        # The line itself may be in the credentials file, as some tools need it.
+        alone = KEY not in self.config.keys(profile)
+        return [each for each in found if not (alone and each.startswith(f"{KEY} "))]
 
 
 def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[str]:
     """Say which keys of a profile beat or break its credential_process, and in which file."""
     found = []
-    own = credentials.values.get(profile, {})
+    own = credentials.keys(profile)
     for name, why in {**RIVALS, KEY: "a line that comes first"}.items():
         if name in own:
             found.append(f"{name} in {credentials.path} ({why})")
@@ -76,13 +112,14 @@ def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[st
 
 
 def read(path: str, naming: Callable[[str], str | None] = config_profile) -> ConfigFile:
-    """Return the file, or an empty one where there is none."""
+    """Return the file, or an empty one where there is none; for ``naming`` see ConfigFile."""
     try:
-        return ConfigFile(rewriting.read(path)[0], path, naming)
+        data = rewriting.read(path)[0]
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return ConfigFile(b"", path, naming)
+        data = b""
     except OSError as error:
         raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+    return ConfigFile(data, path, naming)
 
 
 def in_use(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -104,6 +141,8 @@ class Target:
         #: The profile whose it is, and the line there; empty if it was given by hand.
         self.profile = profile
         self.line = line
+        #: Why tools do not run the line as it was probably meant, "" if they do.
+        self.slip = noshell.slip(line)
 
     @property
     def words(self) -> str:
@@ -127,12 +166,21 @@ def of_profile(shared: Shared, name: str) -> Target:
     A profile that does not run credproc is what ``credproc --profile NAME`` would be asked for.
     """
     if name not in shared.profiles():
-        raise RequestError(
-            f"there is no profile {name} in {shared.config_path}: `credprocctl profile add {name}` "
-            "makes one"
-        )
+        raise shared.unknown(name)
     line = shared.keys(name).get(KEY, "")
-    argv = commandline.credproc_arguments(commandline.split(line)) if line else None
+    argv = own_arguments(line)
     if argv is None:
         return Target(["--profile", name], name)
-    return Target(argv, name, line)
+    try:
+        return Target(argv, name, line)
+    except UsageError as error:
+        slip = noshell.slip(line)
+        raise UsageError(f"{slip} ({error})" if slip else str(error)) from None
+
+
+def own_arguments(line: str) -> list[str] | None:
+    """Return credproc's own arguments in a credential_process line, None if it runs another."""
+    words = commandline.split(line) if line else []
+    if len(words) == 1 and " " in words[0]:  # quotes around all of it
+        words = commandline.split(words[0])
+    return commandline.credproc_arguments(words)

@@ -133,6 +133,8 @@ def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
         return {}
     import configparser  # 5 ms, for the few who have such a key
 
+    from credproc.headers import config_profile
+
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(text)
@@ -142,20 +144,6 @@ def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
     profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
     found: Mapping[str, str] = {}
     for section in parser.sections():
-        if _profile_of(section) == profile:
+        if config_profile(section) == profile:
             found = parser[section]  # of two sections with one name the later counts
     return found
-
-
-def _profile_of(section: str) -> str:
-    """Return the name of the profile that a section describes, "" if it is about something else."""
-    if section == "default":
-        return section
-    import shlex  # for names in quotes
-
-    try:
-        words = shlex.split(section)
-    except ValueError:
-        return ""
-    # As botocore does it, for which `[profiles app]` is right, too.
-    return words[1] if len(words) == 2 and section.startswith("profile") else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from credproc import slips
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
@@ -19,7 +21,7 @@ OF_A_ROLE = (
     "duration_seconds",
 )
 SSO = ("sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
-ACCESS, SECRET = "aws_access_key_id", "aws_secret_access_key"
+ACCESS, SECRET, _ = slips.KEYS
 TOKEN_FILE, PROCESS, LOGIN = "web_identity_token_file", "credential_process", "login_session"
 #: Every key that has to do with where credentials come from.
 KNOWN = (ROLE, *OF_A_ROLE, *SSO, ACCESS, SECRET, "aws_session_token", TOKEN_FILE, PROCESS, LOGIN)
@@ -45,8 +47,19 @@ def why(values: Mapping[str, Any]) -> str:
     return misspelt(values) or next(_reasons(values))
 
 
+def problem(values: Mapping[str, Any]) -> str:
+    """Return why a profile that assumes no role will give no credentials, "" if it may."""
+    if any(values.get(key) for key in (TOKEN_FILE, PROCESS, LOGIN, *SSO[3:])):
+        return ""
+    both = ACCESS in values and SECRET in values
+    return slips.keys(values) if both else why(values)
+
+
 def _reasons(values: Mapping[str, Any]) -> Iterator[str]:
     """Go through what is wrong, the likeliest first."""
+    for key, value in values.items():
+        if isinstance(value, str) and "\n" in value:
+            yield f"{key} must be one line{slips.slip(value)}"
     if TOKEN_FILE in values and not values[TOKEN_FILE]:
         yield f"{TOKEN_FILE} is blank" + "; role_arn is ignored beside it" * (ROLE in values)
     blank = [key for key in (PROCESS, LOGIN, *SSO) if key in values and not values[key]]

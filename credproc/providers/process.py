@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import warnings
 from typing import TYPE_CHECKING
 
-from credproc import children, credentials, helper, recursion
+from credproc import children, credentials, helper, noshell, recursion
 from credproc.complaint import telling_line
 from credproc.credentials import Credentials
 from credproc.errors import DeadlineExceeded, ProviderFailed, RequestError
@@ -32,9 +33,11 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     except ValueError as error:
         raise RequestError(f"credential_process: {str(error).lower()}") from None
     if not words:
-        raise RequestError("credential_process is empty")
+        raise RequestError("credential_process is blank")
     name = os.path.basename(words[0]) or words[0]
-    heard = _heard(run, profile, words, name)
+    slip = noshell.slip(command)
+    hint = f" ({slip})" if slip else ""
+    heard = _heard(run, profile, words, name, hint)
     if len(heard.output) > MOST:
         raise ProviderFailed(f"credential_process {name} printed more than {MOST >> 20} MiB")
     if heard.status:
@@ -42,13 +45,14 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
         raise ProviderFailed(
             f"credential_process {name} ended with {children.ending(heard.status)}"
             + (f": {said}" if said else "")
+            + hint
         )
     found = _read(heard.output, f"credential_process {name}")
     found.person = heard.spoke
     return found
 
 
-def _heard(run: Run, profile: str, words: list[str], name: str) -> helper.Heard:
+def _heard(run: Run, profile: str, words: list[str], name: str, hint: str) -> helper.Heard:
     """Run the command to its end; return what it left."""
     environ = recursion.environment(run.environ, [*run.profiles, profile])
     seconds = run.deadline.remaining()
@@ -60,7 +64,9 @@ def _heard(run: Run, profile: str, words: list[str], name: str) -> helper.Heard:
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ProviderFailed(f"credential_process {words[0]} cannot be run: {reason}") from None
+        raise ProviderFailed(
+            f"credential_process {words[0]} cannot be run: {reason}{hint}"
+        ) from None
 
 
 def _read(output: bytes, who: str) -> Credentials:
@@ -85,12 +91,32 @@ def _read(output: bytes, who: str) -> Credentials:
         access_key,
         secret_key,
         _text(answer, "SessionToken", who),
-        credentials.read_time(str(expiration), who) if expiration not in (None, "") else 0,
+        _time(str(expiration), who) if expiration not in (None, "") else 0,
         account if credentials.is_account(account) else "",
         "process",
     )
     found.scope = _text(answer, "CredentialScope", who)
     return found
+
+
+def _time(text: str, who: str) -> int:
+    """Return the epoch seconds of an Expiration in any form that botocore takes from a helper."""
+    try:
+        return credentials.read_time(text, who)
+    except ProviderFailed:
+        if not text.strip().strip("0123456789."):
+            raise  # seconds, or milliseconds: no SDK reads them
+        from botocore.utils import parse_timestamp  # 120 ms
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a zone that it does not know
+                moment = parse_timestamp(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise
+    return int(moment.timestamp()) or 1
 
 
 def _text(answer: dict[str, Any], name: str, who: str) -> str:

@@ -87,7 +87,7 @@ def misnamed(session: Session, profile: str) -> str:
     """Return, as the end of a message, what a profile that is not found may be; "" if nothing."""
     config, credentials = (expanded(session.get_config_variable(key)) for key in FILES)
     found = headers.near(config, credentials, profile)
-    if found:
+    if found is not None:
         return f": {found}"
     other = headers.similar(profile, list(session.full_config["profiles"]))
     return f"; did you mean {other}?" if other else ""

@@ -275,7 +275,7 @@ def test_file_that_is_no_config_is_left_alone(host: Host) -> None:
 
     error = failed(host, "profile", "add", "app", status=2)
 
-    assert "config, line 2: cannot be read as a config file: it is neither a whole" in error
+    assert "config, line 2: cannot be read as a config file: it is neither a complete" in error
     assert config(host) == "[default]\nnonsense\n"
 
 
@@ -353,9 +353,9 @@ def test_show_lists_what_runs_credproc_and_what_is_wrong(host: Host) -> None:
     assert list(shown) == ["good", "gone", "both", "self", "short"]
     assert shown["good"] == []
     assert "belongs to the --role-arn before it" in shown["gone"][0]
-    assert shown["both"][0].startswith("beaten or broken by role_arn in")
+    assert shown["both"][0].startswith("overridden by or in conflict with role_arn in")
     assert "leads back to itself" in shown["self"][0] or "asked for already" in shown["self"][0]
-    assert "no absolute path" in shown["short"][0]
+    assert "not an absolute path" in shown["short"][0]
     assert "geheim" not in text
     assert text.splitlines()[0].split() == ["PROFILE", "STATE", "COMMAND"]
 

@@ -278,7 +278,7 @@ def test_keys_of_the_profile_in_use_say_where_imds_is(host: Host, imds: ImdsServ
     [
         (
             "ec2_metadata_service_endpoint = x\n",
-            "/config, line 1: cannot be read as a config file: it is no whole [section] header",
+            "/config, line 1: cannot be read as a config file: it is not a complete [section]",
         ),
         ("[default]\nec2_metadata_service_endpoint = ftp://x\n", "must be an address like"),
         ("[default]\nmetadata_service_timeout = soon\n", "must be a whole number from 1 to 3600"),

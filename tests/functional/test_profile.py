@@ -184,7 +184,7 @@ def test_role_arn_comes_before_credential_process(laptop: Cloud) -> None:
 
 LOOP = f"role_arn = {ONE}\nsource_profile = q\n[profile q]\nrole_arn = {TWO}\nsource_profile = p\n"
 BROKEN = "{{config}}, line {}: cannot be read as a config file: "
-NEITHER = "it is neither a whole [section] header nor KEY = VALUE"
+NEITHER = "it is neither a complete [section] header nor KEY = VALUE"
 NOTHING = (
     "profile p: nothing in it says where credentials come from (keys, credential_process, "
     "sso_session, login_session, or role_arn with source_profile)"
@@ -208,9 +208,9 @@ NOTHING = (
          ("profile p: role_arn must be a role's ARN, like arn:aws:iam::123456789012:role/NAME, not "
           "'x'")),
         ("[profile p]\n",
-         BROKEN.format(2) + "its section stands further up already: put both together"),
+         BROKEN.format(2) + "this section appears a second time: merge the two"),
         ("region = eu-west-1\nregion = eu-west-1\n",
-         BROKEN.format(3) + "its key stands in the same section already: keep one of them"),
+         BROKEN.format(3) + "this key appears a second time in its section: keep one of them"),
         ("[profile broken\n", BROKEN.format(2) + NEITHER),
         ("region = eu-west-1\nfoo bar\n", BROKEN.format(3) + NEITHER),
     ],

@@ -182,20 +182,21 @@ def test_removal_of_what_is_not_there_changes_nothing() -> None:
         "[default]\nx = 1\n[profile default]\ny = 2\n",
     ],
 )
-def test_profile_that_stands_there_twice_is_refused(text: str) -> None:
+def test_profile_with_two_sections_is_read_as_botocore_does_and_not_changed(text: str) -> None:
     name = "a" if "profile a" in text else "default"
 
-    with pytest.raises(RequestError, match=r"twice \(lines 1 and 3\)"):
+    assert ConfigFile(text.encode(), "config").keys(name) == {"y": "2"}
+    with pytest.raises(RequestError, match=r"has two sections, .* in line 1 and .* in line 3"):
         changed(text, name)
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"[a]\nx = 1\n[a]\n", "line 3: .*section stands further up"),
-        (b"[a]\nx = 1\nx = 2\n", "line 3: .*key stands in the same section"),
-        (b"[a]\nnonsense\n", "line 2: .*neither a whole .section. header"),
-        (b"x = 1\n", "line 1: .*no section stands above"),
+        (b"[a]\nx = 1\n[a]\n", "line 3: .*section appears a second time"),
+        (b"[a]\nx = 1\nx = 2\n", "line 3: .*key appears a second time"),
+        (b"[a]\nnonsense\n", "line 2: .*neither a complete .section. header"),
+        (b"x = 1\n", "line 1: .*there is none above"),
         (b"[a]\nx = \xff\n", "not UTF-8"),
         (b"\xef\xbb\xbf[a]\nx = 1\n", "byte order mark"),
     ],

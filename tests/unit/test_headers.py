@@ -48,7 +48,7 @@ def test_header_of_the_config_file_is_told_what_it_must_be(
 
     found = headers.near(str(path), str(tmp_path / "none"), "p")
 
-    assert found.startswith(f"{path}, line 3: {told}")
+    assert str(found).startswith(f"{path}, line 3: {told}")
 
 
 @pytest.mark.parametrize("header", ["[profile p]", "[ p ]", '["p"]', "[p\u200b]"])
@@ -56,26 +56,35 @@ def test_header_of_the_credentials_file_has_no_word_profile(header: str, tmp_pat
     path = tmp_path / "credentials"
     path.write_text(f"{header}\n", encoding="utf-8")
 
-    assert "must be written [p]" in headers.near(str(tmp_path / "none"), str(path), "p")
+    assert "must be written [p]" in str(headers.near(str(tmp_path / "none"), str(path), "p"))
 
 
 @pytest.mark.parametrize("header", ["[Default]", "[DEFAULT]", "[ default]"])
-def test_default_has_one_spelling(header: str) -> None:
-    found = headers.in_text(f"{header}\n", "default", is_config=True)
-    assert found
-    assert "must be written [default]" in str(found)
+def test_default_has_one_spelling(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"{header}\n", encoding="utf-8")
+
+    assert "must be written [default]" in str(headers.near(str(path), "", "default"))
 
 
-def test_nearest_header_is_the_one_that_is_told() -> None:
-    text = "# [profile p]\n[profile P]\n[p]\n"
-    found = headers.in_text(text, "p", is_config=True)
+def test_nearest_header_of_both_files_is_the_one_that_is_told(tmp_path: Path) -> None:
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    config.write_text("# [profile p]\n[profile P]\n", encoding="utf-8")
+    assert "names another" in str(headers.near(str(config), str(credentials), "p"))
+    credentials.write_text("\n[profile p]\n", encoding="utf-8")
+
+    found = headers.near(str(config), str(credentials), "p")
+
     assert found
-    assert found.line == 3
+    assert (found.path, found.line, found.same) == (str(credentials), 2, True)
 
 
 @pytest.mark.parametrize("header", ["[profile q]", "[pp]", "[services p]", "[profile p q]", "p"])
-def test_other_headers_are_not_taken_for_the_profile(header: str) -> None:
-    assert headers.in_text(f"{header}\n", "p", is_config=True) is None
+def test_other_headers_are_not_taken_for_the_profile(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"{header}\n", encoding="utf-8")
+
+    assert headers.near(str(path), "", "p") is None
 
 
 def test_name_with_blanks_is_quoted_as_it_must_be() -> None:

@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
 from botocore.credentials import EnvProvider, RefreshableCredentials
 from botocore.utils import ContainerMetadataFetcher
@@ -425,6 +426,30 @@ def test_helper_is_run_once_without_a_shell_and_without_stdin(machine: Machine) 
     assert not Source("profile:helper").is_role(found)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2099-11-28T21:32Z",
+        "20991128T213200Z",
+        "2099-11-28T21:32:00+00",
+        "2099-11-29T03:02:00+0530",
+        "2099-11-28T13:32:00.123456-08:00",
+        "2099-11-28 21:32:00 UTC",
+        "Sat, 28 Nov 2099 21:32:00 GMT",
+    ],
+)
+def test_expiration_of_a_helper_is_read_in_every_form_that_botocore_reads(
+    text: str, machine: Machine
+) -> None:
+    helper(machine, f"echo '{document(Expiration=text)}'")
+    theirs: Any = botocore.session.Session(profile="helper").get_credentials()
+    moment = theirs._expiry_time.timestamp()
+
+    found = retrieve(machine, "profile:helper")
+
+    assert iso(found.expiration) == iso(int(moment)) == "2099-11-28T21:32:00Z"
+
+
 def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
     helper(machine, f"echo '{document(SessionToken=None, Expiration=None, AccountId=None)}'")
     found = retrieve(machine, "profile:helper")
@@ -440,6 +465,18 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
         ),
         ("exit 4", "credential_process a helper ended with status 4"),
         ("printf 'one\\ntwo\\n' >&2; exit 1", "status 1: two"),
+        (
+            "printf 'Error: sign in\\n    at main (x.js:1:1)\\n\\nNode.js v20.11.1\\n' >&2; exit 1",
+            "status 1: Error: sign in",
+        ),
+        (
+            "printf 'Exception in x: no\\n\\tat a.b(C.java:1)\\n\\t... 3 more\\n' >&2; exit 1",
+            "status 1: Exception in x: no",
+        ),
+        (
+            "printf 'panic: no\\n\\ngoroutine 1 [a]:\\nmain.main()\\n\\t/x.go:1\\n' >&2; exit 2",
+            "status 2: panic: no",
+        ),
         ("kill -9 $$", "ended with signal 9"),
         ("printf '\\377\\n' >&2; exit 1", "status 1: \ufffd"),
         ("true", "printed no JSON object"),
@@ -454,6 +491,9 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
         (f"echo '{document(SecretAccessKey='two parts')}'", "printed an unreadable Secret"),
         (f"echo '{document(Expiration=0)}'", "an unreadable Expiration"),
         (f"echo '{document(Expiration='soon')}'", "an unreadable Expiration"),
+        (f"echo '{document(Expiration='2099-11-28T21:32:38')}'", "an unreadable Expiration"),
+        (f"echo '{document(Expiration='2099-11-28T21:32:38EST')}'", "an unreadable Expiration"),
+        (f"echo '{document(Expiration='4099584758')}'", "an unreadable Expiration"),
     ],
 )
 def test_helper_that_fails_is_quoted_in_one_line(script: str, words: str, machine: Machine) -> None:

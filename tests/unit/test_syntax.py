@@ -19,14 +19,14 @@ SECRET = "wJalrXUtnFEMI"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (f"{SECRET}\n", ", line 1: C: it is no whole [section] header, and no section stands"),
-        (f"[{SECRET}\n", ", line 1: C: it is no whole [section] header, and no section stands"),
+        (f"{SECRET}\n", ", line 1: C: it is not a complete [section] header, and there is"),
+        (f"[{SECRET}\n", ", line 1: C: it is not a complete [section] header, and there is"),
         ("\ufeff[a]\n", ", line 1: C: it begins with a byte order mark (BOM)"),
-        (f"[a]\n\n{SECRET}\n", ", line 3: C: it is neither a whole [section] header nor KEY"),
-        (f"[a]\n[{SECRET}\n{SECRET}\n", ", line 2: C: it is neither a whole [section] header"),
-        (f"[{SECRET}]\n[{SECRET}]\n", ", line 2: C: its section stands further up already"),
-        (f"[a]\n{SECRET}=1\n{SECRET}=1\n", ", line 3: C: its key stands in the same section"),
-        (f"[a]\nb =\n  {SECRET}\n", ": C: an indented block has a line that is not KEY = VALUE"),
+        (f"[a]\n\n{SECRET}\n", ", line 3: C: it is neither a complete [section] header nor"),
+        (f"[a]\n[{SECRET}\n{SECRET}\n", ", line 2: C: it is neither a complete [section] header"),
+        (f"[{SECRET}]\n[{SECRET}]\n", ", line 2: C: this section appears a second time"),
+        (f"[a]\n{SECRET}=1\n{SECRET}=1\n", ", line 3: C: this key appears a second time in its"),
+        (f"[a]\nb =\n  {SECRET}\n", ": C: a line of an indented block must be KEY = VALUE"),
         (f"[a]\nb = \udcff{SECRET}\n", ": C: it is not UTF-8"),
     ],
 )

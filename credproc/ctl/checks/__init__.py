@@ -42,6 +42,8 @@ class Case:
         self.shared = shared
         self.target: Target | None = None
         self.store: Store | None = None
+        #: The roles that were assumed just now: the place of the provider, and of the role, from 1.
+        self.assumed: set[tuple[int, int]] = set()
         #: Other machines' times as their answers stated them, and when they came (epoch seconds).
         self.dates: dict[str, tuple[str, float]] = {}
 
@@ -69,4 +71,4 @@ class Unasked(Mfa):
 
     def with_code(self, serial: str, purpose: str, *_: object) -> NoReturn:
         """Refuse."""
-        raise CodeNotGiven(f"not tried, because {purpose} needs an MFA code of {serial}")
+        raise CodeNotGiven(f"not checked, because {purpose} needs an MFA code of {serial}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from credproc.ctl.checks import Case
+    from credproc.ctl.shared import Shared
 
 
 def files(case: Case) -> Iterator[Check]:
@@ -28,10 +29,11 @@ def files(case: Case) -> Iterator[Check]:
         ("config file", case.shared.config_path, "AWS_CONFIG_FILE"),
         ("credentials file", case.shared.credentials_path, "AWS_SHARED_CREDENTIALS_FILE"),
     ):
-        yield _file(name, path, variable if case.environ.get(variable) else "")
+        needed = name == "config file" and not case.shared.credentials.profiles()
+        yield _file(name, path, variable if case.environ.get(variable) else "", needed)
 
 
-def _file(name: str, path: str, variable: str) -> Check:
+def _file(name: str, path: str, variable: str, needed: bool) -> Check:
     named = f" (from {variable})" if variable else ""
     try:
         status = os.stat(path)
@@ -39,7 +41,7 @@ def _file(name: str, path: str, variable: str) -> Check:
         text = f"{path or 'none'}{named}: {(error.strerror or '').lower()}"
         if variable:
             return Check(FAIL, name, text, f"unset {variable}, or make it the path of a file")
-        if name == "credentials file":
+        if not needed:
             return Check(OK, name, f"{text}; none is needed")
         return Check(WARN, name, text, "`credprocctl profile add NAME` makes one")
     mode = stat.S_IMODE(status.st_mode)
@@ -56,53 +58,63 @@ def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Ite
     """Find out which profile is meant, and what stands behind it."""
     if options is not None:
         case.target = Target(options)
-        yield Check(OK, "profile", "none: the options behind -- are looked at")
+        yield Check(OK, "profile", "none: checking the options behind --")
         return
     if case.shared is None:
+        yield Check(WARN, "profile", "not checked, because the config files cannot be read")
         return
     name, origin = in_use(given, case.environ)
-    known = case.shared.profiles()
-    if name not in known:
-        if origin == DEFAULT:
-            case.target = Target([])
-            yield Check(WARN, "profile", "no profile is named and there is no default; what "
-                        "credproc does without options is looked at",
-                        "`credprocctl doctor PROFILE`")  # fmt: skip
-            return
-        ours = ", ".join(known[:8]) or "none"
-        yield Check(FAIL, "profile", f"{name} ({origin}) is not in {case.shared.config_path}; "
-                    f"there are: {ours}", f"`credprocctl profile add {name}`")  # fmt: skip
-        return
-    yield from _found(case, name, origin)
+    if name in case.shared.profiles():
+        yield from _found(case, case.shared, name, origin)
+    elif origin == DEFAULT:
+        case.target = Target([])
+        yield Check(WARN, "profile", "no profile is named and there is no default; checking what "
+                    "credproc does without options", "`credprocctl doctor PROFILE`")  # fmt: skip
+    else:
+        near = case.shared.near(name)
+        advice = "correct that header" if near is not None else (
+            f"`credprocctl profile add {name}`, if it is to run credproc"
+        )  # fmt: skip
+        yield Check(FAIL, "profile", f"{name} ({origin}): {case.shared.unknown(name)}", advice)
 
 
-def _found(case: Case, name: str, origin: str) -> Iterator[Check]:
-    assert case.shared is not None  # noqa: S101  # for the type checker; profile() asked
-    section = case.shared.config.section(name)
-    where = f", line {section.line + 1} of {case.shared.config_path}" if section else (
-        f", in {case.shared.credentials_path}"
-    )  # fmt: skip
-    line = case.shared.keys(name).get(KEY, "")
+def _found(case: Case, shared: Shared, name: str, origin: str) -> Iterator[Check]:
+    path, number = shared.place(name, KEY)
+    where = f"{name} ({origin}), line {number} of {path}"
+    line = shared.keys(name).get(KEY, "")
+    twice = shared.config.twice(name)
+    if twice:
+        yield Check(WARN, "profile", f"{twice}: botocore uses the last one, other tools may use "
+                    "the first", "merge the two")  # fmt: skip
     try:
         cut = _cut_path(line)
-        case.target = None if cut else of_profile(case.shared, name)
+        case.target = None if cut else of_profile(shared, name)
     except CredprocError as error:
-        yield Check(FAIL, "profile", f"{name} ({origin}){where}")
-        yield Check(FAIL, "command", str(error), f"`credprocctl profile add {name} --replace -- "
-                    "...`")  # fmt: skip
+        yield Check(FAIL, "profile", where)
+        yield Check(FAIL, "command", str(error), _rewritten(shared, name))
         return
     if case.target is None:
-        yield Check(FAIL, "profile", f"{name} ({origin}){where} does not run credproc: the path "
-                    f"{cut} has blanks, and ends at the first one",
+        yield Check(FAIL, "profile", f"{where}, does not run credproc: the path {cut} contains "
+                    "spaces, and ends at the first one",
                     f"put a backslash before each: {KEY} = {join([cut])} ...")  # fmt: skip
         return
     if case.target.line:
-        yield Check(OK, "profile", f"{name} ({origin}){where}")
+        yield Check(OK, "profile", where)
+        if case.target.slip:
+            yield Check(FAIL, "command", case.target.slip, _rewritten(shared, name))
         return
     runs = f"it runs {shown(split(line))}" if line else "it has no credential_process"
-    yield Check(WARN, "profile", f"{name} ({origin}){where} does not run credproc ({runs}); "
-                f"`credproc --profile {name}` is looked at",
+    yield Check(WARN, "profile", f"{where}, does not run credproc ({runs}); checking "
+                f"`credproc --profile {name}`",
                 f"`credprocctl profile add OTHER -- --profile {name}` caches it")  # fmt: skip
+
+
+def _rewritten(shared: Shared, name: str) -> str:
+    """Return how to correct the line: by credprocctl only where that writes it."""
+    path, number = shared.place(name, KEY)
+    if path == shared.config_path:
+        return f"`credprocctl profile add {name} --replace -- ...`"
+    return f"edit {path} below line {number}"
 
 
 def _cut_path(line: str) -> str:
@@ -136,7 +148,8 @@ def precedence(case: Case) -> Iterator[Check]:
         yield Check(FAIL, "profile's keys", f"{target.profile} has {rival}",
                     "remove it, or use another profile for credproc")  # fmt: skip
     if not rivals:
-        yield Check(OK, "profile's keys", "none that beat or break credential_process")
+        yield Check(OK, "profile's keys", "none that override credential_process or conflict "
+                    "with it")  # fmt: skip
 
 
 def command(case: Case) -> Iterator[Check]:

@@ -44,12 +44,11 @@ def executable(case: Case) -> Iterator[Check]:
         yield Check(FAIL, "executable", str(error), "install it again")
         return
     if path.startswith(("~", "$")):
-        yield Check(FAIL, "executable", f"{path}: botocore expands neither ~ nor variables",
-                    "write the absolute path")  # fmt: skip
+        yield Check(WARN, "executable", f"not checked, because {path} is not expanded")
         return
     if not os.path.isabs(path):
-        yield Check(WARN, "executable", f"{path} is no absolute path: cron, services and editors "
-                    "have another PATH", "write the absolute path")  # fmt: skip
+        yield Check(WARN, "executable", f"{path} is not an absolute path: cron, services and "
+                    "editors have another PATH", "write the absolute path")  # fmt: skip
     yield from _started(path, case)
 
 

@@ -47,7 +47,7 @@ def providers(case: Case) -> Iterator[Check]:
     answered, ended = "", False
     for number, each in enumerate(asked, 1):
         name = provider_name(each)
-        recorder = Recorder(case)
+        recorder = Recorder(case, number)
         found, error = _asked(case, each, recorder)
         moves_on = isinstance(error, ProviderUnavailable)
         # What comes after an answer no run asks; it is worth knowing all the same.
@@ -73,8 +73,10 @@ def provider_name(asked: request.Imds | request.Chain | request.Profile) -> str:
 def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad: str) -> Check:
     """Return the check of a provider that gave no credentials; what was said is not repeated."""
     text = case.said(error)
-    if recorder.told and recorder.told in text:
-        text = "no credentials, since that failed"
+    if isinstance(error, CodeNotGiven):
+        text = f"not checked, because {recorder.failed} needs an MFA code"
+    elif recorder.told and recorder.told in text:
+        text = f"no credentials, because {recorder.failed} failed"
     return Check(bad, name, f"does not apply here: {text}" if bad == OK else text)
 
 
@@ -131,13 +133,14 @@ def _good(name: str, found: Credentials) -> Check:
 class Recorder:
     """Notes how each role, and the source, of a chain was got; it keeps nothing."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, number: int) -> None:
         self.case = case
+        self.number = number
         #: What was got, by what it is for: the credentials, or the error.
         self._steps: dict[str, Credentials | CredprocError] = {}
         self._others: list[Check] = []
-        #: The error that is shown already.
-        self.told = ""
+        #: The error that is shown already, and whose it is.
+        self.told = self.failed = ""
 
     def __call__(
         self, run: Run, kept: bytes, fetch: Callable[[Run], Credentials], anew: bool
@@ -149,7 +152,10 @@ class Recorder:
             if purpose.source == "env" and len(purpose.hops) == 1:
                 # Keys of the environment are at hand, and are not kept: they do not pass here.
                 self._source(run)
-            found = (None if anew else self._held(purpose, kept)) or fetch(run)
+            found = None if anew else self._held(purpose, kept)
+            if found is None:
+                found = fetch(run)
+                self.case.assumed.add((self.number, len(purpose.hops)))
         except CredprocError as error:
             # Whatever needs these fails, too, and is not worth a line.
             if not any(isinstance(step, CredprocError) for step in self._steps.values()):
@@ -175,7 +181,7 @@ class Recorder:
         """Say what was found; a failure has the status ``bad``."""
         for name, step in self._steps.items():
             if isinstance(step, CredprocError):
-                self.told = self.case.said(step)
+                self.told, self.failed = self.case.said(step), name
                 yield Check(bad, name, self.told)
             else:
                 yield _good(name, step)
