@@ -199,9 +199,12 @@ def variables(data: bytes) -> dict[str, str]:
     """Return a document as the variables that SDKs read; "" for one that must not be set.
 
     What another identity has left in the shell would be used with these keys: DynamoDB's endpoint
-    is chosen by AWS_ACCOUNT_ID, and AWS_SECURITY_TOKEN is AWS_SESSION_TOKEN's old name.
+    is chosen by AWS_ACCOUNT_ID, and AWS_SECURITY_TOKEN is AWS_SESSION_TOKEN's old name. Long-term
+    keys do not expire: what their document says is when to run credproc again.
     """
     fields = json.loads(data)
+    if not fields.get("SessionToken"):
+        fields.pop("Expiration", None)
     return {name: str(fields.get(key, "")) for name, key in VARIABLES.items()}
 
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from credproc import __version__, options
-from credproc.ctl import cache, completion, doctor, explain, launcher, profile, role
+from credproc.ctl import cache, completion, doctor, execute, explain, launcher, profile, role
 from credproc.ctl.arguments import COMMAND, Parser
 from credproc.ctl.output import Console
 from credproc.errors import CredprocError, ProviderFailed, UsageError, clean, mistake
@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"%(prog)s {__version__}", help="print the version"
     )
     commands = made.add_subparsers(title="commands", required=True, metavar=COMMAND)
-    for module in (role, profile, doctor, cache, explain, launcher, completion):
+    for module in (role, profile, execute, doctor, cache, explain, launcher, completion):
         module.add(commands)
     return made
 

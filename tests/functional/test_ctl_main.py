@@ -34,10 +34,9 @@ COMMANDS = commands(parser())
 def test_every_command_is_known() -> None:
     assert sorted(" ".join(words) for words in COMMANDS) == [
         "cache clear", "cache list", "cache path", "cache prune", "cache show", "completion",
-        "doctor", "explain", "launcher", "profile add", "profile remove", "profile show",
-            "profile unwrap", "profile wrap",
-        "role attach", "role create", "role delete", "role detach", "role launch-options",
-        "role list", "role name", "role status",
+        "doctor", "exec", "explain", "launcher", "profile add", "profile remove", "profile show",
+        "profile unwrap", "profile wrap", "role attach", "role create", "role delete",
+        "role detach", "role launch-options", "role list", "role name", "role status",
     ]  # fmt: skip
 
 

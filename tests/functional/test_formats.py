@@ -207,7 +207,7 @@ def test_long_term_keys_of_a_profile_go_through_a_shell(host: Host, value: str) 
 
     assert (result.stdout.decode(), result.stderr) == (value, "")
     lines = host.run("--profile", "keys", "--format", "env").stdout.decode()
-    assert "unset AWS_SESSION_TOKEN\n" in lines
+    assert "unset AWS_SESSION_TOKEN\nunset AWS_CREDENTIAL_EXPIRATION\n" in lines
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ function _shtab_credprocctl_using
   test "$_shtab_credprocctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_credprocctl_commands role 'role create' 'role list' 'role attach' 'role detach' 'role status' 'role name' 'role launch-options' 'role delete' profile 'profile add' 'profile show' 'profile wrap' 'profile unwrap' 'profile remove' doctor cache 'cache list' 'cache show' 'cache clear' 'cache prune' 'cache path' explain launcher completion
+set -g _shtab_credprocctl_commands role 'role create' 'role list' 'role attach' 'role detach' 'role status' 'role name' 'role launch-options' 'role delete' profile 'profile add' 'profile show' 'profile wrap' 'profile unwrap' 'profile remove' exec doctor cache 'cache list' 'cache show' 'cache clear' 'cache prune' 'cache path' explain launcher completion
 set -g _shtab_credprocctl_opts_with_value --cache-dir --description --executable --from-role --instance --max-session-duration --only --output --path --permissions-boundary --policy --profile --region --suffix
 
 complete -c credprocctl -e
@@ -178,6 +178,13 @@ complete -c credprocctl -n '_shtab_credprocctl_using profile remove' -l output -
 complete -c credprocctl -n '_shtab_credprocctl_using profile remove' -s v -l verbose -d 'tell what happens, on stderr; never a secret'
 complete -c credprocctl -n '_shtab_credprocctl_using profile remove' -l dry-run -d 'say what would be done, and change nothing'
 complete -c credprocctl -n '_shtab_credprocctl_using profile remove; and test $_shtab_credprocctl_npos -eq 0' -ka "(_credproc_profiles)" -d 'the profile'
+complete -c credprocctl -n '_shtab_credprocctl_using; and test $_shtab_credprocctl_npos -eq 0' -a exec -d 'Run a command with the credentials of a profile. The command runs with'
+complete -c credprocctl -n '_shtab_credprocctl_using exec' -s h -l help -d 'show this help message and exit'
+complete -c credprocctl -n '_shtab_credprocctl_using exec' -l output -xka "text json" -d 'text for people (default), or JSON for machines'
+complete -c credprocctl -n '_shtab_credprocctl_using exec' -s v -l verbose -d 'tell what happens, on stderr; never a secret'
+complete -c credprocctl -n '_shtab_credprocctl_using exec' -l env -d 'set the credentials themselves, for programs that read no profile; they are not renewed'
+complete -c credprocctl -n '_shtab_credprocctl_using exec' -l dry-run -d 'say what would be done, and change nothing'
+complete -c credprocctl -n '_shtab_credprocctl_using exec; and test $_shtab_credprocctl_npos -eq 0' -ka "(_credproc_profiles)" -d 'the profile'
 complete -c credprocctl -n '_shtab_credprocctl_using; and test $_shtab_credprocctl_npos -eq 0' -a doctor -d 'Find out why it does not work. Goes through what a run goes through, and asks'
 complete -c credprocctl -n '_shtab_credprocctl_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c credprocctl -n '_shtab_credprocctl_using doctor' -l output -xka "text json" -d 'text for people (default), or JSON for machines'

@@ -1,0 +1,185 @@
+"""credprocctl exec: a command that gets the credentials of a profile, and renews them by itself."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from credproc import credentials
+from credproc.ctl import arguments, commandline
+from credproc.ctl.output import Result
+from credproc.ctl.plan import plan
+from credproc.ctl.shared import KEY, RIVALS, Shared, Target, of_profile
+from credproc.ctl.steps import Failed
+from credproc.errors import CredprocError, RequestError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+    from typing import Any, NoReturn
+
+    from credproc.ctl.output import Console
+
+EPILOG = """\
+example:
+  credprocctl exec dev -- terraform plan
+  credprocctl exec dev --env -- ./program-that-reads-no-profile
+  credprocctl exec dev --dry-run -- aws s3 ls
+
+exit status:
+  that of the command; 127 if there is no such command, 126 if it cannot be
+  run; with --env, that of credproc if there are no credentials
+"""
+
+#: Who a process is besides its keys: what SDKs take before a profile, or the profile itself.
+IDENTITIES = (
+    "AWS_DEFAULT_PROFILE", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)  # fmt: skip
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+NO_IMDS = "AWS_EC2_METADATA_DISABLED"
+#: What the source of a chain is, to variables that SDKs take before a profile.
+FROM_VARIABLES = {"env": "AWS_ACCESS_KEY_ID", "web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE"}
+#: Signals that Python ignores, and that a command must not find ignored.
+RESTORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
+
+
+class NotRun(Failed):
+    """The command could not be started; the statuses are those of shells."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    made = arguments.command(
+        commands, "exec", run, "run a command with the credentials of a profile",
+        "The command runs with AWS_PROFILE set and without any keys in its environment, so that "
+        "its credentials renew themselves. Where the profile has nothing to do with the "
+        "instance's role, AWS_EC2_METADATA_DISABLED=true keeps tools from going on as the "
+        "instance when there are no credentials.",
+        takes_options=True,
+    )  # fmt: skip
+    made.usage = "%(prog)s [OPTION ...] NAME -- COMMAND [ARGUMENT ...]"
+    made.epilog = EPILOG
+    arguments.value(made, arguments.PROFILE, "name", metavar="NAME", help="the profile")
+    made.add_argument(
+        "--env", action="store_true",
+        help="set the credentials themselves, for programs that read no profile; they are not "
+        "renewed",
+    )  # fmt: skip
+    arguments.changes(made, question=False)
+
+
+def run(given: argparse.Namespace, console: Console) -> Result:
+    """Become the command; or say with what it would run."""
+    words: list[str] = given.options or []
+    if not words or not words[0]:
+        raise UsageError("give a command behind --, as in: credprocctl exec NAME -- aws s3 ls")
+    if console.machine and not given.dry_run:
+        raise UsageError("--output json: stdout is the command's; it is for --dry-run")
+    shared = Shared(os.environ)
+    target = of_profile(shared, given.name)
+    fetched: Mapping[str, str] | None = None
+    if given.env and given.dry_run:
+        fetched = dict.fromkeys(credentials.VARIABLES, "...")
+    elif given.env:
+        status, data = _document(target)
+        if status:
+            return Result("", None, status)
+        fetched = credentials.variables(data)
+    environ = environment(given.name, shared, target, os.environ, fetched)
+    if not given.dry_run:
+        _become(words, environ)
+    return _told(given.name, words, environ)
+
+
+def environment(
+    name: str,
+    shared: Shared,
+    target: Target,
+    environ: Mapping[str, str],
+    fetched: Mapping[str, str] | None,
+) -> dict[str, str]:
+    """Return the environment of a command that is to be the profile; with its keys, if given."""
+    gone = {*credentials.VARIABLES, *IDENTITIES}
+    made = {key: value for key, value in environ.items() if key not in gone}
+    if fetched is not None:
+        region = shared.keys(name).get("region")
+        if region and not any(environ.get(each) for each in REGIONS):
+            made.update(dict.fromkeys(REGIONS, region))
+        return made | {key: value for key, value in fetched.items() if value}
+    sources = _sources(shared, target, [name])
+    for source in sources & set(FROM_VARIABLES):
+        raise RequestError(
+            f"profile {name} starts from {FROM_VARIABLES[source]}, which tools would use instead "
+            "of the profile: add --env"
+        )
+    made |= {"AWS_PROFILE": name, "AWS_SDK_LOAD_CONFIG": "1"}
+    if not sources & {"imds", ""}:
+        made.setdefault(NO_IMDS, "true")
+    return made
+
+
+def _sources(shared: Shared, target: Target, above: Sequence[str]) -> set[str]:
+    """Return where the credentials may come from, as --source has it; "" for what only a run tells.
+
+    ``above`` are the profiles on the way to here.
+    """
+    found = set()
+    for provider in target.request.providers:
+        try:
+            source = plan(provider).source or "imds"
+        except CredprocError:
+            return {""}  # the command will say what is wrong, and may need IMDS for it
+        kind, _, leaf = source.partition(":")
+        keys = shared.keys(leaf) if kind == "profile" else {}
+        if kind != "profile" or (KEY not in keys and keys.keys() & RIVALS.keys()):
+            found.add(kind)
+        elif KEY in keys and commandline.runs_credproc(keys[KEY]) and leaf not in above:
+            found |= _sources(shared, of_profile(shared, leaf), [*above, leaf])
+        else:
+            found.add("")  # a helper, which may ask anything; or tools find credentials elsewhere
+    return found
+
+
+def _document(target: Target) -> tuple[int, bytes]:
+    """Run credproc as the profile does; return its status and its document."""
+    words = commandline.split(target.line)
+    if not words:
+        words = [commandline.executable(None, os.environ), *target.argv]
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    except OSError as error:
+        raise Failed(f"{words[0]} cannot be run: {error.strerror}") from error
+    return done.returncode, done.stdout
+
+
+def _told(name: str, words: Sequence[str], environ: Mapping[str, str]) -> Result:
+    """Return what differs from this environment, without secrets."""
+    made = {key: value for key, value in environ.items() if os.environ.get(key) != value}
+    gone = sorted(set(os.environ) - set(environ))
+    text = "".join(f"set {key}={value}\n" for key, value in made.items())
+    text += "".join(f"unset {key}\n" for key in gone)
+    data = {"profile": name, "set": made, "unset": gone, "command": list(words), "dry_run": True}
+    return Result(f"{text}run {shlex.join(words)}\n", data)
+
+
+def _become(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process by the command, so that status, signals and terminal are its own."""
+    sys.stdout.flush()
+    for name in RESTORED:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    try:
+        os.execvpe(words[0], list(words), dict(environ))  # noqa: S606  # the user's own command
+    except FileNotFoundError as error:
+        raise NotRun(f"{words[0]}: no such command", 127) from error
+    except OSError as error:
+        raise NotRun(f"{words[0]} cannot be run: {error.strerror}", 126) from error
