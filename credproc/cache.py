@@ -221,8 +221,9 @@ class Cache:
         if status.st_uid != os.geteuid():
             raise PermissionError(f"{self.path} belongs to another user (uid {status.st_uid})")
         raise PermissionError(
-            f"{self.path} has mode {stat.S_IMODE(status.st_mode):04o} and must be private: "
-            f"chmod 700 {self.path} (in a systemd unit: CacheDirectoryMode=0700)"
+            f"{self.path} has mode {stat.S_IMODE(status.st_mode):04o} and must be private: use a "
+            "directory of mode 0700 that holds nothing else (in a systemd unit: "
+            "CacheDirectoryMode=0700)"
         )
 
 

@@ -177,7 +177,7 @@ def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
     """Return the cache directory; "" turns the cache off."""
     quick = cache.directory(environ, asked.cache_dir)
     if quick:
-        return quick
+        return _below_home(quick, environ, log)
     chosen = environ.get("CREDPROC_CACHE_DIR", "")
     if not chosen:
         import platformdirs  # 24 ms, for what the quick rule declines
@@ -190,8 +190,20 @@ def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
             # A relative XDG_CACHE_HOME is to be ignored; releases before 4.12 do not.
             chosen = os.path.expanduser("~/.cache/credproc")
     if os.path.isabs(chosen):
-        return chosen
+        return _below_home(chosen, environ, log)
     log(f"cache: off, because {chosen} is no absolute path")
+    return ""
+
+
+def _below_home(chosen: str, environ: Mapping[str, str], log: Log) -> str:
+    """Return the directory, "" if it is in a home that does not exist and must not be made."""
+    home = environ.get("HOME") or os.path.expanduser("~")
+    inside = os.path.join(home, "")
+    if not (os.path.isabs(home) and os.path.join(chosen, "").startswith(inside)):
+        return chosen
+    if os.path.isdir(home):
+        return chosen
+    log(f"cache: off, because the home {home} does not exist")
     return ""
 
 

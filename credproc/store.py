@@ -21,6 +21,8 @@ from credproc.cache import Cache, Entry, check_private, encode, fingerprint
 ENTRY, LOCK, TEMPORARY = ".entry", ".lock", ".tmp"
 #: The lock of those who remove old files; its time says when that was done last.
 SWEEP = "sweep.lock"
+#: How many directories are made at most: the cache's own, and the one that it is in.
+DEPTH = 2
 
 #: Errors of opening what is no plain file of this user's; None is what _check_lock raises.
 UNFIT = (None, errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
@@ -41,10 +43,10 @@ class Store(Cache):
         self.written = False
 
     def make(self) -> None:
-        """Make the directory if it is missing, mode 0700, and so those above it.
+        """Make the directory if it is missing, mode 0700, and the one above it (~/.cache).
 
-        Nothing is made below a folder of another user, as sudo may leave in HOME. A directory that
-        others may read (systemd makes such) becomes private if nothing but the cache is in it.
+        Nothing else is made, such as a home; and nothing below a folder of another user, as sudo
+        may leave in HOME. A directory that others may read becomes private if it is a cache.
         """
         if not self.path:
             return
@@ -57,6 +59,8 @@ class Store(Cache):
             self._close_to_others()
             return
         problem = foreign(path)
+        if len(missing) > DEPTH:
+            problem = f"{missing[-1]} does not exist"
         if problem:
             raise PermissionError(f"{self.path} is not made, because {problem}")
         for folder in reversed(missing):
@@ -71,7 +75,9 @@ class Store(Cache):
             return
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            if _is_only_readable(os.fstat(folder)) and all(map(is_ours, os.listdir(folder))):
+            names = os.listdir(folder)
+            # An empty one was only named. The user may have other plans for it.
+            if _is_only_readable(os.fstat(folder)) and names and all(map(is_ours, names)):
                 os.fchmod(folder, 0o700)
         finally:
             os.close(folder)

@@ -220,9 +220,22 @@ def test_root_with_the_home_of_another_user_leaves_it_alone(host: Host, imds: Im
     assert cachedir.names(host.cache, "") == []
 
 
-def test_directory_of_a_systemd_unit_is_made_private(host: Host, imds: ImdsServer) -> None:
-    folder = host.folder / "var-cache"
+def test_directory_that_was_only_named_is_not_changed(host: Host, imds: ImdsServer) -> None:
+    folder = host.folder / "empty"
     folder.mkdir(mode=0o755)
+
+    result = host.run("--cache-dir", str(folder), "-v")
+    assert result.status == 0
+    assert f"{folder} has mode 0755 and must be private: use a directory of mode 0700" in (
+        result.stderr
+    )
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert os.listdir(folder) == []
+
+
+def test_cache_that_systemd_opens_to_others_is_made_private(host: Host, imds: ImdsServer) -> None:
+    folder = host.folder / "var-cache"
+    folder.mkdir(mode=0o700)
     host.environ["CREDPROC_CACHE_DIR"] = str(folder)
 
     host.document()
@@ -245,7 +258,8 @@ def test_directory_that_holds_other_things_keeps_its_mode(host: Host, mode: int)
     host.document(CREDPROC_CACHE_DIR=str(folder))
 
     told = log(host)
-    assert f"has mode {mode:04o} and must be private: chmod 700 {folder}" in told
+    assert f"has mode {mode:04o} and must be private: use a directory of mode 0700 that" in told
+    assert "chmod" not in told
     assert "CacheDirectoryMode=0700" in told
     assert folder.stat().st_mode & 0o777 == mode
     assert os.listdir(folder) == ["notes"]
@@ -263,6 +277,13 @@ HOMES: dict[str, tuple[dict[str, str | None], int | None, str]] = {
     "root's folder": ({"HOME": "/"}, NOBODY, ""),
     "a device": ({"HOME": "/dev/null"}, None, ""),
     "not there": ({"HOME": "/proc/nowhere/home"}, NOBODY, ""),
+    "not there, for root": ({"HOME": "{folder}/nowhere"}, None, ""),
+    "not there, with the cache in it": (
+        {"HOME": "{folder}/nowhere", "CREDPROC_CACHE_DIR": "{folder}/nowhere/cache"},
+        None,
+        "",
+    ),
+    "the cache where nothing is": ({"CREDPROC_CACHE_DIR": "{folder}/not/mounted/cache"}, None, ""),
     "the cache relative": ({"XDG_CACHE_HOME": "caches"}, None, "home/.cache"),
     "the cache empty": ({"XDG_CACHE_HOME": ""}, None, "home/.cache"),
     "the cache elsewhere": ({"XDG_CACHE_HOME": "{folder}/xdg"}, None, "xdg"),

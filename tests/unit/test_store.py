@@ -56,13 +56,13 @@ def mode(path: str | Path) -> int:
 
 @pytest.mark.usefixtures("umask")
 def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "a" / "b" / "cache"))
+    store = Store(str(tmp_path / "b" / "cache"))
     store.make()
     store.write(entry())
     release(store.claim(entry().request))
 
-    assert [mode(tmp_path / path) for path in ("a", "a/b", "a/b/cache")] == [0o700] * 3
-    files = sorted((tmp_path / "a/b/cache").iterdir())
+    assert [mode(tmp_path / path) for path in ("b", "b/cache")] == [0o700] * 2
+    files = sorted((tmp_path / "b/cache").iterdir())
     assert [path.suffix for path in files] == [".entry", ".lock"]
     assert [mode(path) for path in files] == [0o600] * 2
     assert store.read(entry().request) == entry()
@@ -78,9 +78,10 @@ def test_root_of_the_file_system_is_no_cache(path: str) -> None:
 
 def test_readable_directory_becomes_private_if_it_holds_nothing_else(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
+    store.write(entry())
     for bits in (0o755, 0o750, 0o711, 0o705):
         tmp_path.chmod(bits)
-        with pytest.raises(PermissionError, match=f"mode {bits:04o} .* chmod 700"):
+        with pytest.raises(PermissionError, match=f"mode {bits:04o} .* mode 0700"):
             store.open()
         store.make()
         assert mode(tmp_path) == 0o700
@@ -89,6 +90,19 @@ def test_readable_directory_becomes_private_if_it_holds_nothing_else(tmp_path: P
     tmp_path.chmod(0o755)
     store.make()
     assert mode(tmp_path) == 0o755
+
+
+def test_empty_directory_was_only_named_and_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Store(str(tmp_path)).make()
+    assert mode(tmp_path) == 0o755
+
+
+def test_no_more_than_the_directory_and_the_one_above_it_are_made(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "home" / ".cache" / "credproc"))
+    with pytest.raises(PermissionError, match=f"because {tmp_path}/home does not exist"):
+        store.make()
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("bits", [0o770, 0o702, 0o777, 0o1777])
