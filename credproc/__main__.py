@@ -3,6 +3,8 @@
 A hit imports this, request, identity and cache, and nothing that a bare interpreter has not loaded.
 """
 
+# What signal is made of: a bare interpreter has loaded it.
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
 import time
@@ -69,9 +71,12 @@ def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int
     verdict = entry.judge(now) if entry else cache.ABSENT
     if entry is None or verdict not in (cache.FRESH, cache.AHEAD):
         return None
+    _signal.signal(_signal.SIGALRM, _unread)
+    _signal.setitimer(_signal.ITIMER_REAL, asked.timeout)
     try:
         rest = entry.document[os.write(1, entry.document) :]
     except OSError:
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
         return None  # the full command line meets the same error, and has words for it
     if rest:
         from credproc import cli  # the disk is full, or nearly
@@ -80,8 +85,21 @@ def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int
     if verdict == cache.AHEAD:
         from credproc import background  # with fcntl 1 ms, and only by the run that is first
 
-        background.start(folder, entry, lambda: hand_over(argv, environ, in_background=True))
+        _signal.signal(_signal.SIGALRM, _exit)  # a lock that hangs keeps nobody waiting
+        background.start(folder, entry, argv, lambda: hand_over(argv, environ, in_background=True))
     return 0
+
+
+def _unread(*_: object) -> None:
+    """End the run: the document did not go into the pipe within --timeout."""
+    from credproc import cli
+
+    os._exit(cli.unread())
+
+
+def _exit(*_: object) -> None:
+    """End the run, whose document is out."""
+    os._exit(0)
 
 
 def _trust(path: list[str]) -> None:

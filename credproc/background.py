@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from credproc import cache, processes, windows
@@ -10,19 +11,32 @@ from credproc.store import Store, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
-def start(path: str, entry: cache.Entry, refresh: Callable[[], int]) -> None:
+#: What an interpreter of its own runs, behind the module path and before the arguments.
+REFRESH = (
+    "import os, sys; sys.path[:] = sys.argv.pop(1).splitlines(); "
+    "from credproc.__main__ import hand_over; "
+    "os._exit(hand_over(sys.argv[1:], os.environ, in_background=True))"
+)
+
+
+def start(path: str, entry: cache.Entry, argv: Sequence[str], refresh: Callable[[], int]) -> None:
     """Call ``refresh`` in a process of its own, which ends with the status that it returns.
 
+    Where a process cannot go on after a fork, a new interpreter does the same for ``argv``.
     Whoever comes first puts off the next look, so of any number of runs one starts the refresh. If
     that process dies, the next look comes a minute later. No trouble here is the caller's: its
     document is out.
     """
     try:
-        if _is_mine(Store(path), entry.request):
+        if not _is_mine(Store(path), entry.request):
+            return
+        if processes.may_fork():
             detach(refresh)
+        else:
+            spawn(argv)
     except OSError:
         pass  # no lock, no room or no processes left: the second window refreshes instead
 
@@ -44,12 +58,44 @@ def _is_mine(store: Store, request: bytes) -> bool:
 
 
 def detach(work: Callable[[], int]) -> None:
-    """Fork: the child leaves the session, lets go of every descriptor it was born with, and works.
+    """Fork: the child leaves the session, closes every inherited descriptor, and works.
 
-    It ends with the status that ``work`` returns.
+    It ends with the status that ``work`` returns. OSError if there can be no such process, or none
+    that goes when it has ended.
     """
+    _check_end()
     if not os.fork():  # pragma: no cover - the child closes what coverage writes to
         _work(work)
+
+
+def spawn(argv: Sequence[str]) -> None:
+    """Start a new interpreter that refreshes for these arguments, like the child of a fork.
+
+    It has the flags and the module path of this one. OSError if that cannot be done.
+    """
+    import subprocess  # 6 ms
+
+    _check_end()
+    if not sys.executable:
+        raise FileNotFoundError("this interpreter does not know its own file")
+    flags = [flag for flag, is_set in _flags() if is_set]
+    subprocess.Popen(
+        [sys.executable, *flags, "-c", REFRESH, "\n".join(sys.path), *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _flags() -> list[tuple[str, int]]:
+    return [("-I", sys.flags.isolated), ("-S", sys.flags.no_site)]
+
+
+def _check_end() -> None:
+    """Raise where a process that outlives this one would stay a zombie."""
+    if processes.leaves_zombies():
+        raise ChildProcessError("process 1 does not wait for orphans")
 
 
 def _work(work: Callable[[], int]) -> None:  # pragma: no cover - runs in that child alone

@@ -16,6 +16,7 @@ from credproc import (
     credentials,
     options,
     outcome,
+    processes,
     recursion,
     refresh,
     supervision,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from credproc.request import Request
 
 
+UNREAD = "stdout is full, and the process that started credproc did not read it in time"
+
+
 def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
     """Run credproc as the one thing that this process does; return its exit status."""
     _hold_standard_streams()
@@ -53,6 +57,12 @@ def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = 
     # Whatever PYTHONWARNINGS says: a library's warning is nobody's failure, and stderr stays empty.
     warnings.simplefilter("ignore")
     return answer(argv, environ, in_background)
+
+
+def unread() -> int:
+    """Say that a hit could not write its document in time; return the exit status."""
+    say(UNREAD)
+    return DeadlineExceeded.status
 
 
 def write_rest(data: bytes) -> int:
@@ -152,7 +162,9 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         document = outcome.printed(entry, time.time(), log)
         write(_formatted(document, asked), deadline)
         if not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
-            background.start(store.path, entry, lambda: main(argv, environ, in_background=True))
+            background.start(
+                store.path, entry, argv, lambda: main(argv, environ, in_background=True)
+            )
     if store.written:
         _sweep(store, log, in_background)
 
@@ -164,13 +176,13 @@ def _sweep(store: Store, log: Log, in_background: bool) -> None:
     now = time.time()
     if not sweep.is_due(store, now):
         return
-    if in_background:
-        sweep.sweep(store, now, log)
-        return
-    try:
-        background.detach(lambda: sweep.sweep(store, now, log))
-    except OSError:
-        pass  # no processes left: some other miss does it
+    if not in_background and processes.may_fork():
+        try:
+            background.detach(lambda: sweep.sweep(store, now, log))
+            return
+        except OSError:
+            pass  # no processes left, or none that would go when it has ended
+    sweep.sweep(store, now, log)
 
 
 def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
@@ -220,7 +232,7 @@ def write(data: bytes, deadline: Deadline | None = None) -> None:
             # A pipe that is full, and whose reader sleeps, must not outlast the deadline.
             patience = None if deadline is None else max(deadline.left(), 1)
             if not select.select([], [1], [], patience)[1]:
-                raise DeadlineExceeded("stdout is not read by whoever started credproc")
+                raise DeadlineExceeded(UNREAD)
             data = data[os.write(1, data) :]
     except OSError as error:
         reason = "it is closed" if error.errno == errno.EBADF else error.strerror

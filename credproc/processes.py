@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What signal is made of: a bare interpreter has loaded it.
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
@@ -11,22 +13,26 @@ if TYPE_CHECKING:
 
 #: Descriptors that are closed where no directory lists the open ones.
 MANY = 65536
+#: Seconds after its start in which a refresh in the background has ended, and was waited for.
+OLD = 120
 #: What `ps` is asked where there is no /proc.
 PS = ("/bin/ps", "-A", "-o", "pid=,ppid=,state=,lstart=")
 
 
 class Process:
-    """A process: its parent, its state (one letter, Z for a zombie), and when it started.
+    """A process: its parent, its state (one letter, Z for a zombie), when it started, its name.
 
-    ``start`` is only good for comparing: a process of the same number and start is the same.
+    ``start`` is for comparing: a process of the same number and start is the same. On Linux it is
+    in clock ticks since the boot.
     """
 
-    __slots__ = ("parent", "start", "state")
+    __slots__ = ("name", "parent", "start", "state")
 
-    def __init__(self, parent: int, state: str, start: str) -> None:
+    def __init__(self, parent: int, state: str, start: str, name: str = "") -> None:
         self.parent = parent
         self.state = state
         self.start = start
+        self.name = name
 
 
 def table() -> dict[int, Process]:
@@ -79,6 +85,43 @@ def may_fork() -> bool:
     return sys.platform != "darwin"
 
 
+def leaves_zombies() -> bool:
+    """Whether a process that outlives its parent would stay a zombie after its end.
+
+    So it is in a container whose process 1 is an application that does not wait for orphans.
+    """
+    try:
+        with open("/proc/1/status", "rb") as file:
+            status = file.read()
+        with open("/proc/uptime", "rb") as file:
+            uptime = float(file.read().split()[0])
+    except (OSError, ValueError):
+        return False
+    return os.getpid() == 1 or never_waits(status) or has_old_zombie(table(), uptime)
+
+
+def never_waits(status: bytes) -> bool:
+    """Whether process 1, by its /proc/1/status, does not learn of the end of orphans.
+
+    It has one thread, and neither catches, ignores nor blocks SIGCHLD. One that waits for
+    everything all the time would look the same, and is too rare to leave zombies for.
+    """
+    fields = dict(line.split(b":\t", 1) for line in status.splitlines() if b":\t" in line)
+    masks = [int(fields.get(name, b"0"), 16) for name in (b"SigCgt", b"SigIgn", b"SigBlk")]
+    learns = any(mask >> (_signal.SIGCHLD - 1) & 1 for mask in masks)
+    return fields.get(b"Threads") == b"1" and not learns
+
+
+def has_old_zombie(found: dict[int, Process], uptime: float) -> bool:
+    """Whether an earlier process of this name is still a zombie of process 1."""
+    name = found[os.getpid()].name if os.getpid() in found else ""
+    latest = (uptime - OLD) * os.sysconf("SC_CLK_TCK")
+    return any(
+        row.parent == 1 and row.state == "Z" and row.name == name and int(row.start) < latest
+        for row in found.values()
+    )
+
+
 def peak_memory() -> int:
     """Return the most memory that this process has had, in bytes."""
     import resource  # for runs that wait
@@ -100,8 +143,9 @@ def close_all(first: int) -> None:
 def _stat(pid: int) -> Process | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].decode("ascii").split()
-        return Process(int(fields[1]), fields[0], fields[19])
+            head, _, rest = file.read().decode("utf-8", "replace").rpartition(")")
+        fields = rest.split()
+        return Process(int(fields[1]), fields[0], fields[19], head.partition("(")[2])
     except (OSError, IndexError, ValueError):
         return None  # it has just ended
 

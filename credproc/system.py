@@ -67,6 +67,11 @@ def cache_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> st
     return base if base.startswith("/") and base == base.strip() else ""
 
 
+def has_proxy_settings(platform: str = sys.platform) -> bool:
+    """Whether a proxy may be configured elsewhere than in variables, as macOS lets urllib know."""
+    return not platform.startswith("linux")
+
+
 def _line(path: str) -> str:
     """Return the first 64 bytes of a small file, as text; "" if it cannot be read."""
     try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from typing import TYPE_CHECKING
 
+from credproc import system
 from credproc.providers import http
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def place(session: Session, region: str) -> Place | None:
     scoped = session.get_scoped_config()
     legacy = environ.get("AWS_STS_REGIONAL_ENDPOINTS", scoped.get("sts_regional_endpoints"))
     if (
-        not sys.platform.startswith("linux")  # others may have a proxy in their settings
+        system.has_proxy_settings()
         or any(environ.get(name) for name in UNUSUAL)
         or any(key in scoped for key in UNUSUAL_KEYS)
         or legacy not in (None, REGIONAL)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import select
 import socket
 import sys
 import time
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from xml.parsers import expat
 
-from credproc import __version__
+from credproc import __version__, processes
 from credproc.providers import faults, http
 from credproc.providers.reply import Failed, Reply
 
@@ -98,7 +97,7 @@ class Query:
         if self._lasting is None:
             return None
         (place, sock), self._lasting = self._lasting, None
-        if place is where and not select.select([sock], [], [], 0)[0]:
+        if place is where and not processes.is_readable(sock.fileno(), 0):
             return sock
         sock.close()
         return None

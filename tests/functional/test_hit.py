@@ -209,7 +209,7 @@ INSTANCE = ["uname", "open /proc/sys/kernel/random/boot_id", "read", "close"]
 CALLER = ["uname"]
 ENTRY = [
     *("stat ~/.cache", "open ~/.cache/credproc", "stat", "geteuid"),
-    *("open ENTRY", "close", "stat", "geteuid", "read", "close", "write"),
+    *("open ENTRY", "close", "stat", "geteuid", "read", "close", "setitimer", "write"),
 ]
 BUDGET = {
     "imds": CONFIG_FILE + INSTANCE + ENTRY,
@@ -297,4 +297,4 @@ def test_bytes_read_are_those_of_six_modules_and_one_entry() -> None:
     ]
 
     # The bytecode of Python 3.15 is some 2 % longer.
-    assert sum(sizes) < (48 if sys.version_info < (3, 15) else 50) * 1024
+    assert sum(sizes) < (50 if sys.version_info < (3, 15) else 52) * 1024

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import cachedir
+from tests import cachedir, standin
 from tests.cloud import CHAIN, HERD, KEYS, ONE, one_document, until
 from tests.harness import CREDPROC, herd
 from tests.servers.sts_errors import error
@@ -34,9 +34,15 @@ class Stat:
             self.descriptors[int(link.name)] = os.readlink(link)
 
 
-@pytest.fixture
-def due(cloud: Cloud) -> bytes:
-    """A document that is to be refreshed ahead; so are the hops that led to it."""
+@pytest.fixture(params=["fork", "spawn"])
+def due(cloud: Cloud, request: pytest.FixtureRequest) -> bytes:
+    """A document that is to be refreshed ahead; so are the hops that led to it.
+
+    By the child of a fork, and by a new interpreter, as on macOS.
+    """
+    if request.param == "spawn":
+        standin.darwin(cloud.host)
+        cloud.host.environ["XDG_CACHE_HOME"] = str(cloud.host.home / ".cache")
     document = cloud.host.run(*CHAIN).stdout
     assert document
     cloud.leave("ahead")

@@ -322,15 +322,19 @@ def test_pipe_without_room_is_waited_for(warm: Host, way: str) -> None:
     assert json.loads(received[0][filling:])["Version"] == 1
 
 
-def test_pipe_that_is_never_read_does_not_outlast_the_deadline(warm: Host) -> None:
+@pytest.mark.parametrize("way", [(), ("--format", "env")], ids=["hit", "other format"])
+def test_pipe_that_is_never_read_does_not_outlast_the_deadline(
+    warm: Host, way: tuple[str, ...]
+) -> None:
     reader, writer = os.pipe()
     with open(reader, "rb"), open(writer, "wb", buffering=0) as full:
         os.set_blocking(writer, False)
         while full.write(b"x" * 4096):
             pass
         os.set_blocking(writer, True)
-        argv = ["--format", "env", "--timeout", "1"]
-        status, stderr = ended(warm, *argv, stdout=writer, stderr=subprocess.PIPE)
+        status, stderr = ended(warm, *way, "--timeout", "1", stdout=writer, stderr=subprocess.PIPE)
 
     assert status == 1
-    assert stderr == b"credproc: stdout is not read by whoever started credproc\n"
+    assert stderr == (
+        b"credproc: stdout is full, and the process that started credproc did not read it in time\n"
+    )

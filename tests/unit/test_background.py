@@ -47,7 +47,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
 def start(world: World, entry: Entry | None) -> None:
     """Start the refresh of an entry that a run has just printed."""
     assert entry
-    background.start(world.store.path, entry, lambda: 0)
+    background.start(world.store.path, entry, [], lambda: 0)
 
 
 def test_first_run_starts_it_and_puts_the_next_look_off(world: World, starts: Starts) -> None:
