@@ -67,6 +67,10 @@ class ConfigFile:
         self.values = _values(text, path)
         self.lines = list(io.StringIO(text, newline=""))
         self.sections = _scan(self.lines, naming)
+        self._by_profile: dict[str, list[Section]] = {}
+        for section in self.sections:
+            if section.profile is not None:
+                self._by_profile.setdefault(section.profile, []).append(section)
 
     def encode(self) -> bytes:
         """Return the file's bytes."""
@@ -80,12 +84,12 @@ class ConfigFile:
 
     def section(self, profile: str) -> Section | None:
         """Return the profile's section; of two with differing headers the last, as botocore."""
-        found = [section for section in self.sections if section.profile == profile]
+        found = self._by_profile.get(profile)
         return found[-1] if found else None
 
     def twice(self, profile: str) -> str:
         """Return where a profile has two sections, whose headers differ; "" if it has not."""
-        found = [section for section in self.sections if section.profile == profile]
+        found = self._by_profile.get(profile, [])
         if len(found) < 2:
             return ""
         (one, other), lines = found[-2:], [section.line + 1 for section in found[-2:]]
@@ -101,8 +105,11 @@ class ConfigFile:
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles, in the file's order."""
-        names = [section.profile for section in self.sections]
-        return list(dict.fromkeys(name for name in names if name is not None))
+        return list(self._by_profile)
+
+    def has(self, profile: str) -> bool:
+        """Whether the file has the profile."""
+        return profile in self._by_profile
 
     def with_value(self, profile: str, key: str, value: str) -> ConfigFile:
         """Return the file with this value; a key or a section that is missing is added.

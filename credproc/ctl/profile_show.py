@@ -55,7 +55,7 @@ def _described(shared: Shared, name: str) -> dict[str, Any]:
     except UsageError as error:
         problems.append(str(error))
     except CredprocError as error:
-        if name not in shared.profiles():
+        if not shared.has(name):
             raise
         problems.append(str(error))
     problems += [

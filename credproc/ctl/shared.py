@@ -61,6 +61,10 @@ class Shared:
         """Return the names of all profiles of both files."""
         return list(dict.fromkeys([*self.config.profiles(), *self.credentials.profiles()]))
 
+    def has(self, profile: str) -> bool:
+        """Whether either file has the profile."""
+        return self.config.has(profile) or self.credentials.has(profile)
+
     def keys(self, profile: str) -> dict[str, str]:
         """Return a profile's keys as the SDKs see them: the credentials file's come on top."""
         return {**self.config.keys(profile), **self.credentials.keys(profile)}
@@ -165,7 +169,7 @@ def of_profile(shared: Shared, name: str) -> Target:
 
     A profile that does not run credproc is what ``credproc --profile NAME`` would be asked for.
     """
-    if name not in shared.profiles():
+    if not shared.has(name):
         raise shared.unknown(name)
     line = shared.keys(name).get(KEY, "")
     argv = own_arguments(line)
