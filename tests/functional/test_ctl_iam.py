@@ -167,12 +167,22 @@ def test_second_creation_changes_nothing(admin: Host, aws: Relay) -> None:
     }  # fmt: skip
 
 
-def test_creation_brings_a_role_to_what_is_asked(admin: Host, moto: Moto) -> None:
+def test_role_that_exists_is_changed_only_by_someone_who_says_so(admin: Host, moto: Moto) -> None:
     create = partial(command.data, admin, "role", "create", "grown", "--policy")
     create("AmazonS3FullAccess", "--description", "old", "--max-session-duration", "7200")
-    found = create("ReadOnlyAccess", "--description", "new")
+    other = ("--description", "new", "--permissions-boundary", "PowerUserAccess")
+    refused = failed(admin, "role", "create", "grown", "--policy", S3, *other, status=2)
+    iam = client("iam", moto)
 
-    role = client("iam", moto).get_role(RoleName="grown")["Role"]
+    assert refused == (
+        "The role grown exists. Change its description from old to new and its permissions "
+        "boundary from none to arn:aws:iam::aws:policy/PowerUserAccess? There is no terminal to "
+        "ask on: add --yes"
+    )
+    assert iam.get_role(RoleName="grown")["Role"]["Description"] == "old"
+    found = create("ReadOnlyAccess", "--description", "new", "--yes")
+
+    role = iam.get_role(RoleName="grown")["Role"]
     assert (role["Description"], role["MaxSessionDuration"]) == ("new", 7200)
     changed = [step["state"] for step in found["steps"] if step["changed"]]
     assert changed == ["changed (Description)", "attached to grown"]
@@ -212,7 +222,7 @@ def test_failed_step_says_what_is_done_and_another_run_completes_it(
     assert result.status == 1
     assert "AccessDenied: not authorized" in error
     assert done.replace("broken", create[2]) in error
-    assert error.endswith("run the same command again to go on")
+    assert error.endswith("re-run the command to continue")
     command.ctl(admin, *create)
     profile = client("iam", moto).get_instance_profile(InstanceProfileName=create[2])
     assert profile["InstanceProfile"]["Roles"][0]["RoleName"] == create[2]
@@ -296,13 +306,13 @@ def test_role_that_others_may_assume_gets_no_policy_of_ec2(
     policy = json.loads(trust("aws"))
     policy["Statement"][0]["Principal"] = trusted
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))
-    create = ("role", "create", name, "--policy", S3, "--description", "new")
+    create = ("role", "create", name, "--policy", S3, "--description", "new", "--yes")
 
     error = failed(admin, *create, *options, status=2)
 
     assert error == (
-        f"there is a role {name} that is not EC2's alone (lambda.amazonaws.com, {root} may assume "
-        f"it), and whoever may would get {S3}, too: choose another name, or attach it by hand "
+        f"the role {name} exists, and not only EC2 may assume it, but also lambda.amazonaws.com, "
+        f"{root}, which would then be allowed {S3}, too: choose another name, or attach it by hand "
         f"(aws iam attach-role-policy --role-name {name} --policy-arn {S3}) and run this again"
     )
     assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
@@ -321,17 +331,56 @@ def test_instance_profile_with_another_role_is_left_alone(admin: Host, moto: Mot
     iam.create_instance_profile(InstanceProfileName="taken")
     iam.add_role_to_instance_profile(InstanceProfileName="taken", RoleName="tenant")
 
-    error = failed_late(admin, "role", "create", "taken", "--policy", S3, status=1)
+    error = failed(admin, "role", "create", "taken", "--policy", S3, status=2)
 
-    assert "the instance profile taken holds another role, tenant" in error
-    assert "done before that: role taken created" in error
+    assert "the instance profile taken contains another role, tenant" in error
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="taken")
 
 
-def failed_late(host: Host, *args: str, status: int) -> str:
-    """Run credprocctl, which must fail after some steps that it told; return the error."""
-    result = Inside(host).run(*args)
-    assert result.status == status, result
-    return one_line(result)
+def test_failure_is_json_too_with_the_steps_that_were_done(admin: Host, aws: Relay) -> None:
+    aws.break_("CreateInstanceProfile", iam_error("AccessDenied", "not authorized", 403), times=1)
+
+    result = Inside(admin).run("role", "create", "halfmade", "--policy", S3, "--output", "json")
+
+    told = json.loads(result.stdout)
+    assert (result.status, told["status"]) == (1, 1)
+    assert told["error"] == one_line(result)
+    assert [step["state"] for step in told["steps"] if step["changed"]] == [
+        "created, for EC2 to assume", "attached to halfmade"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("role", "create", "x", "--policy", S3, "--permissions-boundary", ""),
+        ("role", "create", "", "--policy", S3),
+        ("role", "detach", "", "--instance", "i-0123456789abcdef0", "--yes"),
+        ("role", "delete", " ", "--yes"),
+        ("cache", "clear", ""),
+        ("cache", "list", "--cache-dir", ""),
+        ("cache", "list", "--cache-dir="),
+        ("profile", "add", "x", "--region", "", "--", "--imds"),
+    ],
+)
+def test_empty_value_is_refused_before_anything_is_done(
+    words: tuple[str, ...], admin: Host, aws: Relay
+) -> None:
+    assert failed(admin, *words, status=2).endswith(": is empty (an unset variable?)")
+    assert aws.requests == []
+
+
+def test_role_that_is_not_found_for_a_while_after_its_creation_is_waited_for(
+    admin: Host, aws: Relay
+) -> None:
+    missing = iam_error("NoSuchEntity", "The role with name slow cannot be found.", 404)
+    aws.break_("GetRole", missing, times=3)
+
+    result = Inside(admin).run("role", "create", "slow", "--policy", S3)
+
+    assert result.status == 0, result
+    assert result.stderr.count("not yet known to all of IAM: waiting, up to 60 s") == 1
 
 
 def test_role_is_given_exchanged_and_taken_away(admin: Host, moto: Moto) -> None:
@@ -592,7 +641,9 @@ def test_interrupted_deletion_is_completed_by_another(admin: Host, aws: Relay, m
     roles(moto, "halfway")
     aws.break_("DeleteRole", iam_error("ServiceFailure", "down", 500))
 
-    error = failed_late(admin, "role", "delete", "halfway", "--yes", status=1)
+    result = Inside(admin).run("role", "delete", "halfway", "--yes")
+    assert result.status == 1, result
+    error = one_line(result)
     aws.heal()
     command.ctl(admin, "role", "delete", "halfway", "--yes")
 
@@ -672,7 +723,7 @@ def test_boundary_is_added_to_a_role_that_is_there(admin: Host, moto: Moto) -> N
     roles(moto, "bounded")
     create = ("role", "create", "bounded", "--policy", S3, "--permissions-boundary")
 
-    command.ctl(admin, *create, "PowerUserAccess")
+    command.ctl(admin, *create, "PowerUserAccess", "--yes")
     again = command.data(admin, *create, "PowerUserAccess")
 
     role = client("iam", moto).get_role(RoleName="bounded")["Role"]
@@ -685,7 +736,7 @@ def test_path_of_a_role_that_is_there_stays(admin: Host, moto: Moto) -> None:
 
     error = failed(admin, "role", "create", "rooted", "--policy", S3, "--path", "/x/", status=2)
 
-    assert error == "there is a role rooted with the path /: paths stay"
+    assert error == "the role rooted has the path /, which cannot be changed"
 
 
 def test_role_without_an_instance_profile_is_told(admin: Host, moto: Moto) -> None:
