@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -590,7 +591,10 @@ def test_list_goes_on_where_ec2_may_not_be_asked(admin: Host, aws: Relay, moto: 
     result = Inside(admin).run("role", "list")
 
     assert result.status == 0
-    assert "instances are not known: UnauthorizedOperation" in result.stderr
+    assert result.stderr == (
+        "credprocctl: not all is known: UnauthorizedOperation: You are not authorized: a policy of "
+        "the caller must allow ec2:DescribeIamInstanceProfileAssociations\n"
+    )
     assert [line.split()[1] for line in result.stdout.decode().splitlines()[1:]].count("?") > 0
 
 
@@ -798,8 +802,6 @@ def test_instance_profile_of_the_name_with_another_role_stays(admin: Host, moto:
         ("GetInstanceProfile", ("delete", "x", "--yes")),
         ("GetPolicy", ("create", "x", "--policy", S3)),
         ("ListPolicies", ("create", "x", "--policy", "AmazonS3FullAccess")),
-        ("ListRoles", ("list",)),
-        ("DescribeInstances", ("status", "--instance", "i-1")),
     ],
 )
 def test_denied_question_is_one_line(
@@ -808,7 +810,9 @@ def test_denied_question_is_one_line(
     refuse = ec2_error if action.startswith("Describe") else iam_error
     aws.break_(action, refuse("AccessDenied", f"not authorized: {action}", 403))
 
-    assert failed(admin, "role", *words) == f"AccessDenied: not authorized: {action}"
+    assert failed(admin, "role", *words) == (
+        f"AccessDenied: not authorized: {action}: a policy of the caller must allow iam:{action}"
+    )
 
 
 def test_account_without_such_roles_is_told(admin: Host, aws: Relay) -> None:
@@ -890,3 +894,108 @@ def test_detachment_is_waited_for(admin: Host, aws: Relay, moto: Moto) -> None:
 
     assert result.status == 0, result
     assert "EC2 takes the role away: waiting" in result.stderr
+
+
+#: Everything that each service is asked by `role list` and `role status`.
+IAM = (
+    "GetInstanceProfile", "ListAttachedRolePolicies", "ListInstanceProfiles", "ListRolePolicies",
+    "ListRoles",
+)  # fmt: skip
+EC2 = ("DescribeIamInstanceProfileAssociations", "DescribeInstances")
+
+
+def deny(aws: Relay, *actions: str) -> None:
+    """Allow the caller nothing of this."""
+    for action in actions:
+        text = f"User: arn:aws:iam::1:user/x is not authorized to perform: iam:{action}"
+        refusal = iam_error("AccessDenied", f"{text} on resource: y", 403)
+        if action in EC2:
+            text = "You are not authorized to perform this operation."
+            encoded = "Encoded authorization failure message: 4z8kAAAA"
+            refusal = ec2_error("UnauthorizedOperation", f"{text} {encoded}", 403)
+        aws.break_(action, refusal)
+
+
+def test_list_and_status_work_where_only_ec2_is_allowed(
+    admin: Host, aws: Relay, moto: Moto
+) -> None:
+    roles(moto, "seen")
+    instance = launch(moto, IamInstanceProfile={"Name": "seen"})
+    deny(aws, *IAM)
+
+    listed = Inside(admin).run("role", "list")
+    shown = Inside(admin).run("role", "status", "--instance", instance)
+    found = command.data(admin, "role", "status", "--instance", instance)
+
+    (row,) = [
+        line for line in listed.stdout.decode().splitlines() if "(instance profile seen)" in line
+    ]
+    assert row.split()[:6] == ["?", "(instance", "profile", "seen)", instance, "?"]
+    assert listed.stderr.count("a policy of the caller must allow iam:ListRoles") == 1
+    assert "unknown (instance profile seen, associated)" in shown.stdout.decode()
+    assert "iam:GetInstanceProfile" in shown.stderr
+    assert found["associations"][0]["roles"] is None
+    assert found["metadata"]["hop_limit"] == 1
+
+
+def test_list_works_where_only_roles_may_be_listed(admin: Host, aws: Relay, moto: Moto) -> None:
+    roles(moto, "bare", "other")
+    deny(aws, *EC2, *[action for action in IAM if action != "ListRoles"])
+
+    result = Inside(admin).run("role", "list")
+
+    lines = [line.split() for line in result.stdout.decode().splitlines()]
+    assert ["bare", "?", "?"] in lines
+    assert sorted(re.findall(r"must allow (\S+)", result.stderr)) == [
+        "ec2:DescribeIamInstanceProfileAssociations", "iam:ListAttachedRolePolicies",
+        "iam:ListInstanceProfiles",
+    ]  # fmt: skip
+    assert "Encoded" not in result.stderr
+
+
+def test_status_of_this_instance_works_where_nothing_is_allowed(
+    admin: Host, aws: Relay, imds: ImdsServer
+) -> None:
+    deny(aws, *IAM, *EC2)
+    result = Inside(admin).run("role", "status", AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
+
+    said = result.stdout.decode()
+    assert result.status == 0
+    assert "role       unknown\n" in said
+    assert "IMDS says  the role here is app\n" in said
+
+
+@pytest.mark.parametrize("words", [("list",), ("status", "--instance", "i-0123456789abcdef0")])
+def test_nothing_allowed_is_one_line_that_names_the_action(
+    admin: Host, aws: Relay, words: tuple[str, ...]
+) -> None:
+    deny(aws, *IAM, *EC2)
+
+    error = failed(admin, "role", *words)
+
+    assert re.search(
+        "a policy of the caller must allow (iam:ListRoles|ec2:DescribeInstances)$", error
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("You are not authorized to perform this operation.",
+         "must allow ec2:AssociateIamInstanceProfile, and iam:PassRole for the role"),
+        ("x is not authorized to perform: iam:PassRole on y", "must allow iam:PassRole"),
+        ("x is not authorized to perform: ec2:AssociateIamInstanceProfile with an explicit deny",
+         "a policy denies ec2:AssociateIamInstanceProfile explicitly, and has to be changed"),
+    ],
+)  # fmt: skip
+def test_denied_change_names_the_action_that_is_missing(
+    admin: Host, aws: Relay, moto: Moto, text: str, hint: str
+) -> None:
+    name = fresh("denied")
+    roles(moto, name)
+    instance = launch(moto)
+    aws.break_("AssociateIamInstanceProfile", ec2_error("UnauthorizedOperation", text, 403))
+
+    error = failed(admin, "role", "attach", name, "--instance", instance)
+
+    assert hint in error
