@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from credproc.errors import CredprocError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, TypeVar
 
@@ -19,22 +19,8 @@ if TYPE_CHECKING:
     Done = TypeVar("Done")
 
 
-#: The exit status of what was interrupted.
-INTERRUPTED = 130
-
-
 class Failed(CredprocError):
-    """The command could not do what it was asked for; ``steps`` are those that it took before."""
-
-    def __init__(self, message: str, steps: Sequence[dict[str, Any]] = ()) -> None:
-        super().__init__(message)
-        self.steps = list(steps)
-
-
-class Interrupted(Failed):
-    """Someone pressed Ctrl-C."""
-
-    status = INTERRUPTED
+    """The command could not do what it was asked for."""
 
 
 class Steps:
@@ -70,11 +56,6 @@ class Steps:
         self.taken.append((subject, state, changed))
         self.console.say(f"{subject}: {state}")
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether a step has changed anything."""
-        return any(changed for _, _, changed in self.taken)
-
     def data(self) -> list[dict[str, Any]]:
         """Return the steps for machines."""
         return [
@@ -84,7 +65,7 @@ class Steps:
 
     def _so_far(self) -> str:
         done = [f"{subject} {state}" for subject, state, changed in self.taken if changed]
-        return f"done before that: {', '.join(done)}; re-run the command to continue"
+        return f"done before that: {', '.join(done)}; run the same command again to go on"
 
     def __enter__(self) -> Self:
         return self
@@ -95,12 +76,12 @@ class Steps:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self.has_changed:
+        if not any(changed for _, _, changed in self.taken):
             return
         if isinstance(error, CredprocError):
-            raise Failed(f"{error}; {self._so_far()}", self.data()) from error
+            raise Failed(f"{error}; {self._so_far()}") from error
         if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(f"interrupted; {self._so_far()}", self.data()) from None
+            self.console.note(f"interrupted; {self._so_far()}")
 
 
 def confirm(console: Console, question: str, yes: bool) -> None:

@@ -169,7 +169,7 @@ def test_failed_refresh_is_shown_beside_what_is_still_good(cloud: Host, imds: Im
     assert "last failure  imds: status 500" in ctl(cloud, "cache", "show", whole["id"])
 
 
-@pytest.mark.parametrize("text", ["zz", "0000000000"])
+@pytest.mark.parametrize("text", ["", "zz", "0000000000"])
 def test_unknown_id_is_a_clear_error(cloud: Host, text: str) -> None:
     cloud.run("--imds")
     cloud.run("--imds", "app")
