@@ -1,6 +1,6 @@
 """The command: answer from the cache, else hand over to the full command line.
 
-A hit imports this, request, identity and cache, and nothing that a bare interpreter has not loaded.
+A hit imports this, answer, cache and system, and nothing that a bare interpreter has not loaded.
 """
 
 # What signal is made of: a bare interpreter has loaded it.
@@ -10,10 +10,12 @@ import sys
 import time
 
 try:
-    from credproc import cache, request
-    from credproc.identity import of_request
+    from credproc import answer, cache
 except KeyboardInterrupt:  # as early as it can be heard
     os._exit(130)
+
+#: Seconds that a run may take without --timeout; request.DEFAULT_TIMEOUT.
+TIMEOUT = 45
 
 #: Made while there is some; the full command line has not come far enough to say anything.
 NO_MEMORY = b"credproc: there is not enough memory (see ulimit -v, or the container's limit)\n"
@@ -60,19 +62,18 @@ def hand_over(
 
 
 def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int | None":
-    """Print the fresh document of an ordinary request, or decline with None."""
-    asked = request.read(argv)
-    if asked is None or environ.get("CREDPROC_LOG"):
+    """Print the fresh answer of this exact invocation, or decline with None."""
+    if environ.get("CREDPROC_LOG") or any(word in answer.ONCE for word in argv):
         return None
-    folder = cache.directory(environ, asked.cache_dir)
+    folder = cache.directory(environ, answer.option(argv, "--cache-dir"))
     if not folder:
         return None
-    entry = cache.Cache(folder).read(of_request(asked, environ))
+    entry = answer.current(cache.Cache(folder).read(answer.key(argv, environ)), environ)
     verdict = entry.judge(now) if entry else cache.ABSENT
     if entry is None or verdict not in (cache.FRESH, cache.AHEAD):
         return None
     _signal.signal(_signal.SIGALRM, _unread)
-    _signal.setitimer(_signal.ITIMER_REAL, asked.timeout)
+    _signal.setitimer(_signal.ITIMER_REAL, float(answer.option(argv, "--timeout") or TIMEOUT))
     try:
         rest = entry.document[os.write(1, entry.document) :]
     except OSError:

@@ -7,7 +7,8 @@ import sys
 import time
 
 from credproc import cache, processes, windows
-from credproc.store import Store, release
+from credproc.locks import release
+from credproc.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def start(path: str, entry: cache.Entry, argv: Sequence[str], refresh: Callable[
     document is out.
     """
     try:
-        if not _is_mine(Store(path), entry.request):
+        if not _is_mine(Store(path), entry.key):
             return
         if processes.may_fork():
             detach(refresh)
@@ -41,13 +42,13 @@ def start(path: str, entry: cache.Entry, argv: Sequence[str], refresh: Callable[
         pass  # no lock, no room or no processes left: the second window refreshes instead
 
 
-def _is_mine(store: Store, request: bytes) -> bool:
-    descriptor = store.claim(request)
+def _is_mine(store: Store, key: bytes) -> bool:
+    descriptor = store.claim(key)
     if descriptor is None:
         return False
     try:
         now = time.time()
-        entry = store.read(request)
+        entry = store.read(key)
         if entry is None or entry.judge(now) != cache.AHEAD:
             return False
         entry.look = windows.next_look(now, entry.expiration, windows.jitter())

@@ -1,7 +1,7 @@
 """Where entries live; how one is read and judged.
 
 Loaded on every run, so it imports only what a bare interpreter has loaded. Whatever is wrong with a
-file or a directory is a miss: nothing here costs anybody the credentials.
+file or a directory is a miss: a broken cache never costs the user the credentials.
 """
 
 import os
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAGIC = b"credproc-entry"
-VERSION = b"1"
+VERSION = b"2"
 #: Bytes. A document is 1 to 2 KiB; a session token may grow to several.
 MAX_ENTRY = 256 * 1024
 #: Seconds. No next look is put off for longer.
@@ -25,42 +25,65 @@ FRESH = "fresh"
 AHEAD = "fresh, to be refreshed in the background"
 NOW = "to be refreshed now"
 EXPIRED = "expired"
-ABSENT = "not there"
+ABSENT = "not cached"
+
+#: What an entry holds: credentials, or a failure. UNATTENDED is one of a run that had no terminal
+#: and no command to get an MFA code from, LATE one of a run that ran out of time.
+CREDENTIALS = "credentials"
+FAILED, UNAVAILABLE, UNATTENDED, LATE = "failed", "unavailable", "unattended", "late"
 
 # The largest prime below 2**128.
 _PRIME = 2**128 - 159
 
 
 class Entry:
-    """One stored answer: its times (epoch seconds), the request it answers, the bytes for stdout.
+    """What the cache keeps under one key: credentials, or the failure to get them.
 
-    ``provider`` names what answered. ``failure`` is the last failed refresh, "" if none; an entry
-    may hold nothing but a failure, and then says for a few seconds that the call need not be
-    repeated.
+    Times are epoch seconds, 0 if not set. ``document`` is what is printed: of an answer in the
+    format that was requested, of a session the credential_process document; b"" after a failure.
+    ``failure`` is why the last refresh failed, "" if it did not.
     """
 
     __slots__ = (
-        "request",
-        "document",
+        "key",
+        "kind",
         "provider",
+        "person",
+        "allowed",
         "issued",
         "ahead",
         "now",
         "look",
         "expiration",
+        "witnesses",
+        "document",
         "failure",
+        "about",
     )
 
-    def __init__(self, request: bytes) -> None:
-        self.request = request
-        self.document = b""
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        #: CREDENTIALS, or the kind of the failure.
+        self.kind = CREDENTIALS
+        #: What issued the credentials.
         self.provider = "none"
+        #: Whether a refresh needs a person, who has to type a code.
+        self.person = False
+        #: Seconds that the run which failed was allowed to take.
+        self.allowed = 0
         self.issued = 0
+        #: When to refresh in the background, and when before printing.
         self.ahead = 0
         self.now = 0
+        #: When the next refresh is allowed after one that failed or brought nothing newer.
         self.look = 0
         self.expiration = 0
+        #: What an answer depends on: see witness.py.
+        self.witnesses = b""
+        self.document = b""
         self.failure = ""
+        #: What people are shown of it: JSON, or b"".
+        self.about = b""
 
     def __repr__(self) -> str:
         return f"<Entry {self.provider}, expiration {self.expiration}>"
@@ -92,28 +115,35 @@ class Entry:
 def fingerprint(data: bytes) -> str:
     """Return 32 hex digits that tell byte strings apart (Rabin's: the residue modulo a prime).
 
-    Not for secrets, and no proof against an adversary: an entry is compared with the whole request.
+    Not for secrets, and no proof against an adversary: the whole key of an entry is compared.
     """
     return f"{int.from_bytes(data, 'big') % _PRIME:032x}"
 
 
 def encode(entry: Entry) -> bytes:
-    """Return the file of an entry: a line with version, checksum and length, a line with the times,
-    and then the request, the document and the failure, one behind the other.
+    """Return the file of an entry: a line with version, checksum and length, a line with the kind,
+    the times and the lengths, and then the texts, one behind the other.
     """
-    failure = entry.failure.encode("utf-8", "replace")
-    numbers = (
+    texts = (
+        entry.key,
+        entry.witnesses,
+        entry.document,
+        entry.failure.encode("utf-8", "replace"),
+        entry.about,
+    )
+    words = (
+        entry.kind,
+        entry.provider,
+        int(entry.person),
+        entry.allowed,
         entry.issued,
         entry.ahead,
         entry.now,
         entry.look,
         entry.expiration,
-        len(entry.request),
-        len(entry.document),
-        len(failure),
+        *map(len, texts),
     )
-    line = " ".join([entry.provider, *map(str, numbers)])
-    body = line.encode() + b"\n" + entry.request + entry.document + failure
+    body = " ".join(map(str, words)).encode() + b"\n" + b"".join(texts)
     head = b"%s %s %s %d\n" % (MAGIC, VERSION, fingerprint(body).encode(), len(body))
     return head + body
 
@@ -130,20 +160,24 @@ def decode(data: bytes) -> "Entry | None":
         return None
     line, _, rest = body.partition(b"\n")
     try:
-        provider, *words = line.decode().rsplit(" ", 8)
-        if not all(word.isascii() and word.isdigit() for word in words):
-            return None  # int() takes signs, blanks, underscores and the digits of other scripts
-        issued, ahead, now, look, expiration, request, document, failure = map(int, words)
-        if request + document + failure != len(rest):
+        kind, provider, *words = line.decode("ascii").split(" ")
+        if len(words) != 12 or not all(word.isdigit() for word in words):
+            return None  # int() takes signs and underscores, too
+        numbers = [int(word) for word in words]
+        if sum(numbers[7:]) != len(rest):
             return None
-        entry = Entry(rest[:request])
-        entry.document = rest[request : request + document]
-        entry.failure = rest[request + document :].decode()
+        texts = []
+        for length in numbers[7:]:
+            texts.append(rest[:length])
+            rest = rest[length:]
+        entry = Entry(texts[0])
+        entry.failure = texts[3].decode()
     except ValueError:
         return None
-    entry.provider = provider
-    entry.issued, entry.ahead, entry.now = issued, ahead, now
-    entry.look, entry.expiration = look, expiration
+    entry.kind, entry.provider, entry.person = kind, provider, numbers[0] != 0
+    entry.allowed, entry.issued, entry.ahead, entry.now = numbers[1:5]
+    entry.look, entry.expiration = numbers[5:7]
+    entry.witnesses, entry.document, entry.about = texts[1], texts[2], texts[4]
     return entry
 
 
@@ -168,12 +202,12 @@ class Cache:
         self.path = path
         self.trouble: Exception | None = None
 
-    def read(self, request: bytes) -> "Entry | None":
-        """Return the entry for the request, or None."""
-        return self.load(f"{fingerprint(request)}.entry", request)
+    def read(self, key: bytes) -> "Entry | None":
+        """Return the entry under the key, or None."""
+        return self.load(f"{fingerprint(key)}.entry", key)
 
-    def load(self, name: str, request: bytes = b"") -> "Entry | None":
-        """Return the entry in the file ``name``; None if it answers another request or none."""
+    def load(self, name: str, key: bytes = b"") -> "Entry | None":
+        """Return the entry in the file ``name``; None if it is not one, or is under another key."""
         self.trouble = None
         try:
             folder = self.open()
@@ -194,8 +228,8 @@ class Cache:
             return None
         entry = decode(data)
         if entry is None:
-            self.trouble = ValueError("what is there is no entry of this version")
-        return entry if entry is not None and request in (b"", entry.request) else None
+            self.trouble = ValueError("not an entry of this version")
+        return entry if entry is not None and key in (b"", entry.key) else None
 
     @property
     def folder(self) -> str:
@@ -238,12 +272,12 @@ def check_private(status: os.stat_result) -> None:
         or status.st_mode & 0o077
         or status.st_nlink > 1
     ):
-        raise PermissionError("what is there is not a private file of this user")
+        raise PermissionError("not a private regular file of this user")
 
 
 def _contents(descriptor: int) -> bytes:
     status = os.fstat(descriptor)
     check_private(status)
     if status.st_size > MAX_ENTRY:
-        raise ValueError("what is there is too large for an entry")
+        raise ValueError("too large for an entry")
     return os.read(descriptor, status.st_size + 1)

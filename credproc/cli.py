@@ -8,9 +8,11 @@ import resource
 import select
 import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc import (
+    answer,
     background,
     cache,
     credentials,
@@ -39,14 +41,22 @@ from credproc.providers import provider
 from credproc.request import Imds
 from credproc.run import Run
 from credproc.store import Store
+from credproc.variables import expanded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from credproc.credentials import Credentials
     from credproc.request import Request
 
 
 UNREAD = "stdout is full, and the process that started credproc did not read it in time"
+
+#: What the variables' names begin with that botocore, urllib3 and the standard library read.
+EMPTY_IS_UNSET = (
+    *("AWS_", "BOTO", "CURL_", "REQUESTS_", "SSL"),
+    *("HTTP_", "HTTPS_", "ALL_", "NO_PROXY"),
+)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
@@ -54,9 +64,21 @@ def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = 
     _hold_standard_streams()
     _leave_no_core()
     supervision.on_signals()
+    _forget_empty(environ)
     # Whatever PYTHONWARNINGS says: a library's warning is nobody's failure, and stderr stays empty.
     warnings.simplefilter("ignore")
-    return answer(argv, environ, in_background)
+    return respond(argv, environ, in_background)
+
+
+def _forget_empty(environ: Mapping[str, str]) -> None:
+    """Remove variables that are set but empty: releases of botocore differ in what they mean.
+
+    Some take an empty name of a CA bundle, say, for "do not verify".
+    """
+    if environ is os.environ:
+        for name in [name for name, value in environ.items() if not value]:
+            if name.upper().startswith(EMPTY_IS_UNSET):
+                del os.environ[name]
 
 
 def unread() -> int:
@@ -75,7 +97,7 @@ def write_rest(data: bytes) -> int:
     return 0
 
 
-def answer(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
+def respond(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
     """Print what is asked for and return the status; every error ends here, as a line."""
     log = Log(environ.get("CREDPROC_LOG", ""), time.time)
     try:
@@ -122,51 +144,89 @@ def _leave_no_core() -> None:
 
 
 def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_background: bool) -> None:
-    """Get what is asked for and print it."""
+    """Get what is requested and print it."""
     asked = options.parse(argv)
     log.verbose = asked.verbose and not in_background
     recursion.check(asked, environ)
     deadline = Deadline(asked.timeout)
-    store = Store("")
+    store = Store("", asked.timeout)
     mfa = Mfa(asked.mfa_command, recursion.environment(environ, recursion.resolved(asked)), store)
     run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
+    asked = _witnessed(asked, argv, run)
 
     def work() -> cache.Entry:
         store.path = "" if asked.no_cache else directory(asked, environ, log)
+        refresher = refresh.Refresher(store, run, asked.refresh, in_background)
         # Lazily, so that libraries are loaded when the providers before theirs have not answered.
         providers = map(provider, asked.providers)
-        refresher = refresh.Refresher(store, run, asked.refresh, in_background)
+        key = _key(asked, argv, environ)
         try:
-            return refresher.answer(asked, providers)
+            return refresher.answer(key, providers, partial(_render, asked))
         except (ProviderFailed, ProviderUnavailable) as error:
             implied = asked.providers == [Imds()] and "--imds" not in argv
             if not implied or NO_INSTANCE not in str(error):
                 raise
             raise type(error)(f"{error}{ELSEWHERE}") from error
 
-    def farewell(signal: str) -> None:
-        store.path = ""  # what comes of ending helpers is nothing to be kept
-        mfa.end()
-        log.record(f"ended by {signal}")
-
-    supervision.attend(farewell, mfa.resume)
-    try:
-        entry = supervision.supervised(work, deadline, log)
-    except DeadlineExceeded:
-        store.path = ""
-        raise
-    finally:
-        mfa.end()
-        supervision.dismiss(farewell, mfa.resume)
+    entry = _supervised(work, store, run)
     if not in_background:
-        document = outcome.printed(entry, time.time(), log)
-        write(_formatted(document, asked), deadline)
-        if not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
+        _print(entry, deadline)
+        if entry.key and not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
             background.start(
                 store.path, entry, argv, lambda: main(argv, environ, in_background=True)
             )
     if store.written:
         _sweep(store, log, in_background)
+
+
+def _witnessed(asked: Request, argv: Sequence[str], run: Run) -> Request:
+    """Note what the command line itself depends on; return it as it reads after that."""
+    for variable in expanded(run.environ):
+        run.witnesses.variable(variable)
+    for path in asked.files:
+        run.witnesses.file(path)
+    return options.parse(argv) if asked.files else asked
+
+
+def _supervised(work: Callable[[], cache.Entry], store: Store, run: Run) -> cache.Entry:
+    """Return what ``work`` returns, within the deadline; end all that it started."""
+
+    def farewell(signal: str) -> None:
+        store.path = ""  # what comes of ending helpers is not cached
+        run.mfa.end()
+        run.log.record(f"ended by {signal}")
+
+    supervision.attend(farewell, run.mfa.resume)
+    try:
+        return supervision.supervised(work, run.deadline, run.log)
+    except DeadlineExceeded:
+        store.path = ""
+        raise
+    finally:
+        run.mfa.end()
+        supervision.dismiss(farewell, run.mfa.resume)
+
+
+def _key(asked: Request, argv: Sequence[str], environ: Mapping[str, str]) -> bytes:
+    """Return the answer's key; b"" where --verbose is written so that a hit would not see it."""
+    is_plain = not asked.verbose or any(word in answer.ONCE for word in argv)
+    return answer.key(argv, environ) if is_plain else b""
+
+
+def _print(entry: cache.Entry, deadline: Deadline) -> None:
+    """Print an answer: never one that has expired."""
+    if time.time() >= entry.expiration and not outcome.has_outlived(entry):
+        why = f": {entry.failure}" if entry.failure else ""
+        raise ProviderFailed(f"the cached credentials expired during the refresh{why}")
+    write(entry.document, deadline)
+
+
+def _render(asked: Request, got: Credentials, expiration: int) -> bytes:
+    """Return what is printed of credentials; ``expiration`` is the one to show."""
+    document = credentials.document(got, expiration)
+    if asked.field:
+        return credentials.field(document, asked.field)
+    return credentials.formatted(document, asked.format)
 
 
 def _sweep(store: Store, log: Log, in_background: bool) -> None:
@@ -217,12 +277,6 @@ def _below_home(chosen: str, environ: Mapping[str, str], log: Log) -> str:
         return chosen
     log(f"cache: off, because the home {home} does not exist")
     return ""
-
-
-def _formatted(document: bytes, asked: Request) -> bytes:
-    if asked.field:
-        return credentials.field(document, asked.field)
-    return credentials.formatted(document, asked.format)
 
 
 def write(data: bytes, deadline: Deadline | None = None) -> None:

@@ -50,6 +50,7 @@ class Credentials:
         "token",
         "expiration",
         "account_id",
+        "arn",
         "provider",
         "issued",
         "person",
@@ -70,6 +71,8 @@ class Credentials:
         self.token = token
         self.expiration = expiration
         self.account_id = account_id
+        #: Who they are for AWS, as far as the issuer said so.
+        self.arn = ""
         self.provider = provider
         self.issued = 0
         self.person = False

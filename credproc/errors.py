@@ -56,15 +56,16 @@ class UsageError(RequestError):
 
 
 class ProviderUnavailable(CredprocError):
-    """The provider does not apply here; the next one is asked.
+    """The provider does not apply here; the next one is called.
 
-    With ``doubt`` (a time-out) it is not certain that it does not apply, so valid credentials of
-    the same provider are kept rather than exchanged for another identity.
+    If valid credentials of the same provider are cached, it is a failed refresh instead: an
+    identity is not changed on a doubt. Only where it is ``certain`` that another one applies (the
+    instance has another role now) does the next provider follow all the same.
     """
 
-    def __init__(self, message: str, doubt: bool = False) -> None:
+    def __init__(self, message: str, certain: bool = False) -> None:
         super().__init__(message)
-        self.doubt = doubt
+        self.certain = certain
 
 
 class ProviderFailed(CredprocError):
@@ -91,6 +92,12 @@ class NobodyToAsk(CodeNotGiven):
 
 class DeadlineExceeded(ProviderFailed):
     """The time that --timeout allows is over."""
+
+
+class StillWaiting(DeadlineExceeded):
+    """Another process was getting the credentials all the time; others may still see it succeed."""
+
+    remembered = False
 
 
 class Remembered(ProviderFailed):

@@ -9,7 +9,15 @@ import stat
 from typing import TYPE_CHECKING
 
 from credproc import proxies
-from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE, WEB_IDENTITY, config_path
+from credproc.variables import (
+    FULL_URI,
+    LOGIN_CACHE,
+    RELATIVE_URI,
+    TOKEN,
+    TOKEN_FILE,
+    WEB_IDENTITY,
+    path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,10 +36,7 @@ URIS = (RELATIVE_URI, FULL_URI)
 FILES = (TOKEN_FILE, WEB_IDENTITY)
 #: Where `aws sso login` and `aws login` leave what they got: the variable that says so, if there is
 #: one, and the usual folder.
-LOGINS = {
-    "sso": ("", "~/.aws/sso/cache"),
-    "login": ("AWS_LOGIN_CACHE_DIRECTORY", "~/.aws/login/cache"),
-}
+LOGINS = {"sso": ("", "~/.aws/sso/cache"), "login": (LOGIN_CACHE, "")}
 #: Bytes. Tokens have a few thousand.
 MAX_FILE = 64 * 1024
 
@@ -58,7 +63,7 @@ def of_files(environ: Mapping[str, str]) -> list[str]:
     """
     found = [_contents(environ[name]).strip() for name in FILES if environ.get(name)]
     for variable, usual in LOGINS.values():
-        folder = config_path(environ, variable, usual)
+        folder = path(environ, variable, usual)
         try:
             names = sorted(os.listdir(folder))
         except OSError:

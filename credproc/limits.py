@@ -1,20 +1,12 @@
 """What AWS accepts: the limits of names, ARNs and numbers, checked before any I/O.
 
 Every check returns what is wrong and what is allowed, or "". The limits are those of the STS API
-reference (AssumeRole) and of the IAM user guide (IAM and STS character limits). Whatever breaks one
-of them never gets an entry in the cache, so a hit need not look at them.
+reference (AssumeRole) and of the IAM user guide (IAM and STS character limits).
 """
 
 from __future__ import annotations
 
 from credproc.credentials import is_account
-from credproc.request import MAX_TIMEOUT
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from credproc.request import Hop, Request
 
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 WORD = ALNUM + "_"
@@ -24,6 +16,8 @@ FORMATS = ("process", "env", "env-no-export", "powershell", "windows-cmd", "fish
 FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId")
 SOURCES = "env, profile:NAME, imds, imds:ROLE, container or web-identity"
 
+#: Seconds that --timeout may allow.
+MAX_TIMEOUT = 3600
 #: Seconds. AWS caps the session of a role that was assumed with another role's credentials.
 CHAINED_MAXIMUM = 3600
 
@@ -199,71 +193,3 @@ def output_field(value: str) -> str:
 def cache_dir(value: str) -> str:
     """Check a cache directory's path. Nobody expands ~ or $HOME in a credential_process."""
     return "" if value.startswith("/") and "\0" not in value else "must be an absolute path"
-
-
-HOP_CHECKS: dict[str, Callable[[str], str]] = {
-    "--role-session-name": role_session_name,
-    "--external-id": external_id,
-    "--duration-seconds": duration_seconds,
-    "--policy": policy,
-    "--policy-arn": policy_arn,
-    "--tag": tag,
-    "--transitive-tag-key": transitive_tag_key,
-    "--source-identity": source_identity,
-    "--serial-number": serial_number,
-    "--sts-region": sts_region,
-}
-
-
-def whole(request: Request) -> str:
-    """Return what is wrong with the providers taken together, or ""."""
-    seen = []
-    for provider in request.providers:
-        if provider in seen:
-            return f"--{provider.identity()[0]}: the same provider is given twice"
-        seen.append(provider)
-        hops = getattr(provider, "hops", None)
-        if hops is None:
-            continue
-        if not hops:
-            return "--source: starts a chain, which needs at least one --role-arn"
-        if not provider.identity()[1]:
-            return f"--role-arn: a chain needs --source, one of {SOURCES}"
-        problem = _chain(hops)
-        if problem:
-            return problem
-    return ""
-
-
-def _chain(hops: list[Hop]) -> str:
-    """Check what the hops of one chain may not do to each other."""
-    transitive: dict[str, int] = {}
-    for number, hop in enumerate(hops, 1):
-        problem = _hop(hop)
-        if problem:
-            return problem
-        for item in hop.tag:
-            key = item.partition("=")[0]
-            if key.lower() in transitive:
-                earlier = transitive[key.lower()]
-                return f"--tag: {key} was made transitive by role {earlier} and cannot be set again"
-        if number > 1 and hop.source_identity and hop.source_identity != hops[0].source_identity:
-            return "--source-identity: belongs to the first --role-arn; later roles inherit it"
-        for key in hop.transitive_tag_key:
-            transitive.setdefault(key.lower(), number)
-    return ""
-
-
-def _hop(hop: Hop) -> str:
-    """Check the lists of one hop."""
-    for option, values, most in (
-        ("--tag", hop.tag, 50),
-        ("--transitive-tag-key", hop.transitive_tag_key, 50),
-        ("--policy-arn", hop.policy_arn, 10),
-    ):
-        if len(values) > most:
-            return f"{option}: at most {most} for one --role-arn"
-    keys = [item.partition("=")[0].lower() for item in hop.tag]
-    if len(set(keys)) < len(keys):
-        return "--tag: the same key is given twice (keys that differ only in case are the same)"
-    return ""

@@ -43,17 +43,3 @@ environment:
   AWS_REGION, AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
   AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE, HTTPS_PROXY, ...
 """
-
-#: Of each option of a role: what its value is called, and what it is.
-HOP_HELP = {
-    "--role-session-name": ("NAME", "its name in logs (default: credproc-USER-HOST)"),
-    "--external-id": ("ID", "what the role's owner asks callers to give"),
-    "--duration-seconds": ("SECONDS", "900 to 43200; AWS caps chained roles at 3600"),
-    "--policy": ("JSON", "a session policy: JSON, or file://PATH"),
-    "--policy-arn": ("ARN", "a managed session policy; repeat it for more"),
-    "--tag": ("KEY=VALUE", "a session tag; repeat it for more"),
-    "--transitive-tag-key": ("KEY", "a tag that later roles inherit; repeat it for more"),
-    "--source-identity": ("NAME", "who is behind it; later roles inherit it"),
-    "--serial-number": ("DEVICE", "the MFA device whose code the role asks for"),
-    "--sts-region": ("REGION", "whose STS is asked (default: as configured, or the instance's)"),
-}  # fmt: skip

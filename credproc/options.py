@@ -6,12 +6,12 @@ import argparse
 import functools
 import json
 import os
-import stat
 from typing import TYPE_CHECKING
 
-from credproc import __version__, limits, manual, mfa
+from credproc import __version__, files, limits, manual, mfa
 from credproc.errors import UsageError
-from credproc.request import DEFAULT_TIMEOUT, Hop, Imds, Profile, Request
+from credproc.hop import OPTIONS, Hop, Option
+from credproc.request import DEFAULT_TIMEOUT, Imds, Profile, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def parse(argv: Sequence[str]) -> Request:
     if unknown:
         raise UsageError(_unknown(unknown[0]))
     request.finish()
-    problem = limits.whole(request)
+    problem = request.problem()
     if problem:
         raise UsageError(problem)
     if request.refresh and request.no_cache:
@@ -102,8 +102,9 @@ def _add_providers(group: Any) -> None:
 
 
 def _add_hops(group: Any) -> None:
-    for option, (metavar, text) in manual.HOP_HELP.items():
-        _add(group, option, functools.partial(_hop_option, option), text, metavar)
+    for option in OPTIONS:
+        take = functools.partial(_hop_option, option)
+        _add(group, option.name, take, option.text, option.metavar)
 
 
 def _add_output(group: Any) -> None:
@@ -204,19 +205,21 @@ def _profile(request: Request, value: str) -> str:
     return limits.profile_name(value)
 
 
-def _hop_option(option: str, request: Request, value: str) -> str:
+def _hop_option(option: Option, request: Request, value: str) -> str:
     hops = request.chain().hops
     if not hops:
-        raise UsageError(f"{option}: belongs to the --role-arn before it, and there is none")
-    if option == "--policy":
-        value = _policy(value)
-    return limits.HOP_CHECKS[option](value) or hops[-1].set(option, value)
+        raise UsageError(f"{option.name}: belongs to the --role-arn before it, and there is none")
+    if option.name == "--policy":
+        value = _policy(request, value)
+    return hops[-1].set(option, value)
 
 
-def _policy(value: str) -> str:
+def _policy(request: Request, value: str) -> str:
     """Return the policy without blanks, which would count towards the API's limit."""
     if value.startswith("file://"):
-        value = _contents(os.path.expanduser(value[7:]))
+        path = os.path.expanduser(value[7:])
+        request.files.append(path)
+        value = _contents(path)
     try:
         policy = json.loads(value, object_pairs_hook=_each_once)
         text = json.dumps(policy, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -242,16 +245,11 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _contents(path: str) -> str:
-    """Return the text of a plain file: what else there is might never end, or be stdin."""
+    """Return the text of a file with a policy."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UsageError(f"--policy: {path} is no plain file")
-            data = file.read(MAX_POLICY_FILE + 1)
-        if len(data) > MAX_POLICY_FILE:
-            raise UsageError(f"--policy: {path} is too long for a policy")
-        return data.decode("utf-8-sig")
+        return files.read(path, MAX_POLICY_FILE).decode("utf-8-sig")
+    except files.Unfit as error:
+        raise UsageError(f"--policy: {path} {error}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise UsageError(f"--policy: {path} cannot be read: {reason}") from None

@@ -1,38 +1,46 @@
-"""A miss: lock, look again, ask the providers in order, keep the answer."""
+"""A miss: lock, look again, call the providers in order, cache the answer."""
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import time
 from typing import TYPE_CHECKING
 
-from credproc import cache, credentials, outcome, request
-from credproc.errors import ProviderFailed, ProviderUnavailable, RequestError
-from credproc.identity import of_request
-from credproc.store import release
+from credproc import answer, cache, credentials, outcome, windows
+from credproc.errors import (
+    ProviderFailed,
+    ProviderUnavailable,
+    RequestError,
+    StillWaiting,
+)
+from credproc.item import Item
 from credproc.supervision import supervised
+from credproc.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from credproc.credentials import Credentials
+    from credproc.item import Fetch
     from credproc.providers import Provider
     from credproc.run import Run
     from credproc.store import Store
 
-    Fetch = Callable[[Run], Credentials]
-    IsEnough = Callable[[cache.Entry], bool]
+    #: What makes the text to print of credentials and the expiration to show.
+    Render = Callable[[Credentials, int], bytes]
 
-#: Seconds. With valid credentials in hand nobody waits longer for newer ones: for a call of one's
-#: own, and for another process's. The second outlasts the first, so that those who wait for a call
-#: that hangs hear of it, and do not make it once more each.
+#: Seconds. With valid credentials in the cache no run waits longer for newer ones: for a call of
+#: its own, and for another process's. The second outlasts the first, so that a process which waits
+#: for a call that hangs hears of that, and does not repeat it.
 ATTEMPT, PATIENCE = 6.0, 7.0
+#: How often a run starts again because the cache was cleared; each clearing counts twice.
+RESTARTS = 4
 
 
 class Refresher:
-    """Gets what is asked for from the cache, or into it.
+    """Gets credentials from the cache, or into it.
 
-    ``anew`` disregards what is held (--refresh); ``background`` refreshes what is still fresh
+    ``anew`` disregards what is cached (--refresh); ``background`` refreshes what is still fresh
     enough to be printed. ``now`` is the clock, in epoch seconds.
     """
 
@@ -51,98 +59,163 @@ class Refresher:
         self.anew = anew
         self.background = background
         self.now = now
-        run.keeper = self._keep
+        self.waiting = Waiting(store, run.log)
+        #: The access keys that this run has fetched, and whether its answer has one of them.
+        self.fetched: set[str] = set()
+        self.is_new = False
+        run.keeper = self._session
 
-    def answer(self, asked: request.Request, providers: Iterable[Provider]) -> cache.Entry:
-        """Return the entry that answers a request: held, or got from its providers."""
-        identity = of_request(asked, self.run.environ)
-        held = self.store.read(identity)
-        verdict = held.judge(self.now()) if held else cache.ABSENT
+    def answer(self, key: bytes, providers: Iterable[Provider], render: Render) -> cache.Entry:
+        """Return the answer under the key: the cached one, or one of the providers' credentials.
+
+        An answer that cannot be cached, or whose key is b"", is returned all the same.
+        """
+        again: list[Provider] = []
+        rest = _remembered(providers, again)
+        found = self._answer(key, rest, render)
+        for _ in range(RESTARTS):
+            if self.is_new or not self.store.was_cleared():
+                break
+            # What was cached before is not printed either, once `cache clear` has said so.
+            self.log("cache: it was cleared meanwhile: starting again")
+            self.store.generation = None
+            found = self._answer(key, itertools.chain(list(again), rest), render)
+        return found
+
+    def _answer(self, key: bytes, providers: Iterable[Provider], render: Render) -> cache.Entry:
+        environ = self.run.environ
+        self.is_new = False
+
+        def read() -> cache.Entry | None:
+            return answer.current(self.store.read(key), environ)
+
+        def made(got: Credentials, cached: cache.Entry | None, now: float) -> cache.Entry:
+            self.is_new = got.access_key in self.fetched or not got.expiration
+            entry = outcome.answered(key, None, got, now, self.log)
+            shown = entry.expiration
+            if outcome.has_outlived(entry):
+                self.log("imds: the credentials have expired; printed with 15 to 20 minutes more")
+                shown = windows.static_stability(now, windows.jitter())
+                entry.key = b""
+            entry.document = render(got, shown)
+            if cached and cached.document == entry.document and cached.is_valid(now):
+                entry.look = outcome.next_look(entry, now)
+            return self._witnessed(entry)
+
+        cached = read()
+        verdict = cached.judge(self.now()) if cached else cache.ABSENT
         why = f": {self.store.trouble}" if self.store.trouble else ""
         self.log(f"cache: {verdict} ({self.store.path or 'off'}){why}")
-
-        def fetch(run: Run) -> Credentials:
-            return self._ask(providers, held, run)
-
-        if held and not self.anew and self._is_enough(held):
-            return held
-        return self._renew(self.run, identity, held, fetch, self._is_enough, self.anew)
+        item = Item(
+            read,
+            lambda run: self._call(providers, run),
+            made,
+            self._is_enough,
+            key,
+            depends=True,
+        )
+        if cached and not self.anew and self._is_enough(cached):
+            return cached
+        return self._renewed(self.run, item, cached, self.anew)
 
     def _is_enough(self, entry: cache.Entry) -> bool:
         now = self.now()
         if self.background:
-            # The run that started this one has put the next look off, for everybody else.
+            # The run that started this one has put the next look off, for everyone else.
             return entry.is_valid(now) and now < entry.ahead
-        return entry.judge(now) in (cache.FRESH, cache.AHEAD) or outcome.is_stable(entry, now)
+        return entry.judge(now) in (cache.FRESH, cache.AHEAD)
 
-    def _keep(self, run: Run, identity: bytes, fetch: Fetch, anew: bool) -> Credentials:
-        """Answer for something on the way: a chain's source, or one of its hops."""
+    def _witnessed(self, entry: cache.Entry) -> cache.Entry:
+        """Add what the answer depends on; one that cannot be cached loses its key."""
+        seen = self.run.witnesses
+        entry.witnesses = seen.encoded()
+        outcome.tell_use(entry, self.run.sessions, self.run.profiles)
+        if entry.key and seen.unusual:
+            self.log(f"cache: the answer is not cached: {seen.unusual}")
+            entry.key = b""
+        elif entry.key and not answer.hold(entry.witnesses, self.run.environ):
+            self.log("cache: the answer is not cached: what it depends on has changed meanwhile")
+            entry.key = b""
+        return entry
+
+    def _session(self, run: Run, key: bytes, fetch: Fetch, anew: bool, person: bool) -> Credentials:
+        """Return the credentials of a session: cached, or fetched into the cache."""
         anew = anew or self.anew
-        held = self.store.read(identity)
+
+        def read() -> cache.Entry | None:
+            return self.store.read(key)
+
+        def made(got: Credentials, cached: cache.Entry | None, now: float) -> cache.Entry:
+            return outcome.answered(key, cached, got, now, self.log)
 
         def is_enough(entry: cache.Entry) -> bool:
             now = self.now()
             return entry.judge(now) == cache.FRESH or outcome.is_stable(entry, now)
 
-        if not held or anew or not is_enough(held):
-            held = self._renew(run, identity, held, fetch, is_enough, anew)
-        found = outcome.credentials_of(held)
+        cached = read()
+        if not cached or anew or not is_enough(cached):
+            item = Item(read, fetch, made, is_enough, key, person)
+            cached = self._renewed(run, item, cached, anew)
+        found = outcome.credentials_of(cached)
         self.secrets += found.secrets()
         return found
 
-    def _renew(
-        self,
-        run: Run,
-        identity: bytes,
-        held: cache.Entry | None,
-        fetch: Fetch,
-        is_enough: IsEnough,
-        anew: bool,
-    ) -> cache.Entry:
+    def _renewed(self, run: Run, item: Item, cached: cache.Entry | None, anew: bool) -> cache.Entry:
         """Fetch under the lock, unless another process did so, or failed to, in the meantime.
 
-        If that fails in whatever way and something valid is held, it is the answer, and the next
-        look is put off; not where new credentials were demanded.
+        If that fails in any way while the cached credentials are valid, they are the answer, and
+        the next look is put off; not with --refresh.
         """
-        hurried = bool(held and self._is_hurried(held, anew))
+        hurried = bool(cached and self._is_hurried(cached, anew))
+        deadline = run.deadline.within(PATIENCE) if hurried else run.deadline
         run = run.until(run.deadline)
-        run.patient = run.patient and (anew or not (held and held.is_valid(self.now())))
-        patience = run.deadline.left() * 2 / 3  # a third is left for a call of one's own
+        run.patient = run.patient and (anew or not (cached and cached.is_valid(self.now())))
+        first = cached
+
+        def look() -> cache.Entry | None:
+            current = item.read()
+            return self._found(item, current, first, anew) if current else None
+
         try:
-            with self._lock(identity, min(patience, PATIENCE) if hurried else patience):
-                current = self.store.read(identity)
-                found = self._found(current, held, is_enough, anew) if current else None
+            with self.waiting.lock(item.key, deadline, look, item.person or hurried) as seen:
+                current = item.read()
+                found = seen or (self._found(item, current, cached, anew) if current else None)
                 if found:
                     return found
-                held = current if current and current.document else held
-                return self._fetched(run, identity, held, fetch, hurried)
+                # An entry that has gone was cleared; one that cannot be read is as good as before.
+                cached = current if current or not self.store.trouble else cached
+                return self._fetched(run, item, cached, hurried)
         except Exception as error:
-            if not held or not held.is_valid(self.now()) or anew:
+            if not cached or not cached.is_valid(self.now()) or self.store.was_cleared():
                 raise
-            self.log(
-                f"{outcome.words(error)}: what is held stays valid until its end, and is the answer"
-            )
+            if anew:
+                if isinstance(error, ProviderUnavailable) and not error.certain:
+                    raise ProviderFailed(str(error)) from error
+                raise
+            if isinstance(error, ProviderUnavailable) and error.certain:
+                raise
+            self.log(f"{outcome.words(error)}: using the cached credentials, which are still valid")
             self.log.trace(error)
-            return held
+            return cached
 
-    def _is_hurried(self, held: cache.Entry, anew: bool) -> bool:
-        """Whether somebody waits who has valid credentials already, and is no part of getting
-        newer ones."""
-        waits = not self.background and not anew and not outcome.needs_person(held)
-        return waits and held.is_valid(self.now())
+    def _is_hurried(self, cached: cache.Entry, anew: bool) -> bool:
+        """Whether a run waits that has valid credentials already, and whose refresh needs no
+        person."""
+        waits = not self.background and not anew and not cached.person
+        return waits and cached.is_valid(self.now())
 
     def _found(
-        self, current: cache.Entry, held: cache.Entry | None, is_enough: IsEnough, anew: bool
+        self, item: Item, current: cache.Entry, cached: cache.Entry | None, anew: bool
     ) -> cache.Entry | None:
-        """Return what another process kept while this one waited; raise the failure it kept."""
-        is_news = current != held
+        """Return what another process cached while this one waited; raise the failure it had."""
+        is_news = current != cached
         if anew:
-            is_newer = current.document != (held.document if held else b"")
-            return current if is_newer and is_enough(current) else None
+            is_newer = current.document != (cached.document if cached else b"")
+            return current if is_newer and item.is_enough(current) else None
         if is_news and current.failure and current.is_valid(self.now()):
             self.log(f"cache: another process could not refresh it: {current.failure}")
             return current
-        if is_enough(current):
+        if item.is_enough(current):
             self.log("cache: another process has just refreshed it")
             return current
         if outcome.concerns(current, self.run.mfa.can_ask, self.run.deadline.seconds):
@@ -150,16 +223,11 @@ class Refresher:
         return None
 
     def _fetched(
-        self,
-        run: Run,
-        identity: bytes,
-        held: cache.Entry | None,
-        fetch: Fetch,
-        hurried: bool,
+        self, run: Run, item: Item, cached: cache.Entry | None, hurried: bool
     ) -> cache.Entry:
-        """Fetch and keep what came; a failure is kept too, for others, and raised."""
+        """Fetch and cache what came; a failure is cached too, for other runs, and raised."""
         try:
-            got = self._hurry(run, fetch) if hurried else fetch(run)
+            got = self._hurry(run, item.fetch) if hurried else item.fetch(run)
             self.secrets += got.secrets()
             now = self.now()
             if got.expiration and got.expiration <= now and got.provider != "imds":
@@ -169,32 +237,41 @@ class Refresher:
                 )
         except Exception as error:
             now = self.now()
-            if not isinstance(error, RequestError) or (held and held.is_valid(now)):
-                allowed = self.run.deadline.seconds
-                self._write(outcome.failed(identity, held, error, now, self.secrets, allowed))
+            mine = isinstance(error, (RequestError, StillWaiting))
+            if not mine or (cached and cached.is_valid(now)):
+                self._write_failure(item, cached, error, now)
             raise
-        entry = outcome.answered(identity, held, got, now, self.log)
+        if not item.depends:
+            self.fetched.add(got.access_key)
+        entry = item.made(got, cached, now)
         self._write(entry)
         return entry
 
+    def _write_failure(
+        self, item: Item, cached: cache.Entry | None, error: Exception, now: float
+    ) -> None:
+        allowed = self.run.deadline.seconds
+        entry = outcome.failed(item.key, cached, error, now, self.secrets, allowed)
+        if entry is not cached and item.depends:
+            self._witnessed(entry)
+        self._write(entry)
+
     def _hurry(self, run: Run, fetch: Fetch) -> Credentials:
-        """Fetch within ATTEMPT, also if that is stuck in what no time-out of its own ends."""
+        """Fetch within ATTEMPT, even if that is stuck where no time-out of its own ends it."""
         hurried = run.until(run.deadline.within(ATTEMPT))
         return supervised(lambda: fetch(hurried), hurried.deadline, self.log)
 
     def _write(self, entry: cache.Entry) -> None:
-        """Keep an entry; whatever stands in the way of that costs nobody the credentials."""
-        if not entry.request:
+        """Cache an entry; no trouble with that costs the user the credentials."""
+        if not entry.key:
             return
         try:
             self.store.write(entry)
         except OSError as error:
             self.log(f"cache: not written: {error}")
 
-    def _ask(
-        self, providers: Iterable[Provider], held: cache.Entry | None, run: Run
-    ) -> Credentials:
-        """Ask the providers in order; only one that is unavailable moves on to the next."""
+    def _call(self, providers: Iterable[Provider], run: Run) -> Credentials:
+        """Call the providers in order; only one that is unavailable moves on to the next."""
         reasons: list[str] = []
         for provider in providers:
             try:
@@ -202,8 +279,6 @@ class Refresher:
             except ProviderUnavailable as error:
                 reasons.append(f"{provider.name}: {error}")
                 self.log(f"{provider.name}: unavailable: {error}")
-                if error.doubt and held and self._may_be_of(provider, held):
-                    raise ProviderFailed("; ".join(reasons)) from error
             except ProviderFailed as error:
                 reasons.append(f"{provider.name}: {error}")
                 raise type(error)("; ".join(reasons)) from error
@@ -215,32 +290,9 @@ class Refresher:
                 return found
         raise ProviderFailed("; ".join(reasons))
 
-    def _may_be_of(self, provider: Provider, held: cache.Entry) -> bool:
-        """Whether what is held is valid and may have come from this provider.
 
-        What a profile gives goes by many names: all but the instance's role may be its own.
-        """
-        is_own = held.provider == provider.name
-        if provider.name not in ("imds", "chain"):
-            is_own = held.provider != "imds"
-        return is_own and held.is_valid(self.now())
-
-    @contextlib.contextmanager
-    def _lock(self, identity: bytes, patience: float) -> Iterator[None]:
-        """Hold the entry's lock; go on without where there can be none, and after ``patience``."""
-        descriptor = None
-        try:
-            if self.store.path:
-                self.store.make()
-                descriptor = self.store.claim(identity)
-                if descriptor is None:
-                    self.log("cache: waiting for another process")
-                    descriptor = self.store.wait(identity, max(patience, 0))
-                    if descriptor is None:
-                        self.log("cache: going on without the lock, which is held for too long")
-        except OSError as error:
-            self.log(f"cache: no lock: {error}")
-        try:
-            yield
-        finally:
-            release(descriptor)
+def _remembered(providers: Iterable[Provider], into: list[Provider]) -> Iterator[Provider]:
+    """Give the providers one by one, as they are needed, and remember them."""
+    for provider in providers:
+        into.append(provider)
+        yield provider

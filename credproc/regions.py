@@ -40,7 +40,7 @@ DEFAULT_REGIONS = {
 
 def home_region(role_arn: str) -> str:
     """Return the region whose STS is called for a role if nothing says which."""
-    return HOME_REGIONS.get(role_arn.split(":")[1], "us-east-1")
+    return HOME_REGIONS.get("".join(role_arn.split(":")[1:2]), "us-east-1")
 
 
 def partition(region: str) -> str:

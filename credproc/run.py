@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from credproc import hidden
+from credproc.answer import Witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from credproc.log import Log
     from credproc.mfa import Mfa
 
-    Keeper = Callable[["Run", bytes, Callable[["Run"], Credentials], bool], Credentials]
+    Keeper = Callable[["Run", bytes, Callable[["Run"], Credentials], bool, bool], Credentials]
 
 
 class Run:
@@ -36,8 +37,8 @@ class Run:
         self.whole = deadline
         self.log = log
         self.mfa = mfa
-        #: The profiles that the request names.
-        self.profiles = profiles
+        #: The profiles that the request names, and those that they lead to.
+        self.profiles = list(profiles)
         #: Processes that were started, and must not outlive the run.
         self.children = mfa.children
         #: Whatever must not be shown, should it turn up in somebody's error message.
@@ -47,6 +48,10 @@ class Run:
         #: where valid credentials are cached.
         self.patient = True
         self.keeper: Keeper | None = None
+        #: What the answer depends on.
+        self.witnesses = Witnesses(environ)
+        #: The keys of the sessions that it needed, each before those that it is made from.
+        self.sessions: list[bytes] = []
         #: What providers share within the run, by their names: IMDS's connection and token.
         self.shared: dict[str, Any] = {}
 
@@ -56,13 +61,19 @@ class Run:
         run.deadline = deadline
         return run
 
-    def kept(
-        self, identity: bytes, fetch: Callable[[Run], Credentials], anew: bool = False
+    def session(
+        self,
+        key: bytes,
+        fetch: Callable[[Run], Credentials],
+        anew: bool = False,
+        person: bool = False,
     ) -> Credentials:
-        """Return what the cache keeps under the identity, or fetch it; with ``anew``, fetch it.
+        """Return the credentials of a session from the cache, or fetch them; with ``anew``, fetch.
 
-        So whatever lies on the way to an answer has an entry and a lock of its own.
+        Each session has an entry and a lock of its own, so that whatever invocations need it, one
+        process fetches it. ``person`` says that this may need a person.
         """
+        self.sessions.append(key)
         if self.keeper is None:
             return fetch(self)
-        return self.keeper(self, identity, fetch, anew)
+        return self.keeper(self, key, fetch, anew, person)

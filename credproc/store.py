@@ -1,33 +1,31 @@
 """A cache that can be written: entries replaced, locks taken, files removed.
 
 A hit never gets here. Readers see an old entry or a new one, whole; the kernel frees the locks of a
-killed process.
-
-A lock file may be removed by whoever holds it. So a lock counts only if the file that was locked
-is still the one which has the name: whoever opened it before it was removed takes the next one.
+killed process. Clearing starts a new generation: a process that read entries of an earlier one
+writes no more.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import time
 
-from credproc.cache import Cache, Entry, check_private, encode, fingerprint
+from credproc import files, generation, locks
+from credproc.cache import Cache, Entry, encode, fingerprint
+from credproc.generation import CLEARED
+
+TYPE_CHECKING = False
 
 #: What the names end in: an entry, its lock, an entry that is being written.
 ENTRY, LOCK, TEMPORARY = ".entry", ".lock", ".tmp"
+#: The lock of the one process that goes on where the one with the first lock is stuck.
+SUCCESSOR = ".next.lock"
 #: The lock of those who remove old files; its time says when that was done last.
 SWEEP = "sweep.lock"
 #: How many directories are made at most: the cache's own, and the one that it is in.
 DEPTH = 2
-
-#: Errors of opening what is no plain file of this user's; None is what _check_lock raises.
-UNFIT = (None, errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
-#: How often a lock may be removed by others in the moment between opening and locking it.
-TRIES = 10
 
 
 class Store(Cache):
@@ -36,10 +34,16 @@ class Store(Cache):
     ``written`` says whether this process has replaced an entry.
     """
 
-    __slots__ = ("written",)
+    __slots__ = ("generation", "lockless", "until", "written")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, seconds: float = 60) -> None:
         super().__init__(path)
+        #: When this process will have released every lock (epoch seconds).
+        self.until = time.time() + seconds
+        #: Which generation of entries this process works with; None before it has read any.
+        self.generation: bytes | None = None
+        #: Whether a lock was tried, and the file system did not answer.
+        self.lockless = False
         self.written = False
 
     def make(self) -> None:
@@ -82,75 +86,129 @@ class Store(Cache):
         finally:
             os.close(folder)
 
+    def read(self, key: bytes) -> Entry | None:
+        """Return the entry under the key, or None."""
+        self._note()
+        return super().read(key)
+
     def write(self, entry: Entry, sync: bool = True) -> None:
-        """Replace the entry of its request; OSError if that cannot be done.
+        """Replace the entry under its key; OSError if that cannot be done.
 
         Readers see the old entry or the new one, whole. Without ``sync`` a power cut may lose it.
+        PermissionError if the cache was cleared since this process first read it: what was
+        resolved before does not come back.
         """
         if not self.path:
             return
+        self._note()
         folder = self.open()
-        name = fingerprint(entry.request)
+        name = fingerprint(entry.key)
         temporary = f"{name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}"
         try:
-            _write_new(temporary, encode(entry), folder, sync)
-            _replace(temporary, name + ENTRY, folder)
+            files.write(temporary, encode(entry), folder, sync)
+            try:
+                lock = generation.lock(folder, locks.CLAIM, self.until, shared=True)
+            except TimeoutError:
+                files.forget(temporary, folder)
+                raise
+            try:
+                if generation.current(folder) != self.generation:
+                    files.forget(temporary, folder)
+                    raise PermissionError("the cache was cleared during this run")
+                files.replace(temporary, name + ENTRY, folder)
+            finally:
+                locks.release(lock)
             self.written = True
         finally:
             os.close(folder)
 
-    def lock_path(self, request: bytes) -> str:
-        """Return the path of the lock beside the request's entry."""
-        return f"{self.folder}/{fingerprint(request)}{LOCK}"
-
-    def claim(self, request: bytes) -> int | None:
-        """Take the lock if it is free: a descriptor to release, or None if it is held."""
-        return self.hold(fingerprint(request) + LOCK)
-
-    def hold(self, name: str) -> int | None:
-        """Take the lock in the file ``name``: a descriptor to release, or None if it is held.
-
-        It is filelock's own (flock on the same file), taken without the price of importing
-        filelock. OSError if there can be no lock.
-        """
-        folder = self.open()
+    def was_cleared(self) -> bool:
+        """Whether the cache was cleared since this process first read it."""
+        if self.generation is None:
+            return False
         try:
-            for _ in range(TRIES):
-                descriptor = _open_lock(name, folder)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if _has_name(descriptor, name, folder):
-                        return descriptor
-                except BlockingIOError:
-                    os.close(descriptor)
-                    return None
-                except BaseException:
-                    os.close(descriptor)
-                    raise
-                os.close(descriptor)
+            folder = self.open()
+        except OSError:
+            return False
+        try:
+            return generation.current(folder) != self.generation
         finally:
             os.close(folder)
-        raise FileNotFoundError(f"{name} is removed again and again")
 
-    def wait(self, request: bytes, seconds: float) -> int | None:
-        """Wait for the lock: a descriptor to release, or None if it was held all the time.
+    def clearing(self, seconds: float) -> generation.Clearing:
+        """Let entries be removed for good, in a ``with`` block: see generation.Clearing."""
+        return generation.Clearing(self.open(), seconds, self.until)
+
+    def _note(self) -> None:
+        """Note which generation of entries this process works with, before it reads any."""
+        if self.generation is None and self.path:
+            try:
+                folder = self.open()
+            except OSError:
+                return
+            try:
+                self.generation = generation.current(folder)
+            finally:
+                os.close(folder)
+
+    def claim(self, key: bytes, successor: bool = False) -> int | None:
+        """Take the lock if it is free: a descriptor to release, or None if another process has it.
+
+        ``successor``: the second lock, of the one process that goes on where the first is stuck.
+        """
+        return self.hold(_lock_name(key, successor), self.until)
+
+    def hold(self, name: str, until: float = 0) -> int | None:
+        """Take the lock in the file ``name`` if it is free; OSError if there can be no lock.
+
+        With ``until`` the file then says who has it: see locks.take.
+        """
+        if self.lockless:
+            raise TimeoutError(errno.ETIMEDOUT, "the file system does not answer a lock")
+        folder = self.open()
+        try:
+            return locks.take(name, folder, until)
+        except TimeoutError:
+            self.lockless = True  # once is enough: each lock of a chain would wait as long
+            raise
+        finally:
+            os.close(folder)
+
+    def holder(self, key: bytes) -> locks.Holder | None:
+        """Return the process that has the lock of a key, as far as it said who it is."""
+        folder = self.open()
+        try:
+            return locks.holder(_lock_name(key), folder)
+        finally:
+            os.close(folder)
+
+    def lock_path(self, key: bytes) -> str:
+        """Return the path of the lock beside the entry under a key."""
+        return f"{self.folder}/{_lock_name(key)}"
+
+    def wait(self, key: bytes, seconds: float) -> int | None:
+        """Wait for the lock: a descriptor to release, or None if it was never free.
 
         filelock waits; what counts is what claim() says, because filelock may have locked a file
         that was removed while it waited.
         """
         import filelock  # 36 ms, and only for those who have to wait anyway
 
-        lock = filelock.FileLock(self.lock_path(request), mode=0o600)
+        lock = filelock.FileLock(self.lock_path(key), mode=0o600)
         end = time.monotonic() + seconds
         try:
             while True:
                 lock.acquire(timeout=max(0.0, end - time.monotonic()))
                 lock.release()
-                descriptor = self.claim(request)
+                descriptor = self.claim(key)
                 if descriptor is not None:
                     return descriptor
         except filelock.Timeout:
             return None
+
+    def remove_successor(self, key: bytes) -> None:
+        """Remove the second lock of a key, by the process that has it."""
+        self.remove(_lock_name(key, successor=True))
 
     def remove(self, name: str) -> None:
         """Remove a file of the cache; OSError if that cannot be done."""
@@ -161,13 +219,8 @@ class Store(Cache):
             os.close(folder)
 
 
-def release(descriptor: int | None) -> None:
-    """Give a lock back. Closing may report a fault of the file system; the lock is gone anyway."""
-    try:
-        if descriptor is not None:
-            os.close(descriptor)
-    except OSError:
-        pass
+def _lock_name(key: bytes, successor: bool = False) -> str:
+    return fingerprint(key) + (SUCCESSOR if successor else LOCK)
 
 
 def foreign(path: str) -> str:
@@ -183,10 +236,10 @@ def foreign(path: str) -> str:
 def is_ours(name: str) -> bool:
     """Whether a file's name is one that the cache gives."""
     stem, end = name[:32], name[32:]
-    return name == SWEEP or (
+    return name in (SWEEP, CLEARED) or (
         len(stem) == 32
         and not stem.strip("0123456789abcdef")
-        and (end in (ENTRY, LOCK) or (end.startswith(".") and end.endswith(TEMPORARY)))
+        and (end in (ENTRY, LOCK, SUCCESSOR) or (end.startswith(".") and end.endswith(TEMPORARY)))
     )
 
 
@@ -204,92 +257,3 @@ def _make(folder: str) -> None:
         pass  # another run was faster
     finally:
         os.umask(before)
-
-
-def _open_new(name: str, flags: int, folder: int) -> int:
-    """Open a file that may be made by that: 0600 from its first moment, whatever the umask."""
-    before = os.umask(0o077)
-    try:
-        return os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-    finally:
-        os.umask(before)
-
-
-def _open_lock(name: str, folder: int) -> int:
-    """Open a lock file, without waiting; what cannot be one is removed, never followed."""
-    for tries_left in (2, 1, 0):  # pragma: no branch - the last of them raises or returns
-        try:
-            descriptor = _open_new(name, os.O_RDWR | os.O_NONBLOCK, folder)
-            try:
-                _check_lock(os.fstat(descriptor))
-            except BaseException:
-                os.close(descriptor)
-                raise
-        except OSError as error:
-            if not tries_left or error.errno not in UNFIT:
-                raise
-            _discard(name, folder)
-        else:
-            return descriptor
-    raise AssertionError  # pragma: no cover - the last try raises or returns
-
-
-def _discard(name: str, folder: int) -> None:
-    """Remove what has a lock's name and cannot be one; OSError if it stays."""
-    try:
-        status = os.lstat(name, dir_fd=folder)
-    except FileNotFoundError:
-        return
-    try:
-        _check_lock(status)
-    except PermissionError:
-        remove = os.rmdir if stat.S_ISDIR(status.st_mode) else os.unlink
-        remove(name, dir_fd=folder)
-
-
-def _check_lock(status: os.stat_result) -> None:
-    check_private(status)
-    if status.st_mode & 0o600 != 0o600:
-        raise PermissionError("what is there is not for this user to write")
-
-
-def _has_name(descriptor: int, name: str, folder: int) -> bool:
-    try:
-        named = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(named, os.fstat(descriptor))
-
-
-def _write_new(name: str, data: bytes, folder: int, sync: bool) -> None:
-    descriptor = _open_new(name, os.O_WRONLY | os.O_EXCL, folder)
-    try:
-        try:
-            while data:
-                data = data[os.write(descriptor, data) :]
-            if sync:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except BaseException:
-        _forget(name, folder)
-        raise
-
-
-def _replace(temporary: str, name: str, folder: int) -> None:
-    try:
-        try:
-            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except IsADirectoryError:
-            os.rmdir(name, dir_fd=folder)
-            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        _forget(temporary, folder)
-        raise
-
-
-def _forget(name: str, folder: int) -> None:
-    try:
-        os.unlink(name, dir_fd=folder)
-    except OSError:
-        pass  # why it cannot be removed matters less than why it was to be

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 
 from credproc.cache import fingerprint
-from credproc.store import ENTRY, LOCK, SWEEP, TEMPORARY, is_ours, release
+from credproc.generation import CLEARED
+from credproc.locks import release
+from credproc.store import ENTRY, LOCK, SUCCESSOR, SWEEP, TEMPORARY, is_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def _sweep(store: Store, now: float, log: Callable[[str], None]) -> None:
     except OSError:
         lock = None  # where there are no locks nothing can be protected by them
     try:
-        count = sum(_remove(store, name, now) for name in _old(store, now))
+        count = sum(remove(store, name, now) for name in _old(store, now))
         folder = store.open()
         try:
             os.utime(SWEEP, (now, now), dir_fd=folder, follow_symlinks=False)
@@ -81,7 +83,7 @@ def _old(store: Store, now: float) -> list[str]:
         with os.scandir(folder) as files:
             for file in files:
                 limit = WRITING if file.name.endswith(TEMPORARY) else ENDED
-                if is_ours(file.name) and file.name != SWEEP:
+                if is_ours(file.name) and file.name not in (SWEEP, CLEARED):
                     try:
                         status = file.stat(follow_symlinks=False)
                     except FileNotFoundError:
@@ -93,25 +95,29 @@ def _old(store: Store, now: float) -> list[str]:
         os.close(folder)
 
 
-def _remove(store: Store, name: str, now: float) -> bool:
-    """Remove an old file if it is of no use, under the lock of its entry; whether it was.
+def remove(
+    store: Store, name: str, now: float, ended: int = ENDED, unreadable: int = UNREADABLE
+) -> bool:
+    """Remove a file if it is of no use, under the lock of its entry; whether it was removed.
 
-    Its lock goes with it, where no entry is left.
+    Its lock goes with it, where no entry is left. For the seconds see useless().
     """
     stem = name[:32]
     try:
-        if name.endswith(LOCK) and not useless(store, name, now):
+        if name.endswith(LOCK) and not useless(store, name, now, ended, unreadable):
             return False
-        lock = store.hold(stem + LOCK)
+        lock = store.hold(name if name.endswith(SUCCESSOR) else stem + LOCK)
         if lock is None:
             return False  # in use
     except OSError:
         lock = None
     try:
-        is_useless = bool(useless(store, name, now))
+        is_useless = bool(useless(store, name, now, ended, unreadable))
         if is_useless and not name.endswith(LOCK):
             store.remove(name)
-        if not _status(store, stem + ENTRY):
+        if name.endswith(SUCCESSOR):
+            store.remove(name)
+        elif not _status(store, stem + ENTRY):
             store.remove(stem + LOCK)
         return is_useless
     except OSError:
@@ -136,7 +142,7 @@ def useless(
         is_old = _age(status, now) >= max(ended, WRITING)
         return "the lock of nothing" if is_old and not _status(store, name[:32] + ENTRY) else ""
     entry = store.load(name)
-    if entry is None or name != fingerprint(entry.request) + ENTRY:
+    if entry is None or name != fingerprint(entry.key) + ENTRY:
         return NO_ENTRY if _age(status, now) >= unreadable else ""
     if max(entry.expiration, entry.look) + ended > now:
         return ""

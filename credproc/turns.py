@@ -9,7 +9,8 @@ import time
 from credproc import processes
 from credproc.cache import check_private, fingerprint
 from credproc.errors import CodeNotGiven
-from credproc.store import LOCK, Store, release
+from credproc.locks import release
+from credproc.store import LOCK, Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

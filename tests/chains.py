@@ -11,6 +11,7 @@ import botocore.session
 from credproc import request
 from credproc.deadline import Deadline
 from credproc.errors import CredprocError, clean
+from credproc.hop import Hop
 from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import container, faults, place
@@ -108,13 +109,13 @@ class Machine:
         made.patient = patient
         return made
 
-    def ask(self, *hops: request.Hop, source: str = "env", run: Run | None = None) -> Asked:
+    def ask(self, *hops: Hop, source: str = "env", run: Run | None = None) -> Asked:
         """Ask for the credentials at the end of a chain."""
         return self._asked(Chain(chain(*hops, source=source)).retrieve, run)
 
     def profile(self, name: str, run: Run | None = None) -> Asked:
         """Ask for the credentials that a profile describes."""
-        return self._asked(Profile(name).retrieve, run)
+        return self._asked(Profile(request.Profile(name)).retrieve, run)
 
     def _asked(self, retrieve: Callable[[Run], Credentials], run: Run | None) -> Asked:
         run = run or self.run()
@@ -129,16 +130,16 @@ class Machine:
         return Asked(found, error, "\n".join(run.log.lines), run.secrets, seconds)
 
 
-def hop(arn: str = A, **fields: Any) -> request.Hop:
+def hop(arn: str = A, **fields: Any) -> Hop:
     """Return a role to assume, with these options."""
-    made = request.Hop(arn)
+    made = Hop(arn)
     for name, value in fields.items():
         assert hasattr(made, name), name
         setattr(made, name, value)
     return made
 
 
-def chain(*hops: request.Hop, source: str = "env") -> request.Chain:
+def chain(*hops: Hop, source: str = "env") -> request.Chain:
     """Return a chain of roles."""
     made = request.Chain()
     made.hops = list(hops)

@@ -54,11 +54,6 @@ class Asked(NamedTuple):
     def outcome(self) -> Outcome:
         return type(self.error) if self.error else None
 
-    @property
-    def doubt(self) -> bool:
-        assert isinstance(self.error, ProviderUnavailable), self
-        return self.error.doubt
-
 
 def new_run(
     url: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from credproc import cache, outcome, request
+from credproc import answer, cache, credentials, outcome
 from credproc.credentials import Credentials, from_document
 from credproc.deadline import Deadline
 from credproc.errors import (
@@ -15,7 +15,6 @@ from credproc.errors import (
     RequestError,
     SourceRejected,
 )
-from credproc.identity import of_request
 from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.refresh import Refresher
@@ -84,18 +83,18 @@ class Gives:
 
 
 class Keeps:
-    """A provider with something on the way: kept under a name, got from another provider."""
+    """A provider whose credentials are those of a session, got from another provider."""
 
     name = "chain"
 
     def __init__(self, name: str, source: Provider, anew: bool = False) -> None:
-        self.identity = name.encode()
+        self.key = name.encode()
         self.source = source
         self.anew = anew
 
     def retrieve(self, run: Run) -> Credentials:
-        """Return what is kept."""
-        return run.kept(self.identity, self.source.retrieve, self.anew)
+        """Return the session's credentials."""
+        return run.session(self.key, self.source.retrieve, self.anew)
 
 
 class World:
@@ -105,8 +104,7 @@ class World:
         self.clock = Clock()
         self.store = Store(str(folder / "cache"))
         self.log = Told(self.clock)
-        self.asked = request.Request().finish()
-        self.identity = of_request(self.asked, {})
+        self.key = answer.key([], {})
         self.issued = 0
 
     def credentials(
@@ -121,7 +119,7 @@ class World:
     def hold(
         self,
         state: str,
-        identity: bytes = b"",
+        key: bytes = b"",
         *,
         lifetime: int = HOUR,
         provider: str = "chain",
@@ -134,18 +132,18 @@ class World:
         now = self.clock.now
         got = self.credentials(LEFT[state] * lifetime // HOUR, provider)
         got.issued, got.person = got.expiration - lifetime, person
-        entry = outcome.answered(identity or self.identity, None, got, got.issued, self.log)
+        entry = outcome.answered(key or self.key, None, got, got.issued, self.log)
         entry.look = min(entry.look, int(now))
         self.store.write(entry)
-        return self.store.read(entry.request)
+        return self.store.read(entry.key)
 
-    def held(self, identity: bytes = b"") -> Entry | None:
+    def held(self, key: bytes = b"") -> Entry | None:
         """Return what the cache holds now."""
-        return self.store.read(identity or self.identity)
+        return self.store.read(key or self.key)
 
     def remove(self) -> None:
         """Remove the answer from the cache."""
-        self.store.remove(f"{cache.fingerprint(self.identity)}.entry")
+        self.store.remove(f"{cache.fingerprint(self.key)}.entry")
 
     def says(self, held: Entry | None, word: str) -> Credentials | Exception:
         """Return what a provider gives: new credentials, nothing newer, or an error."""
@@ -170,13 +168,15 @@ class World:
 
     def answer(self, *providers: Provider, anew: bool = False, background: bool = False) -> Entry:
         """Return what one run is answered."""
-        return self.refresher(anew=anew, background=background).answer(self.asked, providers)
+        return self.refresher(anew=anew, background=background).answer(
+            self.key, providers, credentials.document
+        )
 
 
 def failure(kind: str, text: str = "it broke") -> Exception:
-    """Return the error of that kind; a doubt is a kind of its own."""
-    if kind == "doubt":
-        return ProviderUnavailable(text, doubt=True)
+    """Return the error of that kind; that another provider is certain to apply is its own."""
+    if kind == "certain":
+        return ProviderUnavailable(text, certain=True)
     return FAILURES[kind](text)
 
 

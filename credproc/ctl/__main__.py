@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sys
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from credproc import __version__, options
 from credproc.ctl import cache, completion, doctor, execute, explain, launcher, profile, role
 from credproc.ctl.arguments import COMMAND, Parser
 from credproc.ctl.output import Console
+from credproc.ctl.steps import INTERRUPTED
 from credproc.errors import CredprocError, ProviderFailed, UsageError, clean, mistake
 from credproc.log import Log, say
 
@@ -21,8 +25,6 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Result
 
     Command = Callable[[argparse.Namespace, Console], Result]
-
-INTERRUPTED = 130
 
 DESCRIPTION = """\
 Set credproc up, look inside, and find out why it does not work.
@@ -48,7 +50,9 @@ def main() -> int:
         return run(sys.argv[1:], log)
     except CredprocError as error:
         log.trace(error)
-        say(clean(str(error), log.secrets), "credprocctl")
+        line = clean(str(error), log.secrets)
+        _print_failure(line, error)
+        say(line, "credprocctl")
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -60,6 +64,18 @@ def main() -> int:
         return 1
 
 
+def _print_failure(line: str, error: CredprocError) -> None:
+    """Print a failure, and the steps before it, as JSON if stdout is for a machine."""
+    words = [*sys.argv[1:], ""]
+    if "--output=json" not in words and ("--output", "json") not in pairwise(words):
+        return
+    steps = getattr(error, "steps", [])
+    with contextlib.suppress(OSError, ValueError):  # the line on stderr says it, too
+        json.dump({"error": line, "status": error.status, "steps": steps}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+
+
 def run(argv: Sequence[str], log: Log) -> int:
     """Run the command that ``argv`` names, show its result, and return the exit status."""
     if sys.stdout is None:
@@ -67,6 +83,7 @@ def run(argv: Sequence[str], log: Log) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # what the locale has no letter for
+    _check_blank(split(argv)[0])
     given, rest = parser().parse_known_args(split(argv)[0])
     if rest:
         raise UsageError(_unknown(rest[0].partition("=")[0], given.takes_options))
@@ -88,6 +105,15 @@ def run(argv: Sequence[str], log: Log) -> int:
         where = f"{error.filename}: " if error.filename else ""
         raise ProviderFailed(f"{where}{error.strerror or error}") from error
     return result.status
+
+
+def _check_blank(words: Sequence[str]) -> None:
+    """Refuse empty values: an unset variable of a script must not mean everything, or nothing."""
+    for before, word in pairwise(["", *words]):
+        name, equals, value = word.partition("=") if word.startswith("--") else ("", "=", word)
+        if equals and not value.strip():
+            name = name or (before if before.startswith("-") else "an argument")
+            raise UsageError(f"{name}: is empty (an unset variable?)")
 
 
 def _unknown(word: str, takes_options: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,14 @@ NOT_YET = (
 HINTS = {
     "ExpiredToken": "log in again, or let credproc give the credentials",
     "InvalidClientTokenId": "AWS does not know the access key in use",
-    "UnauthorizedOperation": "the caller's policy must allow this in EC2, and iam:PassRole for "
-    "the role",
 }
+
+#: What IAM, STS and EC2 answer to a caller that is not allowed to do something.
+DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+_ACTION = re.compile(r"not authorized to perform: (\w[\w-]*:\w+)")
+_ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
+#: Operations that give an instance a role.
+PASSING = ("AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation")
 
 
 NOBODY = "there are no AWS credentials that may do this: give --profile, or `aws configure`"
@@ -45,6 +51,7 @@ class Refused(CredprocError):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+        self.is_denied = code in DENIED
         self.is_new = any(code == known and words in text for known, words in NOT_YET)
 
 
@@ -122,9 +129,32 @@ def refused(error: Any) -> Refused:
     """Return an answer of AWS that is an error, in our words."""
     said = error.response.get("Error", {})
     code, text = str(said.get("Code", "")), str(said.get("Message", ""))
-    text = f"{code}: {text}" if text else code
-    hint = HINTS.get(code, "")
+    text = _ENCODED.sub("", f"{code}: {text}" if text else code)
+    hint = _permission(code, text, error.operation_name) if code in DENIED else HINTS.get(code, "")
     return Refused(code, f"{text.rstrip('.')}: {hint}" if hint else text)
+
+
+def _permission(code: str, text: str, operation: str) -> str:
+    """Return which action the caller is not allowed, and whose policy has to change."""
+    named = _ACTION.search(text)
+    service = "ec2" if code == "UnauthorizedOperation" else "iam"
+    action = named[1] if named else f"{service}:{operation}"
+    if "explicit deny" in text:
+        return f"a policy denies {action} explicitly, and has to be changed"
+    if not named and operation in PASSING:
+        return f"a policy of the caller must allow {action}, and iam:PassRole for the role"
+    return f"a policy of the caller must allow {action}"
+
+
+def allowed(call: Callable[[], Answer], denials: list[str]) -> Answer | None:
+    """Return what the call returns; None if the caller is not allowed it, which goes to denials."""
+    try:
+        return call()
+    except Refused as error:
+        if not error.is_denied:
+            raise
+        denials.append(str(error))
+        return None
 
 
 def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[Any]:

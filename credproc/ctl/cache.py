@@ -1,45 +1,46 @@
-"""credprocctl cache: what credproc holds, and clearing it. Never a secret."""
+"""credprocctl cache: what credproc has cached, and clearing it. Never a secret."""
 
 from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from credproc.ctl import arguments, cache_clear, identity, machine
-from credproc.ctl.held import (
-    STATES,
-    Held,
-    described,
-    foreign,
-    held,
-    on_the_way,
-    one,
-    renewal,
-    when,
-)
+from credproc import answer
+from credproc.ctl import arguments, cache_clear, machine, sessions, witnesses
+from credproc.ctl.cached import ANSWER, ORPHAN, Cached, cached, foreign, one, renewal, when
 from credproc.ctl.output import Result, legible, span
-from credproc.ctl.plan import Plan, plans
+from credproc.ctl.usage import Usage
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
     from typing import Any
 
     from credproc import cache
     from credproc.ctl.output import Console
+    from credproc.session import Parts
+
+HEAD = ("ID", "STATE", "EXPIRES", "AGE", "ACCOUNT", "PROFILES", "CACHED")
 
 
 def add(commands: Any) -> None:
     """Add the command and its parts to the parser."""
-    parts = arguments.group(commands, "cache", "the credentials that credproc holds")
+    parts = arguments.group(commands, "cache", "the credentials that credproc has cached")
     made = arguments.command(
-        parts, "list", listed, "list what is held, and for which request",
-        "The roles and the source on the way of a chain stand below it.",
+        parts, "list", listed, "list the cached answers and their sessions",
+        "An answer is what a command line prints. Below it are the sessions that it was made with: "
+        "the last role, what that was assumed from, and so on. Each session is listed once.",
+    )  # fmt: skip
+    made.add_argument(
+        "--all", action="store_true",
+        help="also failures, sessions that no answer needs, and files that are not entries",
     )  # fmt: skip
     arguments.cache_dir(made)
-    made = arguments.command(parts, "show", show, "show an entry: times, roles on its way, failure")
-    made.add_argument("id", metavar="ID", help="as `cache list` shows it")
+    made = arguments.command(
+        parts, "show", show, "show an entry: its times, its sessions, what it depends on"
+    )
+    made.add_argument("id", metavar="ID", help="from `cache list`")
     arguments.cache_dir(made)
     cache_clear.add(parts)
     made = arguments.command(parts, "path", path, "print the cache directory")
@@ -53,120 +54,153 @@ def path(given: argparse.Namespace, _: Console) -> Result:
 
 
 def listed(given: argparse.Namespace, console: Console) -> Result:
-    """List the entries, those on the way of a chain below the chain."""
+    """List the answers, each with its sessions below it."""
     place = machine.store(given)
     now = time.time()
-    items = held(place)
+    items = cached(place)
+    usage = Usage(items, partial(machine.run, given))
     strangers = foreign(place)
-    data = {
-        "path": place.path,
-        "entries": [item.data(now) for item in items],
-        "foreign": strangers,
-    }
-    if not items and not strangers:
-        return Result(f"{place.path}: nothing is held\n", data)
-    rows = [_row(item, depth, now) for item, depth in tree(items)]
-    head = ("ID", "STATE", "EXPIRES", "AGE", "ACCOUNT", "FOR")
-    text = f"{place.path}: {len(items)} {'entry' if len(items) == 1 else 'entries'}\n"
-    text += console.table(head, rows) if rows else ""
+    rows, data = [], []
+    listing = tree(usage, [item for item in items if given.all or _is_of_use(item)])
+    for item, depth, shared in listing:
+        rows.append(_row(item, depth, shared, now))
+        data.append({**item.data(now), "needs": [each.id for each, _ in usage.needs(item)]})
+    hidden = len(items) - len(listing)
+    found = {"path": place.path, "entries": data, "hidden": hidden, "foreign": strangers}
+    text = f"{place.path}: {_count(listing)}\n" + (console.table(HEAD, rows) if rows else "")
+    if hidden:
+        text += f"{hidden} more with --all: failures, or what no answer needs\n"
     for name in strangers:
-        text += f"not credproc's, and left alone: {legible(name)}\n"
-    return Result(text, data)
+        text += f"not a file of credproc's, and ignored: {legible(name)}\n"
+    return Result(text, found)
 
 
-def _row(item: Held, depth: int, now: float) -> tuple[str, ...]:
-    entry, document = item.entry, item.document
-    if entry is None:
-        return (item.id, "no entry", "-", "-", "-", f"{item.name}: {item.trouble}")
-    what = "  " * depth + described(item)
-    if document is None:
-        return (item.id, "failed", "-", "-", "-", f"{what}: {entry.failure}")
-    left = entry.expiration - now
-    return (
-        item.id,
-        STATES[entry.judge(now)] + (" (failing)" if entry.failure else ""),
-        f"in {span(left)}" if left > 0 else f"{span(left)} ago",
-        span(now - entry.issued),
-        document.account_id or "-",
-        what,
+def _count(listing: list[tuple[Cached, int, list[Cached]]]) -> str:
+    if not listing:
+        return "no credentials are cached"
+    answers = sum(item.kind == ANSWER for item, _, _ in listing)
+    rest = len(listing) - answers
+    return ", ".join(
+        f"{count} {word}{'s' * (count != 1)}"
+        for count, word in ((answers, "answer"), (rest, "session"))
     )
 
 
-def tree(items: Sequence[Held]) -> list[tuple[Held, int]]:
-    """Return the entries in order, each with its depth: below a chain what is on its way."""
-    found: list[tuple[Held, int]] = []
-    rest = [item for item in items if item.purpose.kind in (identity.HOP, identity.SOURCE)]
-    placed = set()
+def _is_of_use(item: Cached) -> bool:
+    return item.entry is not None and not item.failed and item.unused != ORPHAN
+
+
+def tree(usage: Usage, items: list[Cached]) -> list[tuple[Cached, int, list[Cached]]]:
+    """Return the entries in order, each with its depth, and what it needs that is further up."""
+    found: list[tuple[Cached, int, list[Cached]]] = []
+    placed: set[str] = set()
     for item in sorted(items, key=_first_to_end):
-        if item in rest:
+        if item.kind != ANSWER:
             continue
-        found.append((item, 0))
-        for each in plans(item.purpose.providers) if rest else []:
-            way = [other for other in rest if on_the_way(other, each)]
-            for other in sorted(way, key=lambda one: -len(one.purpose.hops)):
-                found.append((other, 1 + len(each.hops) - len(other.purpose.hops)))
-                placed.add(other.name)
-    return found + [(item, 0) for item in rest if item.name not in placed]
+        needs = [(each, depth) for each, depth in usage.needs(item) if each in items]
+        above = [(each, depth) for each, depth in needs if each.name in placed]
+        first = min((depth for _, depth in above), default=0)
+        found.append((item, 0, [each for each, depth in above if depth == first]))
+        found += [(each, depth, []) for each, depth in needs if each.name not in placed]
+        placed |= {each.name for each, _ in needs}
+    rest = [item for item in items if item.kind != ANSWER and item.name not in placed]
+    return found + [(item, 0, []) for item in sorted(rest, key=_first_to_end)]
 
 
-def _first_to_end(item: Held) -> tuple[bool, bool, int, str]:
-    """Return where an entry stands: what ends first comes first; then failures, then no entries."""
-    entry = item.entry
-    end = entry.expiration if entry else 0
-    return entry is None, not end, end, item.name
+def _first_to_end(item: Cached) -> tuple[bool, bool, int, str]:
+    """Return an entry's place: what expires first, then failures, then what cannot be read."""
+    end = item.entry.expiration if item.entry else 0
+    return item.entry is None, not end, end, item.name
+
+
+def _row(item: Cached, depth: int, above: list[Cached], now: float) -> tuple[str, ...]:
+    entry, document = item.entry, item.document
+    if entry is None:
+        return (item.id, item.state(now), "-", "-", "-", "-", f"{item.name}: {item.trouble}")
+    what = "  " * depth + item.described
+    profiles = ",".join(item.profiles) or "-"
+    if item.failed:
+        return (item.id, item.state(now), "-", "-", "-", profiles, f"{what}: {entry.failure}")
+    if item.kind != ANSWER and item.about.get("arn"):
+        what += f" ({item.about['arn']})"
+    if above:
+        what += f" (uses {', '.join(each.id for each in above)})"
+    left = entry.expiration - now
+    return (
+        item.id,
+        item.state(now),
+        f"in {span(left)}" if left > 0 else f"{span(left)} ago",
+        span(now - entry.issued),
+        (document.account_id if document else "") or "-",
+        profiles,
+        what,
+    )
 
 
 def show(given: argparse.Namespace, console: Console) -> Result:
     """Show one entry."""
     place = machine.store(given)
     now = time.time()
-    items = held(place)
+    items = cached(place)
+    usage = Usage(items, partial(machine.run, given))
     item = one(items, given.id)
     data = item.data(now)
-    pairs = [("id", item.id), ("file", f"{place.path}/{item.name}"), ("for", described(item))]
+    pairs = [("id", item.id), ("file", f"{place.path}/{item.name}")]
     if item.entry is None:
-        pairs[2:] = [("state", f"no entry: {item.trouble}")]
-        return Result(console.pairs(pairs), data)
-    pairs += _facts(item, item.entry, now)
-    way = [other for each in plans(item.purpose.providers) for other in _way(items, each)]
-    data["on_the_way"] = [other.data(now) for other in way]
-    for other in way:
-        pairs.append(("on the way", f"{described(other)} ({other.id}, {_state(other, now)})"))
+        return Result(console.pairs([*pairs, ("state", f"unreadable: {item.trouble}")]), data)
+    pairs += [(item.kind, item.described), *_facts(item, item.entry, now)]
+    needs = [each for each, _ in usage.needs(item)]
+    data["needs"] = [each.data(now) for each in needs]
+    name = "made with" if item.kind == ANSWER else "made from"
+    pairs += [(name, f"{each.described} ({each.id}, {each.state(now)})") for each in needs]
+    if item.parts is not None:
+        users = usage.users(item)
+        data["users"] = [each.id for each in users]
+        pairs += [("used by", f"{each.described} ({each.id})") for each in users]
+        pairs += _role(item.parts)
+    data["depends_on"] = depends = dependences(item.entry)
+    pairs += [("" if number else "depends on", text) for number, text in enumerate(depends)]
     return Result(console.pairs(pairs), data)
 
 
-def _way(items: Sequence[Held], each: Plan) -> list[Held]:
-    """Return what is held on the way of a plan, the source first."""
-    found = [item for item in items if on_the_way(item, each)]
-    return sorted(found, key=lambda item: len(item.purpose.hops))
+def dependences(entry: cache.Entry) -> list[str]:
+    """Return in words what an answer depends on: variables, files, the machine."""
+    try:
+        answer.words(entry.key)
+    except ValueError:
+        return []
+    return [*witnesses.variables(entry.key), *witnesses.dependences(entry.witnesses)]
 
 
-def _state(item: Held, now: float) -> str:
-    if item.entry is None or not item.entry.document:
-        return "failed"
-    left = item.entry.expiration - now
-    return f"{STATES[item.entry.judge(now)]}, {span(left)} {'left' if left > 0 else 'too old'}"
-
-
-def _facts(item: Held, entry: cache.Entry, now: float) -> list[tuple[str, str]]:
+def _facts(item: Cached, entry: cache.Entry, now: float) -> list[tuple[str, str]]:
     """Return what is known of an entry, in words."""
     document = item.document
-    data = item.data(now)
-    facts = [("from", entry.provider), ("state", item.state(now))]
+    facts = [("provider", entry.provider), ("state", item.state(now))]
+    facts += [("changed", text) for text in item.changed]
+    facts += [("profiles", ", ".join(item.profiles))] * bool(item.profiles)
     if document is not None:
         facts += [
-            ("account", data["account"] or "not told"),
-            ("access key", data["access_key"]),
-            ("issued", when(entry.issued, now)),
+            ("account", document.account_id or "unknown"),
+            ("access key", str(item.data(now)["access_key"])),
         ]
+    if item.about.get("arn"):
+        facts.append(("ARN", str(item.about["arn"])))
+    if not item.failed:
+        facts.append(("issued", when(entry.issued, now)))
         renewed = renewal(entry, now, since=0)
         facts += [("" if number else "refreshed", text) for number, text in enumerate(renewed)]
         facts.append(("expires", when(entry.expiration, now)))
     if entry.look:
-        facts.append(("next look", f"not before {when(entry.look, now)}"))
+        facts.append(("next refresh", f"not before {when(entry.look, now)}"))
     if entry.failure:
         facts.append(("last failure", entry.failure))
-    if item.purpose.kind == identity.HOP:
-        facts.append(("asked of", f"STS in {item.purpose.region}"))
-        facts.append(("session name", item.purpose.session_name))
+    return facts
+
+
+def _role(parts: Parts) -> list[tuple[str, str]]:
+    """Return the whole names in a role's session."""
+    names = (("role_arn", "role"), ("web_identity", "role"), ("serial_number", "MFA device"))
+    facts = [(label, str(parts[name])) for name, label in names if parts.get(name)]
+    if sessions.is_elsewhere(parts):
+        facts.append(("belongs to", "another machine, or this one before it was restarted"))
     return facts

@@ -1,43 +1,46 @@
-"""credprocctl cache clear and prune: entries removed under their locks."""
+"""credprocctl cache clear and prune: entries removed, so that no run brings them back."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc import sweep
-from credproc.ctl import arguments, machine, shared
-from credproc.ctl.held import Held, described, foreign, held, listed, one, serves
+from credproc.ctl import arguments, machine, sessions, shared
+from credproc.ctl.cached import ANSWER, SESSION, Cached, cached, foreign, names, one
 from credproc.ctl.output import Result
-from credproc.ctl.plan import Plan, plans
 from credproc.ctl.steps import Failed, Steps
+from credproc.ctl.usage import Usage
 from credproc.errors import CredprocError, UsageError
-from credproc.store import ENTRY, LOCK, SWEEP, is_ours, release
+from credproc.generation import CLEARED
+from credproc.store import SWEEP, is_ours
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
     from typing import Any
 
     from credproc.ctl.output import Console
     from credproc.store import Store
 
-#: Seconds that an entry in use is waited for: a run that refreshes it holds its lock.
+#: Seconds that other processes get to finish writing an entry.
 PATIENCE = 5.0
-PAUSE = 0.1
 
 
 def add(parts: Any) -> None:
     """Add the commands to those of ``cache``."""
     made = arguments.command(
-        parts, "clear", clear, "remove entries, so that the next run asks anew",
-        "One or more by their ids, all that a profile uses (the roles and the source on its way, "
-        "too), or all.",
+        parts, "clear", clear, "remove entries, so that the next run fetches new credentials",
+        "By their ids, all that a profile uses, or all. An answer is removed with its sessions, "
+        "and a session with all that was made from it. Runs that have begun before do not bring "
+        "the old credentials back.",
     )  # fmt: skip
-    made.add_argument("id", metavar="ID", nargs="*", help="as `cache list` shows it")
+    made.add_argument("id", metavar="ID", nargs="*", help="from `cache list`")
     arguments.value(
-        made, arguments.PROFILE, "--profile", metavar="NAME", help="what this profile uses"
+        made, arguments.PROFILE, "--profile", metavar="NAME", help="all that this profile uses"
     )
     made.add_argument("--all", action="store_true", help="everything")
     arguments.changes(made, question=False)
@@ -52,87 +55,107 @@ def add(parts: Any) -> None:
 
 
 def clear(given: argparse.Namespace, console: Console) -> Result:
-    """Remove the entries that are meant."""
-    if bool(given.id) + bool(given.profile) + given.all != 1:
-        raise UsageError("cache clear: give ids, --profile NAME, or --all")
+    """Remove the entries that are named."""
+    _check(given)
     store = machine.store(given)
-    items = held(store)
-    if given.id:
-        items = [one(items, text) for text in given.id]
-    elif given.profile:
-        items = _of_profile(items, given.profile)
-    with Steps(console, given.dry_run) as steps:
-        for item in items:
-            name = f"{item.id} ({described(item) if item.entry else item.name})"
-            steps.change(name, "removed", partial(_remove, store, item.name))
-        if not items:
-            steps.same(store.path, "holds nothing of that")
+    # What to clear is chosen while no other process writes an entry.
+    alone = contextlib.nullcontext() if given.dry_run else _clearing(store)
+    with Steps(console, given.dry_run) as steps, alone:
+        _clear(given, store, steps)
     data = {"path": store.path, "dry_run": given.dry_run, "steps": steps.data()}
     return Result("", data)
 
 
-def _of_profile(items: list[Held], name: str) -> list[Held]:
-    """Return what a profile uses: by what it says today, and by its name in what is held."""
-    found: list[Plan] = []
+@contextlib.contextmanager
+def _clearing(store: Store) -> Iterator[None]:
+    """Keep other processes from writing entries; Failed if they do not stop."""
+    with contextlib.ExitStack() as stack:
+        try:
+            if names(store):
+                stack.enter_context(store.clearing(PATIENCE))
+        except OSError as error:
+            raise Failed(f"{store.path} could not be cleared: {error}") from error
+        yield
+
+
+def _check(given: argparse.Namespace) -> None:
+    if bool(given.id) + (given.profile is not None) + given.all != 1:
+        raise UsageError("cache clear: give ids, --profile NAME, or --all")
+    if given.profile == "":
+        raise UsageError("cache clear: --profile is empty (an unset variable?)")
+    if "" in given.id:
+        raise UsageError("cache clear: ID is empty (an unset variable?)")
+
+
+def _clear(given: argparse.Namespace, store: Store, steps: Steps) -> None:
+    chosen = _chosen(given, cached(store))
+    for item in chosen:
+        name = f"{item.id} ({item.described})"
+        steps.change(name, "removed", partial(_remove, store, item.name))
+    if not chosen:
+        steps.same(store.path, "nothing of that is cached")
+
+
+def _chosen(given: argparse.Namespace, items: list[Cached]) -> list[Cached]:
+    """Return the entries to remove; UsageError or RequestError if that is not clear."""
+    if given.all:
+        return items
+    usage = Usage(items, partial(machine.run, given))
+    if given.profile:
+        return _with_sessions(usage, _of_profile(given, usage))
+    named = [one(items, text) for text in given.id]
+    later = [each for item in named if item.kind == SESSION for each in usage.made_from(item)]
+    return _with_sessions(usage, [*named, *later])
+
+
+def _with_sessions(usage: Usage, chosen: list[Cached]) -> list[Cached]:
+    """Return these entries, the sessions of those that are answers, and what prints a session of
+    them."""
+    removed = {item.name for item in chosen}
+    for item in chosen:
+        if item.kind == ANSWER:
+            removed |= {each.name for each, _ in usage.needs(item)}
+    for item in usage.answers:
+        if any(each.name in removed for each, _ in usage.needs(item)):
+            removed.add(item.name)
+    return [item for item in usage.items if item.name in removed]
+
+
+def _of_profile(given: argparse.Namespace, usage: Usage) -> list[Cached]:
+    """Return what a profile uses: by what the config says today, and by what answers say."""
+    needed: set[str] = set()
     try:
-        asked = shared.of_profile(shared.Shared(os.environ), name)
-        found = plans(asked.request.providers)
+        asked = shared.of_profile(shared.Shared(os.environ), given.profile)
+        needed |= sessions.reachable(machine.run(given), asked.argv)
     except CredprocError:
-        pass  # it is gone, or in disorder; what has its name can be cleared all the same
-    return [
-        item for item in items if name in item.purpose.profiles() or (found and serves(item, found))
-    ]
+        pass  # it is gone, or wrong; what was cached for it can be cleared all the same
+    return usage.of_profile(given.profile, needed)
 
 
 def _remove(store: Store, name: str) -> None:
-    """Remove a file under its entry's lock; Failed if somebody else holds that all the time."""
-    lock = _lock(store, name[:32] + LOCK)
-    try:
-        _unlink(store, name)
-        if lock is not None and name[:32] + ENTRY not in listed(store):
-            _unlink(store, name[:32] + LOCK)  # as only whoever holds a lock may
-    finally:
-        release(lock)
-
-
-def _unlink(store: Store, name: str) -> None:
     try:
         store.remove(name)
     except FileNotFoundError:
-        pass  # somebody else removed it
+        pass  # another process removed it
     except OSError as error:
         raise Failed(error.strerror or str(error)) from error
 
 
-def _lock(store: Store, name: str) -> int | None:
-    """Return the lock, once it is free; None where there can be none."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            lock = store.hold(name)
-        except OSError:
-            return None  # where there are no locks nothing can be protected by them
-        if lock is not None:
-            return lock
-        if time.monotonic() >= end:
-            raise Failed(f"another process holds its lock for more than {PATIENCE:g} s")
-        time.sleep(PAUSE)
-
-
 def prune(given: argparse.Namespace, console: Console) -> Result:
-    """Remove what nobody can use."""
+    """Remove what no run can use."""
     store = machine.store(given)
     now = time.time()
     with Steps(console, given.dry_run) as steps:
         for name, why in _useless(store, now):
-            steps.change(
-                name, f"removed ({why})", partial(_remove, store, name)
-            )  # fmt: skip
+            if given.dry_run or _is_swept(store, name, now):
+                steps.change(name, f"removed ({why})", lambda: None)
+            else:
+                steps.same(name, "not removed: it is in use, or this user may not remove it")
         if not steps.taken:
             steps.same(store.path, "nothing to remove")
         strangers = foreign(store)
         for name in strangers:
-            steps.same(name, "not credproc's, and left alone")
+            steps.same(name, "not a file of credproc's, and ignored")
     data = {
         "path": store.path,
         "dry_run": given.dry_run,
@@ -144,11 +167,17 @@ def prune(given: argparse.Namespace, console: Console) -> Result:
 
 def _useless(store: Store, now: float) -> list[tuple[str, str]]:
     """Return the files to remove, and why: as the sweep does, but without waiting a day or more."""
-    troubles = {item.name: item.trouble for item in held(store)}
+    troubles = {item.name: item.trouble for item in cached(store)}
     found = []
-    for name in listed(store):
-        if is_ours(name) and name != SWEEP:
+    for name in names(store):
+        if is_ours(name) and name not in (SWEEP, CLEARED):
             why = sweep.useless(store, name, now, ended=0, unreadable=0)
             if why:
                 found.append((name, troubles.get(name) or why))
     return found
+
+
+def _is_swept(store: Store, name: str, now: float) -> bool:
+    """Remove a file under the lock of its entry, which another process may be replacing."""
+    removed = sweep.remove(store, name, now, ended=0, unreadable=0)
+    return removed or name not in names(store)

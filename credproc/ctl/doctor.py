@@ -42,7 +42,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
     live.providers,
     network.sts,
     network.clocks,
-    life.held,
+    life.cached,
     consumers.installed,
 )
 
@@ -51,8 +51,8 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     made = arguments.command(
         commands, "doctor", doctor, "find out why it does not work",
-        "Goes through what a run goes through, and asks every provider. Nothing is kept, and no "
-        "MFA code is asked for. The exit status is 1 if something fails.",
+        "Goes through what a run goes through, and tries every provider. Nothing is cached, and "
+        "there is no prompt for an MFA code. The exit status is 1 if something fails.",
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"

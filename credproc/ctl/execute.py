@@ -10,12 +10,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from credproc import credentials
-from credproc.ctl import arguments, commandline
+from credproc.ctl import arguments, commandline, machine
 from credproc.ctl.output import Result
-from credproc.ctl.plan import plan
 from credproc.ctl.shared import KEY, RIVALS, Shared, Target, of_profile
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError, UsageError
+from credproc.request import Imds
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from credproc.ctl.output import Console
+    from credproc.ctl.sessions import Asked
+    from credproc.run import Run
 
 EPILOG = """\
 example:
@@ -94,20 +96,21 @@ def run(given: argparse.Namespace, console: Console) -> Result:
         if status:
             return Result("", None, status)
         fetched = credentials.variables(data)
-    environ = environment(given.name, shared, target, os.environ, fetched)
+    environ = environment(machine.run(given), given.name, shared, target, fetched)
     if not given.dry_run:
         _become(words, environ)
     return _told(given.name, words, environ)
 
 
 def environment(
+    run: Run,
     name: str,
     shared: Shared,
     target: Target,
-    environ: Mapping[str, str],
     fetched: Mapping[str, str] | None,
 ) -> dict[str, str]:
     """Return the environment of a command that is to be the profile; with its keys, if given."""
+    environ = run.environ
     gone = {*credentials.VARIABLES, *IDENTITIES}
     made = {key: value for key, value in environ.items() if key not in gone}
     if fetched is not None:
@@ -115,7 +118,7 @@ def environment(
         if region and not any(environ.get(each) for each in REGIONS):
             made.update(dict.fromkeys(REGIONS, region))
         return made | {key: value for key, value in fetched.items() if value}
-    sources = _sources(shared, target, [name])
+    sources = _sources(run, shared, target, [name])
     for source in sources & set(FROM_VARIABLES):
         raise RequestError(
             f"profile {name} starts from {FROM_VARIABLES[source]}, which tools would use instead "
@@ -127,15 +130,15 @@ def environment(
     return made
 
 
-def _sources(shared: Shared, target: Target, above: Sequence[str]) -> set[str]:
+def _sources(run: Run, shared: Shared, target: Target, above: Sequence[str]) -> set[str]:
     """Return where the credentials may come from, as --source has it; "" for what only a run tells.
 
-    ``above`` are the profiles on the way to here.
+    ``above`` are the profiles that led to this one.
     """
     found = set()
     for provider in target.request.providers:
         try:
-            source = plan(provider).source or "imds"
+            source = _source(run, provider)
         except CredprocError:
             return {""}  # the command will say what is wrong, and may need IMDS for it
         kind, _, leaf = source.partition(":")
@@ -143,10 +146,19 @@ def _sources(shared: Shared, target: Target, above: Sequence[str]) -> set[str]:
         if kind != "profile" or (KEY not in keys and keys.keys() & RIVALS.keys()):
             found.add(kind)
         elif KEY in keys and commandline.runs_credproc(keys[KEY]) and leaf not in above:
-            found |= _sources(shared, of_profile(shared, leaf), [*above, leaf])
+            found |= _sources(run, shared, of_profile(shared, leaf), [*above, leaf])
         else:
             found.add("")  # a helper, which may ask anything; or tools find credentials elsewhere
     return found
+
+
+def _source(run: Run, provider: Asked) -> str:
+    """Return what a provider starts from, as --source has it."""
+    if isinstance(provider, Imds):
+        return "imds"
+    from credproc.providers.chain import described  # botocore, for what is unusual in the config
+
+    return described(run, provider).source.text
 
 
 def _document(target: Target) -> tuple[int, bytes]:

@@ -59,13 +59,21 @@ _EC2 = [("Service", name) for name in SERVICES]
 def _allowed(document: Any) -> Iterator[dict[str, Any]]:
     """Go through the principals that may assume the role."""
     for statement in _several((document or {}).get("Statement", [])):
-        actions = [action.lower() for action in _several(statement.get("Action", []))]
-        principals = statement.get("Principal", {})
-        if statement.get("Effect") != "Allow" or not any(
-            fnmatch.filter(ASSUMING, action) for action in actions
-        ):
+        if statement.get("Effect") != "Allow" or not _lets_assume(statement):
             continue
+        principals = statement.get("Principal", {})
         yield principals if isinstance(principals, dict) else {"AWS": principals}
+        if "NotPrincipal" in statement:
+            yield {"NotPrincipal": "everyone but those that NotPrincipal names"}
+
+
+def _lets_assume(statement: dict[str, Any]) -> bool:
+    """Whether one of the actions that give the role's credentials is among those of a statement."""
+    if "NotAction" in statement:
+        spared = [action.lower() for action in _several(statement["NotAction"])]
+        return not all(any(fnmatch.fnmatchcase(a, each) for each in spared) for a in ASSUMING)
+    actions = [action.lower() for action in _several(statement.get("Action", []))]
+    return any(fnmatch.filter(ASSUMING, action) for action in actions)
 
 
 def _several(value: Any) -> list[Any]:
@@ -148,16 +156,19 @@ def inline(aws: Aws, name: str) -> list[str]:
     return list(pages(aws.iam, "list_role_policies", "PolicyNames", RoleName=name))
 
 
-def policy(aws: Aws, text: str) -> str:
-    """Return the ARN of a managed policy, given by ARN or by name, AWS's or the account's own."""
+def policy(aws: Aws, text: str, option: str = "--policy") -> str:
+    """Return the ARN of a managed policy, given by ARN or by name, AWS's or the account's own.
+
+    ``option`` is what took it, for errors.
+    """
     if text.startswith("arn:"):
         problem = limits.policy_arn(text)
         if problem:
-            raise RequestError(f"--policy: {problem}, not {text}")
-        return str(_known(aws, text))
+            raise RequestError(f"{option}: {problem}, not {text}")
+        return str(_known(aws, text, option))
     own = {each["PolicyName"]: each["Arn"] for each in _policies(aws, "Local")}
     # Nearly all of AWS's are here, and one question is less than two long pages.
-    amazon = _known(aws, f"arn:{aws.partition}:iam::aws:policy/{text}", missing=True)
+    amazon = _known(aws, f"arn:{aws.partition}:iam::aws:policy/{text}", option, missing=True)
     names = dict(own)
     if not amazon and text not in own:
         everything = {each["PolicyName"]: each["Arn"] for each in _policies(aws, "AWS")}
@@ -165,14 +176,14 @@ def policy(aws: Aws, text: str) -> str:
         names |= everything
     if amazon and text in own:
         raise RequestError(
-            f"--policy: AWS and this account both have a policy {text}: give its ARN, {amazon} or "
+            f"{option}: AWS and this account both have a policy {text}: give its ARN, {amazon} or "
             f"{own[text]}"
         )
     found = amazon or own.get(text)
     if not found:
         similar = difflib.get_close_matches(text, names, 3)
         hint = f" (is it {' or '.join(similar)}?)" if similar else ""
-        raise RequestError(f"--policy: neither AWS nor this account has a policy {text}{hint}")
+        raise RequestError(f"{option}: neither AWS nor this account has a policy {text}{hint}")
     return str(found)
 
 
@@ -182,7 +193,7 @@ def _policies(aws: Aws, scope: str) -> Iterator[Any]:
     )
 
 
-def _known(aws: Aws, arn: str, missing: bool = False) -> str:
+def _known(aws: Aws, arn: str, option: str, missing: bool = False) -> str:
     """Return the ARN if there is such a policy, else "" or, unless ``missing`` is fine, raise."""
     try:
         ask(aws.iam.get_policy, PolicyArn=arn)
@@ -191,5 +202,5 @@ def _known(aws: Aws, arn: str, missing: bool = False) -> str:
             raise
         if missing:
             return ""
-        raise RequestError(f"--policy: there is no policy {arn}") from None
+        raise RequestError(f"{option}: there is no policy {arn}") from None
     return arn

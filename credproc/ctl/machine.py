@@ -16,15 +16,15 @@ from credproc.store import Store
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 #: Seconds.
 TIMEOUT = 10
 
 
-def run(given: argparse.Namespace) -> Run:
-    """Return a run that tells what happens as the command line asks for."""
-    made = Run(os.environ, Deadline(TIMEOUT), given.log, Mfa("", os.environ))
+def run(given: argparse.Namespace, profiles: Sequence[str] = ()) -> Run:
+    """Return a run that logs as the command line says; ``profiles`` are those that it names."""
+    made = Run(os.environ, Deadline(TIMEOUT), given.log, Mfa("", os.environ), profiles)
     made.patient = False  # a person wants to know what is wrong now
     return made
 
@@ -50,6 +50,6 @@ def off(environ: Mapping[str, str]) -> tuple[str, str]:
     """Say why there is no place for the cache, and what to do."""
     chosen, home = environ.get("CREDPROC_CACHE_DIR"), environ.get("HOME")
     if chosen:
-        return f"CREDPROC_CACHE_DIR={chosen} is no absolute path", "make it one, or unset it"
-    why = f"HOME={home} is no absolute path" if home else "there is no home directory"
+        return f"CREDPROC_CACHE_DIR={chosen} is not an absolute path", "make it one, or unset it"
+    why = f"HOME={home} is not an absolute path" if home else "there is no home directory"
     return why, "set HOME, or give it a place of its own by CREDPROC_CACHE_DIR"

@@ -20,7 +20,6 @@ from credproc.ctl import (
 )
 from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.output import Result
-from credproc.ctl.plan import profile_of
 from credproc.ctl.rewriting import Unwritable
 from credproc.ctl.shared import KEY, Shared, parsed, rivals
 from credproc.ctl.steps import Steps
@@ -213,8 +212,8 @@ def _check(name: str, asked: Request) -> list[str]:
 
 def _unknown(asked: Request, shared: Shared) -> list[str]:
     """Return what is to be said of profiles that the options name and no file has."""
-    names = dict.fromkeys(map(profile_of, asked.providers))
-    missing = [name for name in names if name and name not in shared.profiles()]
+    names = dict.fromkeys(recursion.profiles(asked))
+    missing = [name for name in names if name not in shared.profiles()]
     return [f"there is no profile {name} yet, and credproc fails without it" for name in missing]
 
 

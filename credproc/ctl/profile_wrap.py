@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc import request
-from credproc.ctl import arguments, changing, commandline, plan, wrapping
+from credproc.ctl import arguments, changing, commandline, machine, wrapping
 from credproc.ctl.output import Result
 from credproc.ctl.rewriting import Unwritable, rewriting
 from credproc.ctl.shared import Shared, parsed
@@ -85,8 +85,10 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
         if wrapping.behind(files, name) == source:
             return wrapping.completed(files, name, source)
         wrapping.check(files, name, source)
+        from credproc.providers.chain import described  # botocore, 150 ms
+
         try:
-            plan.plan(request.Profile(name))
+            described(machine.run(given, [name]), request.Profile(name))
         except CredprocError as error:
             raise RequestError(f"profile {name} does not work as it is: {error}") from None
         line = commandline.join([executable, "--profile", source, *options])

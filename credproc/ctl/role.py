@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, ec2, iam, role_attach, role_create, role_delete, role_status
-from credproc.ctl.aws import Aws, Refused, pages
+from credproc.ctl.aws import Aws, Refused, allowed, pages
 from credproc.ctl.output import Result
 from credproc.errors import RequestError
 
@@ -35,56 +35,111 @@ def add(commands: Any) -> None:
 
 
 def listed(given: argparse.Namespace, console: Console) -> Result:
-    """List the roles that EC2 may assume, with their policies and instances."""
+    """List the roles that EC2 may assume, with their policies and instances.
+
+    What the caller is not allowed to see is unknown, and said. Who may see nothing in IAM gets the
+    instance profiles that are in use.
+    """
     account = Aws(given.profile, given.region, os.environ, given.log.secrets)
-    holders: dict[str, list[dict[str, Any]]] = {}
-    for profile in pages(account.iam, "list_instance_profiles", "InstanceProfiles"):
-        for each in profile["Roles"]:
-            holders.setdefault(each["RoleName"], []).append(profile)
-    users, unknown = _users(account)
-    found = []
-    for role in pages(account.iam, "list_roles", "Roles"):
-        if not iam.ec2_may_assume(role["AssumeRolePolicyDocument"]):
-            continue
-        name = role["RoleName"]
-        profiles = holders.get(name, [])
-        arns = [each["Arn"] for each in profiles]
-        found.append({
-            "role": name,
-            "arn": role["Arn"],
-            "description": role.get("Description", ""),
-            "policies": [*iam.attached(account, name).values(), *iam.inline(account, name)],
-            "instance_profiles": [each["InstanceProfileName"] for each in profiles],
-            "instances": None if unknown else [one for arn in arns for one in users.get(arn, [])],
-        })  # fmt: skip
+    denials: list[str] = []
+    roles = allowed(lambda: list(pages(account.iam, "list_roles", "Roles")), denials)
+    users = _users(account, denials)
+    if roles is None and users is None:
+        raise Refused("AccessDenied", denials[0])
+    if roles is None:
+        found = [_in_use(arn, instances) for arn, instances in (users or {}).items()]
+    else:
+        wanted = [each for each in roles if iam.ec2_may_assume(each["AssumeRolePolicyDocument"])]
+        found = _roles(account, wanted, users, denials)
+    for denial in dict.fromkeys(denials):
+        console.note(f"not all is known: {denial}")
     if not found:
         text = "No role here may be assumed by EC2. `credprocctl role create` makes one.\n"
         return Result(text, found)
     rows = [
-        (
-            each["role"],
-            "?" if unknown else " ".join(each["instances"]) if each["instances"] else
-            "-" if each["instance_profiles"] else "no profile",
-            " ".join(each["policies"]) or "-",
-            each["description"],
-        )
+        (each["role"] or f"? (instance profile {each['instance_profiles'][0]})",
+         _instances(each), _joined(each["policies"]), each["description"])
         for each in found
     ]  # fmt: skip
-    text = console.table(("ROLE", "INSTANCES", "POLICIES", "DESCRIPTION"), rows)
-    if unknown:
-        console.note(f"instances are not known: {unknown}")
-    return Result(text, found)
+    return Result(console.table(("ROLE", "INSTANCES", "POLICIES", "DESCRIPTION"), rows), found)
 
 
-def _users(account: Aws) -> tuple[dict[str, list[str]], str]:
-    """Return the instances that use each instance profile, or why that is not known."""
-    users: dict[str, list[str]] = {}
+def _roles(
+    account: Aws,
+    roles: list[dict[str, Any]],
+    users: dict[str, list[str]] | None,
+    denials: list[str],
+) -> list[dict[str, Any]]:
+    """Return the roles for machines; None for what is unknown."""
+    holders = allowed(lambda: _holders(account), denials)
+    known: list[str] | None = []
+    found = []
+    for role in roles:
+        name = role["RoleName"]
+        if known is not None:  # once denied, denied for all
+            known = allowed(lambda name=name: _policies(account, name), denials)  # type: ignore[misc]
+        profiles = None if holders is None else holders.get(name, [])
+        arns = [each["Arn"] for each in profiles or []]
+        is_known = users is not None and profiles is not None
+        found.append({
+            "role": name,
+            "arn": role["Arn"],
+            "description": role.get("Description", ""),
+            "policies": known,
+            "instance_profiles": None if profiles is None
+            else [each["InstanceProfileName"] for each in profiles],
+            "instances": [one for arn in arns for one in (users or {}).get(arn, [])]
+            if is_known else None,
+        })  # fmt: skip
+    return found
+
+
+def _holders(account: Aws) -> dict[str, list[dict[str, Any]]]:
+    """Return the instance profiles that contain each role."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for profile in pages(account.iam, "list_instance_profiles", "InstanceProfiles"):
+        for each in profile["Roles"]:
+            found.setdefault(each["RoleName"], []).append(profile)
+    return found
+
+
+def _policies(account: Aws, name: str) -> list[str]:
+    return [*iam.attached(account, name).values(), *iam.inline(account, name)]
+
+
+def _in_use(arn: str, instances: list[str]) -> dict[str, Any]:
+    """Return what EC2 alone knows of a role: its instance profile and the instances."""
+    return {
+        "role": None,
+        "arn": None,
+        "description": "",
+        "policies": None,
+        "instance_profiles": [arn.rpartition("/")[2]],
+        "instances": instances,
+    }
+
+
+def _instances(role: dict[str, Any]) -> str:
+    if role["instance_profiles"] == []:
+        return "no profile"
+    return _joined(role["instances"])
+
+
+def _joined(words: list[str] | None) -> str:
+    return "?" if words is None else " ".join(words) or "-"
+
+
+def _users(account: Aws, denials: list[str]) -> dict[str, list[str]] | None:
+    """Return the instances that use each instance profile, None if that is not known."""
     try:
-        for each in ec2.associations(account):
-            users.setdefault(each["IamInstanceProfile"]["Arn"], []).append(each["InstanceId"])
+        known = list(ec2.associations(account))
     except (Refused, RequestError) as error:
-        return {}, str(error)
-    return users, ""
+        denials.append(str(error))
+        return None
+    users: dict[str, list[str]] = {}
+    for each in known:
+        users.setdefault(each["IamInstanceProfile"]["Arn"], []).append(each["InstanceId"])
+    return users
 
 
 def launch_options(given: argparse.Namespace, _: Console) -> Result:

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, iam
-from credproc.ctl.aws import Aws, ask, settled
+from credproc.ctl.aws import Aws, Refused, ask, settled, waited
 from credproc.ctl.output import Result
-from credproc.ctl.steps import Steps
+from credproc.ctl.steps import Steps, confirm
 from credproc.errors import RequestError
 
 if TYPE_CHECKING:
@@ -19,12 +19,22 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
 
 
+#: What is asked about before it is changed, in words.
+WORDS = {
+    "Description": "description",
+    "MaxSessionDuration": "longest session (seconds)",
+    "PermissionsBoundary": "permissions boundary",
+}
+
+
 def add(parts: Any) -> None:
+    """Add the command to those of ``role``."""
     made = arguments.command(
         parts, "create", create, "make a role for EC2 instances",
         "EC2 may assume it, the policies are attached to it, and it is put into an instance "
-        "profile of the same name. What is there already is left as it is, so running it again "
-        "completes what was interrupted.",
+        "profile of the same name. Running it again completes what was interrupted. A role that "
+        "exists keeps what it has: before its description, duration or boundary is changed, you "
+        "are asked.",
     )  # fmt: skip
     made.add_argument("name", metavar="NAME", help="the role")
     made.add_argument(
@@ -41,23 +51,40 @@ def add(parts: Any) -> None:
         "--max-session-duration", type=int, metavar="SECONDS",
         help="3600 to 43200, for those who assume it; EC2's own sessions last 6 hours",
     )  # fmt: skip
-    arguments.changes(made, question=False)
+    arguments.changes(made)
     arguments.account(made)
 
 
 def create(given: argparse.Namespace, console: Console) -> Result:
-    """Make the role, with its policies and its instance profile."""
+    """Make the role, with its policies and its instance profile; check all of it before."""
     name: str = given.name
     _check_create(given)
     account = Aws(given.profile, given.region, os.environ, given.log.secrets)
     policies = [iam.policy(account, text) for text in given.policy]
-    boundary = iam.policy(account, given.permissions_boundary) if given.permissions_boundary else ""
+    wanted = {
+        "Path": given.path,
+        "Description": given.description,
+        "MaxSessionDuration": given.max_session_duration,
+        "PermissionsBoundary": given.permissions_boundary
+        and iam.policy(account, given.permissions_boundary, "--permissions-boundary"),
+    }
+    wanted = {key: value for key, value in wanted.items() if value}
+    found, profile = iam.role(account, name), iam.instance_profile(account, name)
+    changed = _checked(account, found, wanted, policies) if found else {}
+    _check_profile(name, profile)
+    if changed and not given.dry_run:
+        confirm(console, f"The role {name} exists. Change {_told(found, changed)}?", given.yes)
     with Steps(console, given.dry_run) as steps:
-        _make_role(given, account, boundary, policies, steps)
-        _attach(account, name, policies, steps)
-        _make_profile(given, account, steps)
-        if not given.dry_run:
-            settled(console, f"role {name}", lambda: iam.existing(account, name))
+        if found is None:
+            _make_role(account, name, wanted, steps)
+        else:
+            steps.same(f"role {name}", "exists already")
+            _adapt(account, found, changed, steps)
+        _attach(account, name, iam.attached(account, name) if found else {}, policies, steps)
+        _make_profile(given, account, profile, steps)
+        if steps.has_changed:
+            waited(console, f"role {name}: not yet known to all of IAM",
+                   lambda: _known(account, name))  # fmt: skip
     text = "" if given.dry_run else (
         f"Next: credprocctl role attach {name} --instance INSTANCE (or `this`, on the instance), "
         f"or start one with: aws ec2 run-instances {iam.launch_options(name)} ...\n"
@@ -74,40 +101,54 @@ def _check_create(given: argparse.Namespace) -> None:
     seconds = given.max_session_duration
     if seconds is not None and not 3600 <= seconds <= 43200:
         raise RequestError("--max-session-duration: must be 3600 to 43200 seconds")
+    if given.description and (len(given.description) > 1000 or max(given.description) > "\xff"):
+        raise RequestError("--description: must be 1 to 1000 characters of Latin-1")
 
 
-def _make_role(
-    given: argparse.Namespace, account: Aws, boundary: str, policies: list[str], steps: Steps
-) -> None:
-    """Make the role, or bring the one that is there to what was asked for."""
-    name = given.name
-    found = iam.role(account, name)
-    wanted = {
-        "Path": given.path,
-        "Description": given.description,
-        "MaxSessionDuration": given.max_session_duration,
-        "PermissionsBoundary": boundary,
-    }
-    wanted = {key: value for key, value in wanted.items() if value}
-    if found is None:
-        steps.change(
-            f"role {name}", "created, for EC2 to assume",
-            lambda: ask(
-                account.iam.create_role, RoleName=name,
-                AssumeRolePolicyDocument=iam.trust(account.partition), **wanted,
-            ),
-        )  # fmt: skip
-        return
+def _make_role(account: Aws, name: str, wanted: dict[str, Any], steps: Steps) -> None:
+    trust = iam.trust(account.partition)
+    steps.change(
+        f"role {name}", "created, for EC2 to assume",
+        lambda: ask(
+            account.iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust, **wanted
+        ),
+    )  # fmt: skip
+
+
+def _checked(
+    account: Aws, found: dict[str, Any], wanted: dict[str, Any], policies: list[str]
+) -> dict[str, Any]:
+    """Return what of a role that exists would be changed; raise if it is not to be touched."""
+    name = found["RoleName"]
     if not iam.ec2_may_assume(found["AssumeRolePolicyDocument"]):
         raise RequestError(
             f"there is a role {name} that EC2 may not assume: it is for something else; choose "
             "another name"
         )
-    if given.path and given.path != found["Path"]:
-        raise RequestError(f"there is a role {name} with the path {found['Path']}: paths stay")
+    if wanted.get("Path", found["Path"]) != found["Path"]:
+        raise RequestError(f"the role {name} has the path {found['Path']}, which cannot be changed")
     _check_others(account, found, policies)
-    steps.same(f"role {name}", "exists already")
-    _adapt(account, found, wanted, steps)
+    return {
+        key: value
+        for key, value in wanted.items()
+        if key != "Path" and value != _present(found, key)
+    }
+
+
+def _present(found: dict[str, Any], key: str) -> Any:
+    """Return what a role has for a parameter of CreateRole, None if it has nothing."""
+    if key == "PermissionsBoundary":
+        return (found.get(key) or {}).get("PermissionsBoundaryArn")
+    return found.get(key)
+
+
+def _told(found: Any, changed: dict[str, Any]) -> str:
+    """Return in words what would be changed to what."""
+    parts = [
+        f"its {WORDS[key]} from {_present(found, key) or 'none'} to {value}"
+        for key, value in changed.items()
+    ]
+    return " and ".join(parts)
 
 
 def _check_others(account: Aws, found: dict[str, Any], policies: list[str]) -> None:
@@ -118,30 +159,47 @@ def _check_others(account: Aws, found: dict[str, Any], policies: list[str]) -> N
     new = [arn for arn in policies if arn not in held]
     if also and new:
         raise RequestError(
-            f"there is a role {name} that is not EC2's alone ({', '.join(also)} may assume it), "
-            f"and whoever may would get {new[0]}, too: choose another name, or attach it by hand "
+            f"the role {name} exists, and not only EC2 may assume it, but also {', '.join(also)}, "
+            f"which would then be allowed {new[0]}, too: choose another name, or attach it by hand "
             f"(aws iam attach-role-policy --role-name {name} --policy-arn {new[0]}) and run this "
             "again"
         )
 
 
-def _adapt(account: Aws, found: dict[str, Any], wanted: dict[str, Any], steps: Steps) -> None:
+def _check_profile(name: str, profile: dict[str, Any] | None) -> None:
+    """Raise if the instance profile of the role's name is another role's."""
+    roles = [each["RoleName"] for each in (profile or {}).get("Roles", []) if each]
+    if roles and name not in roles:
+        raise RequestError(
+            f"the instance profile {name} contains another role, {roles[0]}: remove it from there, "
+            "or choose another name"
+        )
+
+
+def _known(account: Aws, name: str) -> tuple[bool | None, str]:
+    """Whether IAM finds the role, and the instance profile that it is in; what it says if not."""
+    found = iam.role(account, name) is not None
+    missing = "IAM does not find it" if not found else "IAM does not find its instance profile"
+    try:
+        return (found and bool(iam.profiles_of(account, name))) or None, missing
+    except Refused as error:
+        if not error.is_new:
+            raise
+        return None, str(error)
+
+
+def _adapt(account: Aws, found: dict[str, Any], changed: dict[str, Any], steps: Steps) -> None:
     name = found["RoleName"]
-    changed = {
-        key: wanted[key]
-        for key in ("Description", "MaxSessionDuration")
-        if wanted.get(key, found.get(key)) != found.get(key)
-    }
-    if changed:
-        # Without a duration update_role goes back to an hour.
-        kept = {"MaxSessionDuration": found.get("MaxSessionDuration", 3600)} | changed
+    update = {key: value for key, value in changed.items() if key != "PermissionsBoundary"}
+    if update:
+        # Without a duration update_role goes back to an hour, without a description to none.
+        kept = {key: found[key] for key in ("MaxSessionDuration", "Description") if key in found}
         steps.change(
-            f"role {name}", f"changed ({', '.join(changed)})",
-            lambda: ask(account.iam.update_role, RoleName=name, **kept),
+            f"role {name}", f"changed ({', '.join(update)})",
+            lambda: ask(account.iam.update_role, RoleName=name, **(kept | update)),
         )  # fmt: skip
-    boundary = wanted.get("PermissionsBoundary")
-    held = (found.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
-    if boundary and boundary != held:
+    boundary = changed.get("PermissionsBoundary")
+    if boundary:
         steps.change(
             f"role {name}", f"bounded by {boundary}",
             lambda: ask(
@@ -151,9 +209,10 @@ def _adapt(account: Aws, found: dict[str, Any], wanted: dict[str, Any], steps: S
         )  # fmt: skip
 
 
-def _attach(account: Aws, name: str, policies: list[str], steps: Steps) -> None:
+def _attach(
+    account: Aws, name: str, held: dict[str, str], policies: list[str], steps: Steps
+) -> None:
     """Attach the policies that are not attached yet."""
-    held = iam.attached(account, name) if iam.role(account, name) else {}
     for arn in policies:
         if arn in held:
             steps.same(f"policy {arn}", f"is attached to {name} already")
@@ -165,11 +224,12 @@ def _attach(account: Aws, name: str, policies: list[str], steps: Steps) -> None:
         )  # fmt: skip
 
 
-def _make_profile(given: argparse.Namespace, account: Aws, steps: Steps) -> None:
+def _make_profile(
+    given: argparse.Namespace, account: Aws, found: dict[str, Any] | None, steps: Steps
+) -> None:
     """Make the instance profile of the role's name, and put the role into it."""
     name = given.name
     subject = f"instance profile {name}"
-    found = iam.instance_profile(account, name)
     if found is None:
         path = {"Path": given.path} if given.path else {}
         steps.change(
@@ -178,14 +238,9 @@ def _make_profile(given: argparse.Namespace, account: Aws, steps: Steps) -> None
         )  # fmt: skip
     else:
         steps.same(subject, "exists already")
-    roles = [each["RoleName"] for each in (found or {}).get("Roles", [])]
-    if name in roles:
+    if found is not None and found.get("Roles"):
         steps.same(f"role {name}", "is in it already")
         return
-    if roles:
-        raise RequestError(
-            f"the {subject} holds another role, {roles[0]}: take that out, or choose another name"
-        )
     steps.change(
         f"role {name}", f"put into the {subject}",
         lambda: settled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, ec2, iam
+from credproc.ctl.aws import Refused, allowed
 from credproc.ctl.machine import run
 from credproc.ctl.output import Result
 from credproc.errors import CredprocError
@@ -38,51 +39,70 @@ def name_of_this(given: argparse.Namespace, _: Console) -> Result:
 
 
 def status(given: argparse.Namespace, console: Console) -> Result:
-    """Show the instance's role and metadata options: as EC2 has them, and as IMDS itself says."""
+    """Show the instance's role and metadata options: as EC2 has them, and as IMDS itself says.
+
+    What the caller is not allowed to see is unknown, and said; only if that is all, it is an error.
+    """
     account, instance = ec2.account_and_instance(given)
-    found = ec2.existing(account, instance)
-    held = list(ec2.associations(account, instance))
-    profiles = [_described(account, each) for each in held]
-    options = found.get("MetadataOptions", {})
+    denials: list[str] = []
+    found = allowed(lambda: ec2.existing(account, instance), denials)
+    held = allowed(lambda: list(ec2.associations(account, instance)), denials)
     said = _imds(given, instance)
+    if found is None and held is None and not said["role"]:
+        raise Refused("AccessDenied", denials[0])
+    profiles = [_described(account, each, denials) for each in held or []]
     data = {
         "instance": instance,
         "region": account.region,
-        "state": found.get("State", {}).get("Name", ""),
-        "associations": [
+        "state": found and found.get("State", {}).get("Name", ""),
+        "associations": held and [
             {key: each[key] for key in ("instance_profile", "roles", "state")} for each in profiles
         ],
-        "metadata": {
-            "enabled": options.get("HttpEndpoint", "enabled") == "enabled",
-            "v2_required": options.get("HttpTokens") == "required",
-            "hop_limit": options.get("HttpPutResponseHopLimit", 1),
-        },
+        "metadata": found and _options(found.get("MetadataOptions", {})),
         "imds": said,
-    }
+        "denied": denials,
+    }  # fmt: skip
+    state = f" ({data['state']})" if found else ""
     shown = [
-        ("instance", f"{instance} ({data['state']}) in {account.region}"),
+        ("instance", f"{instance}{state} in {account.region}"),
         *[("role", each["shown"]) for each in profiles],
-        *[("role", "none: no instance profile is associated")] * (not held),
+        *[("role", "none: no instance profile is associated")] * (held == []),
+        *[("role", "unknown")] * (held is None),
         ("metadata", _metadata(data["metadata"])),
         ("IMDS says", said["text"]),
     ]
+    for denial in dict.fromkeys(denials):
+        console.note(denial)
     return Result(console.pairs(shown), data)
 
 
-def _described(account: Aws, association: dict[str, Any]) -> dict[str, Any]:
+def _described(account: Aws, association: dict[str, Any], denials: list[str]) -> dict[str, Any]:
     """Return an association with the role that it brings, which its ARN does not tell."""
     name, state = ec2.profile_name(association), association["State"]
-    profile = iam.instance_profile(account, name) or {}
-    roles = [each["RoleName"] for each in profile.get("Roles", [])]
+    before = len(denials)
+    profile = allowed(lambda: iam.instance_profile(account, name) or {}, denials)
+    roles = None if profile is None else [each["RoleName"] for each in profile.get("Roles", [])]
+    known = "unknown" if len(denials) > before else "none"
     return {
         "instance_profile": association["IamInstanceProfile"]["Arn"],
         "roles": roles,
         "state": state,
-        "shown": f"{' '.join(roles) or 'none'} (instance profile {name}, {state})",
+        "shown": f"{' '.join(roles or []) or known} (instance profile {name}, {state})",
+    }
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return an instance's metadata options by our names."""
+    return {
+        "enabled": options.get("HttpEndpoint", "enabled") == "enabled",
+        "v2_required": options.get("HttpTokens") == "required",
+        "hop_limit": options.get("HttpPutResponseHopLimit", 1),
     }
 
 
 def _metadata(options: Any) -> str:
+    if options is None:
+        return "unknown"
     if not options["enabled"]:
         return "turned off for this instance: nothing there gets the role"
     limit = options["hop_limit"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import headers, noshell, options
+from credproc import headers, noshell, options, variables
 from credproc.ctl import commandline, rewriting
 from credproc.ctl.configfile import ConfigFile
 from credproc.errors import RequestError, UsageError
 from credproc.headers import config_profile, credentials_profile
-from credproc.identity import config_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,10 +43,8 @@ class Shared:
     """The config file and the credentials file; one that is not there is empty."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.config_path = config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
-        self.credentials_path = config_path(
-            environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"
-        )
+        self.config_path = variables.path(environ, variables.CONFIG)
+        self.credentials_path = variables.path(environ, variables.CREDENTIALS)
         self.config = read(self.config_path)
         self.credentials = read(self.credentials_path, credentials_profile)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from credproc.errors import CredprocError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Any, TypeVar
 
@@ -19,8 +19,22 @@ if TYPE_CHECKING:
     Done = TypeVar("Done")
 
 
+#: The exit status of what was interrupted.
+INTERRUPTED = 130
+
+
 class Failed(CredprocError):
-    """The command could not do what it was asked for."""
+    """The command could not do what it was asked for; ``steps`` are those that it took before."""
+
+    def __init__(self, message: str, steps: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.steps = list(steps)
+
+
+class Interrupted(Failed):
+    """Someone pressed Ctrl-C."""
+
+    status = INTERRUPTED
 
 
 class Steps:
@@ -56,6 +70,11 @@ class Steps:
         self.taken.append((subject, state, changed))
         self.console.say(f"{subject}: {state}")
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether a step has changed anything."""
+        return any(changed for _, _, changed in self.taken)
+
     def data(self) -> list[dict[str, Any]]:
         """Return the steps for machines."""
         return [
@@ -65,7 +84,7 @@ class Steps:
 
     def _so_far(self) -> str:
         done = [f"{subject} {state}" for subject, state, changed in self.taken if changed]
-        return f"done before that: {', '.join(done)}; run the same command again to go on"
+        return f"done before that: {', '.join(done)}; re-run the command to continue"
 
     def __enter__(self) -> Self:
         return self
@@ -76,12 +95,12 @@ class Steps:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not any(changed for _, _, changed in self.taken):
+        if not self.has_changed:
             return
         if isinstance(error, CredprocError):
-            raise Failed(f"{error}; {self._so_far()}") from error
+            raise Failed(f"{error}; {self._so_far()}", self.data()) from error
         if isinstance(error, KeyboardInterrupt):
-            self.console.note(f"interrupted; {self._so_far()}")
+            raise Interrupted(f"interrupted; {self._so_far()}", self.data()) from None
 
 
 def confirm(console: Console, question: str, yes: bool) -> None:

@@ -32,4 +32,4 @@ def provider(asked: request.Imds | request.Chain | request.Profile) -> Provider:
         return Imds(asked.role)
     from credproc.providers.chain import Chain, Profile  # 150 ms
 
-    return Chain(asked) if isinstance(asked, request.Chain) else Profile(asked.name)
+    return Chain(asked) if isinstance(asked, request.Chain) else Profile(asked)

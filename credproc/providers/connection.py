@@ -104,7 +104,7 @@ class Connection:
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", "") or "no host has such a name"
             raise ProviderUnavailable(
-                f"the host of {self.url} has no address ({reason.lower()})", doubt=True
+                f"the host of {self.url} has no address ({reason.lower()})"
             ) from None
 
     def _connected(self, family: int, kind: int, protocol: int, address: Any) -> socket.socket:

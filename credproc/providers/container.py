@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from credproc import credentials
 from credproc.errors import RequestError
-from credproc.identity import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE
 from credproc.providers import sts, tokenfile
 from credproc.providers.patience import tried
 from credproc.providers.reply import Fault, Reply, is_page
+from credproc.variables import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE
 
 if TYPE_CHECKING:
     from typing import Any

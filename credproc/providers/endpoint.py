@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from credproc.errors import ProviderUnavailable, RequestError
-from credproc.identity import config_path
 from credproc.syntax import unreadable
+from credproc.variables import CONFIG, PROFILES, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class Settings:
     make the total longer, never shorter.
     """
 
-    __slots__ = ("attempts", "host", "path", "patience", "port", "seconds", "url")
+    __slots__ = ("address", "attempts", "host", "path", "patience", "port", "seconds", "url")
 
     def __init__(self, url: str, timeout: int = 1, attempts: int = 1) -> None:
         try:
@@ -61,13 +61,17 @@ class Settings:
         self.url = f"http://{parts.netloc}"
         self.port = 80 if port is None else port
         self.path = parts.path.rstrip("/")
+        #: The whole of it.
+        self.address = self.url + self.path
         self.patience = float(timeout)
         self.attempts = max(ATTEMPTS, attempts)
         self.seconds = max(TOTAL, self.patience * attempts)
 
 
-def settings(environ: Mapping[str, str], log: Callable[[str], None]) -> Settings:
+def settings(environ: Mapping[str, str], log: Callable[[str], None], profile: str = "") -> Settings:
     """Return where IMDS is; unavailable if the user has turned it off.
+
+    ``profile`` is the one whose config keys count, "" for the one in use.
 
     Variables come before config keys, an endpoint before a mode, a mode before AWS_IMDS_USE_IPV6,
     as in the SDKs.
@@ -77,7 +81,7 @@ def settings(environ: Mapping[str, str], log: Callable[[str], None]) -> Settings
         raise ProviderUnavailable("turned off by AWS_EC2_METADATA_DISABLED=true")
     if disabled and disabled.lower() != "false":
         log(f"imds: AWS_EC2_METADATA_DISABLED={disabled} turns nothing off; only `true` does")
-    configured = _configured(environ)
+    configured = _configured(environ, profile)
     values = {name: environ.get(name) or configured.get(key, "") for name, key in KEYS.items()}
     usual = _usual_endpoint(values)
     chosen = Settings(
@@ -121,11 +125,11 @@ def _is_near(host: str) -> bool:
     return address.is_loopback or address.is_link_local or str(address) == "fd00:ec2::254"
 
 
-def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the keys of the profile in use; the file is parsed only if it speaks of them."""
-    path = config_path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
+def _configured(environ: Mapping[str, str], profile: str) -> Mapping[str, str]:
+    """Return the keys of the profile; the file is parsed only if it speaks of them."""
+    file_path = path(environ, CONFIG)
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(file_path, encoding="utf-8", errors="replace") as file:
             text = file.read()
     except (OSError, ValueError):
         return {}
@@ -139,9 +143,8 @@ def _configured(environ: Mapping[str, str]) -> Mapping[str, str]:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise unreadable(path, error) from None
-    # The order of the two variables is botocore's, which resolves everything else of the profile.
-    profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
+        raise unreadable(file_path, error) from None
+    profile = profile or next(filter(None, map(environ.get, PROFILES)), "default")
     found: Mapping[str, str] = {}
     for section in parser.sections():
         if config_profile(section) == profile:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import credentials, limits
+from credproc import credentials, limits, session, system
 from credproc.errors import ProviderFailed, ProviderUnavailable, clean
-from credproc.identity import CONTAINER_IDENTITIES
+from credproc.providers.endpoint import settings
 from credproc.providers.metadata import conversation
+from credproc.variables import CONFIG, CONTAINER_IDENTITIES, path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
     from credproc.run import Run
+    from credproc.session import Parts
 
 REGION = "/latest/meta-data/placement/region"
 INSTANCE = "/latest/meta-data/instance-id"
@@ -33,24 +35,43 @@ class Imds:
         self.role = role
 
     def retrieve(self, run: Run) -> Credentials:
-        """Return what IMDS answers now; it is not cached here."""
-        if not self.role:
-            _check_container(run.environ)
-        with conversation(run) as service:
-            while True:
-                role = service.role()
-                if self.role and role != self.role:
-                    raise ProviderUnavailable(f"this instance's role is {role}, not {self.role}")
-                answer = service.credentials(role)
-                if answer is not None:
-                    run.log(f"imds: the role is {role}")
-                    return _credentials(answer, role, run.secrets)
-                if not service.may_list_again():
-                    break
-        raise ProviderFailed(
-            f"IMDS lists the role {role} but has no credentials for it, as for some seconds after "
-            "a role was attached or exchanged: try again"
-        )
+        """Return the role's credentials, from the cache or from IMDS."""
+        return run.session(session.key(parts(run, self.role)), lambda run: fetch(run, self.role))
+
+
+def parts(run: Run, role: str, profile: str = "") -> Parts:
+    """Return what the session of the instance's role is made of.
+
+    ``profile`` is the one whose settings of IMDS count, "" for the one in use. Unavailable where
+    the instance's role is not what a container or the user wants.
+    """
+    if not role:
+        _check_container(run.environ)
+    run.witnesses.instance()
+    run.witnesses.file(path(run.environ, CONFIG))
+    url = settings(run.environ, run.log, profile).address
+    return {"imds": role, "instance": f"{system.boot_id()} {system.host_name()}", "endpoint": url}
+
+
+def fetch(run: Run, role: str, profile: str = "") -> Credentials:
+    """Return the credentials that IMDS has now; with ``role``, only those of that role."""
+    with conversation(run, profile) as service:
+        while True:
+            name = service.role()
+            if role and name != role:
+                raise ProviderUnavailable(
+                    f"this instance's role is {name}, not {role}", certain=True
+                )
+            answer = service.credentials(name)
+            if answer is not None:
+                run.log(f"imds: the role is {name}")
+                return _credentials(answer, name, run.secrets)
+            if not service.may_list_again():
+                break
+    raise ProviderFailed(
+        f"IMDS lists the role {name} but has no credentials for it, as for some seconds after a "
+        "role was attached or replaced: try again"
+    )
 
 
 def role_name(run: Run) -> str:
@@ -59,9 +80,9 @@ def role_name(run: Run) -> str:
         return service.role()
 
 
-def region(run: Run) -> str:
+def region(run: Run, profile: str = "") -> str:
     """Return the instance's region, "" if IMDS does not say."""
-    with conversation(run) as service:
+    with conversation(run, profile) as service:
         name = service.value(REGION, "the region")
     return "" if limits.sts_region(name) else name
 
@@ -77,8 +98,8 @@ def _check_container(environ: Mapping[str, str]) -> None:
     for name in CONTAINER_IDENTITIES:
         if environ.get(name):
             raise ProviderUnavailable(
-                f"{name} gives this container an identity of its own, and the instance's role is "
-                "the node's: name the role (--imds ROLE) if you mean the node's"
+                f"{name} is set, so this container has its own identity; the instance role is the "
+                "node's (--imds ROLE uses it all the same)"
             )
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from credproc import credentials, hidden, limits, slips
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
-from credproc.identity import WEB_IDENTITY
 from credproc.providers import incomplete, process, sts, tokenfile
 from credproc.regions import home_region
+from credproc.variables import WEB_IDENTITY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from credproc.providers.session import Session
@@ -41,7 +42,7 @@ def profile(run: Run, name: str) -> Credentials:
 
 
 def _found(run: Run, name: str) -> Credentials:
-    session = sts.new_session(name)
+    session = sts.new_session(run, name)
     values = session.full_config["profiles"][name]
     if values.get("web_identity_token_file"):
         return _profile_web_identity(run, session, values)
@@ -89,12 +90,19 @@ def _keys(session: Session, name: str) -> Credentials | None:
 
 def web_identity(run: Run) -> Credentials | None:
     """Return the credentials that the token in AWS_WEB_IDENTITY_TOKEN_FILE is good for."""
-    path = run.environ.get(WEB_IDENTITY)
+    path, arn, name = web_identity_variables(run.environ)
     if not path:
         return None
     names = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
-    arn, name = (run.environ.get(each, "") for each in names)
-    return _with_web_identity(run, sts.new_session(), path, arn, name, names)
+    return _with_web_identity(run, sts.new_session(run), path, arn, name, names)
+
+
+def web_identity_variables(environ: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return the path of the token, the role's ARN and the session's name, as far as they are
+    set."""
+    names = (WEB_IDENTITY, "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
+    path, arn, name = (environ.get(each, "") for each in names)
+    return path, arn, name
 
 
 def _profile_web_identity(run: Run, session: Session, values: dict[str, Any]) -> Credentials:

@@ -37,15 +37,16 @@ class Busy(Fault):
 
 
 @contextlib.contextmanager
-def conversation(run: Run) -> Iterator[Service]:
+def conversation(run: Run, profile: str = "") -> Iterator[Service]:
     """Talk to IMDS; all conversations of one run share a token, and the time that there is for it.
 
     So a chain that needs the region, and then the role, waits only once for a service that does
     not answer.
     """
-    if "imds" not in run.shared:
-        run.shared["imds"] = Service(run)
-    service: Service = run.shared["imds"]
+    memo = f"imds {profile}".rstrip()
+    if memo not in run.shared:
+        run.shared[memo] = Service(run, profile)
+    service: Service = run.shared[memo]
     started = time.monotonic()
     service.run = run
     service.deadline = run.deadline.within(service.left)
@@ -59,11 +60,11 @@ def conversation(run: Run) -> Iterator[Service]:
 class Service:
     """IMDS as one run meets it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, profile: str = "") -> None:
         self.run = run
         self.log = run.log
         self.secrets = run.secrets
-        self.settings = settings(run.environ, run.log)
+        self.settings = settings(run.environ, run.log, profile)
         #: Seconds that all conversations of the run may still take; no limit but the run's deadline
         #: once the service was waited for.
         self.left = self.settings.seconds
@@ -216,12 +217,10 @@ class Service:
                 f"{self.settings.url} took the connection but sent no token within {seconds}: in a "
                 "container, the instance's metadata hop limit must be 2 or more "
                 "(aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)",
-                doubt=True,
             )
         return ProviderUnavailable(
             f"no connection to {self.settings.url} within {seconds}: {NO_INSTANCE}, or a firewall "
             "is in the way",
-            doubt=True,
         )
 
     def _refused(self, what: str, status: int) -> ProviderFailed:

@@ -1,7 +1,8 @@
 """What a profile of the shared config describes: roles to assume, and where the first one starts.
 
 The rules are botocore's (AssumeRoleProvider): a role_arn with source_profile or credential_source;
-a source profile with keys of its own is used for those; web_identity_token_file makes a leaf.
+a source profile with keys of its own is used for those; a profile with web_identity_token_file has
+credentials of its own.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from credproc import limits, slips
 from credproc.errors import RequestError
+from credproc.hop import OPTIONS, Hop
 from credproc.providers import incomplete
+from credproc.providers.roles import Roles
 from credproc.providers.source import Source
 from credproc.providers.sts import misnamed
-from credproc.request import Hop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,13 +23,6 @@ if TYPE_CHECKING:
 
     from credproc.providers.session import Session
 
-#: Config keys, and the options that they stand for.
-KEYS = {
-    "role_session_name": "--role-session-name",
-    "external_id": "--external-id",
-    "duration_seconds": "--duration-seconds",
-    "mfa_serial": "--serial-number",
-}
 #: Keys that mean nothing when they are blank, for botocore and so here.
 DEFAULTED = ("role_session_name", "duration_seconds")
 CREDENTIAL_SOURCES = {
@@ -37,40 +32,24 @@ CREDENTIAL_SOURCES = {
 }
 
 
-class Way:
-    """The way to a profile's credentials: roles in the order in which they are assumed, a source.
-
-    ``regions`` are those that the roles' own profiles name, "" where one names none; ``profiles``
-    all that were read.
-    """
-
-    def __init__(self) -> None:
-        self.hops: list[Hop] = []
-        self.regions: list[str] = []
-        self.profiles: list[str] = []
-        self.source = Source("env")
-
-
-def way(session: Session, name: str) -> Way:
-    """Return the way to the profile's credentials; RequestError for one that leads nowhere."""
-    found = Way()
+def roles(loaded: Session, name: str) -> Roles:
+    """Return the roles that a profile describes; RequestError if they cannot be assumed."""
+    found = Roles(Source(f"profile:{name}", loaded), loaded)
     while True:
-        values = _values(session, name, found.profiles)
-        if not _is_role(values, top=not found.profiles):
-            found.source = Source(f"profile:{name}", session)
-            found.profiles.append(name)
-            return found
+        values = _values(loaded, name, found.profiles)
+        is_role = _is_role(values, top=not found.profiles)
         found.profiles.append(name)
-        found.hops.insert(0, _hop(name, values))
-        found.regions.insert(0, values.get("region", ""))
+        found.source = Source(f"profile:{name}", loaded)
+        if not is_role:
+            return found
+        found.add(_hop(name, values), values.get("region", ""), first=True)
         origin = values.get("credential_source", "")
         below = values.get("source_profile", "")
         _check_origin(name, values)
         if origin:
-            found.source = _credential_source(name, origin, session)
+            found.source = _credential_source(name, origin, loaded)
             return found
         if below == name and _has_keys(values):
-            found.source = Source(f"profile:{name}", session)
             return found
         if below in found.profiles:
             loop = " -> ".join([*found.profiles[found.profiles.index(below) :], below])
@@ -116,14 +95,12 @@ def _is_role(values: dict[str, Any], top: bool) -> bool:
 def _hop(name: str, values: dict[str, Any]) -> Hop:
     hop = Hop(values["role_arn"])
     _check(name, incomplete.ROLE, hop.role_arn, limits.role_arn)
-    for key, option in KEYS.items():
-        value = values.get(key)
-        if value is None or (value == "" and key in DEFAULTED):
+    for option in OPTIONS:
+        value = values.get(option.key) if option.key else None
+        if value is None or (value == "" and option.key in DEFAULTED):
             continue
-        _check(name, key, value, limits.HOP_CHECKS[option])
-        problem = hop.set(option, value)
-        if problem:
-            raise RequestError(f"profile {name}: {key} {problem}")
+        _check(name, option.key, value, option.check)
+        hop.set(option, value)
     return hop
 
 

@@ -20,11 +20,11 @@ from botocore.utils import JSONFileCache
 
 from credproc import hidden
 from credproc.errors import ProviderFailed
-from credproc.identity import config_path
 from credproc.providers import faults, raised
 from credproc.providers.client import check_proxy, client_config
 from credproc.providers.patience import tried
 from credproc.providers.reply import Call, Fault, Reply
+from credproc.variables import path
 
 if TYPE_CHECKING:
     from typing import Any
@@ -78,7 +78,7 @@ class Signins:
     def provider(self, method: str) -> Any:
         """Return botocore's provider of that method."""
         variable, usual = hidden.LOGINS[method]
-        folder = config_path(self.run.environ, variable, usual)
+        folder = path(self.run.environ, variable, usual)
         tokens: Any = Tokens(folder, self.login(method), self.run)
         arguments: dict[str, Any] = {
             "load_config": lambda: self.session.full_config,

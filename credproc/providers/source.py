@@ -1,22 +1,20 @@
-"""Where a chain starts: source credentials, and whether they are those of a role."""
+"""Where a chain starts: source credentials, and what they are made of."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import request
+from credproc import request, session
+from credproc.answer import mark
 from credproc.credentials import Credentials, is_key_text
 from credproc.errors import ProviderUnavailable, RequestError
-from credproc.identity import join, of_providers
-from credproc.providers import container, endpoint, leaf
-from credproc.providers.imds import Imds
-from credproc.providers.session import PROFILE_VARIABLES, Session
+from credproc.providers import container, imds, leaf, own
+from credproc.variables import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
+    from credproc.providers.session import Session
     from credproc.run import Run
+    from credproc.session import Parts
 
 #: The names of what gives nothing but role sessions: ours, and botocore's for its own.
 ROLES = ("imds", container.METHOD, "assume-role-with-web-identity", "sso")
@@ -28,7 +26,7 @@ TOKENS = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 MISSING = {
     "env": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
     "container": "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor ..._FULL_URI is set: this is "
-    "no ECS task and no EKS pod with an identity",
+    "not an ECS task or an EKS pod with an identity",
     "web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set",
 }
 
@@ -36,41 +34,31 @@ MISSING = {
 class Source:
     """Source credentials by the name that --source gives them; ``profile:NAME``: its own ones.
 
-    ``session`` saves reading the shared config once more.
+    ``loaded`` is botocore's session of the profile that the chain belongs to.
     """
 
-    def __init__(self, text: str, session: Session | None = None) -> None:
+    def __init__(self, text: str, loaded: Session) -> None:
         self.text = text
-        self._chain = request.Chain(text)
-        self.kind, self.name = self._chain.kind, self._chain.named
-        self._session = session
+        chain = request.Chain(text)
+        self.kind, self.name = chain.kind, chain.named
+        self.loaded = loaded
 
-    def parts(self, environ: Mapping[str, str]) -> list[str]:
-        """Return all that the source's credentials depend on.
-
-        Tools run credproc under an AWS_PROFILE of their own. What comes of it is shared by all, so
-        which profile is in use counts only where it is asked for something.
-        """
-        if not self._asks_default():
-            environ = {k: v for k, v in environ.items() if k not in PROFILE_VARIABLES}
-        return of_providers([self._chain], environ)
-
-    def identity(self, environ: Mapping[str, str]) -> bytes:
-        """Return what the source's credentials are kept under."""
-        return join(["source", *self.parts(environ)])
-
-    def _asks_default(self) -> bool:
-        """Whether the answer may depend on the profile that is in use where none is named."""
-        if self.kind == "web-identity":
-            return True  # its region and endpoint
-        if self.kind not in ("profile", "imds"):
-            return False
-        session = self._session or Session()
-        profiles: dict[str, dict[str, Any]] = session.full_config["profiles"]
+    def parts(self, run: Run) -> Parts:
+        """Return what the source credentials are made of; of long-term keys only the id."""
+        if self.kind == "env":
+            return {"keys": run.environ.get(KEYS[0], "")}
+        if self.kind == "imds":
+            return imds.parts(run, self.name, self.profile)
+        if self.kind == "container":
+            return _container(run)
         if self.kind == "profile":
-            # A helper may ask anything; it gets the whole environment.
-            return "credential_process" in profiles.get(self.name, {})
-        return any(key in values for values in profiles.values() for key in endpoint.KEYS.values())
+            return own.parts(run, self.loaded, self.name)
+        return own.web_identity(run, self.loaded, *leaf.web_identity_variables(run.environ))
+
+    @property
+    def person(self) -> bool:
+        """Whether fetching them may need a person: a helper may prompt for anything."""
+        return self.kind == "profile" and own.is_helper(self.loaded, self.name)
 
     def retrieve(self, run: Run, anew: bool = False) -> Credentials:
         """Return the source credentials: from the cache, or with ``anew`` from where they come.
@@ -79,11 +67,11 @@ class Source:
         """
         if self.kind == "env":
             return _from_environment(run)
-        return run.kept(self.identity(run.environ), self._fetch, anew)
+        return run.session(session.key(self.parts(run)), self._fetch, anew, self.person)
 
     def _fetch(self, run: Run) -> Credentials:
         if self.kind == "imds":
-            return Imds(self.name).retrieve(run)
+            return imds.fetch(run, self.name, self.profile)
         if self.kind == "profile":
             return leaf.profile(run, self.name)
         found = container.retrieve(run) if self.kind == "container" else leaf.web_identity(run)
@@ -91,12 +79,30 @@ class Source:
             raise ProviderUnavailable(MISSING[self.kind])
         return found
 
+    @property
+    def profile(self) -> str:
+        """The profile whose settings of IMDS count, "" for the one in use."""
+        return self.loaded.profile
+
     def is_role(self, caller: Credentials) -> bool:
         """Whether AWS is known to count a role assumed from here as chained.
 
         Keys with a token may be those of a user (GetSessionToken); then only AWS knows.
         """
         return caller.provider in ROLES
+
+
+def _container(run: Run) -> Parts:
+    """Return what a container's credentials are made of: its address and token, as marks.
+
+    One endpoint may serve many containers, each with a token of its own, as on every EKS node.
+    """
+    uri = run.environ.get(RELATIVE_URI) or run.environ.get(FULL_URI, "")
+    path = run.environ.get(TOKEN_FILE, "")
+    run.witnesses.file(path)
+    token = own.content(path) if path else run.environ.get(TOKEN, "")
+    return {"container": mark(uri.encode("utf-8", "surrogateescape")),
+            "token": mark(token.encode("utf-8", "surrogateescape"))}  # fmt: skip
 
 
 def _from_environment(run: Run) -> Credentials:
@@ -109,7 +115,10 @@ def _from_environment(run: Run) -> Credentials:
         if not value and name != token:
             raise RequestError(f"{name} is not set, but the other half of the key is")
         if not is_key_text(value):
-            raise RequestError(f"{name} holds what no key has (a blank, a quote or a line end?)")
+            raise RequestError(
+                f"{name} contains characters that are not valid in a key (a space, a quote or a "
+                "line end?)"
+            )
     found = Credentials(values[0], values[1], values[2], expiration=0, provider="env")
     run.secrets += found.secrets()
     return found

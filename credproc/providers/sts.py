@@ -17,6 +17,7 @@ from credproc.providers.query import TRY
 from credproc.providers.reply import SKEW, Call, Failed, Fault, Reply
 from credproc.providers.session import Session
 from credproc.syntax import unreadable
+from credproc.variables import CONFIG, CREDENTIALS, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,8 +36,10 @@ MOST = 256 * 2**20
 FILES = ("config_file", "credentials_file")
 
 
-def new_session(profile: str = "") -> Session:
+def new_session(run: Run, profile: str = "") -> Session:
     """Return the shared config as the profile sees it; RequestError if it cannot be read."""
+    for variable in (CONFIG, CREDENTIALS):
+        run.witnesses.file(path(run.environ, variable))
     session = Session(profile)
     try:
         is_readable = session.is_readable()
@@ -119,13 +122,17 @@ def checked_region(region: Any) -> str:
     return str(region)
 
 
+def user() -> str:
+    """Return the user's name, or else the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
+
+
 def default_name() -> str:
     """Return a role session name that tells who and where: credproc-USER-HOST, sanitised."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        user = str(os.getuid())
-    name = f"credproc-{user}-{socket.gethostname().partition('.')[0]}"
+    name = f"credproc-{user()}-{socket.gethostname().partition('.')[0]}"
     return "".join(letter if letter in limits.NAME else "-" for letter in name)[:64]
 
 
@@ -207,8 +214,10 @@ def _credentials(answer: dict[str, Any]) -> Credentials:
     fields = dict(answer["Credentials"])
     if hasattr(fields.get("Expiration"), "timestamp"):
         fields["Expiration"] = credentials.write_time(int(fields["Expiration"].timestamp()))
-    arn = str((answer.get("AssumedRoleUser") or {}).get("Arn", "")).split(":")
-    if len(arn) > 4:
-        fields["AccountId"] = arn[4]
+    arn = str((answer.get("AssumedRoleUser") or {}).get("Arn", ""))
+    if arn.count(":") > 4:
+        fields["AccountId"] = arn.split(":")[4]
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
-    return credentials.from_answer(fields, names, "chain", "STS")
+    found = credentials.from_answer(fields, names, "chain", "STS")
+    found.arn = arn if arn.isprintable() else ""
+    return found

@@ -247,7 +247,7 @@ def test_hour_of_a_chained_role_is_said_in_verbose_and_not_else(cloud: Cloud, so
     argv = ["--role-arn", ONE, "--duration-seconds", "7200", "--source", source]
     result = cloud.host.run(*argv, "--verbose", **keys)
     assert result.status == 0
-    assert "role 1: 7200 s asked for, but AWS allows 3600 s" in result.stderr
+    assert "role 1: 7200 s requested, but AWS allows 3600 s" in result.stderr
     sent = [call.parameters["DurationSeconds"] for call in cloud.sts.calls]
     assert sent == (["3600"] if source == "imds" else ["7200", "3600"])
     assert cloud.host.document(*argv, **keys)

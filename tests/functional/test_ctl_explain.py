@@ -1,4 +1,4 @@
-"""credprocctl explain: what a run would do is told, and nobody is asked."""
+"""credprocctl explain: it says what a run would do, without network or change."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def cloud(online: Host) -> Host:
     return online
 
 
-def way(host: Host, *options: str, **env: Any) -> list[str]:
-    """Return what is said of the last provider's source and roles."""
+def sessions(host: Host, *options: str, **env: Any) -> list[str]:
+    """Return what is said of the last provider's sessions."""
     provider = data_of(host, *options, **env)["providers"][-1]
-    return [step["text"] for step in provider["way"]]
+    return [step["text"] for step in provider["sessions"]]
 
 
 def data_of(host: Host, *options: str, **env: Any) -> Any:
@@ -49,9 +49,7 @@ def data_args(host: Host, words: list[str], **env: Any) -> Any:
     return json.loads(ctl(host, "explain", "--output", "json", *words, **env))
 
 
-def test_nobody_is_asked_and_nothing_is_written(
-    cloud: Host, imds: ImdsServer, sts: StsServer
-) -> None:
+def test_nothing_is_fetched_or_written(cloud: Host, imds: ImdsServer, sts: StsServer) -> None:
     ctl(cloud, "explain", "--", *CHAIN)
     ctl(cloud, "explain", "--", "--imds")
     ctl(cloud, "explain", "--", *CHAIN, AWS_REGION=None)
@@ -66,40 +64,106 @@ def test_providers_are_told_in_order(cloud: Host, imds: ImdsServer) -> None:
 
     first = f"--imds web --role-arn {JUMP} --role-arn {APP} --external-id ... --source imds"
     then = "the next provider if there is none"
-    assert lines[:6] == [
+    assert lines[:8] == [
         f"command credproc {first}",
-        f"provider 1 the instance's role, if it is web, from {imds.url}; {then}",
-        "provider 2 a chain: 2 roles from imds",
-        "source imds (not held)",
-        f"role 1 {JUMP} (STS in eu-central-1, as configured; not held)",
-        f"role 2 {APP} --external-id ... (STS in eu-central-1, as configured; not held)",
+        f"provider 1 the role web of the instance, from {imds.url}; {then}",
+        "session not cached",
+        "provider 2 2 roles from imds",
+        "source imds; not cached",
+        f"role 1 {JUMP}; STS in eu-central-1 (configured); not cached",
+        f"role 2 {APP} --external-id ...; STS in eu-central-1 (configured); not cached",
+        f"cache {cloud.cache}/{data_of(cloud, *CHAIN)['cache']['file']}",
     ]
-    assert lines[-1] == "next run ask; nothing is held for the whole of it"
+    assert lines[8] == "answer not cached"
+    assert lines[-1] == "next run no answer is cached: fetch the instance's role"
     assert "geheim" not in text
 
 
-def test_what_is_held_on_the_way_is_told(cloud: Host) -> None:
+def test_cached_sessions_are_told(cloud: Host) -> None:
     cloud.run(*CHAIN)
 
-    held = way(cloud, *CHAIN)
+    told = sessions(cloud, *CHAIN)
 
-    assert all(", fresh)" in text for text in held), held
+    assert len(told) == 3
+    assert all(text.endswith(", fresh") for text in told), told
 
 
-def test_what_a_changed_config_makes_useless_is_not_held(cloud: Host) -> None:
+def test_what_has_changed_is_named_and_what_is_still_valid_is_used(
+    cloud: Host, imds: ImdsServer, sts: StsServer
+) -> None:
     cloud.run(*CHAIN)
-    cloud.config("[default]\nregion = eu-west-1\n")
+    cloud.config("[profile new]\nregion = eu-west-1\n")
+    calls = len(sts.calls)
+    imds.forget()
 
-    assert all("not held)" in text for text in way(cloud, *CHAIN))
+    told = data_of(cloud, *CHAIN)
+    cloud.run(*CHAIN)
+
+    changed = f"{cloud.home}/.aws/config did not exist then"
+    assert told["cache"]["answer"]["changed"] == [changed]
+    assert told["providers"][1]["next"] == "print the cached session; nothing is fetched"
+    assert all(step["text"].endswith(", fresh") for step in told["providers"][1]["sessions"])
+    assert len(sts.calls) == calls
+    assert "answer      no longer valid: " not in ctl(cloud, "explain", "--", *CHAIN)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("edited", "has changed"),
+        ("same size and time", "has changed"),
+        ("removed", "no longer exists"),
+    ],
+)
+def test_file_that_the_answer_depends_on_is_named(cloud: Host, change: str, words: str) -> None:
+    path = cloud.config(
+        f"[profile a]\nrole_arn = {JUMP}\ncredential_source = Ec2InstanceMetadata\n"
+    )
+    os.utime(path, (1, 1))
+    cloud.run("--profile", "a")
+    if change == "removed":
+        path.unlink()
+    else:
+        text = path.read_text().replace("role/jump", "role/bump")
+        path.write_text(text + "\n" * (change == "edited"))
+        os.utime(path, (1, 1))
+
+    told = ctl(cloud, "explain", "--", "--profile", "a")
+
+    assert f"answer      no longer valid: {path} {words}\n" in told
+    if change != "removed":
+        assert f"next run    {path} {words}: fetch role 1\n" in told
+        assert "role/bump; STS in eu-central-1 (configured); not cached" in told
+
+
+def test_only_what_is_not_cached_would_be_fetched(cloud: Host, sts: StsServer) -> None:
+    cloud.run("--role-arn", JUMP, "--source", "imds")
+    calls = len(sts.calls)
+    options = ("--role-arn", JUMP, "--role-arn", APP, "--source", "imds")
+
+    told = data_of(cloud, *options)["next"]
+    cloud.document(*options)
+
+    assert told == "no answer is cached: fetch role 2"
+    assert [call.parameters["RoleArn"] for call in sts.calls[calls:]] == [APP]
 
 
 @pytest.mark.parametrize(
     ("times", "words"),
     [
-        ({}, "print what is held; nobody is asked; refreshed in the background from "),
-        ({"ahead": -5}, "print what is held, and ask in the background; refreshed before printing"),
-        ({"ahead": -5, "now": -2}, "ask first; print what is held if that fails; expires "),
-        ({"ahead": -5, "now": -2, "expiration": -1}, "ask first; what is held has expired"),
+        ({}, "print the cached answer; nothing is fetched; refreshed in the background from "),
+        (
+            {"ahead": -5},
+            "print the cached answer, and refresh it in the background; refreshed before",
+        ),
+        (
+            {"ahead": -5, "now": -2},
+            "refresh first; print the cached answer if that fails; expires ",
+        ),
+        (
+            {"ahead": -5, "now": -2, "expiration": -1},
+            "the cached answer has expired: fetch the instance's role",
+        ),
     ],
 )
 def test_next_run_is_told(cloud: Host, times: dict[str, int], words: str) -> None:
@@ -119,7 +183,7 @@ def test_refreshing_that_needs_a_person_is_not_said_to_happen_in_the_background(
         terminal.type("123456\n")
         assert result(process).status == 0
     (whole,) = [
-        each for each in data(cloud, "cache", "list")["entries"] if each["kind"] == "request"
+        each for each in data(cloud, "cache", "list")["entries"] if each["kind"] == "answer"
     ]
 
     explained = data_of(cloud, *options)["next"]
@@ -132,20 +196,20 @@ def test_refreshing_that_needs_a_person_is_not_said_to_happen_in_the_background(
 
 
 def test_what_is_told_is_what_the_next_run_does(cloud: Host, imds: ImdsServer) -> None:
-    for times, asks in (({}, False), ({"ahead": -5, "now": -2, "look": -1}, True)):
+    for times, fetches in (({}, False), ({"ahead": -5, "now": -2, "look": -1}, True)):
         cloud.run("--imds", "--refresh")
         cachedir.change(cloud.cache, **times)
         told = data_of(cloud, "--imds")["next"]
         imds.forget()
         cloud.run("--imds")
 
-        assert told.startswith("ask") == asks
-        assert bool(imds.count()) == asks
+        assert told.startswith("refresh first") == fetches
+        assert bool(imds.count()) == fetches
 
 
 @pytest.mark.parametrize("option", ["--refresh", "--no-cache"])
 def test_options_that_pass_over_the_cache_are_told(cloud: Host, option: str) -> None:
-    assert data_of(cloud, "--imds", option)["next"].startswith(f"ask ({option})")
+    assert data_of(cloud, "--imds", option)["next"].startswith(f"fetch ({option})")
 
 
 def test_last_failure_is_told(cloud: Host, imds: ImdsServer) -> None:
@@ -154,7 +218,8 @@ def test_last_failure_is_told(cloud: Host, imds: ImdsServer) -> None:
 
     told = data_of(cloud, "--imds")["next"]
 
-    assert told.startswith("ask; the last run failed (imds: this instance has no role")
+    assert told.startswith("the last run failed (imds: this instance has no role")
+    assert told.endswith(": fetch the instance's role")
 
 
 @pytest.mark.parametrize(
@@ -163,37 +228,37 @@ def test_last_failure_is_told(cloud: Host, imds: ImdsServer) -> None:
         ({"AWS_EC2_METADATA_DISABLED": "true"},
          "unavailable: turned off by AWS_EC2_METADATA_DISABLED=true"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/x"},
-         "unavailable: AWS_WEB_IDENTITY_TOKEN_FILE gives this container an identity of its own"),
+         "unavailable: AWS_WEB_IDENTITY_TOKEN_FILE is set, so this container has its own identity"),
         ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "nonsense"},
-         "unavailable: AWS_EC2_METADATA_SERVICE_ENDPOINT (or its config key): must be"),
+         "would fail: AWS_EC2_METADATA_SERVICE_ENDPOINT (or its config key): must be"),
     ],
 )  # fmt: skip
-def test_imds_that_would_not_be_asked_is_told(cloud: Host, env: dict[str, str], text: str) -> None:
+def test_imds_that_is_unavailable_is_told(cloud: Host, env: dict[str, str], text: str) -> None:
     assert data_of(cloud, "--imds", **env)["providers"][0]["text"].startswith(text)
 
 
 @pytest.mark.parametrize(
     ("options", "env", "text"),
     [
-        (["--sts-region", "eu-west-3"], {}, "STS in eu-west-3, as --sts-region says"),
-        ([], {}, "STS in eu-central-1, as configured"),
+        (["--sts-region", "eu-west-3"], {}, "STS in eu-west-3 (--sts-region)"),
+        ([], {}, "STS in eu-central-1 (configured)"),
         ([], {"AWS_REGION": None}, "STS in the instance's region"),
-        (["--serial-number", MFA], {}, "asks for an MFA code"),
+        (["--serial-number", MFA], {}, "needs an MFA code"),
     ],
 )
 def test_where_a_role_is_asked_for(
     cloud: Host, options: list[str], env: dict[str, Any], text: str
 ) -> None:
-    assert text in way(cloud, "--role-arn", JUMP, *options, "--source", "imds", **env)[1]
+    assert text in sessions(cloud, "--role-arn", JUMP, *options, "--source", "imds", **env)[1]
 
 
 def test_region_of_the_partition_without_any_configuration(cloud: Host) -> None:
     arn = "arn:aws-cn:iam::123456789012:role/app"
 
-    told = way(cloud, "--role-arn", arn, "--source", "env", AWS_REGION=None)
+    told = sessions(cloud, "--role-arn", arn, "--source", "env", AWS_REGION=None)
 
-    assert told[0] == "env: AWS_ACCESS_KEY_ID is not set"
-    assert "STS in cn-north-1, because none is configured" in told[1]
+    assert told[0] == "env; there are no keys"
+    assert "STS in cn-north-1 (none is configured)" in told[1]
 
 
 def test_profile_leads_to_its_command_line_or_to_what_it_describes(cloud: Host) -> None:
@@ -208,10 +273,13 @@ def test_profile_leads_to_its_command_line_or_to_what_it_describes(cloud: Host) 
     keys = data(cloud, "explain", "--profile", "keys")
 
     assert app["command"] == f"credproc --role-arn {APP} --source profile:keys"
-    assert app["providers"][0]["text"] == "a chain: 1 role from profile:keys"
+    assert app["providers"][0]["text"] == "1 role from profile:keys"
     assert dev["command"] == "credproc --profile dev"
-    assert "asks for an MFA code" in dev["providers"][0]["way"][1]["text"]
-    assert "its own credentials, by botocore" in keys["providers"][0]["text"]
+    assert "needs an MFA code" in dev["providers"][0]["sessions"][1]["text"]
+    assert keys["providers"][0]["text"].endswith(
+        "profile keys describes: the profile's own credentials"
+    )
+    assert keys["next"] == "no answer is cached: print the keys"
     assert "geheim" not in str([app, dev, keys])
 
 
@@ -240,29 +308,27 @@ def test_what_the_answer_depends_on_is_told_in_words(cloud: Host) -> None:
     token = cloud.home / "token"
     token.write_text("a token")
     os.utime(token, (1795823654, 1795823654))
+    identity = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(token), "AWS_ROLE_ARN": JUMP}
 
     def told(source: str, **env: str) -> list[str]:
-        found = data_of(cloud, "--role-arn", JUMP, "--source", source, **env)["depends_on"]
-        return [text for text in found if not text.startswith("AWS_")]
+        return list(data_of(cloud, "--role-arn", JUMP, "--source", source, **env)["depends_on"])
 
-    config = f"{path}: changed 2026-11-27T23:54:13Z, 29 bytes"
-    none = f"{cloud.home}/.aws/credentials: there is none"
-    here = os.uname().nodename
-    assert told("env") == [config, none, f"role session names of a user without a name on {here}"]
-    assert told("env", USER="ann")[-1] == f"role session names of ann on {here}"
-    assert told("imds")[2].startswith(f"{here}, since its latest start (")
-    assert told("container", AWS_CONTAINER_AUTHORIZATION_TOKEN="geheim")[2] == (
-        "the token in AWS_CONTAINER_AUTHORIZATION_TOKEN"
-    )
-    assert told("web-identity", AWS_WEB_IDENTITY_TOKEN_FILE=str(token))[2] == (
-        f"{token}: changed 2026-11-27T23:54:14Z, 7 bytes"
-    )
+    instance, web = told("imds", USER="ann"), told("web-identity", **identity)
+    container = told("container", AWS_CONTAINER_AUTHORIZATION_TOKEN="geheim")
+    machine = f"this machine ({os.uname().nodename}) since it was started"
+    assert f"{path} (29 bytes, changed 2026-11-27T23:54:13Z)" in instance
+    assert f"{cloud.home}/.aws/credentials (does not exist)" in instance
+    assert "USER=ann" in instance
+    assert (machine in instance, machine in web) == (True, False)
+    assert f"{token} (7 bytes, changed 2026-11-27T23:54:14Z)" in web
+    assert "AWS_CONTAINER_AUTHORIZATION_TOKEN=..." in container
+    assert "geheim" not in str(container)
 
 
 def test_cache_that_is_off_is_told(cloud: Host) -> None:
     told = ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
 
-    assert "cache       off: CREDPROC_CACHE_DIR=x is no absolute path\n" in told
+    assert "cache       off: CREDPROC_CACHE_DIR=x is not an absolute path\n" in told
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -167,12 +168,22 @@ def test_second_creation_changes_nothing(admin: Host, aws: Relay) -> None:
     }  # fmt: skip
 
 
-def test_creation_brings_a_role_to_what_is_asked(admin: Host, moto: Moto) -> None:
+def test_role_that_exists_is_changed_only_by_someone_who_says_so(admin: Host, moto: Moto) -> None:
     create = partial(command.data, admin, "role", "create", "grown", "--policy")
     create("AmazonS3FullAccess", "--description", "old", "--max-session-duration", "7200")
-    found = create("ReadOnlyAccess", "--description", "new")
+    other = ("--description", "new", "--permissions-boundary", "PowerUserAccess")
+    refused = failed(admin, "role", "create", "grown", "--policy", S3, *other, status=2)
+    iam = client("iam", moto)
 
-    role = client("iam", moto).get_role(RoleName="grown")["Role"]
+    assert refused == (
+        "The role grown exists. Change its description from old to new and its permissions "
+        "boundary from none to arn:aws:iam::aws:policy/PowerUserAccess? There is no terminal to "
+        "ask on: add --yes"
+    )
+    assert iam.get_role(RoleName="grown")["Role"]["Description"] == "old"
+    found = create("ReadOnlyAccess", "--description", "new", "--yes")
+
+    role = iam.get_role(RoleName="grown")["Role"]
     assert (role["Description"], role["MaxSessionDuration"]) == ("new", 7200)
     changed = [step["state"] for step in found["steps"] if step["changed"]]
     assert changed == ["changed (Description)", "attached to grown"]
@@ -212,7 +223,7 @@ def test_failed_step_says_what_is_done_and_another_run_completes_it(
     assert result.status == 1
     assert "AccessDenied: not authorized" in error
     assert done.replace("broken", create[2]) in error
-    assert error.endswith("run the same command again to go on")
+    assert error.endswith("re-run the command to continue")
     command.ctl(admin, *create)
     profile = client("iam", moto).get_instance_profile(InstanceProfileName=create[2])
     assert profile["InstanceProfile"]["Roles"][0]["RoleName"] == create[2]
@@ -296,13 +307,13 @@ def test_role_that_others_may_assume_gets_no_policy_of_ec2(
     policy = json.loads(trust("aws"))
     policy["Statement"][0]["Principal"] = trusted
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))
-    create = ("role", "create", name, "--policy", S3, "--description", "new")
+    create = ("role", "create", name, "--policy", S3, "--description", "new", "--yes")
 
     error = failed(admin, *create, *options, status=2)
 
     assert error == (
-        f"there is a role {name} that is not EC2's alone (lambda.amazonaws.com, {root} may assume "
-        f"it), and whoever may would get {S3}, too: choose another name, or attach it by hand "
+        f"the role {name} exists, and not only EC2 may assume it, but also lambda.amazonaws.com, "
+        f"{root}, which would then be allowed {S3}, too: choose another name, or attach it by hand "
         f"(aws iam attach-role-policy --role-name {name} --policy-arn {S3}) and run this again"
     )
     assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
@@ -321,17 +332,56 @@ def test_instance_profile_with_another_role_is_left_alone(admin: Host, moto: Mot
     iam.create_instance_profile(InstanceProfileName="taken")
     iam.add_role_to_instance_profile(InstanceProfileName="taken", RoleName="tenant")
 
-    error = failed_late(admin, "role", "create", "taken", "--policy", S3, status=1)
+    error = failed(admin, "role", "create", "taken", "--policy", S3, status=2)
 
-    assert "the instance profile taken holds another role, tenant" in error
-    assert "done before that: role taken created" in error
+    assert "the instance profile taken contains another role, tenant" in error
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="taken")
 
 
-def failed_late(host: Host, *args: str, status: int) -> str:
-    """Run credprocctl, which must fail after some steps that it told; return the error."""
-    result = Inside(host).run(*args)
-    assert result.status == status, result
-    return one_line(result)
+def test_failure_is_json_too_with_the_steps_that_were_done(admin: Host, aws: Relay) -> None:
+    aws.break_("CreateInstanceProfile", iam_error("AccessDenied", "not authorized", 403), times=1)
+
+    result = Inside(admin).run("role", "create", "halfmade", "--policy", S3, "--output", "json")
+
+    told = json.loads(result.stdout)
+    assert (result.status, told["status"]) == (1, 1)
+    assert told["error"] == one_line(result)
+    assert [step["state"] for step in told["steps"] if step["changed"]] == [
+        "created, for EC2 to assume", "attached to halfmade"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("role", "create", "x", "--policy", S3, "--permissions-boundary", ""),
+        ("role", "create", "", "--policy", S3),
+        ("role", "detach", "", "--instance", "i-0123456789abcdef0", "--yes"),
+        ("role", "delete", " ", "--yes"),
+        ("cache", "clear", ""),
+        ("cache", "list", "--cache-dir", ""),
+        ("cache", "list", "--cache-dir="),
+        ("profile", "add", "x", "--region", "", "--", "--imds"),
+    ],
+)
+def test_empty_value_is_refused_before_anything_is_done(
+    words: tuple[str, ...], admin: Host, aws: Relay
+) -> None:
+    assert failed(admin, *words, status=2).endswith(": is empty (an unset variable?)")
+    assert aws.requests == []
+
+
+def test_role_that_is_not_found_for_a_while_after_its_creation_is_waited_for(
+    admin: Host, aws: Relay
+) -> None:
+    missing = iam_error("NoSuchEntity", "The role with name slow cannot be found.", 404)
+    aws.break_("GetRole", missing, times=3)
+
+    result = Inside(admin).run("role", "create", "slow", "--policy", S3)
+
+    assert result.status == 0, result
+    assert result.stderr.count("not yet known to all of IAM: waiting, up to 60 s") == 1
 
 
 def test_role_is_given_exchanged_and_taken_away(admin: Host, moto: Moto) -> None:
@@ -541,7 +591,10 @@ def test_list_goes_on_where_ec2_may_not_be_asked(admin: Host, aws: Relay, moto: 
     result = Inside(admin).run("role", "list")
 
     assert result.status == 0
-    assert "instances are not known: UnauthorizedOperation" in result.stderr
+    assert result.stderr == (
+        "credprocctl: not all is known: UnauthorizedOperation: You are not authorized: a policy of "
+        "the caller must allow ec2:DescribeIamInstanceProfileAssociations\n"
+    )
     assert [line.split()[1] for line in result.stdout.decode().splitlines()[1:]].count("?") > 0
 
 
@@ -592,7 +645,9 @@ def test_interrupted_deletion_is_completed_by_another(admin: Host, aws: Relay, m
     roles(moto, "halfway")
     aws.break_("DeleteRole", iam_error("ServiceFailure", "down", 500))
 
-    error = failed_late(admin, "role", "delete", "halfway", "--yes", status=1)
+    result = Inside(admin).run("role", "delete", "halfway", "--yes")
+    assert result.status == 1, result
+    error = one_line(result)
     aws.heal()
     command.ctl(admin, "role", "delete", "halfway", "--yes")
 
@@ -672,7 +727,7 @@ def test_boundary_is_added_to_a_role_that_is_there(admin: Host, moto: Moto) -> N
     roles(moto, "bounded")
     create = ("role", "create", "bounded", "--policy", S3, "--permissions-boundary")
 
-    command.ctl(admin, *create, "PowerUserAccess")
+    command.ctl(admin, *create, "PowerUserAccess", "--yes")
     again = command.data(admin, *create, "PowerUserAccess")
 
     role = client("iam", moto).get_role(RoleName="bounded")["Role"]
@@ -685,7 +740,7 @@ def test_path_of_a_role_that_is_there_stays(admin: Host, moto: Moto) -> None:
 
     error = failed(admin, "role", "create", "rooted", "--policy", S3, "--path", "/x/", status=2)
 
-    assert error == "there is a role rooted with the path /: paths stay"
+    assert error == "the role rooted has the path /, which cannot be changed"
 
 
 def test_role_without_an_instance_profile_is_told(admin: Host, moto: Moto) -> None:
@@ -747,8 +802,6 @@ def test_instance_profile_of_the_name_with_another_role_stays(admin: Host, moto:
         ("GetInstanceProfile", ("delete", "x", "--yes")),
         ("GetPolicy", ("create", "x", "--policy", S3)),
         ("ListPolicies", ("create", "x", "--policy", "AmazonS3FullAccess")),
-        ("ListRoles", ("list",)),
-        ("DescribeInstances", ("status", "--instance", "i-1")),
     ],
 )
 def test_denied_question_is_one_line(
@@ -757,7 +810,9 @@ def test_denied_question_is_one_line(
     refuse = ec2_error if action.startswith("Describe") else iam_error
     aws.break_(action, refuse("AccessDenied", f"not authorized: {action}", 403))
 
-    assert failed(admin, "role", *words) == f"AccessDenied: not authorized: {action}"
+    assert failed(admin, "role", *words) == (
+        f"AccessDenied: not authorized: {action}: a policy of the caller must allow iam:{action}"
+    )
 
 
 def test_account_without_such_roles_is_told(admin: Host, aws: Relay) -> None:
@@ -839,3 +894,108 @@ def test_detachment_is_waited_for(admin: Host, aws: Relay, moto: Moto) -> None:
 
     assert result.status == 0, result
     assert "EC2 takes the role away: waiting" in result.stderr
+
+
+#: Everything that each service is asked by `role list` and `role status`.
+IAM = (
+    "GetInstanceProfile", "ListAttachedRolePolicies", "ListInstanceProfiles", "ListRolePolicies",
+    "ListRoles",
+)  # fmt: skip
+EC2 = ("DescribeIamInstanceProfileAssociations", "DescribeInstances")
+
+
+def deny(aws: Relay, *actions: str) -> None:
+    """Allow the caller nothing of this."""
+    for action in actions:
+        text = f"User: arn:aws:iam::1:user/x is not authorized to perform: iam:{action}"
+        refusal = iam_error("AccessDenied", f"{text} on resource: y", 403)
+        if action in EC2:
+            text = "You are not authorized to perform this operation."
+            encoded = "Encoded authorization failure message: 4z8kAAAA"
+            refusal = ec2_error("UnauthorizedOperation", f"{text} {encoded}", 403)
+        aws.break_(action, refusal)
+
+
+def test_list_and_status_work_where_only_ec2_is_allowed(
+    admin: Host, aws: Relay, moto: Moto
+) -> None:
+    roles(moto, "seen")
+    instance = launch(moto, IamInstanceProfile={"Name": "seen"})
+    deny(aws, *IAM)
+
+    listed = Inside(admin).run("role", "list")
+    shown = Inside(admin).run("role", "status", "--instance", instance)
+    found = command.data(admin, "role", "status", "--instance", instance)
+
+    (row,) = [
+        line for line in listed.stdout.decode().splitlines() if "(instance profile seen)" in line
+    ]
+    assert row.split()[:6] == ["?", "(instance", "profile", "seen)", instance, "?"]
+    assert listed.stderr.count("a policy of the caller must allow iam:ListRoles") == 1
+    assert "unknown (instance profile seen, associated)" in shown.stdout.decode()
+    assert "iam:GetInstanceProfile" in shown.stderr
+    assert found["associations"][0]["roles"] is None
+    assert found["metadata"]["hop_limit"] == 1
+
+
+def test_list_works_where_only_roles_may_be_listed(admin: Host, aws: Relay, moto: Moto) -> None:
+    roles(moto, "bare", "other")
+    deny(aws, *EC2, *[action for action in IAM if action != "ListRoles"])
+
+    result = Inside(admin).run("role", "list")
+
+    lines = [line.split() for line in result.stdout.decode().splitlines()]
+    assert ["bare", "?", "?"] in lines
+    assert sorted(re.findall(r"must allow (\S+)", result.stderr)) == [
+        "ec2:DescribeIamInstanceProfileAssociations", "iam:ListAttachedRolePolicies",
+        "iam:ListInstanceProfiles",
+    ]  # fmt: skip
+    assert "Encoded" not in result.stderr
+
+
+def test_status_of_this_instance_works_where_nothing_is_allowed(
+    admin: Host, aws: Relay, imds: ImdsServer
+) -> None:
+    deny(aws, *IAM, *EC2)
+    result = Inside(admin).run("role", "status", AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
+
+    said = result.stdout.decode()
+    assert result.status == 0
+    assert "role       unknown\n" in said
+    assert "IMDS says  the role here is app\n" in said
+
+
+@pytest.mark.parametrize("words", [("list",), ("status", "--instance", "i-0123456789abcdef0")])
+def test_nothing_allowed_is_one_line_that_names_the_action(
+    admin: Host, aws: Relay, words: tuple[str, ...]
+) -> None:
+    deny(aws, *IAM, *EC2)
+
+    error = failed(admin, "role", *words)
+
+    assert re.search(
+        "a policy of the caller must allow (iam:ListRoles|ec2:DescribeInstances)$", error
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("You are not authorized to perform this operation.",
+         "must allow ec2:AssociateIamInstanceProfile, and iam:PassRole for the role"),
+        ("x is not authorized to perform: iam:PassRole on y", "must allow iam:PassRole"),
+        ("x is not authorized to perform: ec2:AssociateIamInstanceProfile with an explicit deny",
+         "a policy denies ec2:AssociateIamInstanceProfile explicitly, and has to be changed"),
+    ],
+)  # fmt: skip
+def test_denied_change_names_the_action_that_is_missing(
+    admin: Host, aws: Relay, moto: Moto, text: str, hint: str
+) -> None:
+    name = fresh("denied")
+    roles(moto, name)
+    instance = launch(moto)
+    aws.break_("AssociateIamInstanceProfile", ec2_error("UnauthorizedOperation", text, 403))
+
+    error = failed(admin, "role", "attach", name, "--instance", instance)
+
+    assert hint in error

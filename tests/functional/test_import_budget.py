@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 #: All that a hit loads beyond a bare interpreter. Whatever is added here is paid for by every run.
 HIT = {
-    *("credproc", "credproc.__main__", "credproc.cache", "credproc.identity"),
-    *("credproc.request", "credproc.system"),
+    *("credproc", "credproc.__main__", "credproc.answer", "credproc.cache", "credproc.system"),
 }
 #: And the one run that starts the refresh in the background; it has printed before.
 AHEAD = HIT | {
-    *("credproc.background", "credproc.processes", "credproc.store", "credproc.windows"),
+    *("credproc.background", "credproc.files", "credproc.generation", "credproc.locks"),
+    *("credproc.processes", "credproc.store", "credproc.windows"),
     *("__future__", "errno", "fcntl"),
 }
 

@@ -159,8 +159,8 @@ def fill(folder: Path, count: int, age: int) -> None:
     entry.document = b'{"Version": 1}\n' + b" " * 900
     entry.expiration = int(moment) + 3600
     for number in range(count):
-        entry.request = b"request %d" % number
-        path = folder / f"{fingerprint(entry.request)}.entry"
+        entry.key = b"request %d" % number
+        path = folder / f"{fingerprint(entry.key)}.entry"
         path.touch(mode=0o600)
         path.write_bytes(encode(entry))
         os.utime(path, (moment, moment))

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
-import yaml  # type: ignore[import-untyped]
 
 from credproc import manual, refresh, windows
-from credproc.providers import place
 from credproc.providers.profile import CREDENTIAL_SOURCES
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
@@ -320,7 +318,7 @@ def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
     titles = ("Environment", "Output")
     texts = [readme.section(title, "credproc").text for title in titles]
     described = {each for text in texts for each in name.findall(text)}
-    assert (known | hidden) - described - set(place.UNUSUAL) == set()
+    assert (known | hidden) - described == set()
     assert described - known == BOTOCORES
 
 
@@ -361,7 +359,7 @@ def rendered(command: list[str], text: str) -> str:
 
 @pytest.mark.parametrize("page", readme.pages())
 def test_page_renders_without_a_warning(page: str) -> None:
-    rendered(["-m", "docutils", "--halt=warning", "--report=warning"], readme.text(page))
+    rendered(["-m", "docutils", "--strict", "--report=warning"], readme.text(page))
 
 
 @pytest.mark.needs("python:readme_renderer")
@@ -408,14 +406,3 @@ def test_page_is_in_plain_words(page: str) -> None:
         for word in re.finditer(strange, text)
     }
     assert found == {}
-
-
-def test_issue_form_has_what_a_form_needs() -> None:
-    (path,) = (artefacts.source() / ".github" / "ISSUE_TEMPLATE").iterdir()
-    form = yaml.safe_load(path.read_text(encoding="utf-8"))
-
-    assert {"name", "description", "body"} <= form.keys()
-    ids = [each["id"] for each in form["body"]]
-    assert len(ids) == len(set(ids)) > 2
-    assert all(each["attributes"]["label"] for each in form["body"])
-    assert "credprocctl doctor PROFILE --output json" in path.read_text()

@@ -78,7 +78,7 @@ class Loop:
     def _state(self) -> tuple[str, int]:
         """Return what the run will find, and how many seconds are left of it."""
         for entry in cachedir.entries(self.host.cache):
-            if b"\0chain\0" in entry.request[:20] and entry.document:
+            if b"\0chain\0" in entry.key[:20] and entry.document:
                 return entry.judge(time.time()), int(entry.expiration - time.time())
         return "nothing", 0
 

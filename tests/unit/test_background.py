@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from credproc import background
-from credproc.store import Store, release
+from credproc.locks import release
+from credproc.store import Store
 from tests.refreshing import World
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def test_entry_that_has_gone_is_left_alone(world: World, starts: Starts) -> None
 
 def test_entry_that_somebody_refreshes_already_is_left_alone(world: World, starts: Starts) -> None:
     read = world.hold("ahead")
-    lock = world.store.claim(world.identity)
+    lock = world.store.claim(world.key)
     start(world, read)
     release(lock)
     assert starts.count == 0
@@ -108,7 +109,7 @@ def test_lock_is_free_again_before_the_process_starts(
     free = []
 
     def detach(refresh: Callable[[], int]) -> None:
-        lock = world.store.claim(world.identity)
+        lock = world.store.claim(world.key)
         free.append(lock is not None)
         release(lock)
 

@@ -35,10 +35,12 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 def entries(draw: st.DrawFn) -> Entry:
     """Draw an entry of any contents."""
     entry = Entry(draw(st.binary(max_size=60)))
-    entry.document = draw(st.binary(max_size=60))
-    entry.provider = draw(st.text(string.ascii_letters + "-:. ", min_size=1, max_size=20))
+    entry.document, entry.witnesses, entry.about = (draw(st.binary(max_size=60)) for _ in range(3))
+    entry.provider = draw(st.text(string.ascii_letters + "-:.", min_size=1, max_size=20))
+    entry.kind = draw(st.sampled_from([cache.CREDENTIALS, cache.FAILED, cache.LATE]))
+    entry.person = draw(st.booleans())
     entry.failure = draw(TEXT)
-    for name in ("issued", "ahead", "now", "look", "expiration"):
+    for name in ("allowed", "issued", "ahead", "now", "look", "expiration"):
         setattr(entry, name, draw(NUMBERS))
     return entry
 
@@ -144,7 +146,7 @@ def test_whatever_else_is_there_is_none(data: bytes) -> None:
         b"\n",
         b"{}",
         b"credproc-entry",
-        b"credproc-entry 1 0 0\n",
+        b"credproc-entry 2 0 0\n",
         sealed(b""),
         sealed(b"\n"),
         b'{"Credentials": {"AccessKeyId": "ASIA"}}\n',
@@ -158,12 +160,12 @@ def test_entry_of_another_version_or_program_is_none() -> None:
     body = encode(ordinary()).partition(b"\n")[2]
 
     assert decode(sealed(body)) == ordinary()
-    assert decode(sealed(body, version=b"2")) is None
+    assert decode(sealed(body, version=b"1")) is None
     assert decode(sealed(body, version=b"")) is None
     assert decode(sealed(body, magic=b"otherproc-entry")) is None
 
 
-LINE = "imds {} 0 0 0 9 3 2 1\nreqdof"
+LINE = "credentials imds 0 0 {} 0 0 0 9 3 1 2 1 0\nkeywdof"
 
 
 def test_line_that_the_next_test_changes_is_a_good_one() -> None:
@@ -171,7 +173,8 @@ def test_line_that_the_next_test_changes_is_a_good_one() -> None:
 
     assert found is not None
     assert (found.provider, found.issued, found.expiration) == ("imds", 5, 9)
-    assert (found.request, found.document, found.failure) == (b"req", b"do", "f")
+    assert (found.key, found.witnesses, found.document) == (b"key", b"w", b"do")
+    assert (found.failure, found.about) == ("f", b"")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +243,7 @@ def test_entries_are_equal_when_all_of_them_is() -> None:
     for name in SLOTS:
         other = ordinary()
         value = getattr(other, name)
-        changed = {int: 7, str: "x", bytes: b"x"}[type(value)]
+        changed = {int: 7, str: "x", bytes: b"x", bool: True}[type(value)]
         setattr(other, name, changed)
         assert other != ordinary(), name
     assert ordinary() == ordinary()
@@ -355,7 +358,7 @@ def test_entry_as_long_as_policies_can_make_it_is_read(tmp_path: Path) -> None:
     long.document = b"{}\n"
     store.write(long)
 
-    found = Cache(store.path).read(long.request)
+    found = Cache(store.path).read(long.key)
     assert found is not None
     assert found.document == long.document
 
@@ -367,7 +370,7 @@ def kept(tmp_path: Path) -> tuple[Cache, Entry, Path]:
     store.make()
     entry = ordinary()
     store.write(entry)
-    return Cache(store.path), entry, Path(store.path) / f"{fingerprint(entry.request)}.entry"
+    return Cache(store.path), entry, Path(store.path) / f"{fingerprint(entry.key)}.entry"
 
 
 def test_entry_that_is_replaced_while_it_is_read_is_read_whole(
@@ -384,7 +387,7 @@ def test_entry_that_is_replaced_while_it_is_read_is_read_whole(
 
     monkeypatch.setattr(os, "open", opened)
 
-    read = found.read(entry.request)
+    read = found.read(entry.key)
     assert read is not None
     assert read.document == entry.document
 
@@ -394,7 +397,7 @@ def test_entry_of_another_user_is_not_read(kept: tuple[Cache, Entry, Path]) -> N
     found, entry, path = kept
     os.chown(path, 54321, 54321)
 
-    assert found.read(entry.request) is None
+    assert found.read(entry.key) is None
 
 
 #: For the group and for others: to read, to write, to enter.
@@ -408,9 +411,9 @@ def test_nobody_else_may_do_anything_with_the_folder_or_the_entry(
     found, entry, path = kept
 
     path.chmod(0o600 | bit)
-    assert found.read(entry.request) is None
+    assert found.read(entry.key) is None
     path.chmod(0o600)
-    assert found.read(entry.request) is not None
+    assert found.read(entry.key) is not None
     path.parent.chmod(0o700 | bit)
-    assert found.read(entry.request) is None
+    assert found.read(entry.key) is None
     assert "must be private" in str(found.trouble)

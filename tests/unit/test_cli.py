@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import credproc.__main__ as command
-from credproc import background, cache, cli, refresh, request, sweep
+from credproc import answer, background, cache, cli, refresh, sweep
 from credproc.errors import (
     CodeNotGiven,
     DeadlineExceeded,
@@ -21,7 +21,6 @@ from credproc.errors import (
     RequestError,
     UsageError,
 )
-from credproc.identity import of_request
 from credproc.log import Log
 from credproc.store import Store
 
@@ -70,7 +69,7 @@ def test_error_is_one_line_and_a_status(
     breaking(monkeypatch, error)
     hint = " (see credproc --help)" if isinstance(error, UsageError) else ""
 
-    assert cli.answer([], environ) == status
+    assert cli.respond([], environ) == status
     assert capfd.readouterr() == ("", f"credproc: x{hint}\n")
 
 
@@ -80,7 +79,7 @@ def test_error_from_elsewhere_cannot_break_the_line(
     breaking(
         monkeypatch, ProviderFailed(f"a\x1b]0;title\x07\nb\r\n\tc {SECRET} \ud800" + "d" * 5000)
     )
-    cli.answer([], environ)
+    cli.respond([], environ)
 
     said = capfd.readouterr().err
     assert said.count("\n") == 1
@@ -99,7 +98,7 @@ def test_mistake_tells_where_it_is_and_not_what_it_handled(
 ) -> None:
     breaking(monkeypatch, ValueError(f"invalid literal: {SECRET[:12]}"))
 
-    assert cli.answer(argv, environ) == 1
+    assert cli.respond(argv, environ) == 1
     *trace, line = capfd.readouterr().err.splitlines()
     where = r"ValueError at test_cli\.py:\d+; please report what -v tells"
     assert re.fullmatch(f"credproc: a mistake in credproc: {where}", line)
@@ -113,7 +112,7 @@ def test_mistake_is_traced_in_the_file(
 ) -> None:
     breaking(monkeypatch, AttributeError("'Run' object has no attribute 'x'"))
     environ["CREDPROC_LOG"] = str(tmp_path / "log")
-    cli.answer([], environ)
+    cli.respond([], environ)
 
     text = (tmp_path / "log").read_text("utf-8")
     assert "AttributeError: 'Run' object has no attribute 'x'" in text
@@ -125,7 +124,7 @@ def test_background_run_says_nothing_on_stderr_but_the_error(
 ) -> None:
     breaking(monkeypatch, ValueError("x"))
 
-    assert cli.answer(["-v"], environ, in_background=True) == 1
+    assert cli.respond(["-v"], environ, in_background=True) == 1
     assert len(capfd.readouterr().err.splitlines()) == 1
 
 
@@ -133,7 +132,7 @@ def test_background_run_says_nothing_on_stderr_but_the_error(
 def test_text_that_is_asked_for_is_printed(
     capfd: pytest.CaptureFixture[str], environ: dict[str, str], option: str
 ) -> None:
-    assert cli.answer([option], environ) == 0
+    assert cli.respond([option], environ) == 0
 
     out, err = capfd.readouterr()
     assert out.endswith("\n")
@@ -228,7 +227,7 @@ def test_want_of_memory_is_not_taken_for_a_mistake(
     breaking(monkeypatch, MemoryError())
 
     with pytest.raises(MemoryError):
-        cli.answer([], environ)
+        cli.respond([], environ)
 
 
 # A hit, and what it leaves to others.
@@ -239,8 +238,7 @@ def held(environ: dict[str, str]) -> bytes:
     store = Store(cache.directory(environ))
     store.make()
     now = int(time.time())
-    asked = request.Request().finish()
-    made = cache.Entry(of_request(asked, environ))
+    made = cache.Entry(answer.key([], environ))
     made.document = b'{"Version": 1}\n'
     made.issued, made.ahead, made.now = now, now + 1800, now + 2700
     made.look, made.expiration = now + 1800, now + 3600

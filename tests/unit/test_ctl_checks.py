@@ -73,7 +73,7 @@ def test_modules_without_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     found = said(installation.executable(case(tmp_path, str(path))))
 
-    assert found[-1] == ("warn", "its modules are compiled anew at each start")
+    assert found[-1] == ("warn", "its modules are compiled again at each start")
 
 
 def test_no_program_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from credproc import sweep
-from credproc.cache import Entry
 from credproc.ctl import __main__ as ctl
 from credproc.ctl import (
-    cache_clear,
+    cached,
     changing,
     doctor,
     ec2,
-    explain,
-    held,
     launcher,
     machine,
     rewriting,
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from credproc.cache import Entry
     from credproc.ctl.checks import Check
 
 NAME = f"{'0' * 32}.entry"
@@ -51,42 +49,23 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-def test_entry_is_removed_where_there_can_be_no_locks(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def hold(*_: object) -> int:
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr(Store, "hold", hold)
-    cache_clear._remove(store, NAME)
-
-    assert os.listdir(store.path) == []
-
-
 def test_file_that_goes_while_it_is_looked_at_is_not_useless(store: Store) -> None:
     assert sweep.useless(store, f"{'2' * 32}.lock", time.time(), ended=0) == ""
 
 
-def test_entry_that_goes_while_the_cache_is_listed_is_left_out(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(held, "listed", lambda _: [f"{'1' * 32}.entry"])
+def test_entry_that_goes_while_the_cache_is_listed_is_left_out(tmp_path: Path) -> None:
+    class Going(Store):
+        """A cache whose entry another process removes between the listing and the reading."""
 
-    assert held.held(store) == []
+        def load(self, name: str, key: bytes = b"") -> Entry | None:
+            os.unlink(os.path.join(self.path, name))
+            return super().load(name, key)
 
+    going = Going(str(tmp_path / "credproc"))
+    going.make()
+    (tmp_path / "credproc" / NAME).touch(mode=0o600)
 
-def test_file_that_is_no_entry_is_nothing_that_a_run_would_find() -> None:
-    item = held.Held(NAME, None, "torn")
-
-    assert item.state(0) == "torn"
-    assert not held.is_current(item, {})
-
-
-def test_role_whose_call_has_failed_is_explained_so() -> None:
-    entry = Entry(b"request")
-    entry.failure = "AccessDenied"
-
-    assert explain._state(held.Held(NAME, entry), time.time()) == "failed: AccessDenied"
+    assert cached.cached(going) == []
 
 
 def test_instance_that_ec2_leaves_out_is_unknown() -> None:
@@ -183,7 +162,7 @@ def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
 
 def test_cache_of_nobody_has_no_place() -> None:
     assert machine.off({})[0] == "there is no home directory"
-    assert machine.off({"HOME": "x"})[0] == "HOME=x is no absolute path"
+    assert machine.off({"HOME": "x"})[0] == "HOME=x is not an absolute path"
 
 
 def launcher_refused(path: Path) -> str:

@@ -17,7 +17,8 @@ def statement(**fields: Any) -> dict[str, Any]:
         "Principal": {"Service": "ec2.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    return {"Version": "2012-10-17", "Statement": [{**default, **fields}]}
+    whole = {key: value for key, value in {**default, **fields}.items() if value is not None}
+    return {"Version": "2012-10-17", "Statement": [whole]}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,12 @@ def statement(**fields: Any) -> dict[str, Any]:
         (statement(Principal={"AWS": "arn:aws:iam::123456789012:root"}), False,
          ["arn:aws:iam::123456789012:root"]),
         (statement(Principal="*"), False, ["*"]),
+        (statement(Action=None, NotAction="iam:*", Principal={"AWS": "*"}), False, ["*"]),
+        (statement(Action=None, NotAction=["sts:AssumeRole", "s3:*"], Principal={"AWS": "*"}),
+         False, ["*"]),
+        (statement(Action=None, NotAction="sts:*", Principal={"AWS": "*"}), False, []),
+        (statement(NotPrincipal={"AWS": "arn:aws:iam::123456789012:root"}), True,
+         ["everyone but those that NotPrincipal names"]),
         ({"Version": "2012-10-17", "Statement": statement()["Statement"][0]}, True, []),
         ({"Version": "2012-10-17", "Statement": []}, False, []),
         ({}, False, []),

@@ -8,7 +8,7 @@ import pytest
 
 from credproc.ctl.aws import NOBODY, Refused, ask, settled, waited
 from credproc.ctl.output import Console
-from credproc.ctl.steps import Failed, Steps, confirm
+from credproc.ctl.steps import Failed, Interrupted, Steps, confirm
 from credproc.errors import ProviderFailed, RequestError
 
 
@@ -78,8 +78,7 @@ def test_failure_says_what_was_done_before(console: Console, inside: bool) -> No
 
     lead = "profile a could not be created: " if inside else ""
     assert str(caught.value) == (
-        f"{lead}AccessDenied: no; done before that: role a created; "
-        "run the same command again to go on"
+        f"{lead}AccessDenied: no; done before that: role a created; re-run the command to continue"
     )
 
 
@@ -89,10 +88,11 @@ def test_interruption_says_what_was_done(console: Console) -> None:
             steps.change("role a", "created", lambda: 1)
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted) as caught:
         work()
 
-    assert "interrupted; done before that: role a created" in err(console)
+    assert "interrupted; done before that: role a created" in str(caught.value)
+    assert (caught.value.status, len(caught.value.steps)) == (130, 1)
 
 
 def test_nobody_is_asked_where_yes_is_given(console: Console) -> None:

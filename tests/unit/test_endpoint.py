@@ -91,7 +91,7 @@ def test_endpoint_that_cannot_be_one_is_named(url: str) -> None:
 def test_imds_can_be_turned_off(value: str) -> None:
     with pytest.raises(ProviderUnavailable, match="turned off by AWS_EC2_METADATA_DISABLED") as it:
         read({"AWS_EC2_METADATA_DISABLED": value})
-    assert not it.value.doubt
+    assert not it.value.certain
 
 
 @pytest.mark.parametrize("value", ["1", "yes", "on", " true", "disabled"])

@@ -120,9 +120,9 @@ def test_status_and_memory_of_each_error(
     assert (raised.status, raised.remembered, str(raised)) == (status, remembered, "words")
 
 
-def test_doubt_is_the_exception() -> None:
-    assert not errors.ProviderUnavailable("x").doubt
-    assert errors.ProviderUnavailable("x", doubt=True).doubt
+def test_certainty_is_the_exception() -> None:
+    assert not errors.ProviderUnavailable("x").certain
+    assert errors.ProviderUnavailable("x", certain=True).certain
 
 
 def test_mistake_is_told_by_its_kind_and_place_and_by_no_word_of_its_own() -> None:

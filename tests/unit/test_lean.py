@@ -178,7 +178,7 @@ def test_keys_of_a_profile_are_those_of_botocore(
 ) -> None:
     machine.config(config)
     machine.credentials(credentials)
-    session = new_session("p")
+    session = new_session(machine.run(), "p")
     found = leaf._keys(session, "p")
     try:
         right = resolved(machine.run(), session, "p", leaf.BEFORE) or resolved(
@@ -199,15 +199,15 @@ def test_endpoint_of_every_region_is_that_of_botocore(machine: Machine) -> None:
     plain = []
     known = Session().botocore()
     for region in REGIONS:
-        found = place(new_session(), region)
+        found = place(new_session(machine.run()), region)
         if found:
             plain.append(region)
             assert found.url == by_botocore(region, known), region
             assert found.region == region
     assert len(plain) > 40
     assert all(any(re.fullmatch(names, region) for region in plain) for names in PARTITIONS)
-    assert place(new_session(), "aws-global") is None
-    assert place(new_session(), "xx-nowhere-1") is None
+    assert place(new_session(machine.run()), "aws-global") is None
+    assert place(new_session(machine.run()), "xx-nowhere-1") is None
 
 
 @pytest.mark.parametrize("value", ["x", pytest.param("true", marks=pytest.mark.slow)])

@@ -10,7 +10,8 @@ import botocore.session
 import pytest
 
 from credproc import limits, mfa, options
-from credproc.request import Chain, Hop, Imds, Profile, Request
+from credproc.hop import OPTIONS, Hop
+from credproc.request import Chain, Imds, Profile, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -410,11 +411,11 @@ def hop(**fields: Any) -> Hop:
 def test_number_of_values(field: str, most: int, option: str) -> None:
     values = [f"k{number}=x" for number in range(most + 1)]
 
-    assert limits.whole(chain(hop(**{field: values[:-1]}))) == ""
+    assert chain(hop(**{field: values[:-1]})).problem() == ""
     # Each hop has a limit of its own.
-    assert limits.whole(chain(hop(), hop(**{field: values[:-1]}))) == ""
+    assert chain(hop(), hop(**{field: values[:-1]})).problem() == ""
     for hops in ([hop(**{field: values})], [hop(), hop(**{field: values})]):
-        assert limits.whole(chain(*hops)) == f"{option}: at most {most} for one --role-arn"
+        assert chain(*hops).problem() == f"{option}: at most {most} for one --role-arn"
 
 
 @pytest.mark.parametrize(
@@ -445,7 +446,7 @@ def test_number_of_values(field: str, most: int, option: str) -> None:
     ],
 )
 def test_what_the_hops_of_one_chain_may_do(hops: list[Hop], words: str) -> None:
-    said = limits.whole(chain(*hops))
+    said = chain(*hops).problem()
 
     assert said.startswith(words)
     assert bool(said) == bool(words)
@@ -467,7 +468,7 @@ def test_what_the_hops_of_one_chain_may_do(hops: list[Hop], words: str) -> None:
     ],
 )
 def test_what_the_providers_may_be(asked: Request, words: str) -> None:
-    said = limits.whole(asked)
+    said = asked.problem()
 
     assert said.startswith(words)
     assert bool(said) == bool(words)
@@ -509,11 +510,9 @@ def test_limits_of_numbers_and_lists_are_those_of_the_service_model(model: Any) 
 
 def test_every_option_of_a_hop_is_a_parameter_of_the_service_model(model: Any) -> None:
     members = model.operation_model("AssumeRole").input_shape.members
-    options = {"".join(part.title() for part in name.split("-")) for name in limits.HOP_CHECKS}
 
-    plural = {f"{name}s" for name in options} & set(members)
-    assert plural == {"Tags", "TransitiveTagKeys", "PolicyArns"}
-    assert options - set(members) - {name[:-1] for name in plural} == {"StsRegion"}
+    assert {each.parameter for each in OPTIONS} - set(members) == {""}
+    assert [each.name for each in OPTIONS if not each.parameter] == ["--sts-region"]
 
 
 def test_bounds_and_seconds_that_are_told_are_those_that_count(

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from credproc.errors import RequestError
-from credproc.providers.profile import Way, way
+from credproc.providers.profile import roles
 from credproc.providers.sts import new_session
 from tests.chains import KEY, A, B, C, Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from credproc.providers.roles import Roles
 
 KEYS = f"aws_access_key_id = {KEY}\naws_secret_access_key = s\n"
 SOME = 'sh -c "exit 1"'
@@ -23,8 +25,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     return Machine(monkeypatch, tmp_path)
 
 
-def read(name: str) -> Way:
-    return way(new_session(name), name)
+def read(machine: Machine, name: str) -> Roles:
+    return roles(new_session(machine.run(), name), name)
 
 
 def test_roles_are_in_the_order_in_which_they_are_assumed(machine: Machine) -> None:
@@ -34,7 +36,7 @@ def test_roles_are_in_the_order_in_which_they_are_assumed(machine: Machine) -> N
         f"[profile b]\nrole_arn = {B}\nsource_profile = a\n"
         f"[profile a]\nrole_arn = {A}\nsource_profile = laptop\nregion = eu-west-1\n"
     )
-    found = read("c")
+    found = read(machine, "c")
     assert [hop.role_arn for hop in found.hops] == [A, B, C]
     assert found.regions == ["eu-west-1", "", "eu-west-3"]
     assert found.profiles == ["c", "b", "a", "laptop"]
@@ -47,7 +49,7 @@ def test_every_key_of_a_role_is_taken(machine: Machine) -> None:
         "external_id = 42\nduration_seconds = 1800\nmfa_serial = GAHT12345678\n"
         f"[profile keys]\n{KEYS}"
     )
-    (hop,) = read("full").hops
+    (hop,) = read(machine, "full").hops
     found = {name: value for name, value in vars(hop).items() if value}
     assert found == {
         "role_arn": A,
@@ -88,7 +90,7 @@ def test_rules_are_those_of_botocore(
     config: str, name: str, roles: list[str], source: str, machine: Machine
 ) -> None:
     machine.config(config)
-    found = read(name)
+    found = read(machine, name)
     assert [hop.role_arn for hop in found.hops] == roles
     assert found.source.text == source
 
@@ -96,9 +98,9 @@ def test_rules_are_those_of_botocore(
 def test_keys_in_the_credentials_file_belong_to_the_profile_too(machine: Machine) -> None:
     machine.config(f"[profile p]\nrole_arn = {A}\nsource_profile = p\n")
     with pytest.raises(RequestError, match="leads back to itself"):
-        read("p")
+        read(machine, "p")
     machine.credentials(f"[p]\n{KEYS}")
-    assert read("p").source.text == "profile:p"
+    assert read(machine, "p").source.text == "profile:p"
 
 
 BOTH = "source_profile = q\ncredential_source = Environment\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import credentials, outcome, refresh, request
+from credproc import answer, credentials, outcome, refresh
 from credproc.deadline import Deadline
 from credproc.errors import (
     CodeNotGiven,
@@ -36,7 +36,7 @@ def world(tmp_path: Path) -> World:
 # all (`error`). An entry for which a person typed a code (`typed`) has no window for refreshing
 # ahead.
 DECISIONS = rows("""
-state    run         success  nothing  unavailable doubt  failed  rejected  no-code  config  mistake
+state    run         success  nothing  unavailable certain failed rejected  no-code  config  mistake
 fresh    plain       held     held     held        held   held    held      held     held    held
 fresh    typed       held     held     held        held   held    held      held     held    held
 fresh    background  held     held     held        held   held    held      held     held    held
@@ -57,7 +57,7 @@ absent   plain       new      -        error       error  error   error     erro
 absent   background  new      -        error       error  error   error     error    error   error
 absent   anew        new      -        error       error  error   error     error    error   error
 """)
-SAYS = ["success", "nothing", "unavailable", "doubt", "failed", "rejected", "no-code", "config"]
+SAYS = ["success", "nothing", "unavailable", "certain", "failed", "rejected", "no-code", "config"]
 SAYS += ["mistake"]
 
 
@@ -103,7 +103,9 @@ def _check_next_look(world: World, held: Entry | None, expected: str) -> None:
         assert kept.failure == ""
 
 
-@pytest.mark.parametrize("word", ["failed", "unavailable", "doubt", "no code", "config", "mistake"])
+@pytest.mark.parametrize(
+    "word", ["failed", "unavailable", "certain", "no code", "config", "mistake"]
+)
 def test_valid_entry_stays_when_new_credentials_were_demanded_in_vain(
     world: World, word: str
 ) -> None:
@@ -182,7 +184,7 @@ def test_answer_never_looks_before_its_last_hop_does(world: World) -> None:
         assert hop
         role = Gives(ProviderFailed("it broke"))
         same = Keeps("hop", role)
-        world.store.write(_copied(hop, world.identity))
+        world.store.write(_copied(hop, world.key))
         answered = world.answer(same)
         kept = world.held(b"hop")
         assert role.asked == 1
@@ -228,7 +230,7 @@ def test_loop_of_failing_runs_asks_once_in_some_seconds(world: World, state: str
 
 def test_remembered_failure_says_so(world: World) -> None:
     provider = Gives(ProviderFailed("it broke"))
-    for words in ("^chain: it broke$", "a moment ago; asked again in [1-6] s, .* --refresh"):
+    for words in ("^chain: it broke$", "cached failure; retried in [1-6] s, .* --refresh"):
         with pytest.raises(ProviderFailed, match=words):
             world.answer(provider)
     assert provider.asked == 1
@@ -243,8 +245,8 @@ def test_why_the_cache_was_of_no_use_is_logged_and_nothing_where_it_was(world: W
 
     said = [line for line in world.log.lines if line.startswith("cache: ")]
     place = f"({world.store.path})"
-    assert said[:2] == [f"cache: not there {place}", f"cache: fresh {place}"]
-    assert said[2].startswith(f"cache: not there {place}: what is there is no entry")
+    assert said[:2] == [f"cache: not cached {place}", f"cache: fresh {place}"]
+    assert said[2].startswith(f"cache: not cached {place}: not an entry of this version")
 
 
 def test_refresh_ignores_the_memory(world: World) -> None:
@@ -284,12 +286,12 @@ def test_memory_of_a_hop_is_not_made_longer_by_those_who_report_it(world: World)
     with pytest.raises(ProviderFailed):
         world.answer(Keeps("hop", role))
     begin = world.clock.now
-    world.asked.providers = [request.Imds("other")]  # another request with the same hop
+    world.key = answer.key(["--imds", "other"], {})  # another answer with the same hop
     while role.asked == 1:
         world.clock.now += 0.25
         with pytest.raises(ProviderFailed) as caught:
             world.answer(Keeps("hop", role))
-        assert str(caught.value).count("a moment ago") <= 1
+        assert str(caught.value).count("cached failure") <= 1
     assert world.clock.now - begin <= 6
 
 
@@ -297,7 +299,9 @@ def test_secret_in_a_message_is_not_written_down(world: World) -> None:
     refresher = world.refresher()
     refresher.run.secrets.append("hunter2-hunter2")
     with pytest.raises(ProviderFailed):
-        refresher.answer(world.asked, [Gives(ProviderFailed("no hunter2-hunter2 here"))])
+        refresher.answer(
+            world.key, [Gives(ProviderFailed("no hunter2-hunter2 here"))], credentials.document
+        )
     kept = world.held()
     assert kept
     assert "hunter2" not in kept.failure
@@ -433,6 +437,6 @@ def test_deadline_that_has_passed_serves_what_is_held(world: World) -> None:
     provider = Gives(world.credentials())
     provider.retrieve = retrieve  # type: ignore[method-assign]
     assert held
-    assert run.answer(world.asked, [provider]).document == held.document
+    assert run.answer(world.key, [provider], credentials.document).document == held.document
     with pytest.raises(DeadlineExceeded):
         Deadline(0).remaining()

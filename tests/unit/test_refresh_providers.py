@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from credproc import credentials, outcome
+from credproc import credentials
+from credproc.credentials import read_time
 from credproc.errors import (
     ProviderFailed,
     ProviderUnavailable,
@@ -52,58 +54,40 @@ def test_library_of_a_provider_that_is_not_asked_is_not_loaded(world: World) -> 
         yield Gives(world.credentials())
         raise AssertionError("the second was made")
 
-    assert world.refresher().answer(world.asked, providers()).document
+    assert world.refresher().answer(world.key, providers(), credentials.document).document
 
 
-# An identity is not changed on a doubt: what is held, of whom, when IMDS does not answer in time
-# or says that there is no role; and whose credentials the run then prints.
+# An identity is not changed on a doubt: what is cached as the session of the instance's role, what
+# IMDS says, and whose credentials the run then prints.
 DOUBTS = rows("""
-state    held-of  imds-says    answers
-now      imds     doubt        held
-now      imds     unavailable  new
-now      chain    doubt        new
-expired  imds     doubt        new
-absent   -        doubt        new
+state    imds-says    answers
+now      unavailable  cached
+now      certain      new
+expired  unavailable  new
+absent   unavailable  new
 """)
 
 
-@pytest.mark.parametrize(("state", "of", "word", "expected"), DOUBTS)
+@pytest.mark.parametrize(("state", "word", "expected"), DOUBTS)
 def test_identity_is_not_changed_on_a_doubt(
-    world: World, state: str, of: str, word: str, expected: str
+    world: World, state: str, word: str, expected: str
 ) -> None:
-    held = world.hold(state, provider=of)
+    held = world.hold(state, b"session", provider="imds")
     chain = Gives(world.credentials())
-    entry = world.answer(Gives(failure(word), name="imds"), chain)
+    imds = Keeps("session", Gives(failure(word), name="imds"))
+    entry = world.answer(imds, chain)
 
     assert chain.asked == (expected == "new")
-    assert (held is not None and entry.document == held.document) == (expected == "held")
+    assert (held is not None and entry.document == held.document) == (expected == "cached")
 
 
 def test_doubt_ends_a_refresh_that_was_demanded(world: World) -> None:
-    world.hold("fresh", provider="imds")
+    world.hold("fresh", b"session", provider="imds")
     chain = Gives(world.credentials())
-    with pytest.raises(ProviderFailed, match="imds: it broke"):
-        world.answer(Gives(failure("doubt"), name="imds"), chain, anew=True)
+    imds = Keeps("session", Gives(failure("unavailable"), name="imds"))
+    with pytest.raises(ProviderFailed, match="it broke"):
+        world.answer(imds, chain, anew=True)
     assert chain.asked == 0
-
-
-@pytest.mark.parametrize(("of", "answers"), [("chain", "held"), ("sso", "held"), ("imds", "new")])
-def test_identity_of_a_profile_is_not_changed_on_a_doubt(
-    world: World, of: str, answers: str
-) -> None:
-    held = world.hold("now", provider=of)
-    other = Gives(world.credentials(), name="profile two")
-    entry = world.answer(Gives(failure("doubt"), name="profile one"), other)
-
-    assert held
-    assert (entry.document == held.document) == (answers == "held")
-
-
-def test_doubt_about_a_source_serves_the_source_that_is_held(world: World) -> None:
-    source = world.hold("now", b"source", provider="imds")
-    entry = world.answer(Keeps("source", Gives(failure("doubt"), name="imds")))
-    assert source
-    assert entry.document == source.document
 
 
 # What lies on the way.
@@ -213,7 +197,7 @@ def test_role_behind_a_typed_code_is_not_refreshed_ahead(world: World, person: b
     for _ in range(2):  # got, and then held
         entry = world.answer(Assumes(world, source), anew=not _)
         assert (entry.ahead == entry.now) == person
-        assert outcome.needs_person(entry) == person
+        assert entry.person == person
 
 
 def test_role_behind_long_term_keys_is_refreshed_ahead(world: World) -> None:
@@ -228,14 +212,17 @@ def test_role_behind_long_term_keys_is_refreshed_ahead(world: World) -> None:
 def test_instance_role_that_is_not_renewed_is_served_past_its_end(world: World) -> None:
     imds = Gives(world.credentials(-100, "imds"), name="imds")
     for _ in range(3):
-        entry = world.answer(imds)
-        assert entry.expiration == world.clock.now - 100
-        world.clock.now += 0  # within the next look
+        entry = world.answer(Keeps("session", imds))
+        shown = read_time(json.loads(entry.document)["Expiration"], "the document")
+        assert 900 < shown - world.clock.now <= 1201
     assert imds.asked == 1
-    assert world.held() == entry
+    assert world.held() is None, "what has expired is not an answer for others"
 
-    world.clock.now = entry.look
-    world.answer(imds)
+    session = world.held(b"session")
+    assert session
+    assert session.expiration == world.clock.now - 100
+    world.clock.now = session.look
+    world.answer(Keeps("session", imds))
     assert imds.asked == 2
 
 
@@ -249,9 +236,11 @@ def test_source_that_is_not_renewed_is_used_past_its_end(world: World) -> None:
 
 def test_renewed_instance_role_ends_it(world: World) -> None:
     imds = Gives(world.credentials(-100, "imds"), world.credentials(HOUR, "imds"), name="imds")
-    entry = world.answer(imds)
-    world.clock.now = entry.look
-    assert world.answer(imds).expiration > world.clock.now
+    world.answer(Keeps("session", imds))
+    session = world.held(b"session")
+    assert session
+    world.clock.now = session.look
+    assert world.answer(Keeps("session", imds)).expiration > world.clock.now
 
 
 @pytest.mark.parametrize("provider", ["chain", "sso"])

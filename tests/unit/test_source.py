@@ -24,6 +24,7 @@ from credproc.errors import (
 )
 from credproc.providers import resolved
 from credproc.providers.source import Source
+from credproc.providers.sts import new_session
 from credproc.regions import home_region
 from tests.chains import KEY, SECRET, A, B, Machine, hop
 from tests.servers import faults
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from credproc.credentials import Credentials
+    from credproc.run import Run
 
 FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 RELATIVE = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
@@ -56,8 +58,13 @@ def task() -> Iterator[ContainerServer]:
         yield server
 
 
+def source(text: str, run: Run) -> Source:
+    return Source(text, new_session(run, text.partition("profile:")[2]))
+
+
 def retrieve(machine: Machine, text: str, seconds: float = 20) -> Credentials:
-    return Source(text).retrieve(machine.run(seconds))
+    run = machine.run(seconds)
+    return source(text, run).retrieve(run)
 
 
 # The environment.
@@ -89,9 +96,9 @@ def test_token_of_the_environment_is_the_one_that_botocore_takes(
         ({"AWS_SECRET_ACCESS_KEY": None}, RequestError, "AWS_SECRET_ACCESS_KEY is not set, but"),
         ({"AWS_ACCESS_KEY_ID": ""}, RequestError, "AWS_ACCESS_KEY_ID is not set, but"),
         ({"AWS_SECRET_ACCESS_KEY": f'"{SECRET}" '}, RequestError,
-         "AWS_SECRET_ACCESS_KEY holds what no key has"),
-        ({"AWS_SESSION_TOKEN": "token\r"}, RequestError, "AWS_SESSION_TOKEN holds what no key"),
-        ({"AWS_SECURITY_TOKEN": "to ken"}, RequestError, "AWS_SECURITY_TOKEN holds what no key"),
+         "AWS_SECRET_ACCESS_KEY contains characters that are not valid"),
+        ({"AWS_SESSION_TOKEN": "token\r"}, RequestError, "AWS_SESSION_TOKEN contains characters"),
+        ({"AWS_SECURITY_TOKEN": "to ken"}, RequestError, "AWS_SECURITY_TOKEN contains characters"),
     ],
 )  # fmt: skip
 def test_keys_that_are_not_whole_are_named(
@@ -115,7 +122,7 @@ def test_container_has_the_credentials_of_its_role(machine: Machine, task: Conta
     )
     assert found.account_id == "123456789012"
     assert task.count() == 1
-    assert Source("container").is_role(found)
+    assert source("container", machine.run()).is_role(found)
 
 
 def test_short_lived_credentials_are_asked_for_once(machine: Machine) -> None:
@@ -153,7 +160,7 @@ def test_token_file_of_a_pod_comes_first_and_may_end_with_a_line_end(
 @pytest.mark.parametrize("variables", [{}, {FULL: ""}, {RELATIVE: "", FULL: ""}])
 def test_no_container_is_no_failure(variables: dict[str, str], machine: Machine) -> None:
     machine.set(**variables)
-    with pytest.raises(ProviderUnavailable, match="this is no ECS task and no EKS pod"):
+    with pytest.raises(ProviderUnavailable, match="this is not an ECS task or an EKS pod"):
         retrieve(machine, "container")
 
 
@@ -199,8 +206,9 @@ def test_container_that_does_not_give_credentials_says_what_it_gave(
 ) -> None:
     machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
     task.fail(fault)
+    run = machine.run(patient=False)
     with pytest.raises(ProviderFailed) as caught:
-        Source("container").retrieve(machine.run(patient=False))
+        source("container", run).retrieve(run)
     assert words in str(caught.value)
     assert "<" not in str(caught.value)
     assert "canary" not in str(caught.value)
@@ -291,7 +299,7 @@ def test_web_identity_is_exchanged_without_a_signature(
     (call,) = sts.calls
     assert found.access_key == sts.issued[0].access_key
     assert found.account_id == "111111111111"
-    assert Source("web-identity").is_role(found)
+    assert source("web-identity", pod.run()).is_role(found)
     assert call.action == "AssumeRoleWithWebIdentity"
     assert call.parameters["WebIdentityToken"] == "canaryStale0123456789"
     assert call.parameters["RoleArn"] == A
@@ -313,7 +321,7 @@ def test_rejected_token_is_read_again_once(code: str, pod: Machine, sts: StsServ
     sts.fail(error(code, f"not this one: {fresh}"))
     run = pod.run()
     with pytest.raises(SourceRejected) as caught:
-        Source("web-identity").retrieve(run)
+        source("web-identity", run).retrieve(run)
     said = clean(str(caught.value), run.secrets)
     assert said.startswith(f"{A} (with the token in {path}): {code}: not this one: [secret]: ")
     assert "(it is not a JSON Web Token)" in said
@@ -423,7 +431,7 @@ def test_helper_is_run_once_without_a_shell_and_without_stdin(machine: Machine) 
     assert note.read_text() == "2|one arg|$HOME|helper\n"
     assert (found.access_key, iso(found.expiration)) == ("ASIAHELPERHELPERHELP", soon)
     assert (found.token, found.account_id) == ("canaryTokenOfTheHelper", "123456789012")
-    assert not Source("profile:helper").is_role(found)
+    assert not source("profile:helper", machine.run()).is_role(found)
 
 
 @pytest.mark.parametrize(
@@ -517,7 +525,7 @@ def test_helper_that_never_ends_is_ended_with_all_that_it_started(machine: Machi
     helper(machine, f"sh -c \"exec cat <'{fifo}'\"; echo never")
     run = machine.run(seconds=0.5)
     with pytest.raises(DeadlineExceeded, match="credential_process a helper took longer than"):
-        Source("profile:helper").retrieve(run)
+        source("profile:helper", run).retrieve(run)
     (child,) = run.children.started
     assert child.poll() is not None
 
@@ -532,7 +540,7 @@ def test_helper_that_prints_without_end_does_not_fill_the_memory(
     run = machine.run(seconds=1)
     before = processes.peak_memory()
     with pytest.raises(ProviderFailed, match=f"credential_process a helper {reason}"):
-        Source("profile:helper").retrieve(run)
+        source("profile:helper", run).retrieve(run)
     (child,) = run.children.started
     assert child.poll() is not None
     assert processes.peak_memory() < before + 32 * 2**20
@@ -542,7 +550,7 @@ def test_helper_that_leaves_something_running_is_done(machine: Machine) -> None:
     fifo = machine.folder / "fifo"
     os.mkfifo(fifo)
     helper(machine, f"echo '{document()}'; cat '{fifo}' & cat '{fifo}' >&2 &")
-    found = Source("profile:helper").retrieve(machine.run())
+    found = retrieve(machine, "profile:helper")
     assert found.access_key == "ASIAHELPERHELPERHELP"
     fifo.open("w").close()  # which ends what was left
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from credproc import files, locks, sweep
 from credproc import store as stores
-from credproc import sweep
 from credproc.cache import Entry
-from credproc.store import SWEEP, Store, is_ours, release
+from credproc.generation import CLEARED
+from credproc.locks import release
+from credproc.store import SWEEP, Store, is_ours
 from tests import cachedir
 
 if TYPE_CHECKING:
@@ -43,11 +45,16 @@ def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
 
 
 def entry(name: str = "one", ends_in: int = 3600) -> Entry:
-    """Return an entry of a request that is told by the name."""
-    made = Entry(f"request {name}".encode())
+    """Return an entry whose key has the name in it."""
+    made = Entry(f"key {name}".encode())
     made.document = b'{"Version": 1}\n'
     made.expiration = NOW + ends_in
     return made
+
+
+def contents(store: Store) -> list[str]:
+    """Return the names of the cache's files but that of the lock of those who write."""
+    return [name for name in os.listdir(store.path) if name != CLEARED]
 
 
 def mode(path: str | Path) -> int:
@@ -59,13 +66,13 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "b" / "cache"))
     store.make()
     store.write(entry())
-    release(store.claim(entry().request))
+    release(store.claim(entry().key))
 
     assert [mode(tmp_path / path) for path in ("b", "b/cache")] == [0o700] * 2
     files = sorted((tmp_path / "b/cache").iterdir())
-    assert [path.suffix for path in files] == [".entry", ".lock"]
-    assert [mode(path) for path in files] == [0o600] * 2
-    assert store.read(entry().request) == entry()
+    assert [path.suffix for path in files] == [".entry", ".lock", ".lock"]
+    assert [mode(path) for path in files] == [0o600] * 3
+    assert store.read(entry().key) == entry()
 
 
 @pytest.mark.parametrize("path", ["/", "//", "///"])
@@ -137,8 +144,8 @@ def test_write_replaces_and_leaves_nothing_else(store: Store) -> None:
     store.write(entry(ends_in=20), sync=False)
 
     assert store.written
-    assert len(os.listdir(store.path)) == 1
-    found = store.read(entry().request)
+    assert len(contents(store)) == 1
+    found = store.read(entry().key)
     assert found is not None
     assert found.expiration == entry(ends_in=20).expiration
 
@@ -150,13 +157,13 @@ def test_failed_write_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space left"):
         store.write(entry())
-    assert os.listdir(store.path) == []
+    assert contents(store) == []
     assert not store.written
 
 
 def test_reader_of_a_replaced_entry_has_it_whole(store: Store) -> None:
     store.write(entry())
-    path = f"{store.path}/{os.listdir(store.path)[0]}"
+    path = f"{store.path}/{contents(store)[0]}"
     with open(path, "rb") as before:
         store.write(entry(ends_in=7200))
         assert str(entry().expiration).encode() in before.read()
@@ -166,41 +173,41 @@ def test_trouble_is_why_nothing_was_read(store: Store) -> None:
     assert store.read(b"nothing") is None
     assert store.trouble is None
     store.write(entry())
-    (name,) = os.listdir(store.path)
+    (name,) = contents(store)
     os.chmod(f"{store.path}/{name}", 0o644)
-    assert store.read(entry().request) is None
-    assert "not a private file" in str(store.trouble)
+    assert store.read(entry().key) is None
+    assert "not a private regular file" in str(store.trouble)
     os.chmod(f"{store.path}/{name}", 0o600)
-    assert store.read(entry().request) == entry()
+    assert store.read(entry().key) == entry()
     assert store.trouble is None
 
 
 def test_lock_is_held_by_one(store: Store) -> None:
-    first = store.claim(b"request")
+    first = store.claim(b"key")
     assert first is not None
-    assert store.claim(b"request") is None
-    other = store.claim(b"another request")
+    assert store.claim(b"key") is None
+    other = store.claim(b"another key")
     assert other is not None
     release(other)
     release(first)
-    again = store.claim(b"request")
+    again = store.claim(b"key")
     assert again is not None
     release(again)
 
 
 def test_lock_that_was_removed_by_its_holder_is_not_taken(store: Store) -> None:
     """A waiter that had the file open before is not to share the lock with a newcomer."""
-    holder = store.claim(b"request")
+    holder = store.claim(b"key")
     waited: list[int | None] = []
-    thread = threading.Thread(target=lambda: waited.append(store.wait(b"request", 10)))
+    thread = threading.Thread(target=lambda: waited.append(store.wait(b"key", 10)))
     thread.start()
-    os.unlink(store.lock_path(b"request"))
+    os.unlink(store.lock_path(b"key"))
     release(holder)
     thread.join()
 
     assert waited[0] is not None
-    assert store.claim(b"request") is None
-    assert os.path.samestat(os.fstat(waited[0]), os.stat(store.lock_path(b"request")))
+    assert store.claim(b"key") is None
+    assert os.path.samestat(os.fstat(waited[0]), os.stat(store.lock_path(b"key")))
     release(waited[0])
 
 
@@ -215,35 +222,36 @@ def test_lock_that_is_removed_between_opening_and_locking_is_opened_anew(
     def late(descriptor: int, how: int) -> None:
         if not removed:
             removed.append(os.fstat(descriptor).st_ino)
-            os.unlink(store.lock_path(b"request"))
+            os.unlink(store.lock_path(b"key"))
         flock(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    held = store.claim(b"request")
+    held = store.claim(b"key")
 
     assert held is not None
-    assert os.path.samestat(os.fstat(held), os.stat(store.lock_path(b"request")))
+    assert os.path.samestat(os.fstat(held), os.stat(store.lock_path(b"key")))
     release(held)
 
 
 def test_waiting_ends_in_time(store: Store) -> None:
-    holder = store.claim(b"request")
+    holder = store.claim(b"key")
     begun = time.monotonic()
-    assert store.wait(b"request", 0.2) is None
+    assert store.wait(b"key", 0.2) is None
     assert 0.2 <= time.monotonic() - begun < 10
     release(holder)
 
 
 def test_lock_file_that_waiting_made_is_private(store: Store) -> None:
-    held = store.wait(b"request", 1)
+    held = store.wait(b"key", 1)
     assert held is not None
-    assert mode(store.lock_path(b"request")) == 0o600
+    assert mode(store.lock_path(b"key")) == 0o600
     release(held)
 
 
 CONTENDER = """
 import fcntl, os, sys
-from credproc.store import Store, release
+from credproc.locks import release
+from credproc.store import Store
 flock = fcntl.flock
 def late(descriptor, how):  # much may happen between opening and locking
     for _ in range(300):
@@ -253,7 +261,7 @@ fcntl.flock = late
 store, turns = Store(sys.argv[1]), int(sys.argv[2])
 inside = sys.argv[1] + "/inside"
 while turns:
-    lock = store.wait(b"request", 0.01 * (turns % 7)) if turns % 9 == 0 else store.claim(b"request")
+    lock = store.wait(b"key", 0.01 * (turns % 7)) if turns % 9 == 0 else store.claim(b"key")
     if lock is None:
         continue
     os.close(os.open(inside, os.O_CREAT | os.O_EXCL))  # FileExistsError if somebody is here
@@ -261,7 +269,7 @@ while turns:
         os.sched_yield()
     os.unlink(inside)
     if turns % 2:
-        os.unlink(store.lock_path(b"request"))
+        os.unlink(store.lock_path(b"key"))
     release(lock)
     turns -= 1
 """
@@ -280,7 +288,7 @@ def swept(store: Store, in_days: float = 0) -> list[str]:
     told: list[str] = []
     release(store.hold(SWEEP))
     assert sweep.sweep(store, time.time() + in_days * DAY, told.append) == 0, told
-    return sorted(set(os.listdir(store.path)) - {SWEEP})
+    return sorted(set(contents(store)) - {SWEEP})
 
 
 def look_old(store: Store, names: list[str], seconds: float) -> None:
@@ -291,10 +299,10 @@ def look_old(store: Store, names: list[str], seconds: float) -> None:
 
 def keep(store: Store, made: Entry, age: float) -> list[str]:
     """Write an entry that is so many seconds old, with its lock; return the names of the two."""
-    before = set(os.listdir(store.path))
+    before = set(contents(store))
     store.write(made)
-    release(store.claim(made.request))
-    names = sorted(set(os.listdir(store.path)) - before)
+    release(store.claim(made.key))
+    names = sorted(set(contents(store)) - before)
     for name in names:
         moment = time.time() - age
         os.utime(f"{store.path}/{name}", (moment, moment))
@@ -353,7 +361,7 @@ def test_what_is_locked_is_in_use_and_stays(store: Store) -> None:
     temporary = names[0].replace(".entry", ".1.00000000.tmp")
     open(f"{store.path}/{temporary}", "w").close()
     look_old(store, [temporary], DAY)
-    held = store.claim(entry().request)
+    held = store.claim(entry().key)
 
     assert swept(store) == sorted([*names, temporary])
 
@@ -363,7 +371,7 @@ def test_what_is_locked_is_in_use_and_stays(store: Store) -> None:
 
 def test_lock_without_an_entry_is_swept_after_a_day(store: Store) -> None:
     release(store.claim(b"long-term keys"))
-    (name,) = os.listdir(store.path)
+    (name,) = contents(store)
 
     assert swept(store) == [name]
     assert swept(store, in_days=1.1) == []
@@ -372,7 +380,7 @@ def test_lock_without_an_entry_is_swept_after_a_day(store: Store) -> None:
 def test_files_of_others_are_never_swept(store: Store) -> None:
     for name in ("notes", "x.entry", f"{'0' * 32}.lock.old"):
         open(f"{store.path}/{name}", "w").close()
-    look_old(store, os.listdir(store.path), 365 * DAY)
+    look_old(store, contents(store), 365 * DAY)
 
     assert swept(store) == sorted(["notes", "x.entry", f"{'0' * 32}.lock.old"])
 
@@ -422,7 +430,7 @@ def test_one_sweeps_at_a_time(store: Store) -> None:
     told: list[str] = []
     assert sweep.sweep(store, time.time(), told.append) == 0
     assert told == []
-    assert sorted(os.listdir(store.path)) == sorted([*names, SWEEP])
+    assert sorted(contents(store)) == sorted([*names, SWEEP])
     release(other)
     assert swept(store) == []
 
@@ -447,7 +455,7 @@ def test_cache_without_locks_is_swept(store: Store, monkeypatch: pytest.MonkeyPa
     told: list[str] = []
     assert sweep.is_due(store, time.time() + 2 * DAY)
     assert sweep.sweep(store, time.time() + 2 * DAY, told.append) == 0
-    assert os.listdir(store.path) == [SWEEP]
+    assert contents(store) == [SWEEP]
     assert not sweep.is_due(store, time.time() + 2 * DAY)
 
 
@@ -469,10 +477,10 @@ def test_cache_that_is_off_is_made_nowhere(tmp_path: Path, monkeypatch: pytest.M
 def test_lock_that_is_removed_again_and_again_is_given_up(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "_has_name", lambda *_: False)
+    monkeypatch.setattr(locks, "_has_name", lambda *_: False)
 
     with pytest.raises(FileNotFoundError, match="again and again"):
-        store.claim(b"request")
+        store.claim(b"key")
 
 
 def test_lock_whose_file_system_has_gone_is_let_go() -> None:
@@ -490,8 +498,8 @@ def test_directory_that_another_run_has_just_made_is_taken(store: Store) -> None
 
 def test_what_was_no_lock_and_has_gone_needs_no_removal(store: Store) -> None:
     folder = store.open()
-    stores._discard("gone.lock", folder)
-    stores._forget("gone.tmp", folder)
+    locks._discard("gone.lock", folder)
+    files.forget("gone.tmp", folder)
     os.close(folder)
 
 
@@ -500,7 +508,7 @@ def test_lock_that_its_owner_cannot_write_is_none(tmp_path: Path) -> None:
     path.touch(mode=0o400)
 
     with pytest.raises(PermissionError):
-        stores._check_lock(path.stat())
+        locks._check(path.stat())
 
 
 def test_old_file_that_goes_by_itself_stops_no_sweep(

@@ -463,7 +463,7 @@ def test_endpoint_that_is_no_address_is_a_mistake_in_the_configuration(machine: 
     ],
 )
 def test_endpoint_is_the_regions_own(region: str, host: str, lean: Machine) -> None:
-    found = place(new_session(), region)
+    found = place(new_session(lean.run()), region)
     assert found is not None
     assert found.url == f"https://{host}"
 

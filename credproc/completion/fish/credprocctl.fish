@@ -88,6 +88,7 @@ complete -c credprocctl -n '_shtab_credprocctl_using role create' -l path -x -d 
 complete -c credprocctl -n '_shtab_credprocctl_using role create' -l permissions-boundary -x -d 'the policy that limits it'
 complete -c credprocctl -n '_shtab_credprocctl_using role create' -l max-session-duration -x -d '3600 to 43200, for those who assume it; EC2'"'"'s own sessions last 6 hours'
 complete -c credprocctl -n '_shtab_credprocctl_using role create' -l dry-run -d 'say what would be done, and change nothing'
+complete -c credprocctl -n '_shtab_credprocctl_using role create' -l yes -d 'do not ask (without a terminal nothing is done)'
 complete -c credprocctl -n '_shtab_credprocctl_using role create' -l profile -x -d 'the profile that may do this (default: as for the AWS CLI)'
 complete -c credprocctl -n '_shtab_credprocctl_using role create' -l region -x -d 'the region of the instances (default: as configured)'
 complete -c credprocctl -n '_shtab_credprocctl_using role; and test $_shtab_credprocctl_npos -eq 0' -a list -d 'List the roles that EC2 may assume.'

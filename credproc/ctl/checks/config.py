@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from credproc import recursion, request
+from credproc import recursion
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.commandline import credproc_arguments, join, shown, split
 from credproc.ctl.shared import DEFAULT, KEY, Target, in_use, of_profile
@@ -168,7 +168,9 @@ def command(case: Case) -> Iterator[Check]:
                     "take them out of the profile")  # fmt: skip
     if asked.refresh or asked.no_cache:
         option = "--refresh" if asked.refresh else "--no-cache"
-        yield Check(WARN, "command", f"{option} asks AWS anew at every run", "take it out")
+        yield Check(
+            WARN, "command", f"{option} fetches new credentials at every run", "take it out"
+        )
     if asked.verbose:
         yield Check(WARN, "command", "--verbose: some SDKs take what is on stderr for the document",
                     "set CREDPROC_LOG instead")  # fmt: skip
@@ -180,9 +182,6 @@ def command(case: Case) -> Iterator[Check]:
             yield Check(WARN, "command", f"--duration-seconds {hop.duration_seconds}: botocore "
                         "runs credproc at every request while less than 15 min are left",
                         "give 3600 or more")  # fmt: skip
-    if request.read(target.argv) is None:
-        yield Check(OK, "command", "answered by the full command line, about 50 ms a run instead "
-                    "of 15 (quotes, --policy and the like)")  # fmt: skip
 
 
 def path(case: Case) -> str:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from credproc import __version__, cache
 from credproc.ctl import commandline
+from credproc.ctl.cached import cached, foreign
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.checks.config import path as named
-from credproc.ctl.held import foreign, held
 from credproc.ctl.machine import off
 from credproc.ctl.output import size
 from credproc.errors import CredprocError
+from credproc.locks import release
 from credproc.log import opened
-from credproc.store import LOCK, Store, release
+from credproc.store import LOCK, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +106,7 @@ def _wrapper(path: str) -> Iterator[Check]:
                     "`credprocctl launcher`")  # fmt: skip
     module = os.path.join(os.path.dirname(cache.__file__), "__main__.py")
     if not os.path.exists(importlib.util.cache_from_source(module)):
-        yield Check(WARN, "executable", "its modules are compiled anew at each start",
+        yield Check(WARN, "executable", "its modules are compiled again at each start",
                     f"python -m compileall {os.path.dirname(module)}")  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def cache_directory(case: Case) -> Iterator[Check]:
     store = case.store
     if store is None or not store.path:
         why, advice = off(case.environ)
-        yield Check(WARN, "cache", f"is off, so every run asks AWS: {why}", advice)
+        yield Check(WARN, "cache", f"is off, so every run fetches: {why}", advice)
         return
     try:
         store.make()
@@ -123,7 +124,7 @@ def cache_directory(case: Case) -> Iterator[Check]:
         locks = _lock(store)
     except OSError as error:
         text = str(error) if not error.strerror else f"{store.path}: {error.strerror.lower()}"
-        yield Check(WARN, "cache", f"cannot be used, so every run asks AWS: {text}",
+        yield Check(WARN, "cache", f"cannot be used, so every run fetches: {text}",
                     "mend that, or give --cache-dir")  # fmt: skip
         return
     space = os.statvfs(store.path)
@@ -131,7 +132,7 @@ def cache_directory(case: Case) -> Iterator[Check]:
     kind = filesystem(store.path)
     text = f"{store.path}, mode 0700, {len(names)} files, on {kind} with {size(room)} free"
     if room < ROOM or (space.f_files and not space.f_favail):
-        yield Check(WARN, "cache", text, "free some space: what cannot be kept is asked for at "
+        yield Check(WARN, "cache", text, "free some space: what cannot be cached is fetched by "
                     "every run")  # fmt: skip
     elif kind.startswith(REMOTE):
         yield Check(WARN, "cache", f"{text}: other machines, and their clocks, share it",
@@ -140,20 +141,20 @@ def cache_directory(case: Case) -> Iterator[Check]:
         yield Check(OK, "cache", text)
     yield (
         Check(OK, "cache lock", "works") if locks else
-        Check(WARN, "cache lock", "does not keep others out, so runs that start together each ask "
-              "AWS", "set CREDPROC_CACHE_DIR to a local directory")
+        Check(WARN, "cache lock", "does not keep others out, so runs that start together each "
+              "fetch", "set CREDPROC_CACHE_DIR to a local directory")
     )  # fmt: skip
     yield from _contents(store)
 
 
 def _lock(store: Store) -> bool:
-    """Whether a lock that is held is refused to the next who wants it."""
+    """Whether a lock that one process has is refused to the next."""
     name = cache.fingerprint(b"doctor") + LOCK
     first = second = None
     try:
         first = store.hold(name)
         if first is None:
-            return True  # another doctor holds it
+            return True  # another doctor has it
         second = store.hold(name)
         store.remove(name)
         return second is None
@@ -163,14 +164,14 @@ def _lock(store: Store) -> bool:
 
 
 def _contents(store: Store) -> Iterator[Check]:
-    broken = [item for item in held(store) if item.entry is None]
+    broken = [item for item in cached(store) if item.entry is None]
     if broken:
         yield Check(WARN, "cache", f"{len(broken)} entries cannot be read ({broken[0].name}: "
                     f"{broken[0].trouble})", "`credprocctl cache prune`")  # fmt: skip
     strangers = foreign(store)
     if strangers:
         yield Check(WARN, "cache", f"{len(strangers)} files are not credproc's ({strangers[0]})",
-                    "what they are only their maker knows; credproc ignores them")  # fmt: skip
+                    "credproc ignores them")  # fmt: skip
 
 
 def filesystem(path: str) -> str:

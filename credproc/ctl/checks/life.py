@@ -1,4 +1,4 @@
-"""What is held for the command line: its age, its windows, the next refresh."""
+"""What is cached for the command line: its age, its windows, the next refresh."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from credproc import cache
-from credproc.ctl import commandline
+from credproc import answer, cache
+from credproc.ctl import commandline, witnesses
+from credproc.ctl.cached import renewal
 from credproc.ctl.checks import FAIL, OK, WARN, Check
-from credproc.ctl.held import renewal
 from credproc.ctl.output import span
-from credproc.identity import of_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,40 +21,45 @@ if TYPE_CHECKING:
 PATIENCE, RUNS = 20, 3
 
 
-def held(case: Case) -> Iterator[Check]:
-    """Check the entry that a run would find."""
+def cached(case: Case) -> Iterator[Check]:
+    """Check the answer that a run would find."""
     if case.target is None or case.store is None or not case.store.path:
         return
     if case.target.request.no_cache:
         return
     now = time.time()
-    entry = case.store.read(of_request(case.target.request, case.environ))
+    entry = case.store.read(answer.key(case.target.argv, case.environ))
     if entry is None:
-        yield Check(OK, "held", "nothing yet; the next run asks, and keeps the answer")
+        yield Check(OK, "cached", "nothing yet for this command line; the next run caches it")
+        return
+    changed = witnesses.changes(entry.witnesses, case.environ)
+    if changed:
+        yield Check(OK, "cached", f"no longer valid ({'; '.join(changed)}); the next run makes a "
+                    "new answer from the sessions that are still valid")  # fmt: skip
         return
     if not entry.document:
         again = max(entry.look - now, 0)
-        yield Check(WARN, "held", f"nothing but a failure: {entry.failure}",
-                    f"asked again in {span(again)}, or now with --refresh")  # fmt: skip
+        yield Check(WARN, "cached", f"nothing but a failure: {entry.failure}",
+                    f"tried again in {span(again)}, or now with --refresh")  # fmt: skip
         return
     verdict = entry.judge(now)
     left = entry.expiration - now
     if verdict == cache.EXPIRED:
-        yield Check(OK, "held", f"expired {span(left)} ago; the next run asks")
+        yield Check(OK, "cached", f"expired {span(left)} ago; the next run fetches")
         return
     renewed = ", ".join(renewal(entry, now, since=now)) or "before printing"
     text = f"{span(left)} left of {span(entry.expiration - entry.issued)}; refreshed {renewed}"
     if entry.failure:
-        yield Check(WARN, "held", f"{text}; the last refresh failed: {entry.failure}",
-                    "what is held is printed until its end")  # fmt: skip
+        yield Check(WARN, "cached", f"{text}; the last refresh failed: {entry.failure}",
+                    "the cached credentials are printed until they expire")  # fmt: skip
     else:
-        yield Check(OK, "held", text)
+        yield Check(OK, "cached", text)
     if verdict == cache.FRESH and case.target.line:
         yield _hit(case, case.target.line)
 
 
 def _hit(case: Case, line: str) -> Check:
-    """Run the profile's command as botocore does, while that asks nobody anything."""
+    """Run the profile's command as botocore does, while a run fetches nothing."""
     times = []
     for _ in range(RUNS):
         begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""The providers, asked as a run would ask them, each role of a chain with its answer."""
+"""The providers, called as a run would call them, and each role of a chain."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from credproc import credentials, request
-from credproc.ctl import identity
+from credproc.ctl import explaining, sessions
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.output import span
 from credproc.errors import CodeNotGiven, CredprocError, ProviderUnavailable, masked
-from credproc.identity import CONTAINER_IDENTITIES
 from credproc.providers import imds, provider
+from credproc.variables import CONTAINER_IDENTITIES
 from credproc.windows import SIGNING
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
     from credproc.ctl.checks import Case
+    from credproc.ctl.sessions import Asked
     from credproc.run import Run
 
 
@@ -32,7 +33,7 @@ def containers(case: Case) -> Iterator[Check]:
         if any(isinstance(each, request.Imds) and not each.role for each in asked):
             yield Check(WARN, "container", f"{name} is set: this container has an identity of its "
                         "own, and --imds without a role is unavailable",
-                        "name the role (--imds ROLE) if the node's is meant, or start a chain at "
+                        "name the role (--imds ROLE) to use the node's, or start a chain at "
                         "--source container or web-identity")  # fmt: skip
         else:
             yield Check(OK, "container", f"{name} is set: this container has an identity of its "
@@ -40,17 +41,17 @@ def containers(case: Case) -> Iterator[Check]:
 
 
 def providers(case: Case) -> Iterator[Check]:
-    """Ask every provider of the command line, in order, and say which would be the answer."""
+    """Call every provider of the command line, in order, and say which one would answer."""
     if case.target is None:
         return
     asked = case.target.request.providers
     answered, ended = "", False
     for number, each in enumerate(asked, 1):
-        name = provider_name(each)
+        name = explaining.name(each)
         recorder = Recorder(case, number)
         found, error = _asked(case, each, recorder)
         moves_on = isinstance(error, ProviderUnavailable)
-        # What comes after an answer no run asks; it is worth knowing all the same.
+        # No run calls what comes after the first answer; it is worth knowing all the same.
         bad = WARN if answered or ended or isinstance(error, CodeNotGiven) else FAIL
         if moves_on and number < len(asked):
             bad = OK
@@ -65,11 +66,6 @@ def providers(case: Case) -> Iterator[Check]:
         yield Check(OK, "answer", f"comes from {answered}")
 
 
-def provider_name(asked: request.Imds | request.Chain | request.Profile) -> str:
-    """Return a provider in a word or two."""
-    return f"profile {asked.name}" if isinstance(asked, request.Profile) else asked.identity()[0]
-
-
 def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad: str) -> Check:
     """Return the check of a provider that gave no credentials; what was said is not repeated."""
     text = case.said(error)
@@ -81,14 +77,15 @@ def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad
 
 
 def _asked(
-    case: Case, asked: request.Imds | request.Chain | request.Profile, recorder: Recorder
+    case: Case, asked: Asked, recorder: Recorder
 ) -> tuple[Credentials | None, CredprocError | None]:
-    """Ask one provider; the recorder learns what lies on the way."""
+    """Call one provider; the recorder learns what its sessions come to."""
     run = case.run()
-    run.keeper = recorder
     found: Credentials | None = None
     error: CredprocError | None = None
     try:
+        recorder.expect(run, asked)
+        run.keeper = recorder
         found = provider(asked).retrieve(run)
     except CredprocError as raised:
         error = raised
@@ -131,50 +128,57 @@ def _good(name: str, found: Credentials) -> Check:
 
 
 class Recorder:
-    """Notes how each role, and the source, of a chain was got; it keeps nothing."""
+    """Notes what came of each session of a chain; it caches nothing."""
 
     def __init__(self, case: Case, number: int) -> None:
         self.case = case
         self.number = number
-        #: What was got, by what it is for: the credentials, or the error.
+        #: What came, by the name of the session: the credentials, or the error.
         self._steps: dict[str, Credentials | CredprocError] = {}
+        self._expected: dict[bytes, sessions.Step] = {}
         self._others: list[Check] = []
         #: The error that is shown already, and whose it is.
         self.told = self.failed = ""
 
+    def expect(self, run: Run, asked: Asked) -> None:
+        """Take note of the sessions of a chain; keys of the environment never come by here."""
+        if isinstance(asked, request.Imds):
+            return
+        from credproc.providers.chain import described  # botocore, 150 ms
+
+        roles = described(run, asked)
+        if not roles.hops:
+            return  # the provider's own line says it all
+        self._expected = {step.key: step for step in sessions.steps(run, roles)}
+        if roles.source.kind == "env":
+            try:
+                self._steps["source"] = roles.source.retrieve(run)
+            except CredprocError as error:
+                self._steps["source"] = error
+                raise
+
     def __call__(
-        self, run: Run, kept: bytes, fetch: Callable[[Run], Credentials], anew: bool
+        self, run: Run, key: bytes, fetch: Callable[[Run], Credentials], anew: bool, _: bool
     ) -> Credentials:
-        """Fetch, unless that takes an MFA code and somebody gave one a while ago."""
-        purpose = identity.read(kept)
-        name = "source" if purpose.kind == identity.SOURCE else f"role {len(purpose.hops)}"
+        """Fetch, unless that takes an MFA code and the session is cached."""
+        step = self._expected.get(key)
+        if step is None:
+            return fetch(run)
         try:
-            if purpose.source == "env" and len(purpose.hops) == 1:
-                # Keys of the environment are at hand, and are not kept: they do not pass here.
-                self._source(run)
-            found = None if anew else self._held(purpose, kept)
+            found = None if anew else self._cached(step)
             if found is None:
                 found = fetch(run)
-                self.case.assumed.add((self.number, len(purpose.hops)))
+                self.case.assumed.add((self.number, step.number))
         except CredprocError as error:
-            # Whatever needs these fails, too, and is not worth a line.
+            # Whatever is made from these fails, too, and is not worth a line.
             if not any(isinstance(step, CredprocError) for step in self._steps.values()):
-                self._steps[name] = error
+                self._steps[step.name] = error
             raise
-        self._steps[name] = found
+        self._steps[step.name] = found
         return found
 
-    def _source(self, run: Run) -> None:
-        from credproc.providers.source import Source  # botocore, 150 ms
-
-        try:
-            Source("env").retrieve(run)
-        except CredprocError as error:
-            self._steps["source"] = error
-            raise
-
     def add(self, check: Check) -> None:
-        """Add something else that was found on the way."""
+        """Add something else that was found."""
         self._others.append(check)
 
     def checks(self, bad: str) -> Iterator[Check]:
@@ -187,11 +191,10 @@ class Recorder:
                 yield _good(name, step)
         yield from self._others
 
-    def _held(self, purpose: identity.Purpose, kept: bytes) -> Credentials | None:
-        hop = purpose.hops[-1] if purpose.hops else None
-        if hop is None or not hop.serial_number or self.case.store is None:
+    def _cached(self, step: sessions.Step) -> Credentials | None:
+        if not step.parts.get("serial_number") or self.case.store is None:
             return None
-        entry = self.case.store.read(kept)
+        entry = self.case.store.read(step.key)
         if entry is None or not entry.is_valid(time.time()):
             return None
         return credentials.from_document(entry.document, entry.provider)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from credproc import proxies
 from credproc.ctl.aws import Refused, ask
 from credproc.ctl.checks import FAIL, OK, WARN, Check
-from credproc.ctl.plan import plan, profile_of, region
 from credproc.errors import CredprocError, clean
 from credproc.providers import imds
+from credproc.request import Imds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from credproc.ctl.checks import Case
     from credproc.providers.raised import Answered
+    from credproc.providers.session import Session
 
 #: Seconds by which a clock may be off, and from which on signatures are refused: STS itself takes
 #: them up to a quarter of an hour, but most services, which get the credentials, only five minutes.
@@ -29,14 +30,15 @@ BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 def sts(case: Case) -> Iterator[Check]:
     """Check the way to STS, without credentials: whatever STS answers, it was STS."""
-    regions: dict[tuple[str, str], tuple[str, int]] = {}
-    for profile, name, why, assumed in _regions(case):
-        regions[profile, name] = why, max(assumed, regions.get((profile, name), ("", 0))[1])
+    regions: dict[tuple[str, str], tuple[str, Session, int]] = {}
+    for profile, name, why, loaded, assumed in _regions(case):
+        known = regions[profile, name][2] if (profile, name) in regions else 0
+        regions[profile, name] = why, loaded, max(assumed, known)
     if not regions:
         return
     yield from _settings(case)
-    for (profile, name), (why, assumed) in regions.items():
-        check = _reached(case, profile, name, why)
+    for (_, name), (why, loaded, assumed) in regions.items():
+        check = _reached(case, loaded, name, why)
         if assumed and check.status == FAIL:
             # Stand-ins for STS (moto, LocalStack) do not know every call without a signature.
             check = Check(OK, "STS", f"role {assumed} was assumed there just now (region {name}, "
@@ -44,24 +46,30 @@ def sts(case: Case) -> Iterator[Check]:
         yield check
 
 
-def _regions(case: Case) -> Iterator[tuple[str, str, str, int]]:
-    """Go through the regions whose STS the roles need: whose settings count, the region, why.
+def _regions(case: Case) -> Iterator[tuple[str, str, str, Session, int]]:
+    """Go through the regions whose STS the roles need: of which profile, why, its session.
 
     And which role was assumed there just now, 0 if none was.
     """
     for place, each in enumerate(case.target.request.providers if case.target else [], 1):
+        if isinstance(each, Imds):
+            continue
+        from credproc.providers.chain import described  # botocore, 150 ms
+
+        run = case.run()
         try:
-            found = plan(each)
+            found = described(run, each)
         except CredprocError:
-            continue  # said where it was asked
+            continue  # a check of the provider says so
+        profile = found.source.profile
         for number in range(1, len(found.hops) + 1):
-            name, why = region(found, number, case.environ)
-            if not name:
-                try:
-                    name, why = imds.region(case.run()), "the instance's"
-                except CredprocError:
-                    continue
-            yield profile_of(each), name, why, number if (place, number) in case.assumed else 0
+            try:
+                name, why = found.region(run, number)
+                name = name or imds.region(run, profile)
+            except CredprocError:
+                continue
+            assumed = number if (place, number) in case.assumed else 0
+            yield profile, name, why, found.loaded, assumed
 
 
 def _settings(case: Case) -> Iterator[Check]:
@@ -70,11 +78,12 @@ def _settings(case: Case) -> Iterator[Check]:
     if problem:
         yield Check(FAIL, "proxy", f"{proxy} {problem}", f"correct {proxy}")
     elif proxy:
-        yield Check(OK, "proxy", f"{proxy} is set: STS is asked through it, IMDS never is")
+        yield Check(OK, "proxy", f"{proxy} is set: STS is reached through it, IMDS never is")
         spared = case.environ.get("NO_PROXY") or case.environ.get("no_proxy") or ""
         if "169.254.169.254" not in spared:
-            yield Check(WARN, "proxy", "NO_PROXY does not name 169.254.169.254: other tools ask "
-                        "the proxy for the instance's role", "add it to NO_PROXY")  # fmt: skip
+            yield Check(WARN, "proxy", "NO_PROXY does not name 169.254.169.254: other tools "
+                        "send requests for the instance's role to the proxy",
+                        "add it to NO_PROXY")  # fmt: skip
     for name in BUNDLES:
         path = case.environ.get(name)
         if path and not os.path.exists(path):
@@ -83,21 +92,18 @@ def _settings(case: Case) -> Iterator[Check]:
             yield Check(OK, "TLS", f"certificates are checked with {path} ({name})")
 
 
-def _reached(case: Case, profile: str, name: str, why: str) -> Check:
-    """Ask STS, unsigned, who is asking."""
+def _reached(case: Case, loaded: Session, name: str, why: str) -> Check:
+    """Call STS, unsigned: whatever it answers."""
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
 
     from credproc.providers.raised import Answered
-    from credproc.providers.sts import new_session
 
     config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=5,
                     retries={"total_max_attempts": 2, "mode": "standard"})  # fmt: skip
     url, answered = "", Answered()
     try:
-        client = ask(
-            new_session(profile).botocore().create_client, "sts", region_name=name, config=config
-        )
+        client = ask(loaded.botocore().create_client, "sts", region_name=name, config=config)
         url = client.meta.endpoint_url
         client.meta.events.register("before-parse.sts", answered.note)
         client.get_caller_identity()

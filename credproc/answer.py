@@ -1,0 +1,269 @@
+"""An answer: what one exact invocation prints; its cache key, and what it depends on.
+
+Loaded on every run, so it imports only what a bare interpreter has loaded. A witness is a record of
+something that the answer depends on, as it was when the answer was resolved: ``KIND STATE NAME``
+and a NUL. launcher.c computes the same key, and reads the same records.
+"""
+
+import os
+import stat
+import time
+
+from credproc import cache, system
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: All that can change what an invocation prints. Of keys only the id: it says whose they are.
+VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SIGNIN",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_SSO_OIDC",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_IMDS_USE_IPV6",
+    "AWS_LOGIN_CACHE_DIRECTORY",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "CREDPROC_PROFILE_CHAIN",
+    "HOME",
+    "LNAME",
+    "LOGNAME",
+    "USER",
+    "USERNAME",
+)
+#: Those whose value authorizes whoever knows it, and is never written to disk.
+SECRET = (
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+
+#: Arguments that are about this run alone. They are no part of the key, so that such a run replaces
+#: what the same invocation without them prints; and it never prints what is cached.
+ONCE = ("--refresh", "-v", "--verbose", "--no-cache")
+
+#: The kinds of witnesses.
+FILE, ABSENT, DIRECTORY, INSTANCE, HOST, VARIABLE = (
+    *("file", "absent", "directory", "instance", "host", "variable"),
+)
+#: Nanoseconds. Two changes of a file within one tick of the kernel's clock leave the same ctime, so
+#: one that changed a moment ago proves nothing by its state.
+TICK = 100_000_000
+SECOND = 1_000_000_000
+#: Bytes. No file that credproc reads is longer.
+LONGEST = 64 * 2**20
+
+
+def key(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bytes:
+    """Return the key: the arguments as they came, and the variables that can change the answer."""
+    words = [word for word in argv if word not in ONCE]
+    return os.fsencode("\0".join(["answer", str(len(words)), *words, *_variables(environ)]))
+
+
+def words(key: bytes) -> list[str]:
+    """Return the arguments in a key; ValueError if it is not an answer's."""
+    kind, count, *parts = os.fsdecode(key).split("\0")
+    if kind != "answer" or int(count) > len(parts):
+        raise ValueError("not an answer's key")
+    return parts[: int(count)]
+
+
+def option(argv: "Sequence[str]", name: str) -> str:
+    """Return the value of an option; the last one counts, "" without any."""
+    found = ""
+    for number, word in enumerate(argv):
+        if word == name:
+            found = argv[number + 1] if number + 1 < len(argv) else ""
+        elif word.startswith(name + "="):
+            found = word[len(name) + 1 :]
+    return found
+
+
+def mark(data: bytes) -> str:
+    """Return 8 hex digits that tell contents apart, and are too few to be worth stealing."""
+    return f"{int.from_bytes(data, 'big') % 4294967291:08x}"
+
+
+def _variables(environ: "Mapping[str, str]") -> list[str]:
+    """Return the variables of VARIABLES that are set, as NAME=VALUE, or NAME=#MARK for a secret.
+
+    An empty variable counts as unset. A URL with a password in it is a secret, too.
+    """
+    found = []
+    for name in VARIABLES:
+        value = environ.get(name, "")
+        if value and name in SECRET:
+            found.append(f"{name}=#{mark(os.fsencode(value))}")
+        elif value:
+            found.append(f"{name}={masked(value)}")
+    return found
+
+
+def masked(value: str) -> str:
+    """Return a value, or the mark of a URL that may have a password in it."""
+    return f"#{mark(os.fsencode(value))}" if "@" in value and "://" in value else value
+
+
+def current(entry: "cache.Entry | None", environ: "Mapping[str, str]") -> "cache.Entry | None":
+    """Return an entry if all that it depended on is unchanged, else None."""
+    return entry if entry and hold(entry.witnesses, environ) else None
+
+
+class Witnesses:
+    """Collects what a run depends on, each as it was before it was first read.
+
+    ``unusual`` is why the answer cannot be kept, "" if it can: not all that it depends on has a
+    state that can be compared later.
+    """
+
+    def __init__(self, environ: "Mapping[str, str]") -> None:
+        self.environ = environ
+        self.unusual = ""
+        self._states: dict[tuple[str, str], str] = {}
+
+    def file(self, path: str) -> None:
+        """Add a file that is about to be read or looked for."""
+        if not path or (FILE, path) in self._states:
+            return
+        if not os.path.isabs(path):
+            self.directory()
+        state = _state(path)
+        if state is None:
+            self.unusual = f"{path} is not a regular file"
+        self._states[FILE, path] = state or ""
+
+    def directory(self) -> None:
+        """Add the working directory: a relative path starts there."""
+        self._add(DIRECTORY, "")
+
+    def instance(self) -> None:
+        """Add this instance, since its last start."""
+        self._add(INSTANCE, "")
+
+    def machine(self) -> None:
+        """Add this machine: its id, or else its name."""
+        for path in system.MACHINE:
+            self.file(path)
+        if system.machine_id() == system.host_name():
+            self._add(HOST, "")
+
+    def variable(self, name: str) -> None:
+        """Add a variable that is not one of VARIABLES."""
+        self._add(VARIABLE, name)
+
+    def _add(self, kind: str, name: str) -> None:
+        self._states.setdefault((kind, name), _current(kind, name, self.environ))
+
+    def encoded(self) -> bytes:
+        """Return the records."""
+        records = []
+        for (kind, name), state in self._states.items():
+            record = f"{state} {name}" if kind == FILE else f"{kind} {state} {name}"
+            records.append(os.fsencode(f"{record}\0"))
+        return b"".join(records)
+
+
+def hold(records: bytes, environ: "Mapping[str, str]") -> bool:
+    """Whether everything is still as the records say; any doubt is a no."""
+    try:
+        return all(_holds(record, environ) for record in records.split(b"\0")[:-1])
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _holds(record: bytes, environ: "Mapping[str, str]") -> bool:
+    kind, _, rest = os.fsdecode(record).partition(" ")
+    if kind == FILE:
+        device, inode, size, mtime, ctime, content, name = rest.split(" ", 6)
+        status = os.stat(name)
+        now = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if now == (int(device), int(inode), int(size), int(mtime), int(ctime)):
+            # Whole seconds: a file system whose times are too coarse to tell changes apart.
+            if status.st_ctime_ns % SECOND:
+                return True
+        elif status.st_size != int(size):
+            return False
+        return _content(name) == content
+    if kind == ABSENT:
+        error, _, name = rest.partition(" ")
+        return _state(name) == f"{ABSENT} {error}"
+    state, _, name = rest.rpartition(" ")
+    return _current(kind, name, environ) == state
+
+
+def _state(path: str) -> "str | None":
+    """Return a file's state; None for what is not a regular file.
+
+    Device, inode, size, mtime and ctime (ns), and a mark of the content; ctime is 0 if the file has
+    changed so recently that it could change again without another ctime.
+    """
+    moment = time.time_ns()
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        content = _content(path)
+    except OSError as error:
+        return f"{ABSENT} {error.errno or 0}"
+    except ValueError:
+        return None
+    is_settled = status.st_ctime_ns + TICK < moment
+    numbers = (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns if is_settled else 0,
+    )
+    return f"{FILE} {' '.join(map(str, numbers))} {content}"
+
+
+def _content(path: str) -> str:
+    """Return the mark of a regular file's content; ValueError for anything else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LONGEST:
+            raise ValueError(path)
+        pieces = []
+        while piece := os.read(descriptor, status.st_size + 1):
+            pieces.append(piece)
+        return mark(b"".join(pieces))
+    finally:
+        os.close(descriptor)
+
+
+def _current(kind: str, name: str, environ: "Mapping[str, str]") -> str:
+    """Return the state of a witness that is not a file."""
+    if kind == DIRECTORY:
+        try:
+            status = os.stat(".")
+        except OSError:
+            return "removed 0"
+        return f"{status.st_dev} {status.st_ino}"
+    if kind == INSTANCE:
+        return f"{system.boot_id()} {system.host_name()}"
+    if kind == HOST:
+        return system.host_name()
+    return mark(os.fsencode(environ.get(name, "")))

@@ -1,0 +1,125 @@
+"""What a provider would do: its sessions, which of them are cached, and what would be fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from credproc import cache, outcome, request
+from credproc.ctl import sessions
+from credproc.ctl.cached import STATES, Cached
+from credproc.ctl.commandline import discreet
+from credproc.errors import CredprocError, ProviderUnavailable, masked
+from credproc.providers import endpoint
+from credproc.store import ENTRY
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from credproc.ctl.sessions import Asked, Step
+    from credproc.providers.roles import Roles
+    from credproc.run import Run
+    from credproc.store import Store
+
+
+#: What a run does without a valid answer, but with a valid session.
+FROM_CACHE = "print the cached session; nothing is fetched"
+
+
+class Explained:
+    """A provider in words: ``steps`` are its sessions, ``next`` says what a run would fetch."""
+
+    def __init__(self, name: str, text: str, next_: str = "") -> None:
+        self.name = name
+        self.text = text
+        self.next = next_ or text
+        self.steps: list[tuple[str, str]] = []
+        #: Whether the next provider is tried for certain.
+        self.unavailable = False
+
+    def data(self) -> dict[str, Any]:
+        """Return it for machines."""
+        steps = [{"name": name, "text": text} for name, text in self.steps]
+        return {"provider": self.name, "text": self.text, "sessions": steps, "next": self.next}
+
+
+def name(asked: Asked) -> str:
+    """Return a provider in a word or two."""
+    if isinstance(asked, request.Imds):
+        return "imds"
+    return f"profile {asked.name}" if isinstance(asked, request.Profile) else "chain"
+
+
+def provider(run: Run, asked: Asked, store: Store, now: float) -> Explained:
+    """Explain a provider; no network."""
+    try:
+        if isinstance(asked, request.Imds):
+            return _imds(run, asked, store, now)
+        from credproc.providers.chain import described  # botocore, 150 ms
+
+        return _chain(run, asked, described(run, asked), store, now)
+    except ProviderUnavailable as error:
+        found = Explained(name(asked), f"unavailable: {error}")
+        found.unavailable = True
+        return found
+    except CredprocError as error:
+        return Explained(name(asked), f"would fail: {error}")
+
+
+def _imds(run: Run, asked: request.Imds, store: Store, now: float) -> Explained:
+    (step,) = sessions.needed(run, asked)
+    where = endpoint.settings(run.environ, run.log).url
+    which = f"the role {asked.role} of the instance" if asked.role else "the instance's role"
+    entry = store.read(step.key)
+    found = Explained("imds", f"{which}, from {where}; the next provider if there is none")
+    found.steps = [("session", _state(step, entry, now))]
+    found.next = FROM_CACHE if _is_usable(entry, now) else "fetch the instance's role"
+    return found
+
+
+def _chain(run: Run, asked: Asked, roles: Roles, store: Store, now: float) -> Explained:
+    """Explain a chain, or a profile without roles."""
+    origin = "" if isinstance(asked, request.Chain) else f"what {name(asked)} describes: "
+    count = len(roles.hops)
+    what = f"{count} role{'s' * (count != 1)} from {roles.source.text}" if count else (
+        "the profile's own credentials"
+    )  # fmt: skip
+    found = Explained(name(asked), f"{origin}{what}")
+    fetch: list[str] = []
+    for step in sessions.steps(run, roles):
+        entry = store.read(step.key)
+        text = _role(run, roles, step) if step.number else roles.source.text
+        found.steps.append((step.name, f"{text}; {_state(step, entry, now)}"))
+        if _is_usable(entry, now):
+            fetch = []
+        elif "keys" not in step.parts:
+            fetch.append(step.name)
+    found.next = f"fetch {', '.join(fetch)}" if fetch else (
+        FROM_CACHE if count or "keys" not in step.parts else "print the keys"
+    )  # fmt: skip
+    return found
+
+
+def _role(run: Run, roles: Roles, step: Step) -> str:
+    hop = roles.hops[step.number - 1]
+    region, why = roles.region(run, step.number)
+    where = f"STS in {region} ({why})" if region else f"STS in {why} region"
+    code = "; needs an MFA code" if hop.serial_number else ""
+    return f"{' '.join(discreet(hop.words())[1:])}; {where}{code}"
+
+
+def _state(step: Step, entry: cache.Entry | None, now: float) -> str:
+    if "keys" in step.parts:
+        key = str(step.parts["keys"])
+        return f"key {masked(key)}, never cached" if key else "there are no keys"
+    if entry is None:
+        return "not cached"
+    found = Cached(cache.fingerprint(step.key) + ENTRY, entry)
+    if found.failed:
+        return f"failed: {entry.failure}"
+    state = "fresh" if _is_usable(entry, now) else STATES[entry.judge(now)]
+    return f"cached ({found.id}), {state}"
+
+
+def _is_usable(entry: cache.Entry | None, now: float) -> bool:
+    """Whether a run uses the session without fetching it again."""
+    return entry is not None and (entry.judge(now) == cache.FRESH or outcome.is_stable(entry, now))

@@ -1,0 +1,126 @@
+"""Sessions as people see them: what a cached one is, and those that a command line needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from credproc import options, recursion, request, session, system
+from credproc.cache import fingerprint
+from credproc.ctl.commandline import discreet
+from credproc.errors import CredprocError, masked
+from credproc.hop import Hop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from credproc.providers.roles import Roles
+    from credproc.run import Run
+    from credproc.session import Parts
+
+    Asked = request.Imds | request.Chain | request.Profile
+
+
+class Step:
+    """A session that a command line needs: the source credentials, or a role from 1."""
+
+    def __init__(self, name: str, parts: Parts, number: int = 0) -> None:
+        self.name = name
+        self.parts = parts
+        #: Its place in the chain; 0 for the source.
+        self.number = number
+        self.key = session.key(parts)
+
+    @property
+    def stem(self) -> str:
+        """What the name of its file begins with."""
+        return fingerprint(self.key)
+
+
+def steps(run: Run, found: Roles) -> list[Step]:
+    """Return the sessions of a chain, the source first; no network."""
+    names = ["source", *(f"role {number + 1}" for number in range(len(found.hops)))]
+    return [Step(name, found.parts(run, number), number) for number, name in enumerate(names)]
+
+
+def needed(run: Run, asked: Asked) -> list[Step]:
+    """Return the sessions that a provider needs, as the config says today; no network.
+
+    CredprocError where the provider would fail, or does not apply.
+    """
+    if isinstance(asked, request.Imds):
+        from credproc.providers import imds
+
+        return [Step("source", imds.parts(run, asked.role))]
+    from credproc.providers.chain import described  # botocore, 150 ms
+
+    return steps(run, described(run, asked))
+
+
+def reachable(run: Run, argv: Sequence[str]) -> set[str]:
+    """Return the file stems of all sessions that a command line needs today; no network."""
+    try:
+        asked = options.parse(argv)
+        recursion.check(asked, run.environ)
+    except (CredprocError, options.TextAsked):
+        return set()
+    found = set()
+    for each in asked.providers:
+        try:
+            found |= {step.stem for step in needed(run, each)}
+        except CredprocError:
+            pass  # it would fail: then it needs none
+    return found
+
+
+def chain(parts: Parts) -> Iterator[Parts]:
+    """Go through a session and those that it is made from, the source last."""
+    while True:
+        yield parts
+        if not isinstance(parts.get("caller"), dict):
+            return
+        parts = parts["caller"]
+
+
+def is_elsewhere(parts: Parts) -> bool:
+    """Whether the session belongs to another machine, or was made before this one was started."""
+    here = {
+        "instance": f"{system.boot_id()} {system.host_name()}",
+        "machine": system.machine_id(),
+    }
+    return any(
+        each.get(name, value) != value for each in chain(parts) for name, value in here.items()
+    )
+
+
+def role(arn: str) -> str:
+    """Return a role as people name it: reports@123456789012."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6:
+        return arn
+    return f"{parts[5].rpartition('/')[2]}@{parts[4]}"
+
+
+def described(parts: Parts) -> str:
+    """Return what a session is of, in some words, without what is private."""
+    if "role_arn" in parts:
+        return " ".join([role(str(parts["role_arn"])), *_options(parts)])
+    words = {
+        "web_identity": f"{role(str(parts.get('web_identity')))} by web identity",
+        "sso_role_name": f"{parts.get('sso_role_name')}@{parts.get('sso_account_id')} by SSO",
+        "login_session": f"{parts.get('login_session')} by aws login",
+        "helper": f"credential_process {parts.get('helper')}",
+        "imds": f"instance role {parts.get('imds')}".rstrip(),
+        "container": "container role",
+        "keys": f"long-term key {masked(str(parts.get('keys')))}",
+    }
+    return next((text for name, text in words.items() if name in parts), "an unknown source")
+
+
+def _options(parts: Parts) -> list[str]:
+    """Return the options with which a role is assumed."""
+    hop = Hop("")
+    for name, value in parts.items():
+        if name in vars(hop):
+            setattr(hop, name, value)
+    named = ["--role-session-name", str(parts["name"])] if parts.get("name") else []
+    return [*discreet(hop.words()[2:]), *named]

@@ -1,0 +1,206 @@
+"""Locks: files with a flock, each with a line about the process that has taken it.
+
+A lock file may be removed by the process that has taken it. So a lock counts only if the file that
+was locked still has the name; a process that opened it before takes the next one.
+"""
+
+from __future__ import annotations
+
+import _thread
+import errno
+import fcntl
+import os
+import stat
+import time
+
+from credproc import files, processes
+from credproc.cache import check_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Errors of opening what is not a private regular file; None is what _check raises.
+UNFIT = (None, errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
+#: How often a lock may be removed by others in the moment between opening and locking it.
+TRIES = 10
+#: Seconds that a flock may take which must not wait: on NFS without a lock manager it does.
+CLAIM = 2.0
+#: Seconds after the end of its time that a process may take to end.
+GRACE = 3.0
+
+
+class Holder:
+    """The process that has taken a lock: its number, and epoch seconds.
+
+    ``start`` tells it from another process with the same number; it took the lock at ``since`` and
+    has time until ``until``.
+    """
+
+    def __init__(self, line: str) -> None:
+        pid, since, until, self.start = line.partition("\n")[0].split(" ", 3)
+        self.pid, self.since, self.until = int(pid), int(since), int(until)
+
+    def is_stopped(self) -> bool:
+        """Whether the process was stopped (Ctrl-Z, SIGSTOP), as far as this system shows it."""
+        found = processes.one(self.pid)
+        return found is not None and found.start == self.start and found.state in ("T", "t")
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether it will not release the lock: it is stopped, or its time is long over."""
+        return self.is_stopped() or now > self.until + GRACE
+
+    def described(self, now: float) -> str:
+        """Return what it is and what to do about it, for an error message."""
+        state = ""
+        advice = "wait for it, or end it"
+        if self.is_stopped():
+            state = ", stopped"
+            advice = f"resume it (kill -CONT {self.pid}) or end it (kill {self.pid})"
+        return f"process {self.pid}{state}, since {max(now - self.since, 0):.0f} s: {advice}"
+
+
+def take(name: str, folder: int, until: float = 0, shared: bool = False) -> int | None:
+    """Take the lock in the file ``name`` if it is free: a descriptor to release, else None.
+
+    It is filelock's own (flock on the same file), without the price of importing filelock.
+    With ``until``, when it will have been released (epoch seconds), the file then says who has it.
+    OSError if there can be no lock.
+    """
+    operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    for _ in range(TRIES):
+        descriptor = _open(name, folder)
+        try:
+            if not _flock(descriptor, operation | fcntl.LOCK_NB):
+                os.close(descriptor)
+                return None
+            if _has_name(descriptor, name, folder):
+                if until and not shared:
+                    _sign(descriptor, until)
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    raise FileNotFoundError(f"{name} is removed again and again")
+
+
+def holder(name: str, folder: int) -> Holder | None:
+    """Return what the process says of itself that took the lock; None if it says nothing."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            check_private(os.fstat(descriptor))
+            return Holder(os.read(descriptor, 256).decode("ascii"))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError):
+        return None
+
+
+def release(descriptor: int | None) -> None:
+    """Release a lock. Closing may report a fault of the file system; the lock is gone anyway."""
+    try:
+        if descriptor is not None:
+            os.close(descriptor)
+    except OSError:
+        pass
+
+
+def _sign(descriptor: int, until: float) -> None:
+    """Write who has the lock, for those who wait; a full disk is no reason not to have it."""
+    own = processes.one(os.getpid())
+    line = f"{os.getpid()} {time.time():.0f} {until:.0f} {own.start if own else ''}\n"
+    try:
+        os.pwrite(descriptor, line.encode(), 0)
+    except OSError:
+        pass
+
+
+def _flock(descriptor: int, operation: int) -> bool:
+    """Whether the lock was free; TimeoutError where even that question is not answered."""
+    return bounded(lambda: _is_free(descriptor, operation), "flock")
+
+
+def _is_free(descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def bounded(call: Callable[[], bool], name: str) -> bool:
+    """Return what a system call returns that should not wait; TimeoutError after CLAIM seconds.
+
+    In a thread, because neither a signal nor a time-out ends every such wait. ``threading`` would
+    cost a hit that starts a refresh 2 ms.
+    """
+    results: list[bool] = []
+    errors: list[OSError] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def work() -> None:
+        try:
+            results.append(call())
+        except OSError as error:
+            errors.append(error)
+        finally:
+            done.release()
+
+    try:
+        _thread.start_new_thread(work, ())
+    except RuntimeError:  # no memory or no processes left for a thread
+        return call()
+    if not done.acquire(timeout=CLAIM):
+        raise TimeoutError(errno.ETIMEDOUT, f"{name} does not return")
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _open(name: str, folder: int) -> int:
+    """Open a lock file, without waiting; what cannot be one is removed, never followed."""
+    for tries_left in (2, 1, 0):  # pragma: no branch - the last of them raises or returns
+        try:
+            descriptor = files.make(name, os.O_RDWR | os.O_NONBLOCK, folder)
+            try:
+                _check(os.fstat(descriptor))
+            except BaseException:
+                os.close(descriptor)
+                raise
+        except OSError as error:
+            if not tries_left or error.errno not in UNFIT:
+                raise
+            _discard(name, folder)
+        else:
+            return descriptor
+    raise AssertionError  # pragma: no cover - the last try raises or returns
+
+
+def _discard(name: str, folder: int) -> None:
+    """Remove what has a lock's name and cannot be one; OSError if it stays."""
+    try:
+        status = os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        _check(status)
+    except PermissionError:
+        remove = os.rmdir if stat.S_ISDIR(status.st_mode) else os.unlink
+        remove(name, dir_fd=folder)
+
+
+def _check(status: os.stat_result) -> None:
+    check_private(status)
+    if status.st_mode & 0o600 != 0o600:
+        raise PermissionError("not writable by this user")
+
+
+def _has_name(descriptor: int, name: str, folder: int) -> bool:
+    try:
+        named = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(named, os.fstat(descriptor))

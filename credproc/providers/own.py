@@ -1,0 +1,225 @@
+"""What a profile's own credentials are made of: keys, SSO, login, web identity, a helper.
+
+The order is botocore's: web identity, SSO, keys of the credentials file, `aws login`,
+credential_process, keys of the config file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+from credproc import files, system
+from credproc.answer import SECRET, VARIABLES, mark, masked
+from credproc.providers import sts
+from credproc.regions import home_region, partition
+from credproc.variables import CONFIG, CREDENTIALS, ENDPOINT_KEYS, LOGIN_CACHE, path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from credproc.providers.session import Session
+    from credproc.run import Run
+    from credproc.session import Parts
+
+WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
+#: Bytes of a token or a sign-in.
+LONGEST = 2**20
+#: Variables that a helper's credentials do not depend on by themselves: the region counts as it is
+#: resolved, and the files as what they contain.
+RESOLVED = ("AWS_REGION", "AWS_DEFAULT_REGION", CONFIG, CREDENTIALS, *SECRET)
+
+
+def parts(run: Run, loaded: Session, name: str) -> Parts:
+    """Return what the profile's own credentials are made of; of keys only the id."""
+    values = _values(loaded, name)
+    if loaded.profile != name:
+        loaded = sts.new_session(run, name)  # whose region and endpoints count
+    if values.get("web_identity_token_file"):
+        told = [str(values.get(key) or "") for key in WEB_IDENTITY]
+        return web_identity(run, loaded, told[0], told[1], told[2])
+    if "sso_account_id" in values or "sso_role_name" in values:
+        return _sso(run, loaded, values)
+    keys = values.get("aws_access_key_id")
+    if keys and _is_in_credentials_file(run, loaded, name):
+        return {"keys": str(keys)}
+    if values.get("login_session"):
+        return _login(run, loaded, str(values["login_session"]))
+    if values.get("credential_process"):
+        return _helper(run, loaded, str(values["credential_process"]))
+    return {"keys": str(keys or "")}
+
+
+def is_helper(loaded: Session, name: str) -> bool:
+    """Whether the profile has a credential_process."""
+    return bool(_values(loaded, name).get("credential_process"))
+
+
+def _values(loaded: Session, name: str) -> dict[str, Any]:
+    found = loaded.full_config["profiles"].get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def web_identity(run: Run, loaded: Session, token_file: str, arn: str, name: str) -> Parts:
+    """Return what the session of a web identity is made of: its role, a mark of its token."""
+    run.witnesses.file(token_file)
+    token = content(token_file)
+    region = sts.configured_region(run.environ, loaded) or home_region(arn)
+    return {
+        "web_identity": arn,
+        "token": mark(token.encode("utf-8", "surrogateescape")),
+        **session_name(run, name),
+        **called(run.environ, loaded, region, arn),
+    }
+
+
+def called(environ: Mapping[str, str], loaded: Session, region: str, role_arn: str) -> Parts:
+    """Return what of the STS endpoint a role's session depends on.
+
+    Its region is not: what any regional endpoint gives is the same session, valid everywhere. But
+    the global endpoint's, which old settings may still choose, is not valid in every region.
+    """
+    found = endpoints(environ, loaded, "STS")
+    if found.get("sts_regional_endpoints", "regional") != "regional":
+        found["region"] = region
+    return {"partition": partition(region or home_region(role_arn)), **found}
+
+
+def session_name(run: Run, name: str) -> Parts:
+    """Return the role session name, or what the default one is made of.
+
+    Its host name is not: a laptop gets a new one with every network.
+    """
+    if name:
+        return {"name": name}
+    run.witnesses.machine()
+    return {"user": sts.user(), "machine": system.machine_id()}
+
+
+def endpoints(environ: Mapping[str, str], loaded: Session, *services: str) -> Parts:
+    """Return all that chooses the endpoints of the services, as far as it is set."""
+    scoped = loaded.get_scoped_config()
+    found = {key: environ.get(name) or scoped.get(key) for name, key in ENDPOINT_KEYS.items()}
+    for service in services:
+        found[f"endpoint_url_{service.lower()}"] = environ.get(f"AWS_ENDPOINT_URL_{service}")
+    if scoped.get("services"):
+        found["services"] = loaded.full_config.get("services", {}).get(scoped["services"])
+    return {
+        key: masked(value) if isinstance(value, str) else value
+        for key, value in found.items()
+        if value
+    }
+
+
+def _sso(run: Run, loaded: Session, values: dict[str, Any]) -> Parts:
+    name = str(values.get("sso_session") or "")
+    told = (
+        {**values, **loaded.full_config.get("sso_sessions", {}).get(name, {})} if name else values
+    )
+    names = ("sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
+    found: Parts = {key: str(told[key]) for key in names if told.get(key)}
+    start = name or str(told.get("sso_start_url", ""))
+    stem = hashlib.sha1(start.encode(), usedforsecurity=False).hexdigest()
+    signed_in = _sign_in(run, path(run.environ, "", "~/.aws/sso/cache"), stem)
+    # Renewing the access token leaves the refresh token as it is, or gives a new one.
+    secret = str(signed_in.get("refreshToken") or signed_in.get("accessToken") or "")
+    return {
+        **found,
+        "sign_in": mark(secret.encode()),
+        **endpoints(run.environ, loaded, "SSO", "SSO_OIDC"),
+    }
+
+
+def _login(run: Run, loaded: Session, name: str) -> Parts:
+    stem = hashlib.sha256(name.encode()).hexdigest()
+    signed_in = _sign_in(run, path(run.environ, LOGIN_CACHE), stem)
+    secret = str(signed_in.get("dpopKey") or "")  # stays the same while the tokens are renewed
+    return {
+        "login_session": name,
+        "sign_in": mark(secret.encode()),
+        **endpoints(run.environ, loaded, "SIGNIN"),
+    }
+
+
+def _sign_in(run: Run, folder: str, stem: str) -> dict[str, Any]:
+    """Return what a sign-in left in its cache; nothing if it cannot be read."""
+    file = os.path.join(folder, f"{stem}.json")
+    run.witnesses.file(file)
+    try:
+        found = json.loads(content(file))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _helper(run: Run, loaded: Session, command: str) -> Parts:
+    """Return what a helper's credentials are made of: it may read anything that credproc knows of.
+
+    Its command, working directory, variables, instance, and both config files.
+    """
+    run.witnesses.directory()
+    run.witnesses.instance()
+    try:
+        word = shlex.split(command)[0]
+    except (ValueError, IndexError):
+        word = ""
+    if "/" not in word:
+        run.witnesses.variable("PATH")
+    environ = run.environ
+    variables = {
+        name: masked(environ[name])
+        for name in VARIABLES
+        if environ.get(name) and name not in RESOLVED
+    }
+    secrets = {name: mark(os.fsencode(environ[name])) for name in SECRET if environ.get(name)}
+    shared = {
+        name: mark(os.fsencode(content(path(environ, name)))) for name in (CONFIG, CREDENTIALS)
+    }
+    return {
+        "helper": os.path.basename(word),
+        # It may contain a password, which is the config file's to keep.
+        "command": hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest(),
+        "directory": _directory(),
+        "path": "" if "/" in word else environ.get("PATH", ""),
+        "instance": f"{system.boot_id()} {system.host_name()}",
+        "region": sts.configured_region(environ, loaded),
+        **variables,
+        **secrets,
+        **{name: mark(os.fsencode(text)) for name, text in shared.items()},
+    }
+
+
+def _directory() -> str:
+    try:
+        status = os.stat(".")
+    except OSError:
+        return ""
+    return f"{status.st_dev} {status.st_ino}"
+
+
+def _is_in_credentials_file(run: Run, loaded: Session, name: str) -> bool:
+    """Whether the credentials file itself has keys of the profile: those of the config file come
+    last."""
+    sections = loaded.credentials
+    if sections is None:  # botocore has read the files, and only tells both together
+        from botocore import configloader, exceptions
+
+        try:
+            sections = configloader.raw_config_parse(path(run.environ, CREDENTIALS))
+        except (exceptions.ConfigNotFound, exceptions.ConfigParseError):
+            return False
+    return "aws_access_key_id" in sections.get(name, {})
+
+
+def content(file: str) -> str:
+    """Return the text of a small file, "" if it cannot be read; what reads it for good says why."""
+    if not file:
+        return ""
+    try:
+        return files.read(file, LONGEST).decode("utf-8", "surrogateescape")
+    except (OSError, ValueError):
+        return ""

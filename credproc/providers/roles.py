@@ -1,0 +1,92 @@
+"""A role chain as command line and config describe it: its hops, where it starts, its sessions.
+
+The one model of a chain: a run assumes the roles, `credprocctl explain` shows them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from credproc.errors import CredprocError
+from credproc.providers import imds, own
+from credproc.providers.sts import checked_region, configured_region, default_name
+from credproc.regions import home_region
+
+if TYPE_CHECKING:
+    from credproc.hop import Hop
+    from credproc.providers.session import Session
+    from credproc.providers.source import Source
+    from credproc.run import Run
+    from credproc.session import Parts
+
+
+class Roles:
+    """Roles in the order in which they are assumed, and the source of the first.
+
+    ``loaded`` is botocore's session of the profile that the chain belongs to; ``regions`` those
+    that the roles' own profiles name, "" where one names none; ``profiles`` all that were read.
+    """
+
+    def __init__(self, source: Source, loaded: Session) -> None:
+        self.source = source
+        self.loaded = loaded
+        self.hops: list[Hop] = []
+        self.regions: list[str] = []
+        self.profiles: list[str] = []
+        self._instance_region: str | None = None
+
+    def add(self, hop: Hop, region: str = "", first: bool = False) -> None:
+        """Add a hop behind the others, or before them."""
+        place = 0 if first else len(self.hops)
+        self.hops.insert(place, hop)
+        self.regions.insert(place, region)
+
+    def session_name(self, number: int) -> str:
+        """Return the role session name of role ``number``, from 1."""
+        return self.hops[number - 1].role_session_name or default_name()
+
+    def parts(self, run: Run, number: int) -> Parts:
+        """Return what the session of role ``number`` is made of; of 0, that of the source."""
+        if not number:
+            return self.source.parts(run)
+        hop = self.hops[number - 1]
+        given = {name: value for name, value in vars(hop).items() if value}
+        given.pop("role_session_name", None)
+        given.pop("sts_region", None)
+        region, _ = self.region(run, number)
+        return {
+            **given,
+            **own.session_name(run, hop.role_session_name),
+            **own.called(run.environ, self.loaded, region, hop.role_arn),
+            "caller": self.parts(run, number - 1),
+        }
+
+    def region(self, run: Run, number: int) -> tuple[str, str]:
+        """Return the region whose STS is called for role ``number``, and why; "" for the
+        instance's own, which only IMDS knows."""
+        hop, profile_region = self.hops[number - 1], self.regions[number - 1]
+        if hop.sts_region:
+            return checked_region(hop.sts_region), "--sts-region"
+        configured = configured_region(run.environ, self.loaded, profile_region)
+        if configured:
+            return configured, "configured"
+        if self.source.kind == "imds":
+            return "", "the instance's"
+        return home_region(hop.role_arn), "none is configured"
+
+    def called_region(self, run: Run, number: int) -> str:
+        """Return the region whose STS is called for role ``number``; IMDS may be called for it."""
+        region, _ = self.region(run, number)
+        if region:
+            return region
+        if self._instance_region is None:
+            try:
+                self._instance_region = imds.region(run, self.source.profile)
+            except CredprocError as error:
+                run.log(f"sts: cannot get the instance's region: {error}")
+                self._instance_region = ""
+        if self._instance_region:
+            return checked_region(self._instance_region)
+        region = home_region(self.hops[number - 1].role_arn)
+        run.log(f"sts: no region is configured: {region}")
+        return region

@@ -1,0 +1,72 @@
+"""The environment variables of the SDKs that credproc reads, and the paths that they lead to."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Where a container's credentials are, and the token that authorizes requests for them.
+RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
+#: The variables that give a container its own identity.
+CONTAINER_IDENTITIES = (RELATIVE_URI, FULL_URI, WEB_IDENTITY)
+
+#: Which profile is in use if none is named, in botocore's order.
+PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+
+#: The user's name, in the order of getpass.
+USERS = ("LOGNAME", "USER", "LNAME", "USERNAME")
+
+CONFIG, CREDENTIALS = "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"
+LOGIN_CACHE = "AWS_LOGIN_CACHE_DIRECTORY"
+#: Where the files are that these name if they are not set.
+USUAL = {
+    CONFIG: "~/.aws/config",
+    CREDENTIALS: "~/.aws/credentials",
+    LOGIN_CACHE: "~/.aws/login/cache",
+}
+
+#: A variable in a path, as os.path.expandvars reads it.
+REFERENCE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
+
+#: The variables that choose an STS endpoint, and the config keys that do the same.
+ENDPOINT_KEYS = {
+    "AWS_ENDPOINT_URL": "endpoint_url",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "ignore_configured_endpoint_urls",
+    "AWS_STS_REGIONAL_ENDPOINTS": "sts_regional_endpoints",
+    "AWS_USE_DUALSTACK_ENDPOINT": "use_dualstack_endpoint",
+    "AWS_USE_FIPS_ENDPOINT": "use_fips_endpoint",
+}
+
+
+def path(environ: Mapping[str, str], variable: str, usual: str = "") -> str:
+    """Return where a shared file or directory is, as botocore finds it; "" without one or a home.
+
+    ``usual`` stands in for the variable's entry in USUAL.
+    """
+    found = environ.get(variable) or usual or USUAL[variable]
+    if "$" in found:
+        found = os.path.expandvars(found)  # from the process's environment, as botocore does it
+    if found.startswith("~/") and "HOME" in environ:
+        found = environ["HOME"].rstrip("/") + found[1:]
+    else:
+        found = os.path.expanduser(found)
+    if os.path.isabs(found) or not found:
+        return found
+    # Without HOME and a passwd entry the default stays "~/...", which names no directory.
+    try:
+        return os.path.abspath(found) if environ.get(variable) else ""
+    except OSError:
+        return ""  # there is no working directory either
+
+
+def expanded(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that the paths of the shared files are made of."""
+    values = [environ.get(name, "") for name in USUAL]
+    return [name for value in values for pair in REFERENCE.findall(value) for name in pair if name]
