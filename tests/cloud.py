@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
 
-#: Processes that are started together; a person may ask for more of them.
-HERD = int(os.environ.get("CREDPROC_TEST_HERD", "40"))
+#: Processes that are started together. The test command asks for more under --all, a person may.
+HERD = int(os.environ.get("CREDPROC_TEST_HERD", "20"))
 
 ONE = "arn:aws:iam::111122223333:role/one"
 TWO = "arn:aws:iam::444455556666:role/two"

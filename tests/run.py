@@ -53,7 +53,8 @@ def main() -> int:
         progress.say("tests", f"in {_processes()} processes")
         # What the first tests of a file made serves the next ones, so most stay together.
         arguments = arguments or ["-n", str(_processes()), "--dist", "worksteal"]
-        return _pytest(venv, folder, ["--all"] * options.all + arguments)
+        more = {"CREDPROC_TEST_HERD": "40"} if options.all else {}
+        return _pytest(venv, folder, ["--all"] * options.all + arguments, more)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,10 +129,11 @@ def _install(venv: venvs.Venv, wheel: Path, extras: str, held: Sequence[str]) ->
     venvs.call([str(venv.python), "-m", "pip", "check"], quiet=True)
 
 
-def _pytest(venv: venvs.Venv, folder: Path, arguments: list[str]) -> int:
+def _pytest(venv: venvs.Venv, folder: Path, arguments: list[str], variables: dict[str, str]) -> int:
     away = folder / "away"
     artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
     environment = {
+        **variables,
         **venvs.environment(),
         artefacts.SOURCE: str(venvs.ROOT),
         artefacts.DIST: str(folder / "dist"),

@@ -36,7 +36,13 @@ source_profile = one
 
 
 @pytest.mark.timeout(3 * LIMIT)
-@pytest.mark.parametrize("argv", [CHAIN, ("--profile", "two")], ids=["chain", "profile"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        pytest.param(CHAIN, id="chain"),
+        pytest.param(("--profile", "two"), id="profile", marks=pytest.mark.slow),
+    ],
+)
 def test_cold_herd_makes_one_call_for_each_hop(cloud: Cloud, argv: tuple[str, ...]) -> None:
     cloud.host.config(CONFIG)
     cloud.sts.delay = 0.15

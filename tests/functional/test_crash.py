@@ -15,6 +15,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests import cachedir
 from tests.harness import CREDPROC
 from tests.tracing import Tracer, changing, kill
@@ -64,6 +66,7 @@ def assert_swept(host: Host, *args: str) -> None:
     assert locks == kept | {"sweep"}
 
 
+@pytest.mark.slow
 def test_miss_that_is_killed_at_any_call_costs_one_more_call(host: Host, imds: ImdsServer) -> None:
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
     steps = []
@@ -108,6 +111,7 @@ def test_miss_that_is_killed_again_and_again_comes_to_its_end(host: Host, imds: 
     assert_swept(host)
 
 
+@pytest.mark.slow
 def test_chain_that_is_killed_costs_at_most_one_more_call_a_hop(
     host: Host, imds: ImdsServer, sts: StsServer
 ) -> None:
@@ -195,6 +199,7 @@ def test_refresh_in_the_background_may_be_killed_at_any_call(host: Host, imds: I
     assert_swept(host)
 
 
+@pytest.mark.slow
 def test_sweep_may_be_killed_at_any_call(host: Host, imds: ImdsServer) -> None:
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
     host.document()

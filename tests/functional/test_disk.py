@@ -82,6 +82,7 @@ def choose(steps: list[Step]) -> list[Step]:
     return chosen
 
 
+@pytest.mark.slow
 def test_fault_of_any_call_costs_nobody_the_credentials(host: Host, imds: ImdsServer) -> None:
     tracer = Tracer(host, host.home / ".cache")
     steps = set()

@@ -83,6 +83,7 @@ def test_cold_chain_is_assumed_once(host: Host, imds: ImdsServer, sts: StsServer
     print(f"{count * batches} runs in {time.monotonic() - begun:.1f} s, {len(sts.calls)} calls")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_different_requests_side_by_side_stay_apart(host: Host, sts: StsServer) -> None:
     host.credentials("[laptop]\naws_access_key_id = AKIALAPTOP\naws_secret_access_key = x\n")

@@ -33,7 +33,7 @@ def test_waiters_report_the_failure_that_they_waited_for(cloud: Cloud) -> None:
     assert len({result.stderr for result in results}) == 1
     assert "AccessDenied" in results[0].stderr
     assert results[0].stderr.count("\n") == 1
-    assert seconds < 5 + HERD / 10  # within a second, on a machine that has nothing else to do
+    assert seconds < 10 + HERD / 2  # within a second, on a machine that has nothing else to do
 
 
 def test_run_with_more_time_does_not_fail_with_one_that_had_too_little(cloud: Cloud) -> None:
