@@ -152,6 +152,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     store = Store("", asked.timeout)
     mfa = Mfa(asked.mfa_command, recursion.environment(environ, recursion.resolved(asked)), store)
     run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
+    run.introduce()
     asked = _witnessed(asked, argv, run)
 
     def work() -> cache.Entry:

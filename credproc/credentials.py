@@ -82,6 +82,10 @@ class Credentials:
     def __repr__(self) -> str:
         return f"<Credentials {masked(self.access_key)} from {self.provider or 'nobody'}>"
 
+    def __str__(self) -> str:
+        """Say whose they are, for the log."""
+        return f"access key {masked(self.access_key)} from {self.provider or 'an unknown provider'}"
+
     def draw(self) -> float:
         """Return a number from 0 to 1 of their own: all entries of one set are renewed together."""
         return int.from_bytes(self.access_key.encode("utf-8", "replace"), "big") % 9973 / 9973

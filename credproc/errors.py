@@ -7,7 +7,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 #: Consumers paste stderr into their own message, so a server's essay is cut here (characters).
 MAX_LINE = 1500
@@ -16,6 +16,9 @@ MAX_LINE = 1500
 #: how it goes on for somebody who did not write --imds.
 NO_INSTANCE = "this is no EC2 instance"
 ELSEWHERE = "; on other machines name --profile NAME, or --role-arn ARN with --source SOURCE"
+
+#: Variables that decide which libraries and modules a Python loads.
+LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
 
 #: What stands where a secret stood.
 HIDDEN = "[secret]"
@@ -107,13 +110,40 @@ class Remembered(ProviderFailed):
 
 
 def mistake(error: Exception, who: str = "credproc") -> str:
-    """Return what to say of an error that nobody foresaw: not its text, which may hold anything."""
+    """Return what to say of an unforeseen error: not its text, which may hold anything."""
+    if isinstance(error, ImportError):
+        return _unloadable(error, os.environ)
     step = error.__traceback__
     while step and step.tb_next:
         step = step.tb_next
     file = os.path.basename(step.tb_frame.f_code.co_filename) if step else ""
     where = f" at {file}:{step.tb_lineno}" if step else ""
     return f"a mistake in {who}: {type(error).__name__}{where}; please report what -v tells"
+
+
+def _unloadable(error: ImportError, environ: Mapping[str, str]) -> str:
+    """Return what to say where Python cannot load a module, or the library that it needs."""
+    reason = error
+    try:
+        import ssl  # noqa: F401  # without it other libraries fail to load, for no visible reason
+    except ImportError as first:
+        reason = first
+    named = [name for name in LOADER if environ.get(name)]
+    hint = "install credproc again: a library, or its Python, was changed or removed"
+    if named:
+        hint = (
+            f"{' and '.join(named)} may make Python load the wrong libraries: start credproc "
+            f"without (env -u {named[0]} credproc ...)"
+        )
+    return f"Python cannot load what credproc needs ({reason}): {hint}"
+
+
+def reason(error: Exception) -> str:
+    """Return an error in words: one of the operating system's without its number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return f"{where}{error.strerror}"
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import time
 
 from credproc import credentials
 from credproc.errors import CredprocError, clean
@@ -23,9 +24,13 @@ PROGRAM_ERRORS = (AttributeError, ImportError, NameError, OSError, TypeError)
 class Log:
     """Tells each line to whoever wants it; trouble with the file costs nobody the credentials."""
 
-    def __init__(self, path: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self, path: str, now: Callable[[], float], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.path = path
         self.now = now
+        self.clock = clock
+        self.started = clock()
         self.verbose = False
         #: Whatever must not be shown, should it turn up in somebody's message.
         self.secrets: list[str] = []
@@ -35,11 +40,11 @@ class Log:
         self.trouble = ""
 
     def __call__(self, text: str) -> None:
-        """Tell one line."""
+        """Tell one line, after the milliseconds since the start."""
         self.latest = text
         if not self.verbose and not self.path:
             return
-        line = self._fit(text)
+        line = self._dated(self._fit(text))
         if self.verbose:
             say(line)
         self.record(line)
@@ -52,11 +57,19 @@ class Log:
                     say(line)
                 self.record(line)
 
+    def took(self, started: float) -> str:
+        """Return how long ago something began, by this clock: ``12 ms``."""
+        return f"{(self.clock() - started) * 1000:.0f} ms"
+
+    def _dated(self, text: str) -> str:
+        """Put before a line how long the run has taken so far."""
+        return f"{self.took(self.started)}: {text}"
+
     def _fit(self, text: str) -> str:
         return clean(text, self.secrets)
 
     def record(self, text: str) -> None:
-        """Append a line to the file alone."""
+        """Append a line to the file alone, as it is: the line on stderr, which people look for."""
         if not self.path:
             return
         moment = credentials.write_time(int(self.now()))

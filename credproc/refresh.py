@@ -12,6 +12,7 @@ from credproc.errors import (
     ProviderUnavailable,
     RequestError,
     StillWaiting,
+    reason,
 )
 from credproc.item import Item
 from credproc.supervision import supervised
@@ -104,7 +105,7 @@ class Refresher:
 
         cached = read()
         verdict = cached.judge(self.now()) if cached else cache.ABSENT
-        why = f": {self.store.trouble}" if self.store.trouble else ""
+        why = f": {reason(self.store.trouble)}" if self.store.trouble else ""
         self.log(f"cache: {verdict} ({self.store.path or 'off'}){why}")
         item = Item(
             read,
@@ -268,7 +269,7 @@ class Refresher:
         try:
             self.store.write(entry)
         except OSError as error:
-            self.log(f"cache: not written: {error}")
+            self.log(f"cache: not written: {reason(error)}")
 
     def _call(self, providers: Iterable[Provider], run: Run) -> Credentials:
         """Call the providers in order; only one that is unavailable moves on to the next."""
@@ -286,7 +287,7 @@ class Refresher:
                 raise type(error)("; ".join([*reasons, str(error)])) from error
             else:
                 until = credentials.write_time(found.expiration) if found.expiration else "revoked"
-                self.log(f"{provider.name}: {found!r}, valid until {until}")
+                self.log(f"{provider.name}: {found}, valid until {until}")
                 return found
         raise ProviderFailed("; ".join(reasons))
 

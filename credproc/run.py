@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import TYPE_CHECKING
 
-from credproc import hidden
+from credproc import __version__, hidden
 from credproc.answer import Witnesses
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ class Run:
         self.sessions: list[bytes] = []
         #: What providers share within the run, by their names: IMDS's connection and token.
         self.shared: dict[str, Any] = {}
+
+    def introduce(self) -> None:
+        """Tell the log what runs, and for which profile."""
+        if not (self.log.verbose or self.log.path):
+            return
+        from credproc.providers.session import PROFILE_VARIABLES
+
+        python = ".".join(map(str, sys.version_info[:3]))
+        whose = f"profile {', '.join(self.profiles)}" if self.profiles else "no profile"
+        named = next((name for name in PROFILE_VARIABLES if self.environ.get(name)), "")
+        if named:
+            whose += f", {named}={self.environ[named]}"
+        self.log(f"credproc {__version__}, Python {python}, {whose}")
 
     def until(self, deadline: Deadline) -> Run:
         """Return the same run with another deadline."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from credproc.cache import fingerprint
+from credproc.errors import reason
 from credproc.generation import CLEARED
 from credproc.locks import release
 from credproc.store import ENTRY, LOCK, SUCCESSOR, SWEEP, TEMPORARY, is_ours
@@ -46,7 +47,7 @@ def sweep(store: Store, now: float, log: Callable[[str], None]) -> int:
     try:
         _sweep(store, now, log)
     except OSError as error:
-        log(f"cache: old files stay: {error}")
+        log(f"cache: old files stay: {reason(error)}")
         return 1
     return 0
 

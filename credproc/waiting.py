@@ -11,7 +11,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from credproc.errors import StillWaiting
+from credproc.errors import StillWaiting, reason
 from credproc.locks import release
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Waiting:
                     self.log("cache: waiting for another process")
                     found, taken, successor = self._wait(key, deadline, look, person)
         except OSError as error:
-            self.log(f"cache: no lock: {error}")
+            self.log(f"cache: no lock: {reason(error)}")
         try:
             yield found
         finally:

@@ -137,7 +137,7 @@ class Assuming:
                 message += f" (they come from {origin})"
             raise type(error)(message) from error
         found.person = caller.person or bool(hop.serial_number and run.mfa.needs_person)
-        run.log(f"role {number} of {len(self.hops)}: {hop.role_arn}: {found!r}")
+        run.log(f"role {number} of {len(self.hops)}: {hop.role_arn}: {found}")
         return found
 
     def _assumed_with_code(
@@ -161,7 +161,7 @@ class Assuming:
     ) -> Credentials:
         """Assume one role; for an hour if it turns out that AWS allows no more."""
         region = self.roles.called_region(run, number)
-        run.log(f"role {number} of {len(self.hops)}: asking STS in {region}")
+        run.log(f"role {number} of {len(self.hops)}: calling STS in {region}")
         try:
             return self.sts.assume(run, region, parameters, caller)
         except SessionTooLong:

@@ -77,6 +77,7 @@ class _Session:
         read = READ if self.run.patient else HURRIED
         timeout: Any = (min(CONNECT, left), min(read, left))  # the stubs know no pairs
         session = URLLib3Session(timeout=timeout)
+        started = self.run.log.clock()
         try:
             response = session.send(request)
         except exceptions.ReadTimeoutError:
@@ -86,7 +87,8 @@ class _Session:
             return Fault(f"{WHERE} cannot be reached: {error}", pause=PAUSE)
         finally:
             session.close()
-        self.run.log(f"container: GET: {response.status_code}")
+        took = self.run.log.took(started)
+        self.run.log(f"container: GET: {response.status_code} in {took}")
         headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
         return _fault(Reply(response.status_code, headers), response.content) or response
 

@@ -37,7 +37,7 @@ def profile(run: Run, name: str) -> Credentials:
     except CredprocError:
         run.secrets += hidden.of_files(run.environ)  # a portal that refuses may quote them
         raise
-    run.log(f"profile {name}: {found!r}")
+    run.log(f"profile {name}: {found}")
     return found
 
 

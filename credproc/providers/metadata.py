@@ -158,9 +158,10 @@ class Service:
         faulty = busy = 0
         while True:
             self.connection.deadline = self.deadline.within(self.settings.patience)
+            started = self.log.clock()
             try:
                 status, body = self.connection.exchange(method, self.settings.path + path, headers)
-                self.log(f"imds: {method} {path}: {status}")
+                self.log(f"imds: {method} {path}: {status} in {self.log.took(started)}")
                 if status == 429 or status >= 500:
                     raise Busy(f"status {status}")
                 return status, read(body) if status == 200 else None
@@ -169,7 +170,7 @@ class Service:
                 if self.deadline.left() <= 0:
                     raise self._silence(what, str(error)) from None
                 fault = error
-                self.log(f"imds: {method} {path}: {fault}")
+                self.log(f"imds: {method} {path}: {fault} after {self.log.took(started)}")
             if isinstance(fault, Busy) and essential and self.run.patient:
                 busy += 1
                 may_go_on = self._waited(busy)

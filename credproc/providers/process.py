@@ -56,8 +56,9 @@ def _heard(run: Run, profile: str, words: list[str], name: str, hint: str) -> he
     """Run the command to its end; return what it left."""
     environ = recursion.environment(run.environ, [*run.profiles, profile])
     seconds = run.deadline.remaining()
+    started = run.log.clock()
     try:
-        return helper.run(run.children, words, environ, seconds, MOST)
+        heard = helper.run(run.children, words, environ, seconds, MOST)
     except TimeoutError:
         raise DeadlineExceeded(
             f"credential_process {name} took longer than {seconds:.0f} s"
@@ -67,6 +68,8 @@ def _heard(run: Run, profile: str, words: list[str], name: str, hint: str) -> he
         raise ProviderFailed(
             f"credential_process {words[0]} cannot be run: {reason}{hint}"
         ) from None
+    run.log(f"profile {profile}: {name} ran for {run.log.took(started)}")
+    return heard
 
 
 def _read(output: bytes, who: str) -> Credentials:

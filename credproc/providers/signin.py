@@ -64,6 +64,7 @@ class Signins:
         #: Whether the exchange of a token has begun and not come back; what came back.
         self.exchanging = False
         self.exchanged = Reply()
+        self.started = 0.0
         time = Config(read_timeout=max(min(EXCHANGE, run.whole.left()), 0.1))
         session.set_default_client_config(client_config(run).merge(time))
         for event, field in EXCHANGES.items():
@@ -109,13 +110,15 @@ class Signins:
 
     def _begin(self, **_: Any) -> None:
         self.run.log("sign-in: exchanging the token")
+        self.started = self.run.log.clock()
         self.run.deadline.extend(self.run.whole)
         self.exchanging = True
 
     def _end(self, field: str, http_response: Any, parsed: Any, **_: Any) -> None:
         """Take note of the answer to an exchange; ProviderFailed if it lacks what was wanted."""
         self.exchanging = False
-        self.run.log(f"sign-in: the token service answered {http_response.status_code}")
+        took = self.run.log.took(self.started)
+        self.run.log(f"sign-in: the token service answered {http_response.status_code} in {took}")
         said = parsed.get("Error", {})
         self.exchanged = Reply(
             http_response.status_code,
@@ -225,7 +228,7 @@ class _Portal:
 
     def _once(self, parameters: dict[str, Any]) -> Any:
         self._answered.reply = Reply()
-        self._run.log(f"sso: role {parameters['roleName']} of account {parameters['accountId']}")
+        started = self._run.log.clock()
         try:
             answer = self._client.get_role_credentials(**parameters)
         except (self.exceptions.UnauthorizedException, exceptions.ParamValidationError):
@@ -234,6 +237,10 @@ class _Portal:
             return _refusal(raised.reply_of(error, self._answered), self._call)
         except Exception as error:  # botocore lets out what an answer of others leads to
             return raised.explain(error, self._answered, self._call)
+        finally:
+            role = f"{parameters['roleName']} of account {parameters['accountId']}"
+            status = self._answered.reply.status or "no answer"
+            self._run.log(f"sso: role {role}: {status} after {self._run.log.took(started)}")
         found = answer.get("roleCredentials") or {}
         missing = [field for field in FIELDS if not found.get(field)]
         if len(missing) == len(FIELDS):

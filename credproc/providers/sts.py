@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -195,13 +194,15 @@ class Sts:
 
 def _once(run: Run, call: Call, ask: Callable[[], tuple[Reply, Any]]) -> Credentials | Fault:
     """Call once; return the credentials, or what the error means."""
-    started = time.monotonic()
+    started = run.log.clock()
     try:
         reply, answer = bounded(run, ask, TRY)
     except DeadlineExceeded:
-        return faults.late(call, time.monotonic() - started)
+        return faults.late(call, run.log.clock() - started)
     except Failed as failed:
+        run.log(f"sts: {call.where}: no credentials after {run.log.took(started)}")
         return failed.fault
+    run.log(f"sts: {call.where}: {reply.status} in {run.log.took(started)}")
     off = reply.skew()
     if abs(off) > SKEW:
         run.log(f"sts: this machine's clock is {abs(off)} s {'ahead' if off > 0 else 'behind'}")

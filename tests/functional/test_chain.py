@@ -82,7 +82,7 @@ def test_service_that_checks_signatures_knows_the_last_role(host: Host, tmp_path
         wrong = host.run(*roles(jump, app), "--no-cache", AWS_SECRET_ACCESS_KEY="x" * 40)
         assert wrong.status == 1
         assert f"role 1 of 2, {jump}: SignatureDoesNotMatch: " in wrong.stderr
-        assert f"the secret of ...{key[-4:]} is not the right one" in wrong.stderr
+        assert f"the secret key of ...{key[-4:]} is wrong" in wrong.stderr
 
 
 def test_hop_that_is_refused_is_named_and_the_others_are_kept(cloud: Cloud) -> None:
@@ -91,7 +91,7 @@ def test_hop_that_is_refused_is_named_and_the_others_are_kept(cloud: Cloud) -> N
 
     assert (result.status, result.stdout) == (1, b"")
     assert result.stderr.startswith(f"credproc: chain: role 2 of 3, {TWO}: AccessDenied: User: ")
-    assert "the role's trust policy must allow this caller" in result.stderr
+    assert "that its trust policy allows this caller" in result.stderr
     assert result.stderr.count("\n") == 1
     assert (*cloud.roles, cloud.sts.count(OTHER)) == (1, 1, 0)
 
@@ -232,9 +232,7 @@ def test_rotated_keys_that_sts_rejects_are_named_by_their_source(cloud: Cloud) -
     result = cloud.host.run(*CHAIN)
     assert result.status == 1
     assert f"role 1 of 2, {ONE}: ExpiredToken: " in result.stderr
-    assert (
-        "(...MPLE) are expired, revoked or not known to AWS (they come from env)" in result.stderr
-    )
+    assert "(...MPLE) have expired (they come from env)" in result.stderr
     assert cloud.roles == (1, 0)
 
 
@@ -259,11 +257,11 @@ def test_verbose_tells_the_way_and_no_secret(cloud: Cloud) -> None:
     result = cloud.host.run(*argv, "--verbose")
     assert result.status == 0
     for line in (
-        "role 1 of 2: asking STS in us-east-1",
-        f"role 1 of 2: {ONE}: <Credentials ...{cloud.sts.issued[0].access_key[-4:]} from chain>",
-        f"role 2 of 2: {TWO}: <Credentials ...{cloud.sts.issued[1].access_key[-4:]} from chain>",
+        "role 1 of 2: calling STS in us-east-1",
+        f"role 1 of 2: {ONE}: access key ...{cloud.sts.issued[0].access_key[-4:]} from chain",
+        f"role 2 of 2: {TWO}: access key ...{cloud.sts.issued[1].access_key[-4:]} from chain",
     ):
-        assert f"credproc: {line}\n" in result.stderr
+        assert f" ms: {line}\n" in result.stderr
     for secret in (*cloud.sts.secrets, canary, KEYS["AWS_SECRET_ACCESS_KEY"]):
         assert secret not in result.stderr
 

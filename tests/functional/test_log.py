@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -65,7 +65,14 @@ def test_verbose_tells_on_stderr_and_prints_the_same_document(
     assert result.stdout == online.run(*CHAIN).stdout
     assert all(line.startswith("credproc: ") for line in said)
     assert has(said, rf"cache: not there \({online.cache}\)")
-    assert has(said, rf"role 1 of 1: {A}: <Credentials \.\.\.{sts.issued[0].access_key[-4:]}")
+    assert has(said, rf"role 1 of 1: {A}: access key \.\.\.{sts.issued[0].access_key[-4:]} from ")
+    assert has(said, r"^credproc: \d+ ms: credproc \d\S*, Python \d\S*, no profile$")
+    assert has(said, r"sts: STS in eu-\S+: 200 in \d+ ms")
+    assert has(said, r"imds: PUT /latest/api/token: 200 in \d+ ms")
+    assert not has(said, r"<\w+|\[Errno|\w+\(.*=.*\)|\bNone\b")
+    spent = [int(match[1]) for line in said if (match := re.match(r"credproc: (\d+) ms: ", line))]
+    assert len(spent) == len(said)
+    assert spent == sorted(spent)
     assert has(said, r"valid until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
     for secret in (*imds.secrets, *sts.secrets, "geheim42", sts.issued[0].access_key):
         assert secret not in result.stderr
@@ -122,6 +129,39 @@ def test_stale_credentials_are_served_with_the_reason(
     assert has(told(log), f"{kind}.*: what is held stays valid until its end, and is the answer")
 
 
+def test_profile_is_named(online: Host, log: Path) -> None:
+    online.config("[profile dev]\ncredential_process = /bin/false\n")
+    online.run("--profile", "dev", AWS_PROFILE="dev")
+    assert has(told(log), r"Python \S+, profile dev, AWS_PROFILE=dev$")
+    assert has(told(log), r"profile dev: false ran for \d+ ms")
+
+
+def test_error_of_the_system_has_no_number(online: Host, log: Path) -> None:
+    online.cache.mkdir(parents=True, mode=0o700)
+    online.cache.chmod(0o777)
+    online.document("--imds", XDG_CACHE_HOME="/dev/null")
+    assert has(told(log), r"cache: .*Not a directory")
+    assert not has(told(log), r"\[Errno")
+
+
+@pytest.mark.parametrize("name", ["libcrypto.so.3", "libssl.so.3", "libcrypto.so.1.1"])
+def test_library_that_does_not_load_is_no_mistake_of_credproc(online: Host, name: str) -> None:
+    folder = online.folder / "libraries"
+    folder.mkdir()
+    (folder / name).touch()
+    words = ("--role-arn", A, "--source", "env", "--no-cache", "--timeout", "5")
+    keys: dict[str, Any] = {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "k" * 40,
+    }
+    result = online.run(*words, **keys, AWS_CA_BUNDLE="/none", LD_LIBRARY_PATH=str(folder))
+    if result.status == 0 or "AWS_CA_BUNDLE" in result.stderr:
+        pytest.skip(f"this Python does not load {name}")
+    assert "Python cannot load what credproc needs (" in result.stderr
+    assert "LD_LIBRARY_PATH may make Python load the wrong libraries" in result.stderr
+    assert "a mistake in" not in result.stderr
+
+
 def test_refresh_in_the_background_tells_the_file(online: Host, log: Path) -> None:
     online.document(*CHAIN)
     cachedir.leave(online.cache, 1500)
@@ -132,7 +172,7 @@ def test_refresh_in_the_background_tells_the_file(online: Host, log: Path) -> No
     others = [text for pid, text in lines(log) if pid != process.pid]
     mine = [text for pid, text in lines(log) if pid == process.pid]
     assert has(mine, "cache: fresh, to be refreshed in the background")
-    assert has(others, f"role 1 of 1: {A}: <Credentials")
+    assert has(others, f"role 1 of 1: {A}: access key ")
 
 
 def test_lines_of_many_runs_stay_whole(online: Host, log: Path) -> None:

@@ -90,7 +90,7 @@ def test_region_comes_from_the_most_explicit_place(
     outcome = machine.ask(hop(arn, sts_region=option), source=source)
     assert outcome.error is None
     assert [call.region for call in sts.calls] == [region]
-    assert f"asking STS in {region}" in outcome.log
+    assert f"calling STS in {region}" in outcome.log
 
 
 def test_role_of_a_profile_is_asked_for_where_that_profile_says(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import stat
@@ -25,7 +26,7 @@ NOW = 1_800_000_000.0
 
 def log_at(path: Path | str, *, verbose: bool = False) -> Log:
     """Return a log with a file, that knows a secret."""
-    log = Log(str(path), Clock(NOW))
+    log = Log(str(path), Clock(NOW), itertools.count(10, 0.025).__next__)
     log.verbose = verbose
     log.secrets.append(SECRET)
     return log
@@ -47,10 +48,10 @@ def test_line_is_told_to_whoever_wants_it(
     log = log_at(path if wanted else "", verbose=verbose)
     log("cache: fresh")
 
-    assert capfd.readouterr() == ("", "credproc: cache: fresh\n" if "err" in heard else "")
+    assert capfd.readouterr() == ("", "credproc: 25 ms: cache: fresh\n" if "err" in heard else "")
     assert path.exists() == ("file" in heard)
     if path.exists():
-        line = f"2027-01-15T08:00:00Z credproc[{os.getpid()}]: cache: fresh\n"
+        line = f"2027-01-15T08:00:00Z credproc[{os.getpid()}]: 25 ms: cache: fresh\n"
         assert path.read_text("ascii") == line
 
 
@@ -59,7 +60,7 @@ def test_line_holds_no_secret_and_no_escape(path: Path, capfd: pytest.CaptureFix
     log(f"a \x1b[31m{SECRET}\x07\r\nb \ud800 \u20ac")
 
     told = capfd.readouterr().err
-    assert re.fullmatch(r"credproc: a ?\[31m\[secret\] ?b \? \u20ac\n", told)
+    assert re.fullmatch(r"credproc: 25 ms: a ?\[31m\[secret\] ?b \? \u20ac\n", told)
     assert path.read_text("utf-8").endswith(told.removeprefix("credproc: "))
 
 
@@ -125,9 +126,9 @@ def test_file_that_is_unfit_is_left_alone(
     log("two")
 
     assert capfd.readouterr().err.splitlines() == [
-        "credproc: one",
+        "credproc: 25 ms: one",
         f"credproc: CREDPROC_LOG: {path}: {reason}",
-        "credproc: two",
+        "credproc: 50 ms: two",
     ]
     after = path.lstat()
     assert (after.st_mode, after.st_size) == (before.st_mode, before.st_size)
@@ -172,7 +173,7 @@ def test_path_that_is_unfit_costs_nothing(
     shown = name.replace("\0", " ")
     assert capfd.readouterr() == (
         "",
-        f"credproc: one\ncredproc: CREDPROC_LOG: {shown}: {reason}\n",
+        f"credproc: 25 ms: one\ncredproc: CREDPROC_LOG: {shown}: {reason}\n",
     )
 
 
