@@ -64,7 +64,7 @@ def test_verbose_tells_on_stderr_and_prints_the_same_document(
     assert result.status == 0
     assert result.stdout == online.run(*CHAIN).stdout
     assert all(line.startswith("credproc: ") for line in said)
-    assert has(said, rf"cache: not there \({online.cache}\)")
+    assert has(said, rf"cache: not cached \({online.cache}\)")
     assert has(said, rf"role 1 of 1: {A}: access key \.\.\.{sts.issued[0].access_key[-4:]} from ")
     assert has(said, r"^credproc: \d+ ms: credproc \d\S*, Python \d\S*, no profile$")
     assert has(said, r"sts: STS in eu-\S+: 200 in \d+ ms")
@@ -92,7 +92,7 @@ def test_file_alone_hears_without_verbose(
     first = told(log)
     assert online.document(*CHAIN) == document
 
-    assert has(first, "cache: not there")
+    assert has(first, "cache: not cached")
     assert has(told(log)[len(first) :], r"cache: fresh \(")
     whole = log.read_text("utf-8")
     assert not any(secret in whole for secret in (*imds.secrets, *sts.secrets, "geheim42"))
@@ -126,7 +126,7 @@ def test_stale_credentials_are_served_with_the_reason(
     served = online.document(*CHAIN)
 
     assert served["AccessKeyId"] == document["AccessKeyId"]
-    assert has(told(log), f"{kind}.*: what is held stays valid until its end, and is the answer")
+    assert has(told(log), f"{kind}.*: using the cached credentials, which are still valid")
 
 
 def test_profile_is_named(online: Host, log: Path) -> None:
