@@ -97,7 +97,19 @@ def leaves_zombies() -> bool:
             uptime = float(file.read().split()[0])
     except (OSError, ValueError):
         return False
-    return os.getpid() == 1 or never_waits(status) or has_old_zombie(table(), uptime)
+    return os.getpid() == 1 or never_waits(status) or has_old_zombie(_orphans(), uptime)
+
+
+def _orphans() -> dict[int, Process]:
+    """Return this process, and the children of process 1, as the system lists them apart."""
+    pids = [os.getpid()]
+    try:
+        for thread in os.listdir("/proc/1/task"):
+            with open(f"/proc/1/task/{thread}/children", "rb") as file:
+                pids += map(int, file.read().split())
+    except OSError:
+        return table()
+    return {pid: found for pid in pids if (found := _stat(pid))}
 
 
 def never_waits(status: bytes) -> bool:
