@@ -10,6 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from credproc.ctl.configfile import ConfigFile
+from credproc.ctl.mounts import mounted
 from credproc.ctl.steps import Failed
 from credproc.store import foreign
 
@@ -164,7 +165,7 @@ def obstacle(path: str) -> str:
     for folder, manager in STORES.items():
         if path.startswith(folder):
             return f"is in {folder}, managed by {manager}: change it in the configuration there"
-    if path in _mount_points():
+    if path in dict(mounted()):
         return MOUNTED
     with contextlib.suppress(FileNotFoundError):
         if not os.stat(path).st_mode & 0o222:
@@ -176,18 +177,6 @@ def obstacle(path: str) -> str:
         return "is on a read-only file system"
     is_writable = os.access(folder, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE)
     return "" if is_writable else f"cannot be replaced: {folder} is not writable by this user"
-
-
-def _mount_points() -> set[str]:
-    """Return where something is mounted, also single files; none on systems other than Linux."""
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            paths = [line.split()[4] for line in file]
-    except OSError:
-        return set()
-    unescaped = (re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), each)
-                 for each in paths)  # fmt: skip
-    return set(map(os.fsdecode, unescaped))
 
 
 def _sweep(path: str) -> None:

@@ -72,7 +72,7 @@ def test_launcher_loads_nothing_of_site(host: Host, launcher: Path, imds: ImdsSe
 
     loaded = set(host.run(command=launcher).stdout.decode().splitlines()[-1].split())
     bare = host.run("-c", "import sys; print(*sys.modules)", command=sys.executable)
-    names = ("__main__", "cache", "identity", "request")
+    names = ("__main__", "answer", "cache", "system")
     ours = {"credproc", *(f"credproc.{name}" for name in names), "atexit"}
     assert loaded - set(bare.stdout.decode().split()) == ours
     assert not {"site", "sitecustomize", "usercustomize", "_sitebuiltins"} & loaded
@@ -99,5 +99,5 @@ def test_launcher_in_a_folder_that_is_not_there_is_one_line(host: Host, tmp_path
 
     assert (result.status, result.stdout) == (1, b"")
     assert result.stderr == (
-        f"credprocctl: {path}: the folder {path.parent} does not exist: make it first\n"
+        f"credprocctl: {path}: the directory {path.parent} does not exist: make it first\n"
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import email.utils
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from credproc import __version__
-from credproc.ctl import commandline
+from credproc.ctl import commandline, mounts
 from credproc.ctl.checks import Case, consumers, installation, life, network
 from credproc.ctl.shared import Shared, Target, of_profile
 from credproc.errors import RequestError
@@ -127,16 +127,20 @@ def test_lock_that_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "does not keep others out" in found[1][1]
 
 
-def test_file_system_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert installation.filesystem("/proc") == "proc"
-    assert installation.filesystem("/proc/self") == "proc"
-    assert installation.filesystem(str(tmp_path)) not in ("", "proc")
+def test_file_system_of_a_directory(tmp_path: Path) -> None:
+    assert mounts.filesystem("/proc") == "proc"
+    assert mounts.filesystem("/proc/self") == "proc"
+    assert mounts.filesystem(str(tmp_path)) not in ("", "proc")
+    # A system without the list, such as macOS.
+    assert mounts.filesystem("/proc", f"{tmp_path}/mountinfo") == "an unknown file system"
 
-    def nothing(*_: Any, **__: Any) -> Any:
-        raise FileNotFoundError
 
-    monkeypatch.setattr("builtins.open", nothing)
-    assert installation.filesystem("/proc") == "an unknown file system"
+def test_mount_point_with_a_blank_is_read(tmp_path: Path) -> None:
+    listed = tmp_path / "mountinfo"
+    listed.write_text(f"36 35 98:0 / {tmp_path}/my\\040disk rw,noatime - ext3 /dev/root rw\n")
+
+    assert dict(mounts.mounted(str(listed))) == {f"{tmp_path}/my disk": "ext3"}
+    assert mounts.filesystem(f"{tmp_path}/my disk/x", str(listed)) == "ext3"
 
 
 def test_command_that_cannot_be_started_any_more(tmp_path: Path) -> None:

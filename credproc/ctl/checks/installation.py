@@ -15,6 +15,7 @@ from credproc.ctl.cached import cached, foreign
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.checks.config import path as named
 from credproc.ctl.machine import off
+from credproc.ctl.mounts import filesystem
 from credproc.ctl.output import size
 from credproc.errors import CredprocError
 from credproc.locks import release
@@ -172,23 +173,6 @@ def _contents(store: Store) -> Iterator[Check]:
     if strangers:
         yield Check(WARN, "cache", f"{len(strangers)} files are not credproc's ({strangers[0]})",
                     "credproc ignores them")  # fmt: skip
-
-
-def filesystem(path: str) -> str:
-    """Return the type of the file system that a directory is on."""
-    best, kind = "", "an unknown file system"
-    real = os.path.realpath(path)
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                before, _, after = line.partition(" - ")
-                mount = before.split(" ")[4].encode().decode("unicode_escape")
-                inside = real == mount or real.startswith(mount.rstrip("/") + "/")
-                if inside and len(mount) >= len(best):
-                    best, kind = mount, after.split(" ")[0]
-    except (OSError, IndexError):
-        pass
-    return kind
 
 
 def log(case: Case) -> Iterator[Check]:
