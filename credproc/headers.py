@@ -11,7 +11,7 @@ from credproc.errors import clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 #: Bytes. A shared file has a few thousand.
 MOST = 4 * 2**20
@@ -85,9 +85,16 @@ def credentials_profile(header: str) -> str | None:
     return header if header != "DEFAULT" else None
 
 
-def similar(profile: str, known: list[str]) -> str:
+def bare(profile: str, known: Iterable[str]) -> str:
+    """Return the known profile that a name gives together with quotes, or with the word profile."""
+    word, _, rest = _bare(profile).partition(" ")
+    names = (_bare(profile), _bare(rest) if word == "profile" else "")
+    return next((name for name in names if name in known), "")
+
+
+def similar(profile: str, known: Sequence[str]) -> str:
     """Return the known profile that was probably meant, "" if none is like it."""
-    return next(iter(difflib.get_close_matches(profile, known, 1, 0.8)), "")
+    return bare(profile, known) or next(iter(difflib.get_close_matches(profile, known, 1, 0.8)), "")
 
 
 def right(profile: str, is_config: bool) -> str:
@@ -100,7 +107,7 @@ def right(profile: str, is_config: bool) -> str:
 def _problem(header: str, profile: str, is_config: bool) -> tuple[int, str]:
     """Return how near a header comes to the profile (0 is nearest), and what is wrong, or ""."""
     must = f"{_shown(header)} must be written {right(profile, is_config)}"
-    plain = _bare(_plain(header))
+    plain = _bare(_plain(header.partition("]")[0]))
     kind, _, rest = plain.partition(" ")
     if kind == "sso-session" and _bare(rest) == profile:
         return 2, f"{_shown(header)} describes an SSO session, not a profile"

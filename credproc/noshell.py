@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 
@@ -37,7 +38,7 @@ def _slips(line: str) -> Iterator[str]:
     program = words[0] if words else ""
     if told != words:
         yield "the comment behind it is part of the command: give it a line of its own"
-    if len(words) == 1 and " -" in program:
+    if len(words) == 1 and " " in program and not os.path.exists(program):
         yield "quotes around all of it make it the name of one program: remove them"
     if program.startswith("~"):
         yield "~ is not expanded: write the absolute path"

@@ -11,6 +11,7 @@ from botocore.utils import get_environ_proxies
 
 from credproc import __version__, proxies, slips
 from credproc.errors import RequestError
+from credproc.providers import incomplete
 from credproc.providers.query import CONNECT, READ
 from credproc.providers.raised import Answered, explain
 from credproc.providers.reply import Failed, Reply
@@ -107,6 +108,9 @@ def built(session: botocore.session.Session, build: Callable[[], Any], what: str
         told = isinstance(error, (exceptions.BotoCoreError, ValueError))
         reason = str(error).rstrip(".") if told else type(error).__name__
         setting = _unusable(session, build, reason)
+        if setting.startswith("sso_session "):
+            name = str(session.get_scoped_config().get("sso_session", ""))
+            reason = incomplete.no_session(name, session.full_config)
         raise RequestError(f"{what}botocore cannot use {setting}: {reason}") from error
 
 

@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from credproc import slips
+from credproc.credentials import is_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +40,8 @@ OTHERS = {
     "command": PROCESS,
     "process": PROCESS,
 }
+#: Where botocore puts sections whose headers have two words.
+GATHERED = ("profiles", "services", "sso_sessions")
 WAYS = "keys, credential_process, sso_session, login_session, or role_arn with source_profile"
 
 
@@ -47,12 +50,65 @@ def why(values: Mapping[str, Any]) -> str:
     return misspelt(values) or next(_reasons(values))
 
 
-def problem(values: Mapping[str, Any]) -> str:
-    """Return why a profile that assumes no role will give no credentials, "" if it may."""
-    if any(values.get(key) for key in (TOKEN_FILE, PROCESS, LOGIN, *SSO[3:])):
+def problem(
+    values: Mapping[str, Any], config: Mapping[str, Any], own: Mapping[str, Any] | None = None
+) -> str:
+    """Return why a profile that assumes no role will give no credentials, "" if it may.
+
+    ``config`` is all of the shared config, by botocore's names; ``own`` what the credentials file
+    alone has of the profile, if that is known.
+    """
+    if values.get(TOKEN_FILE):
+        return "" if values.get(ROLE) else f"{ROLE} is missing beside {TOKEN_FILE}"
+    if any(key in values for key in SSO[3:]):
+        return sso(values, config)
+    if values.get(PROCESS) or values.get(LOGIN):
         return ""
-    both = ACCESS in values and SECRET in values
-    return slips.keys(values) if both else why(values)
+    return _of_keys(values, own) if ACCESS in values else why(values)
+
+
+def _of_keys(values: Mapping[str, Any], own: Mapping[str, Any] | None) -> str:
+    """Return what is wrong with a profile's keys, which botocore takes from one file alone."""
+    first = own if own is not None and ACCESS in own else values
+    found = slips.keys(first)
+    if not found and SECRET not in first:
+        found = misspelt(first) or f"{SECRET} is missing beside {ACCESS}"
+    where = "" if own is None else f" (in the {'credentials' if first is own else 'config'} file)"
+    return found and f"{found}{where}"
+
+
+def sso(values: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """Return what a profile with an account or a role of SSO lacks, "" if nothing."""
+    told = dict(values)
+    name = values.get("sso_session")
+    if name is not None:
+        session = config.get("sso_sessions", {}).get(name)
+        if session is None:
+            return no_session(str(name), config)
+        told |= session
+    blank = [key for key in SSO if key in told and not told[key]]
+    if blank:
+        return f"{_are(blank)} blank"
+    missing = [key for key in SSO[1:] if key not in told]
+    if missing:
+        where = f" in [sso-session {name}]" if name is not None and missing[0] in SSO[:3] else ""
+        return (
+            f"{_are(missing)} missing{where or f' beside {_and([k for k in SSO if k in values])}'}"
+        )
+    account = str(told["sso_account_id"])
+    if not is_account(account):
+        return slips.wrong("sso_account_id", account, "must be 12 digits")
+    return ""
+
+
+def no_session(name: str, config: Mapping[str, Any]) -> str:
+    """Return that there is no such sso-session, and what may have been meant."""
+    if not name:
+        return "sso_session is blank"
+    near = [each for each in config if each.split()[-1:] == [name] and each not in GATHERED]
+    hint = f": [{near[0]}] must be written [sso-session {name}]" if near else ""
+    slip = slips.slip(name)
+    return f"there is no [sso-session {name.partition(chr(10))[0]}] for sso_session{slip}{hint}"
 
 
 def _reasons(values: Mapping[str, Any]) -> Iterator[str]:

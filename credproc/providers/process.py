@@ -47,7 +47,10 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
             + (f": {said}" if said else "")
             + hint
         )
-    found = _read(heard.output, f"credential_process {name}")
+    try:
+        found = _read(heard.output, f"credential_process {name}")
+    except ProviderFailed as error:
+        raise ProviderFailed(f"{error}{hint}") from error
     found.person = heard.spoke
     return found
 

@@ -41,6 +41,7 @@ def roles(loaded: Session, name: str) -> Roles:
         found.profiles.append(name)
         found.source = Source(f"profile:{name}", loaded)
         if not is_role:
+            _check_own(loaded, name, values)
             return found
         found.add(_hop(name, values), values.get("region", ""), first=True)
         origin = values.get("credential_source", "")
@@ -57,6 +58,14 @@ def roles(loaded: Session, name: str) -> Roles:
                 f"profile {name}: its source_profile {below} leads back to itself ({loop})"
             )
         name = below
+
+
+def _check_own(loaded: Session, name: str, values: dict[str, Any]) -> None:
+    """Raise if the profile cannot have credentials of its own."""
+    own = None if loaded.credentials is None else loaded.credentials.get(name, {})
+    problem = incomplete.problem(values, loaded.full_config, own)
+    if problem:
+        raise RequestError(f"profile {name}: {problem}")
 
 
 def _check_origin(name: str, values: dict[str, Any]) -> None:

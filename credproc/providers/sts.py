@@ -87,11 +87,12 @@ def expanded(path: str) -> str:
 
 def misnamed(session: Session, profile: str) -> str:
     """Return, as the end of a message, what a profile that is not found may be; "" if nothing."""
+    known = list(session.full_config["profiles"])
     config, credentials = (expanded(session.get_config_variable(key)) for key in FILES)
     found = headers.near(config, credentials, profile)
-    if found is not None:
+    if found is not None and not headers.bare(profile, known):
         return f": {found}"
-    other = headers.similar(profile, list(session.full_config["profiles"]))
+    other = headers.similar(profile, known)
     return f"; did you mean {other}?" if other else ""
 
 
@@ -100,24 +101,18 @@ def configured_region(environ: Mapping[str, str], session: Session, own: str = "
 
     ``own`` is that of the profile in which a role is written, if it has one.
     """
-    region = (
-        environ.get("AWS_REGION")
-        or environ.get("AWS_DEFAULT_REGION")
-        or own
-        or session.get_scoped_config().get("region")
-        or ""
-    )
-    return checked_region(region) if region else ""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if environ.get(name):
+            return checked_region(environ[name], name)
+    region = own or session.get_scoped_config().get("region") or ""
+    return checked_region(region, "the region of the profile") if region else ""
 
 
-def checked_region(region: Any) -> str:
-    """Return the region; RequestError if no region can have such a name."""
-    problem = "must be a name" if not isinstance(region, str) else limits.sts_region(region)
+def checked_region(region: Any, name: str = "the region") -> str:
+    """Return the region; RequestError if no region can have such a name. ``name`` says whose."""
+    problem = limits.sts_region(region) if isinstance(region, str) else "must be one line"
     if problem:
-        told = slips.wrong("the region", region, problem)
-        raise RequestError(
-            f"{told}: check AWS_REGION, AWS_DEFAULT_REGION and the region of the profile"
-        )
+        raise RequestError(slips.wrong(name, region, problem))
     return str(region)
 
 

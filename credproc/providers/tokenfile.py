@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from credproc import slips
 from credproc.errors import ProviderFailed
 
 #: Bytes that are read; tokens have a few thousand.
@@ -15,7 +16,8 @@ def contents(path: str, what: str) -> str:
             text = file.read(MOST).strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise ProviderFailed(f"{what}: {path}: {reason}") from None
+        hint = " (~ is not expanded)" if path.startswith("~") else slips.slip(path)
+        raise ProviderFailed(f"{what}: {path}: {reason}{hint}") from None
     if not text:
         raise ProviderFailed(f"{what}: {path} is empty")
     return text

@@ -135,7 +135,7 @@ def test_region_that_cannot_be_one_is_refused_before_any_call(
     machine.set(**{variable: "eu.evil.example/"})
     outcome = machine.ask(hop(A))
     assert isinstance(outcome.error, RequestError)
-    assert "not 'eu.evil.example/': check AWS_REGION" in outcome.said
+    assert "must be a region's name, like eu-central-1, not 'eu.evil.example/'" in outcome.said
     assert sts.count() == 0
 
 
