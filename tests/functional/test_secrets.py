@@ -590,7 +590,7 @@ def test_all_classes_that_hold_secrets_are_among_them() -> None:
         "credproc.log.Log",
         "credproc.mfa.Mfa",
         "credproc.run.Run",
-        "credproc.request.Hop",
+        "credproc.hop.Hop",
     }
 
 
