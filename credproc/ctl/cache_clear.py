@@ -81,10 +81,6 @@ def _clearing(store: Store) -> Iterator[None]:
 def _check(given: argparse.Namespace) -> None:
     if bool(given.id) + (given.profile is not None) + given.all != 1:
         raise UsageError("cache clear: give ids, --profile NAME, or --all")
-    if given.profile == "":
-        raise UsageError("cache clear: --profile is empty (an unset variable?)")
-    if "" in given.id:
-        raise UsageError("cache clear: ID is empty (an unset variable?)")
 
 
 def _clear(given: argparse.Namespace, store: Store, steps: Steps) -> None:

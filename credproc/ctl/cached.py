@@ -207,8 +207,8 @@ def foreign(store: Store) -> list[str]:
 
 def one(items: Sequence[Cached], text: str) -> Cached:
     """Return the entry with this id, or whose file name begins so."""
-    found = [item for item in items if item.id == text or (text and item.name.startswith(text))]
+    found = [item for item in items if item.id == text or item.name.startswith(text)]
     if len(found) != 1:
         problem = "matches more than one entry" if found else "is not the id of a cached entry"
-        raise RequestError(f"{text or 'an empty ID'} {problem}: see `credprocctl cache list --all`")
+        raise RequestError(f"{text} {problem}: see `credprocctl cache list --all`")
     return found[0]

@@ -361,7 +361,8 @@ def test_clear_without_one_choice_is_refused(host: Host, selection: list[str]) -
 
 
 @pytest.mark.parametrize(
-    ("words", "name"), [([""], "ID"), (["--profile", ""], "--profile"), (["--profile="], "--prof")]
+    ("words", "name"),
+    [([""], "argument"), (["--profile", ""], "--profile"), (["--profile="], "--profile")],
 )
 def test_empty_value_clears_nothing(cloud: Host, words: list[str], name: str) -> None:
     cloud.run("--imds")
