@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from credproc import windows
 from credproc.ctl.steps import Failed
@@ -13,7 +13,7 @@ from credproc.errors import CredprocError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     from credproc.ctl.output import Console
 
@@ -95,8 +95,10 @@ class Aws:
     @functools.cached_property
     def partition(self) -> str:
         """The partition of the account (aws, aws-cn, ...)."""
-        answer = ask(self._client("sts").get_caller_identity)
-        return str(answer["Arn"]).split(":")[1]
+        arn = str(ask(self._client("sts").get_caller_identity)["Arn"])
+        if arn.count(":") < 5:
+            raise Refused("", f"STS answered GetCallerIdentity with {arn}, which is not an ARN")
+        return arn.split(":")[1]
 
     def _client(self, service: str) -> Any:
         found = ask(self.session.get_credentials)
@@ -109,12 +111,26 @@ class Aws:
         return ask(self.session.client, service, region_name=region, config=self.config)
 
 
+class Told(dict[str, Any]):
+    """An object in an answer of AWS; what it lacks is the fault of the answer."""
+
+    def __missing__(self, key: str) -> Any:
+        raise Refused("", f"AWS answered without {key} (is the endpoint AWS's own?)")
+
+
+def _told(value: Any) -> Any:
+    """Return an answer with all objects in it as Told."""
+    if isinstance(value, dict):
+        return Told({key: _told(each) for key, each in value.items()})
+    return [_told(each) for each in value] if isinstance(value, list) else value
+
+
 def ask(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
     """Call something of boto3's; its errors become ours, each one line."""
     from botocore import exceptions
 
     try:
-        return operation(*args, **parameters)
+        return _told(operation(*args, **parameters))
     except exceptions.ClientError as error:
         raise refused(error) from error
     except exceptions.NoCredentialsError:
