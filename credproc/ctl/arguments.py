@@ -107,7 +107,7 @@ def cache_dir(made: Any) -> None:
     """Add credproc's own --cache-dir."""
     value(
         made, FOLDER, "--cache-dir", metavar="DIR",
-        help="the cache that is meant (default: as credproc's)",
+        help="the cache directory (default: credproc's own)",
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from credproc.cache import Entry, fingerprint
 from credproc.store import Store
 from tests import cachedir
 from tests.ctl import CREDPROCCTL, ctl, data, failed, real
+from tests.servers import sso
 
 if TYPE_CHECKING:
     from tests.harness import Host
@@ -170,6 +171,28 @@ def test_what_needs_one_slower_run_and_no_call_is_not_called_stale(cloud: Host) 
     states = {each["kind"]: each["state"] for each in entries(cloud)}
 
     assert states == {"answer": "stale", "session": "fresh"}
+
+
+def test_session_of_another_sign_in_is_stale(host: Host) -> None:
+    host.config(
+        "[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\n"
+        "sso_role_name = Developer\n[sso-session corp]\nsso_region = eu-central-1\n"
+        "sso_start_url = https://portal.example/start\n"
+    )
+    later = time.time() + 3600
+    with sso.SsoPortal() as portal:
+        for service in ("SSO", "SSO_OIDC"):
+            host.environ[f"AWS_ENDPOINT_URL_{service}"] = portal.url
+        sso.write_token(host.home, "corp", "eu-central-1", later, refresh="canary-ann")
+        host.document("--profile", "dev")
+        before = [(each["for"], each["state"]) for each in entries(host)]
+        sso.write_token(host.home, "corp", "eu-central-1", later, refresh="canary-bob")
+
+    after = [(each["for"], each["state"]) for each in entries(host)]
+
+    session = "Developer@123456789012 by SSO"
+    assert before == [(["--profile", "dev"], "fresh"), (session, "fresh")]
+    assert after == [(["--profile", "dev"], "stale"), (session, "stale")]
 
 
 def test_session_of_another_instance_is_stale(cloud: Host) -> None:

@@ -48,7 +48,7 @@ class Case:
         self.dates: dict[str, tuple[str, float]] = {}
 
     def run(self) -> Run:
-        """Return a run of the providers that asks nobody for an MFA code, and keeps nothing."""
+        """Return a run of the providers that prompts for no MFA code, and caches nothing."""
         seconds = self.target.request.timeout if self.target else 10
         profiles = recursion.profiles(self.target.request) if self.target else []
         mfa = Unasked("", self.environ)
@@ -61,7 +61,7 @@ class Case:
         return clean(str(error), [*self.log.secrets, *hidden.of_files(self.environ)])
 
     def dated(self, who: str, date: str) -> None:
-        """Take note of somebody's time, if he told it."""
+        """Take note of a service's time, if it said one."""
         if date:
             self.dates[who] = (date, time.time())
 
