@@ -107,12 +107,17 @@ def release(descriptor: int | None) -> None:
         pass
 
 
-def _sign(descriptor: int, until: float) -> None:
-    """Write who has the lock, for those who wait; a full disk is no reason not to have it."""
+def signature(until: float) -> bytes:
+    """Return the line about this process, which has time until ``until``, for a lock file."""
     own = processes.one(os.getpid())
     line = f"{os.getpid()} {time.time():.0f} {until:.0f} {own.start if own else ''}\n"
+    return line.encode()
+
+
+def _sign(descriptor: int, until: float) -> None:
+    """Write who has the lock, for those who wait; a full disk is no reason not to have it."""
     try:
-        os.pwrite(descriptor, line.encode(), 0)
+        os.pwrite(descriptor, signature(until), 0)
     except OSError:
         pass
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from credproc.deadline import Deadline
-    from credproc.turns import Holder
+    from credproc.locks import Holder
 
     Result = TypeVar("Result")
 
@@ -57,7 +57,7 @@ class Mfa:
         self.environ = environ
         self.now = now
         self.sleep = sleep
-        self.turns = Turns(store or Store(""), now)
+        self.turns = Turns(store or Store(""))
         #: Processes that were started, and must not outlive the run.
         self.children = children.Children()
         self._prompt: prompt.Prompt | None = None
@@ -91,12 +91,12 @@ class Mfa:
         purpose = clean(purpose)
         question = "" if self.words else f"MFA code for {serial} ({purpose}): "
 
-        def notice(holder: Holder) -> None:
-            prompt.say(_notice(holder, purpose))
+        def notice(holder: Holder, asked: str) -> None:
+            prompt.say(_notice(holder, asked, purpose))
 
         with self.turns.turn(f"mfa {serial}", question, deadline, notice) as turn:
             if self.words:
-                return _used(turn, self._commanded(serial, deadline, turn), use)
+                return self._used(turn, self._commanded(serial, deadline, turn), use)
             with (
                 self._terminal(serial) as asking,
                 # Two devices on one terminal would read each other's codes.
@@ -128,7 +128,7 @@ class Mfa:
                 raise CodeNotGiven(
                     f"--mfa-command printed no MFA code for {serial}: expected six digits"
                 )
-            if not turn.is_used(code):
+            if not turn.is_used(code, self.now()):
                 return code
             pause = STEP - self.now() % STEP + 0.5
             if deadline.left() < pause + 1:
@@ -198,15 +198,25 @@ class Mfa:
                 what = "the question ended" if typed == "" else "none was typed in time"
                 raise refused or CodeNotGiven(f"no MFA code for {serial}: {what}")
             code = six_digits(typed)
-            if not code or turn.is_used(code):
+            if not code or turn.is_used(code, self.now()):
                 told = f"credproc: {USED if code else NOT_A_CODE}\n"
                 continue
             try:
-                return _used(turn, code, use)
+                return self._used(turn, code, use)
             except WrongCode as error:
                 if deadline.left() < TYPING:
                     raise
                 refused, told = error, f"credproc: {REFUSED}\n"
+
+    def _used(self, turn: Turn, code: str, use: Callable[[str], Result]) -> Result:
+        """Use a code, and remember it if AWS has seen it."""
+        try:
+            result = use(code)
+        except WrongCode:
+            turn.use(code, self.now())
+            raise
+        turn.use(code, self.now())
+        return result
 
 
 def split(command: str) -> list[str]:
@@ -234,17 +244,6 @@ def six_digits(text: str) -> str:
     return "".join(str(int(digit)) for digit in digits)
 
 
-def _used(turn: Turn, code: str, use: Callable[[str], Result]) -> Result:
-    """Use a code, and remember it if AWS has seen it."""
-    try:
-        result = use(code)
-    except WrongCode:
-        turn.use(code)
-        raise
-    turn.use(code)
-    return result
-
-
 def _typed(
     asking: prompt.Prompt, text: str, serial: str, deadline: Deadline, flush: bool
 ) -> str | None:
@@ -256,16 +255,16 @@ def _typed(
         ) from None
 
 
-def _notice(holder: Holder, purpose: str) -> str:
+def _notice(holder: Holder, asked: str, purpose: str) -> str:
     """Return what to tell the person while another process asks first."""
     try:
         here = os.getsid(holder.pid) == os.getsid(0)
     except OSError:
         here = False
     if here:
-        return f"\ncredproc: {purpose} needs a code too, after this one.\n{holder.question}"
-    asked = holder.question.rstrip(": ")
-    return f"credproc: {purpose} waits: {holder.described} asks first, elsewhere: {asked}\n"
+        return f"\ncredproc: {purpose} needs a code too, after this one.\n{asked}"
+    who = holder.described(time.time())
+    return f"credproc: {purpose} waits for another terminal: {asked.rstrip(': ')} ({who})\n"
 
 
 def _unfit(name: str, error: OSError | ValueError) -> str:

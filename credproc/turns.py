@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from typing import TYPE_CHECKING
 
-from credproc import processes
 from credproc.cache import check_private, fingerprint
 from credproc.errors import CodeNotGiven
-from credproc.locks import release
+from credproc.locks import Holder, release, signature
 from credproc.store import LOCK, Store
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -23,68 +22,58 @@ MEMORY = 120
 #: Seconds between two looks at a lock that another process has.
 POLL = 0.1
 #: Bytes of a lock file that are looked at.
-NOTE = 4096
+SIZE = 4096
 
 
-class Holder:
-    """What a lock file says: who has the lock, what that process asks, and the last code's mark.
+class Note:
+    """The second line of a lock file: what its process asks, and the last code's mark.
 
     ``question`` is "" if it asks nobody. The mark has 16 bits, too few to tell the code; ``used``
     is when it was used (epoch seconds).
     """
 
-    def __init__(self, pid: int = 0, mark: str = "-", used: int = 0, question: str = "") -> None:
-        self.pid = pid
+    def __init__(self, mark: str = "-", used: int = 0, question: str = "") -> None:
         self.mark = mark
         self.used = used
         self.question = question
 
     def encode(self) -> bytes:
         """Return what decode() reads."""
-        return f"{self.pid} {self.mark} {self.used} {self.question}".encode("utf-8", "replace")
-
-    @property
-    def described(self) -> str:
-        """The process in words."""
-        found = processes.one(self.pid)
-        stopped = " (stopped)" if found and found.state in "Tt" else ""
-        return f"process {self.pid}{stopped}"
+        return f"{self.mark} {self.used} {self.question}".encode("utf-8", "replace")
 
 
-def decode(note: bytes) -> Holder:
-    """Read what a lock file says; an empty Holder for anything else."""
-    words = note.decode("utf-8", "replace").split(" ", 3)
-    if len(words) != 4 or not (words[0].isdigit() and words[2].isdigit()):
-        return Holder()
-    return Holder(int(words[0]), words[1], int(words[2]), words[3])
+def decode(line: bytes) -> Note:
+    """Read the second line of a lock file; an empty Note for anything else."""
+    words = line.decode("utf-8", "replace").split(" ", 2)
+    if len(words) != 3 or not words[1].isdecimal():
+        return Note()
+    return Note(words[0], int(words[1]), words[2])
 
 
 class Turn:
     """A device, or a terminal, that no other process uses meanwhile."""
 
-    def __init__(self, name: str, descriptor: int | None, now: Callable[[], float]) -> None:
+    def __init__(self, name: str, descriptor: int | None, until: float) -> None:
         self.name = name
         self.descriptor = descriptor
-        self.now = now
-        self.holder = Holder()
-
-    def note(self, question: str) -> None:
-        """Tell other processes who has the lock, and what it asks; the last code stays."""
-        if self.descriptor is not None:
+        self.until = until
+        self.note = Note()
+        if descriptor is not None:
             with contextlib.suppress(OSError):
-                self.holder = decode(os.pread(self.descriptor, NOTE, 0))
-        self.holder.pid, self.holder.question = os.getpid(), question
+                self.note = decode(os.pread(descriptor, SIZE, 0).partition(b"\n")[2])
+
+    def ask(self, question: str) -> None:
+        """Tell other processes who has the lock, and what it asks; the last code stays."""
+        self.note.question = question
         self._write()
 
-    def is_used(self, code: str) -> bool:
+    def is_used(self, code: str, now: float) -> bool:
         """Whether this was the last code that AWS was sent, a moment ago."""
-        return self.holder.mark == self._mark(code) and (
-            abs(self.now() - self.holder.used) < MEMORY
-        )
+        return self.note.mark == self._mark(code) and abs(now - self.note.used) < MEMORY
 
-    def use(self, code: str) -> None:
+    def use(self, code: str, now: float) -> None:
         """Remember that AWS was sent the code, which works once."""
-        self.holder.mark, self.holder.used = self._mark(code), int(self.now())
+        self.note.mark, self.note.used = self._mark(code), int(now)
         self._write()
 
     def _mark(self, code: str) -> str:
@@ -93,17 +82,17 @@ class Turn:
     def _write(self) -> None:
         if self.descriptor is None:
             return
+        text = signature(self.until) + self.note.encode()[: SIZE // 2]
         with contextlib.suppress(OSError):  # a full disk: STS refuses the code a second time
             os.ftruncate(self.descriptor, 0)
-            os.pwrite(self.descriptor, self.holder.encode()[:NOTE], 0)
+            os.pwrite(self.descriptor, text, 0)
 
 
 class Turns:
     """One process at a time, by a lock in the cache; without a cache, this run alone."""
 
-    def __init__(self, store: Store, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self.now = now
         self._alone: dict[str, Turn] = {}
 
     @contextlib.contextmanager
@@ -112,24 +101,28 @@ class Turns:
         name: str,
         question: str,
         deadline: Deadline,
-        notice: Callable[[Holder], None],
+        notice: Callable[[Holder, str], None],
     ) -> Iterator[Turn]:
         """Wait for the turn and take it; CodeNotGiven if it does not come in time.
 
-        ``notice`` is called once, if another process asks a person first.
+        ``notice`` is called once, if another process asks a person first: with the process, and
+        what it asks.
         """
         descriptor = self._taken(fingerprint(name.encode()) + LOCK, deadline, notice)
+        until = time.time() + deadline.left()
         try:
             if descriptor is None:
-                turn = self._alone.setdefault(name, Turn(name, None, self.now))
+                turn = self._alone.setdefault(name, Turn(name, None, until))
             else:
-                turn = Turn(name, descriptor, self.now)
-            turn.note(question)
+                turn = Turn(name, descriptor, until)
+            turn.ask(question)
             yield turn
         finally:
             release(descriptor)
 
-    def _taken(self, file: str, deadline: Deadline, notice: Callable[[Holder], None]) -> int | None:
+    def _taken(
+        self, file: str, deadline: Deadline, notice: Callable[[Holder, str], None]
+    ) -> int | None:
         """Return the descriptor of the lock; None where there can be none."""
         told = False
         while True:
@@ -140,16 +133,16 @@ class Turns:
                 return None
             if descriptor is not None:
                 return descriptor
-            holder = self._holder(file)
-            if holder.question and not told:
-                notice(holder)
+            holder, question = self._holder(file)
+            if holder and question and not told:
+                notice(holder, question)
                 told = True
             if deadline.left() <= POLL:
-                raise CodeNotGiven(_late(holder))
+                raise CodeNotGiven(_late(holder, question))
             time.sleep(POLL)
 
-    def _holder(self, file: str) -> Holder:
-        """Return what the process that has the lock says of itself."""
+    def _holder(self, file: str) -> tuple[Holder | None, str]:
+        """Return the process that has the lock, and what it asks, as far as it says so."""
         try:
             folder = self.store.open()
             try:
@@ -160,15 +153,16 @@ class Turns:
                 os.close(folder)
             try:
                 check_private(os.fstat(descriptor))
-                return decode(os.read(descriptor, NOTE))
+                line, _, note = os.read(descriptor, SIZE).partition(b"\n")
             finally:
                 os.close(descriptor)
-        except OSError:
-            return Holder()
+            return Holder(line.decode("ascii")), decode(note).question
+        except (OSError, ValueError):
+            return None, ""
 
 
-def _late(holder: Holder) -> str:
-    if not holder.question:
-        return f"no MFA code in time: {holder.described} was getting one first, all the time"
-    asked = holder.question.rstrip(": ")
-    return f"no MFA code in time: {holder.described} was asking first ({asked}); answer or end it"
+def _late(holder: Holder | None, question: str) -> str:
+    who = f" ({holder.described(time.time())})" if holder else ""
+    if not question:
+        return f"no MFA code in time: another credproc was getting one first{who}"
+    return f"no MFA code in time: another credproc asked first, {question.rstrip(': ')}{who}"

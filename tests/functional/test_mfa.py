@@ -369,7 +369,8 @@ def test_other_terminals_say_what_they_wait_for(terminal: Terminal) -> None:
     with Terminal(terminal.host) as other:
         argv = ["--role-arn", B, "--serial-number", DEVICE, "--source", "env"]
         second = other.start(*argv)
-        other.wait_for(f"role {B} waits: process {first.pid} asks first, elsewhere: MFA code for ")
+        other.wait_for(f"credproc: role {B} waits for another terminal: {PROMPT[:-2]} (process ")
+        assert f"(process {first.pid}, since " in other.read()
         terminal.type(f"{CODE}\n")
         assert result(first).status == 0
         other.wait_for(f"MFA code for {DEVICE} (role {B}): ")
@@ -382,7 +383,9 @@ def test_other_terminals_say_what_they_wait_for(terminal: Terminal) -> None:
         waiting = result(other.start(*argv, "--refresh", "--timeout", "1"))
         late.kill()
     assert waiting.status == 1
-    assert f"process {late.pid} (stopped) was asking first" in waiting.stderr
+    assert f"another credproc asked first, {PROMPT[:-2]} (process {late.pid}, stopped, since " in (
+        waiting.stderr
+    )
 
 
 @pytest.mark.parametrize(

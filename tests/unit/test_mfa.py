@@ -125,12 +125,12 @@ def test_code_is_free_again_if_it_was_not_sent(tmp_path: Path) -> None:
     assert device.slept == [0]
 
 
-@pytest.mark.parametrize("note", [b"", b"\xff\0", b"1 2 3", b"x - 0 q", b"1 - x q", b"9" * 9000])
-def test_note_in_a_lock_that_cannot_be_read_says_nothing(note: bytes) -> None:
-    holder = turns.decode(note)
+@pytest.mark.parametrize("line", [b"", b"\xff\0", b"- 3", b"- x q", b"9" * 9000])
+def test_note_in_a_lock_that_cannot_be_read_says_nothing(line: bytes) -> None:
+    note = turns.decode(line)
 
-    assert (holder.pid, holder.mark, holder.question) == (0, "-", "")
-    assert turns.decode(turns.Holder(7, "00ff", 9, "a b: ").encode()).question == "a b: "
+    assert (note.mark, note.used, note.question) == ("-", 0, "")
+    assert turns.decode(turns.Note("00ff", 9, "a b: ").encode()).question == "a b: "
 
 
 def test_command_gets_thirty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
