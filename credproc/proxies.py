@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -43,6 +42,8 @@ def secrets(environ: Mapping[str, str]) -> Iterator[str]:
         if not userinfo:
             continue
         yield userinfo
+        from urllib.parse import unquote  # 4 ms, for those who have a proxy with a password
+
         for part in userinfo.split(":", 1):
             yield from (part, unquote(part), *re.split(r"[^\w.%+=~!$&'()*,;-]+", part))
 
