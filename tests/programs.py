@@ -23,6 +23,7 @@ BASIC = (
 
 #: What a test must say that it needs (see needs.py), and where Debian has it.
 DEBIAN = {
+    "cc": "gcc",
     "cron": "cron",
     "curl": "curl",
     "dash": "dash",

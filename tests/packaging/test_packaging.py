@@ -70,11 +70,12 @@ def completion_scripts() -> dict[str, str]:
     }
 
 
-def test_package_holds_modules_completion_scripts_and_the_typing_marker_only() -> None:
+def test_package_holds_modules_and_what_is_listed_here_only() -> None:
     files = package()
     modules = {file for file in files if MODULE.fullmatch(Path(file).name)}
 
-    assert files - modules == {"credproc/py.typed", *completion_scripts()}
+    others = {"credproc/launcher.c", "credproc/py.typed", *completion_scripts()}
+    assert files - modules == others
     assert {f"{Path(file).parent.as_posix()}/__init__.py" for file in modules} <= modules
 
 

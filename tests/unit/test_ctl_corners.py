@@ -166,7 +166,7 @@ def test_cache_of_nobody_has_no_place() -> None:
 
 
 def launcher_refused(path: Path) -> str:
-    given = ctl.parser().parse_args(["launcher", str(path)])
+    given = ctl.parser().parse_args(["launcher", "--python", str(path)])
     with pytest.raises(RequestError) as caught:
         launcher.write(given, Console({}))
     return str(caught.value)
@@ -177,7 +177,7 @@ def test_interpreter_that_no_script_can_name_gets_no_launcher(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/opt/my tools/python")
 
-    assert "cannot stand in the first line" in launcher_refused(tmp_path / "fast")
+    assert "cannot be named in the first line" in launcher_refused(tmp_path / "fast")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -185,5 +185,5 @@ def test_program_of_somebody_elses_is_no_launcher(tmp_path: Path) -> None:
     path = tmp_path / "fast"
     path.write_bytes(b"\x7fELF\xff")
 
-    assert "no launcher of credproc's" in launcher_refused(path)
+    assert "was not written by `credprocctl launcher`" in launcher_refused(path)
     assert path.read_bytes() == b"\x7fELF\xff"
