@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 
 from credproc.slips import swallowed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 #: Programs to which such words may be said.
 SHELLS = ("sh", "bash", "dash", "zsh")
@@ -24,7 +23,19 @@ def slip(line: str) -> str:
     return next(_slips(line), "") if line else ""
 
 
+def in_words(words: Sequence[str]) -> str:
+    """Return what of a command line was written for a shell, though none read it; "" if nothing."""
+    for word in words:
+        if word.startswith("#"):
+            return "a comment behind the command is passed on to it: give it a line of its own"
+        if word in _OPERATORS or _REDIRECTION.match(word):
+            return f"no shell reads the line, so {word} is passed on as a word"
+    return ""
+
+
 def _slips(line: str) -> Iterator[str]:
+    import shlex  # not needed for a command line that is right
+
     _, below, rest = line.partition("\n")
     if below:
         yield swallowed(rest)

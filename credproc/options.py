@@ -8,7 +8,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from credproc import __version__, files, limits, manual, mfa
+from credproc import __version__, files, limits, manual, mfa, noshell
 from credproc.errors import UsageError
 from credproc.hop import OPTIONS, Hop, Option
 from credproc.request import DEFAULT_TIMEOUT, Imds, Profile, Request
@@ -36,9 +36,12 @@ def parse(argv: Sequence[str]) -> Request:
     TextAsked instead for --help and --version.
     """
     request = Request()
-    _, unknown = parser().parse_known_args(list(argv), argparse.Namespace(request=request))
+    try:
+        _, unknown = parser().parse_known_args(list(argv), argparse.Namespace(request=request))
+    except UsageError as error:
+        raise UsageError(noshell.in_words(argv) or str(error)) from None
     if unknown:
-        raise UsageError(_unknown(unknown[0]))
+        raise UsageError(noshell.in_words(argv) or _unknown(unknown[0]))
     request.finish()
     problem = request.problem()
     if problem:
@@ -56,10 +59,7 @@ def _unknown(word: str) -> str:
     if len(name) == 2 and name.startswith("-"):
         return f"there is no option {name}"
     if not name.startswith("--"):
-        return (
-            "a value stands without an option before it (a blank too many, or quotes missing?); a "
-            "profile is named by --profile NAME"
-        )
+        return "unexpected argument (quote values with spaces; to use a profile: --profile NAME)"
     if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > LONGEST_SHOWN:
         return "an option is unknown"
     import difflib  # 3 ms, for those who mistyped

@@ -307,11 +307,23 @@ def test_cache_that_cannot_be_used(cloud: Host) -> None:
     found = bad(examine(cloud, "app"))
     off = bad(examine(cloud, "app", CREDPROC_CACHE_DIR="relative"))
 
-    assert "cannot be used, so every run fetches" in found["cache"]
+    assert "is off, so every run fetches" in found["cache"]
+    assert "cached" not in examine(cloud, "app"), "no run will cache anything"
     assert off["cache"] == (
         "is off, so every run fetches: CREDPROC_CACHE_DIR=relative is not an absolute path "
         "-> make it one, or unset it"
     )
+
+
+def test_cache_of_a_volume_that_others_may_write_to_is_off(cloud: Host) -> None:
+    volume = cloud.folder / "volume"
+    volume.mkdir()
+    volume.chmod(0o777)
+
+    found = bad(examine(cloud, "app", CREDPROC_CACHE_DIR=str(volume)))
+
+    assert f"is off, so every run fetches: {volume} has mode 0777" in found["cache"]
+    assert "set CREDPROC_CACHE_DIR to a directory of your own, mode 0700" in found["cache"]
 
 
 def test_what_else_is_in_the_cache(cloud: Host) -> None:

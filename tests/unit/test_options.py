@@ -237,7 +237,7 @@ REFUSED = [
     (["--region", "x"], "there is no option --region", ""),
     (["--role", A], "there is no option --role", "--role-arn"),
     (["-x"], "there is no option -x", ""),
-    (["app"], "a value stands without an option", "quotes missing"),
+    (["app"], "unexpected argument", "quote values with spaces"),
 ]
 
 

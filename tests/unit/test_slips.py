@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from credproc import noshell, slips
+from credproc import noshell, options, slips
+from credproc.errors import UsageError
 from credproc.providers import incomplete
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -100,6 +101,24 @@ def test_what_a_command_asks_of_a_shell_is_told(line: str, told: str) -> None:
     found = noshell.slip(line)
     assert found.startswith(told)
     assert bool(found) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--imds", "#", "the", "app"], "a comment behind the command is passed on to it"),
+        (["--imds", "app", "#the", "app"], "a comment behind the command is passed on to it"),
+        (["--imds", "app", "2>/dev/null"], "no shell reads the line, so 2>/dev/null is passed on"),
+        (["--imds", "app", "|", "jq"], "no shell reads the line, so | is passed on as a word"),
+        (["--imds", "app", "other"], "unexpected argument (quote values with spaces;"),
+    ],
+)
+def test_what_was_written_for_a_shell_is_told_to_who_runs_the_command(
+    words: list[str], told: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        options.parse(words)
+    assert str(caught.value).startswith(told)
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,9 @@ def cache_directory(case: Case) -> Iterator[Check]:
         locks = _lock(store)
     except OSError as error:
         text = str(error) if not error.strerror else f"{store.path}: {error.strerror.lower()}"
-        yield Check(WARN, "cache", f"cannot be used, so every run fetches: {text}",
-                    "mend that, or give --cache-dir")  # fmt: skip
+        case.store = None
+        yield Check(WARN, "cache", f"is off, so every run fetches: {text}",
+                    "set CREDPROC_CACHE_DIR to a directory of your own, mode 0700")  # fmt: skip
         return
     space = os.statvfs(store.path)
     room = space.f_bavail * space.f_frsize
