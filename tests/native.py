@@ -268,7 +268,7 @@ def _fifo(path: Path) -> None:
 def _whole_seconds(world: World) -> None:
     records = world.entry.witnesses.split(b"\0")
     words = records[0].split(b" ")
-    words[5] = words[5][:-9] + b"000000000"
+    words[5] = b"%d" % (int(words[5]) // 10**9 * 10**9)
     world.entry.witnesses = b"\0".join([b" ".join(words), *records[1:]])
     world.store()
 
