@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 #: What a colour means, and the terminal's number for it.
 COLOURS = {"ok": "32", "warn": "33", "fail": "1;31", "head": "1", "dim": "2"}
 
+#: The states that tables show, and their colours.
+STATES = {"ok": "ok", "fresh": "ok", "problem": "fail", "failed": "fail", "expired": "dim"}
+
 #: Columns between two cells.
 GAP = 2
+#: Columns that the last cell of a row needs beside the others.
+ROOM = 24
+
+_ROLE = re.compile(r"\barn:aws[a-z-]*:iam::(\d{12}):role/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)")
 
 
 class Result:
@@ -77,17 +85,35 @@ class Console:
         self.stdout.flush()
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        """Return rows under their heads in columns; a terminal's width cuts the last column."""
-        cells = [[legible(cell) for cell in row] for row in rows]
-        widths = [max(map(columns, column)) for column in zip(head, *cells, strict=True)]
+        """Return rows under their heads in columns; on a terminal, the last column is folded.
+
+        Nothing is cut. Where little room is left for the last column, it goes below its row.
+        """
+        cells = [[legible(cell) for cell in row] for row in [head, *rows]]
+        widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
+        indent = sum(widths[:-1]) + GAP * len(widths[:-1])
+        longest = max(columns(word) for *_, last in cells for word in ["", *last.split()])
+        below = bool(self.width) and self.width - indent < max(min(widths[-1], ROOM), longest)
         lines = []
-        for row in (list(head), *cells):
-            line = "".join(
-                pad(cell, width + GAP) for cell, width in zip(row[:-1], widths[:-1], strict=True)
+        for *first, last in cells:
+            lead = "".join(
+                self._state(cell) + " " * (width + GAP - columns(cell))
+                for cell, width in zip(first, widths, strict=False)
             )
-            lines.append(cut(line + row[-1], self.width).rstrip())
-        lines[0] = self.paint(lines[0], "head")
+            blank = len(last) - len(last.lstrip())
+            left = 2 * GAP if below else indent
+            folded = self.hanging(" " * (left + blank), last.strip())
+            if below:
+                lines += [line for line in (lead.rstrip(), *folded) if line]
+            else:
+                lines += [(lead + folded[0][indent:]).rstrip(), *folded[1:]]
+        count = 1 + below
+        lines[:count] = [self.paint(line, "head") for line in lines[:count]]
         return "".join(f"{line}\n" for line in lines)
+
+    def _state(self, text: str) -> str:
+        """Return a cell, in colour if it is a state."""
+        return self.paint(text, STATES[text]) if text in STATES else text
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> str:
         """Return names and their values, one pair a line, long values folded."""
@@ -131,13 +157,9 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
-def cut(text: str, width: int) -> str:
-    """Return what fits into the width, with dots for the rest; a width of 0 is endless."""
-    if not width or columns(text) <= width:
-        return text
-    while columns(text) > max(width - 3, 0):
-        text = text[:-1]
-    return text + "..."
+def short(text: str) -> str:
+    """Return the text with its roles as people name them: NAME@ACCOUNT instead of an ARN."""
+    return _ROLE.sub(r"\2@\1", text)
 
 
 def span(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from credproc import recursion
 from credproc.ctl import arguments, commandline
-from credproc.ctl.output import Result
+from credproc.ctl.output import Result, short
 from credproc.ctl.shared import KEY, Shared, of_profile
 from credproc.errors import CredprocError, UsageError
 
@@ -36,9 +36,11 @@ def shown(given: argparse.Namespace, console: Console) -> Result:
     if not found:
         text = f"No profile in {shared.config_path} runs credproc; `credprocctl profile add`.\n"
         return Result(text, found)
-    rows = [
-        (each["profile"], "; ".join(each["problems"]) or "ok", each[KEY]) for each in found
-    ]  # fmt: skip
+    rows = []
+    for each in found:
+        problems = each["problems"]
+        rows.append((each["profile"], "problem" if problems else "ok", short(each[KEY])))
+        rows += [("", "", f"-> {problem}") for problem in problems]
     return Result(console.table(("PROFILE", "STATE", "COMMAND"), rows), found)
 
 

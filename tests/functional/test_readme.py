@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from credproc import manual, refresh, windows
+from credproc.providers import place
 from credproc.providers.profile import CREDENTIAL_SOURCES
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
@@ -179,7 +181,7 @@ def test_every_block_is_tried(section: Section) -> None:
         "docker": ("docker",),
         "ini": ("config", "unit", "extract"),
         "sh": ("script",),
-        "text": ("crontab", "line", "picture", "extract"),
+        "text": ("crontab", "line", "picture", "extract", "words", "usage"),
         "yaml": ("workflow",),
     }
 
@@ -235,9 +237,10 @@ def test_both_commands_of_the_front_page_are_run_by_ci() -> None:
 def test_code_is_asked_for_once_for_all_runs(reader: Reader) -> None:
     section = readme.section("MFA", "recipes")
     reader.configure(section)
+    (block,) = [block for block in section.blocks if block.kind == "laptop"]
 
     for _ in range(2):
-        reader.do(section.blocks[-1])
+        reader.do(block)
 
     assert (reader.host.home / "ykman-runs").read_text() == "run\n"
 
@@ -300,10 +303,6 @@ def test_exit_statuses_are_those_of_the_code() -> None:
     assert [row[0] for row in rows] == sorted(set(re.findall(r"\d+", told)), key=int)
 
 
-#: What is described, and read by botocore alone: no answer depends on it.
-BOTOCORES = {"AWS_DATA_PATH"}
-
-
 def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
     name = re.compile(r"\b(?:AWS|CREDPROC)_[A-Z0-9_]*[A-Z0-9]\b")
     known: set[str] = set()
@@ -317,8 +316,8 @@ def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
     titles = ("Environment", "Output")
     texts = [readme.section(title, "credproc").text for title in titles]
     described = {each for text in texts for each in name.findall(text)}
-    assert (known | hidden) - described == set()
-    assert described - known == BOTOCORES
+    assert (known | hidden) - described - set(place.UNUSUAL) == set()
+    assert described - known == set()
 
 
 def test_variables_of_a_source_are_those_of_the_credential_source_that_stands_for_it() -> None:
@@ -358,7 +357,7 @@ def rendered(command: list[str], text: str) -> str:
 
 @pytest.mark.parametrize("page", readme.pages())
 def test_page_renders_without_a_warning(page: str) -> None:
-    rendered(["-m", "docutils", "--strict", "--report=warning"], readme.text(page))
+    rendered(["-m", "docutils", "--halt=warning", "--report=warning"], readme.text(page))
 
 
 @pytest.mark.needs("python:readme_renderer")
@@ -405,3 +404,14 @@ def test_page_is_in_plain_words(page: str) -> None:
         for word in re.finditer(strange, text)
     }
     assert found == {}
+
+
+def test_issue_form_has_what_a_form_needs() -> None:
+    (path,) = (artefacts.source() / ".github" / "ISSUE_TEMPLATE").iterdir()
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    assert {"name", "description", "body"} <= form.keys()
+    ids = [each["id"] for each in form["body"]]
+    assert len(ids) == len(set(ids)) > 2
+    assert all(each["attributes"]["label"] for each in form["body"])
+    assert "credprocctl doctor PROFILE --output json" in path.read_text()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import readme
+from tests import artefacts, readme
 from tests.harness import CREDPROC, NOWHERE
 from tests.servers import tls
 from tests.servers.base import closed_port
@@ -214,6 +215,20 @@ def test_line_is_what_credproc_prints(block: readme.Block, machine: Machine) -> 
     assert result.stdout == b""
     pattern = ".*".join(map(re.escape, block.text.split("...")))
     assert re.fullmatch(pattern, machine.shown(result.stderr)), machine.shown(result.stderr)
+
+
+def test_words_that_are_explained_are_the_codes() -> None:
+    modules = (artefacts.source() / "credproc").rglob("*.py")
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in modules]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    texts = [node.value for node in nodes if isinstance(node.value, str)]
+    sections = readme.sections()
+    blocks = [block for each in sections for block in each.blocks if block.kind == "words"]
+
+    assert len(blocks) > 3
+    for block in blocks:
+        for part in block.text.strip().split("..."):
+            assert any(part.strip(" ()") in text for text in texts), part
 
 
 def test_every_line_that_is_tried_is_explained() -> None:

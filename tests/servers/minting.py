@@ -45,7 +45,7 @@ def assume_role(endpoint: str, arn: str, name: str, seconds: int) -> dict[str, s
         {"Authorization": AUTHORIZATION},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as response:
+    with opener.open(request, timeout=50) as response:
         answer = ElementTree.fromstring(response.read())
     found = {
         name: answer.findtext(f".//{NAMESPACE}Credentials/{NAMESPACE}{tag}", "")

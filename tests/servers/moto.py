@@ -156,7 +156,7 @@ class Moto:
             headers["Content-Type"] = "text/plain"  # else moto has no body to read
         request = urllib.request.Request(self.url + path, body, headers, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as response:
+        with opener.open(request, timeout=50) as response:
             return bytes(response.read())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from credproc.ctl.output import Console, Result, columns, cut, legible, size, span
+from credproc.ctl.output import Console, Result, columns, legible, short, size, span
 
 
 class Terminal(io.StringIO):
@@ -63,10 +63,39 @@ def test_table_is_aligned_and_whole_where_it_is_piped() -> None:
     assert text == f"A      LONGER\n1      {'x' * 300}\nthree\n"
 
 
-def test_table_is_cut_at_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = console(monkeypatch, 20, NO_COLOR="1").table(("A", "B"), [("1", "x" * 30)])
+def test_last_column_is_folded_at_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = console(monkeypatch, 40, NO_COLOR="1")
 
-    assert text == f"A  B\n1  {'x' * 14}...\n"
+    text = narrow.table(("A", "B"), [("1", "  a role with a name and an account, in words")])
+
+    assert text == "A  B\n1    a role with a name and an account,\n     in words\n"
+
+
+def test_last_column_without_room_goes_below_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = console(monkeypatch, 40, NO_COLOR="1")
+    name = "a-long-name-that-is-never-cut"
+
+    text = narrow.table(("NAME", "COMMAND"), [(name, "credproc --profile role"), ("b", "")])
+
+    assert text == f"NAME\n    COMMAND\n{name}\n    credproc --profile role\nb\n"
+
+
+def test_states_are_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = console(monkeypatch, 40).table(("STATE", "B"), [("fresh", "fresh"), ("other", "x")])
+
+    assert text.splitlines()[1:] == ["\x1b[32mfresh\x1b[0m  fresh", "other  x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("arn:aws:iam::123456789012:role/reports", "reports@123456789012"),
+        ("a arn:aws-us-gov:iam::123456789012:role/a/b/ops b", "a ops@123456789012 b"),
+        ("arn:aws:iam::123456789012:user/ann", "arn:aws:iam::123456789012:user/ann"),
+    ],
+)
+def test_role_is_shown_as_people_name_it(text: str, shown: str) -> None:
+    assert short(text) == shown
 
 
 def test_wide_letters_take_two_columns() -> None:
@@ -75,7 +104,7 @@ def test_wide_letters_take_two_columns() -> None:
     text = plain.table(("A", "B"), [("名前", "x"), ("ab", "y"), ("e\u0301", "z")])
 
     assert text.splitlines() == ["A     B", "名前  x", "ab    y", "e\u0301     z"]
-    assert (columns("名前"), cut("名前名前", 7)) == (4, "名前...")
+    assert columns("名前") == 4
 
 
 def test_text_is_folded_right_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
