@@ -163,10 +163,12 @@ class Witnesses:
 
     def machine(self) -> None:
         """Add this machine: its id, or else its name."""
+        found = system.machine_id()
         for path in system.MACHINE:
             self.file(path)
-        if system.machine_id() == system.host_name():
-            self._add(HOST, "")
+            if system.machine_id([path]) == found != system.host_name():
+                return
+        self._add(HOST, "")
 
     def variable(self, name: str) -> None:
         """Add a variable that is not one of VARIABLES."""

@@ -149,9 +149,11 @@ class Refresher:
         def made(got: Credentials, cached: cache.Entry | None, now: float) -> cache.Entry:
             return outcome.answered(key, cached, got, now, self.log)
 
+        enough = (cache.FRESH,) if self.background else (cache.FRESH, cache.AHEAD)
+
         def is_enough(entry: cache.Entry) -> bool:
             now = self.now()
-            return entry.judge(now) == cache.FRESH or outcome.is_stable(entry, now)
+            return entry.judge(now) in enough or outcome.is_stable(entry, now)
 
         cached = read()
         if not cached or anew or not is_enough(cached):

@@ -71,7 +71,11 @@ FAILED = [
     (["--profile", "noise"], 1, ["profile noise: ", "JSON"]),
     (["--imds", "other", "--role-arn", A, "--source", "imds:other"], 1, ["imds: ", "; chain: "]),
     (["--profile", "nobody"], 2, ["profile", "nobody"]),
-    (["--profile", "roleless"], 2, ["profile roleless has no credentials"]),
+    (
+        ["--profile", "roleless"],
+        2,
+        ["profile roleless: nothing in it says where"],
+    ),
     (["--profile", "loop"], 2, ["leads back to itself", "loop -> loop2 -> loop"]),
     (["--profile", "half"], 2, ["profile half: ", "source_profile", "credential_source"]),
     (["--profile", "itself"], 1, ["profile itself"]),
@@ -136,7 +140,7 @@ def test_machine_that_is_no_instance_is_told_what_to_name_unless_imds_was_named(
     ]
 
     assert first.stderr.endswith(f"or its metadata service is out of reach{REMEDY}")
-    assert "(a moment ago; " in again.stderr
+    assert "(cached failure; " in again.stderr
     assert again.stderr.count(REMEDY) == 1
     assert not any(REMEDY in each.stderr for each in named)
 

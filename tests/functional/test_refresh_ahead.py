@@ -99,6 +99,8 @@ def test_process_in_the_background_is_detached(cloud: Cloud, due: bytes) -> None
 
 
 def test_process_in_the_background_has_a_deadline_of_its_own(cloud: Cloud, due: bytes) -> None:
+    cloud.host.run(*CHAIN, "--timeout", "2")
+    cloud.leave("ahead")
     with cloud.sts.hold() as hold:
         assert cloud.host.run(*CHAIN, "--timeout", "2").stdout == due
         hold.wait_for()
@@ -122,6 +124,8 @@ def test_number_of_descriptors_does_not_matter(cloud: Cloud, due: bytes, how: st
 def test_every_form_of_the_command_refreshes_ahead(
     cloud: Cloud, due: bytes, words: list[str]
 ) -> None:
+    cloud.host.run(*CHAIN, *words)
+    cloud.leave("ahead")
     with cloud.sts.hold() as hold:
         result = cloud.host.run(*CHAIN, *words)
         hold.wait_for()
@@ -169,6 +173,7 @@ def test_refresh_that_fails_is_tried_again_at_the_next_look(cloud: Cloud, due: b
     cloud.sts.fail(error("AccessDenied"))
     for calls in (2, 2, 3):
         if calls == 3:
+            cloud.leave("ahead")
             cloud.next_look()
         assert cloud.host.run(*CHAIN).stdout == due
         cloud.host.settle()

@@ -135,7 +135,8 @@ def test_quick_rule_for_the_cache_directory_never_disagrees(
             assert quick == (explicit or platformdirs.user_cache_dir("credproc", appauthor=False))
         used = cli.directory(asked, environ, Log("", float))
     event("quick" if quick else "declined" if used else "off")
-    assert used == quick or not quick
+    homeless = not os.path.isdir(environ.get("HOME", ""))
+    assert used == quick or not quick or (homeless and not used)
     assert not used or os.path.isabs(used)
 
 

@@ -106,7 +106,7 @@ def test_hop_is_kept_and_shared(world: World) -> None:
 HOPS = rows("""
 state    success  failed
 fresh    held     held
-ahead    new      kept
+ahead    held     held
 now      new      kept
 expired  new      error
 absent   new      error
