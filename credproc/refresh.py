@@ -19,7 +19,7 @@ from credproc.supervision import supervised
 from credproc.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from credproc.credentials import Credentials
     from credproc.item import Fetch
@@ -71,16 +71,16 @@ class Refresher:
 
         An answer that cannot be cached, or whose key is b"", is returned all the same.
         """
-        again: list[Provider] = []
-        rest = _remembered(providers, again)
-        found = self._answer(key, rest, render)
+        providers, again = itertools.tee(providers)  # each is made when it is first needed
+        found = self._answer(key, providers, render)
         for _ in range(RESTARTS):
             if self.is_new or not self.store.was_cleared():
                 break
             # What was cached before is not printed either, once `cache clear` has said so.
             self.log("cache: it was cleared meanwhile: starting again")
             self.store.generation = None
-            found = self._answer(key, itertools.chain(list(again), rest), render)
+            again, providers = itertools.tee(again)
+            found = self._answer(key, providers, render)
         return found
 
     def _answer(self, key: bytes, providers: Iterable[Provider], render: Render) -> cache.Entry:
@@ -292,10 +292,3 @@ class Refresher:
                 self.log(f"{provider.name}: {found}, valid until {until}")
                 return found
         raise ProviderFailed("; ".join(reasons))
-
-
-def _remembered(providers: Iterable[Provider], into: list[Provider]) -> Iterator[Provider]:
-    """Give the providers one by one, as they are needed, and remember them."""
-    for provider in providers:
-        into.append(provider)
-        yield provider
