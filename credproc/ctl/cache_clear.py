@@ -74,7 +74,8 @@ def _clearing(store: Store) -> Iterator[None]:
             if names(store):
                 stack.enter_context(store.clearing(PATIENCE))
         except OSError as error:
-            raise Failed(f"{store.path} could not be cleared: {error}") from error
+            why = error.strerror or str(error)
+            raise Failed(f"{store.path} could not be cleared: {why}") from error
         yield
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from credproc.store import Store
 from tests import cachedir
-from tests.ctl import ctl, data
+from tests.ctl import ctl, data, failed
 from tests.harness import LIMIT
 from tests.servers import faults
 
@@ -149,6 +149,20 @@ def test_an_answer_made_from_a_session_during_the_clearing_is_neither_kept_nor_p
     assert run.wait().document["AccessKeyId"] != old
     assert all(old.encode() not in entry.document for entry in cachedir.entries(cloud.cache))
     assert cloud.document("--imds")["AccessKeyId"] != old
+
+
+def test_clearing_that_other_runs_could_not_learn_of_removes_nothing(cloud: Host) -> None:
+    cloud.run("--imds")
+    lock = cloud.cache / "cleared.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    (lock / "file").touch()
+
+    error = failed(cloud, "cache", "clear", "--all")
+
+    assert error.endswith("/credproc could not be cleared: Is a directory")
+    assert len(cachedir.names(cloud.cache, ".entry")) == 2
+    assert cloud.run("--imds").document
 
 
 def test_the_run_after_a_clearing_caches_again(cloud: Host, imds: ImdsServer) -> None:
