@@ -101,11 +101,7 @@ def test_nobody_is_asked_where_yes_is_given(console: Console) -> None:
     assert err(console) == ""
 
 
-def test_nothing_is_done_where_nobody_can_be_asked(
-    console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-
+def test_nothing_is_done_where_nobody_can_be_asked(console: Console) -> None:
     with pytest.raises(RequestError, match="add --yes"):
         confirm(console, "Delete it?", yes=False)
 
