@@ -326,6 +326,12 @@ sso_region = eu-central-1
 """
 
 
+def refuse(text: str) -> Fault:
+    """Refuse as the portal does, with this text."""
+    headers = {"x-amzn-ErrorType": "ForbiddenException"}
+    return faults.status(403, f'{{"message": "{text}"}}'.encode(), headers)
+
+
 @pytest.mark.parametrize("shape", ["whole", "the first half"])
 def test_login_that_is_repeated_is_not_quoted(scene: Scene, shape: str) -> None:
     scene.host.config(SSO)
@@ -333,7 +339,7 @@ def test_login_that_is_repeated_is_not_quoted(scene: Scene, shape: str) -> None:
 
     def refused(exchange: Any) -> None:
         text = canaries.repeat(shape, canaries.told(exchange))
-        faults.status(403, f'{{"message": "{text}"}}'.encode())(exchange)
+        refuse(text)(exchange)
 
     scene.sso.fail(refused)
     result = scene.run("--profile", "dev")
@@ -353,7 +359,7 @@ def test_token_of_aws_login_that_is_repeated_is_not_quoted(
     logins.mkdir(parents=True)
     (logins / "0123.json").write_text(f'{{"refreshToken": "{canaries.REFRESH_TOKEN}"}}')
     text = canaries.repeat("whole", [canaries.REFRESH_TOKEN])
-    scene.sso.fail(faults.status(403, f'{{"message": "{text}"}}'.encode()))
+    scene.sso.fail(refuse(text))
 
     env = {"AWS_LOGIN_CACHE_DIRECTORY": "~/.aws/signin"} if folder else {}
     result = scene.run("--profile", "dev", env=env)
@@ -545,7 +551,13 @@ def attributes(kind: type) -> set[str]:
 
 
 #: What is shown of an object on purpose.
-SHOWN = {"Entry": {"provider", "expiration"}, "Credentials": {"provider"}}
+SHOWN = {
+    "Entry": {"provider", "expiration"},
+    "Credentials": {"provider"},
+    "Near": {"path", "line", "problem"},
+}
+#: What no secret can be in the place of, as an object uses it when it goes.
+CLOSED = {"Query": {"_lasting"}}
 
 
 def filled(kind: type) -> Any:
@@ -553,11 +565,24 @@ def filled(kind: type) -> Any:
     if issubclass(kind, BaseException):
         return kind.__new__(kind)
     if issubclass(kind, tuple):
-        return kind.__new__(kind, *[canaries.SECRET_KEY] * len(getattr(kind, "_fields", "")))
+        # What is an object of a class of ours shows itself, and is a case of its own.
+        ours = {each.__name__ for each in classes()}
+        types = {
+            name: getattr(kind, "__forward_arg__", kind)
+            for name, kind in getattr(kind, "__annotations__", {}).items()
+        }
+        values: list[Any] = [
+            None if types.get(name) in ours else canaries.SECRET_KEY
+            for name in getattr(kind, "_fields", ())
+        ]
+        return kind.__new__(kind, *values)
     made = kind.__new__(kind)
     for name in SHOWN.get(kind.__name__, set()):
         object.__setattr__(made, name, 1)
-    for name in attributes(kind) - SHOWN.get(kind.__name__, set()):
+    for name in CLOSED.get(kind.__name__, ()):
+        object.__setattr__(made, name, None)
+    given = SHOWN.get(kind.__name__, set()) | CLOSED.get(kind.__name__, set())
+    for name in attributes(kind) - given:
         for holder in (canaries.SECRET_KEY, [canaries.SECRET_KEY], {"x": canaries.SECRET_KEY}):
             try:
                 object.__setattr__(made, name, holder)

@@ -179,6 +179,7 @@ def test_exchange_has_more_time_than_other_calls(
 # The files.
 
 
+@pytest.mark.needs("users")
 def test_new_token_is_used_where_it_cannot_be_written(host: Host, portal: sso.SsoPortal) -> None:
     path = login(host, -60)
     before = path.read_bytes()
