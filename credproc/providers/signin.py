@@ -40,6 +40,7 @@ EXCHANGE = 60
 FIELDS = ("accessKeyId", "secretAccessKey", "sessionToken", "expiration")
 #: The exchanges of a token, by their botocore events, and a field that their answers must have.
 EXCHANGES = {"sso-oidc.CreateToken": "accessToken", "signin.CreateOAuth2Token": "tokenOutput"}
+TOKEN_SERVICE = Call("", service="the token service")
 #: botocore's providers, and the commands that sign in for them.
 COMMANDS = {"sso": "aws sso login", "login": "aws login"}
 #: Errors with which no token can have arrived.
@@ -127,28 +128,43 @@ class Signins:
             str(said.get("Message", "")),
         )
         if http_response.status_code < 300 and not parsed.get(field):
+            if "html" in self.exchanged.headers.get("content-type", ""):
+                raise faults.stranger(self.exchanged, TOKEN_SERVICE).error()
             raise ProviderFailed(f"the token service answered without {field}")
 
     def explain(self, error: Exception, method: str) -> ProviderFailed | None:
         """Return what an error means that has to do with a token; None for other ones."""
-        login, call = self.login(method), Call("", service="the token service")
+        login = self.login(method)
         if self.exchanging:
-            fault = raised.explain(error, self.answered, call)
-            if isinstance(error, (*_NOT_SENT, ResponseParserError)):
-                return ProviderFailed(fault.words())
-            return ProviderFailed(
-                f"{fault.message}. It may have used up the refresh token, which is not sent twice: "
-                f"if the next run fails, {login}"
-            )
-        passing = self.exchanged.status >= 300 and faults.passing(self.exchanged, call)
-        if passing and isinstance(error, exceptions.TokenRetrievalError):
-            return ProviderFailed(f"{passing.words()} (the sign-in itself may still be good)")
+            return ProviderFailed(self._unanswered(error, login))
+        refused = self._refused(login) if self.exchanged.status >= 300 else ""
+        if refused and isinstance(error, exceptions.ClientError):
+            return ProviderFailed(refused)
         if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
             text = str(error).rstrip(".")
-            return ProviderFailed(text if "aws sso login" in text else f"{text}: {login}")
+            told = text if "aws sso login" in text else f"{text}: {login}"
+            is_passing = refused and login not in refused
+            return ProviderFailed(refused if is_passing else told)
         if isinstance(error, _ODD):
             return ProviderFailed(f"the token of the sign-in cannot be used: {login}")
         return None
+
+    def _unanswered(self, error: Exception, login: str) -> str:
+        """Return what it means that an exchange did not come back."""
+        fault = raised.explain(error, self.answered, TOKEN_SERVICE)
+        if isinstance(error, (*_NOT_SENT, ResponseParserError)):
+            return fault.words()
+        return (
+            f"{fault.message.rstrip('.')}. It may have used up the refresh token, which is not "
+            f"sent twice: if the next run fails, {login}"
+        )
+
+    def _refused(self, login: str) -> str:
+        """Return what an error of the token service means; with what to do if it is final."""
+        passing = faults.passing(self.exchanged, TOKEN_SERVICE)
+        if passing:
+            return f"{passing.words()} (the sign-in itself may still be good)"
+        return f"{self.exchanged.text()}: {login}"
 
 
 class Tokens:

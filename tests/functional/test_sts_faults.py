@@ -104,6 +104,48 @@ def test_throttling_that_passes_costs_a_pause_and_nothing_else(cloud: Cloud) -> 
     assert cloud.roles == (2, 1)
 
 
+BUSY: dict[str, Fault] = {
+    "unwell": error("ServiceUnavailable"),
+    "throttled": faults.status(429, b"", {"Retry-After": "0"}),
+    "identity provider": error("IDPCommunicationError"),
+    "verification key": error("InvalidIdentityToken"),
+}
+
+
+@pytest.mark.parametrize("name", ["unwell", "identity provider"])
+def test_busy_sts_is_waited_for_where_nothing_is_cached(name: str, cloud: Cloud) -> None:
+    cloud.sts.fail(BUSY[name], times=5)
+    assert cloud.host.document(*ONE_HOP)["AccessKeyId"] == cloud.sts.issued[-1].access_key
+    assert cloud.sts.count() == 6
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_busy_sts_is_given_up_at_the_deadline_and_said(name: str, cloud: Cloud) -> None:
+    cloud.sts.fail(BUSY[name])
+    said = refusal(cloud.host.run(*ONE_HOP, "--timeout", "4"))
+    assert "no time is left to try again" in said
+    assert "try again in a minute" in said
+    assert "trust policy" not in said
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_busy_sts_is_tried_a_few_times_where_something_is_cached(name: str, cloud: Cloud) -> None:
+    document = cloud.host.document(*ONE_HOP)
+    cloud.leave("now")
+    cloud.sts.fail(BUSY[name])
+    result = cloud.host.run(*ONE_HOP)
+    assert result.document["AccessKeyId"] == document["AccessKeyId"]
+    assert cloud.sts.count() <= 1 + 4
+    assert result.seconds < IN_TIME
+
+
+def test_pause_that_sts_names_is_kept(cloud: Cloud) -> None:
+    cloud.sts.fail(faults.status(503, b"", {"x-amz-retry-after": "1500"}), times=1)
+    assert cloud.host.document(*ONE_HOP)
+    first, second = cloud.sts.requests
+    assert second.at - first.at >= 1.5
+
+
 @pytest.mark.parametrize(
     "fault",
     [
