@@ -136,24 +136,27 @@ def discreet(argv: Sequence[str]) -> list[str]:
     return told
 
 
-def executable(chosen: str | None, environ: Mapping[str, str]) -> str:
-    """Return the absolute path of the credproc that profiles are to run."""
+def executable(
+    chosen: str | None, environ: Mapping[str, str], own: Sequence[str] | None = None
+) -> str:
+    """Return the absolute path of the credproc that profiles are to run.
+
+    ``own`` are the directories of this installation; PATH comes between the first and the others.
+    """
     if chosen:
         if not os.path.isabs(chosen) or not _runs(chosen):
             raise RequestError(f"--executable: must be the absolute path of credproc, not {chosen}")
         return chosen
     # Beside this very command first: PATH may hold another installation. Links stay links, since
     # they outlive what they point at (pipx, alternatives).
-    beside = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "credproc")
-    found = (
-        beside,
-        shutil.which("credproc", path=environ.get("PATH")) or "",
-        os.path.join(sysconfig.get_path("scripts"), "credproc"),
-    )
+    if own is None:
+        own = [os.path.dirname(os.path.abspath(sys.argv[0])), sysconfig.get_path("scripts")]
+    found = [os.path.join(folder, "credproc") for folder in own]
+    found.insert(1, shutil.which("credproc", path=environ.get("PATH")) or "")
     for path in found:
         if path and _runs(path):
             return os.path.abspath(path)
-    raise RequestError("the executable credproc is not to be found: give --executable PATH")
+    raise RequestError("the executable credproc is not found: give --executable PATH")
 
 
 def _runs(path: str) -> bool:

@@ -26,7 +26,7 @@ from credproc.errors import CredprocError, RequestError, UsageError, mistake
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from credproc.ctl.output import Console
@@ -67,7 +67,7 @@ def doctor(given: argparse.Namespace, console: Console) -> Result:
     if given.profile and given.options is not None:
         raise UsageError("doctor: give a profile, or credproc options behind --, not both")
     checks = []
-    for check in examined(given):
+    for check in examined(given, os.environ):
         checks.append(check)
         show(console, check)
     worst = max(checks, key=lambda each: (OK, WARN, FAIL).index(each.status)).status
@@ -81,15 +81,19 @@ def doctor(given: argparse.Namespace, console: Console) -> Result:
     return Result(text, data, status=int(worst == FAIL))
 
 
-def examined(given: argparse.Namespace) -> Iterator[Check]:
+def examined(
+    given: argparse.Namespace,
+    environ: Mapping[str, str],
+    checks: Sequence[Callable[[Case], Iterator[Check]]] = CHECKS,
+) -> Iterator[Check]:
     """Go through all checks, in the order in which a run meets what they are about."""
     try:
-        shared = Shared(os.environ).check()
+        shared = Shared(environ).check()
     except RequestError as error:
         yield Check(FAIL, "config file", str(error), "correct it: boto3 and the AWS CLI cannot "
                     "read it, and other tools may read it differently")  # fmt: skip
         shared = None
-    case = Case(os.environ, given.log, shared)
+    case = Case(environ, given.log, shared)
     yield from _looked_at(case, "config file", config.files)
     yield from _looked_at(
         case, "command", lambda case: config.profile(case, given.profile, given.options)
@@ -98,7 +102,7 @@ def examined(given: argparse.Namespace) -> Iterator[Check]:
         case.store = machine.store(given, case.target.request if case.target else None)
     except Failed:
         pass  # a check of its own says so
-    for check in CHECKS:
+    for check in checks:
         yield from _looked_at(case, check.__name__.replace("_", " "), check)
 
 

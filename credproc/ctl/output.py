@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import shutil
 import sys
 import textwrap
 import unicodedata
@@ -55,7 +55,7 @@ class Console:
         terminal = self.stdout.isatty()
         #: No terminal, no colours and no cutting: what is piped is searched and compared.
         self.colours = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-        self.width = shutil.get_terminal_size().columns if terminal else 0
+        self.width = _terminal_width(environ, self.stdout) if terminal else 0
 
     def paint(self, text: str, colour: str) -> str:
         """Return the text in a colour, where there are any."""
@@ -136,6 +136,17 @@ class Console:
             break_on_hyphens=False,
         ) or [""]
         return [(lead + folded[0]).rstrip(), *(indent + line for line in folded[1:])]
+
+
+def _terminal_width(environ: Mapping[str, str], stdout: TextIO) -> int:
+    """Return the columns of a terminal: as COLUMNS says, else as the terminal does."""
+    given = environ.get("COLUMNS", "")
+    if given.isascii() and given.isdigit() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def legible(text: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import email.utils
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from credproc import __version__
 from credproc.ctl import commandline, mounts
-from credproc.ctl.checks import Case, consumers, installation, life, network
+from credproc.ctl.checks import Case, config, consumers, installation, life, network
 from credproc.ctl.shared import Shared, Target, of_profile
 from credproc.errors import RequestError
 from credproc.log import Log
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from credproc.ctl.checks import Check
 
 
-def case(tmp_path: Path, line: str = "", **environ: str) -> Case:
+def case(tmp_path: Path, line: str = "", patience: float = 20, slow: float = 0.5) -> Case:
     """Return a case: a home in the folder, and a profile with that line."""
-    environ = {"HOME": str(tmp_path), "PATH": str(tmp_path), **environ}
+    environ = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
     config = tmp_path / "config"
     config.write_text(f"[profile app]\ncredential_process = {line}\n" if line else "")
     environ["AWS_CONFIG_FILE"] = str(config)
     shared = Shared(environ)
-    made = Case(environ, Log("", time.time), shared)
+    made = Case(environ, Log("", time.time), shared, patience, slow)
     made.target = of_profile(shared, "app") if line else Target([])
     made.store = Store(str(tmp_path / "cache"))
     return made
@@ -49,79 +49,69 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def test_program_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "PATIENCE", 0.2)
+def test_program_that_hangs(tmp_path: Path) -> None:
     path = program(tmp_path / "credproc", "exec /bin/sleep 30")
 
-    found = said(installation.executable(case(tmp_path, str(path))))
+    found = said(installation.executable(case(tmp_path, str(path), patience=0.2)))
 
     assert found == [("fail", f"{path} --version ran for more than 0.2 s")]
 
 
-def test_program_that_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "SLOW", 0.0)
+def test_program_that_is_slow(tmp_path: Path) -> None:
     path = program(tmp_path / "credproc", f"echo credproc {__version__}")
 
-    (status, text), *_ = said(installation.executable(case(tmp_path, str(path))))
+    (status, text), *_ = said(installation.executable(case(tmp_path, str(path), slow=0)))
 
     assert (status, text.startswith(f"{path}, ")) == ("warn", True)
 
 
-def test_modules_without_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.cache_from_source", lambda _: str(tmp_path / "none"))
-    path = program(tmp_path / "credproc", f"echo credproc {__version__}")
+def test_modules_without_bytecode(tmp_path: Path) -> None:
+    found = said(installation.compiled(str(tmp_path / "module.py")))
 
-    found = said(installation.executable(case(tmp_path, str(path))))
-
-    assert found[-1] == ("warn", "its modules are compiled again at each start")
+    assert found == [("warn", "its modules are compiled again at each start")]
 
 
-def test_no_program_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda *_, **__: False)
-
+def test_no_program_anywhere(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="give --executable PATH"):
-        commandline.executable(None, {"PATH": str(tmp_path)})
-    ((status, text),) = said(installation.executable(case(tmp_path)))
-    assert (status, text.startswith("the executable credproc is not to be found")) == ("fail", True)
+        commandline.executable(None, {"PATH": str(tmp_path)}, [str(tmp_path), str(tmp_path)])
+
+
+class Disk:
+    """What os.statvfs tells of a disk, as far as it is of interest."""
+
+    def __init__(self, free: int, inodes: int) -> None:
+        self.f_bavail, self.f_frsize, self.f_files, self.f_favail = free, 1, 9, inodes
 
 
 @pytest.mark.parametrize(
-    ("kind", "free", "status"),
+    ("kind", "free", "inodes", "status"),
     [
-        ("ext4", 10**9, "ok"),
-        ("nfs4", 10**9, "warn"),
-        ("fuse.sshfs", 10**9, "warn"),
-        ("ext4", 4096, "warn"),
+        ("ext4", 10**9, 9, "ok"),
+        ("nfs4", 10**9, 9, "warn"),
+        ("fuse.sshfs", 10**9, 9, "warn"),
+        ("ext4", 4096, 9, "warn"),
+        ("ext4", 10**9, 0, "warn"),
     ],
 )
-def test_disk_of_the_cache(
-    kind: str, free: int, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Disk:
-        f_bavail, f_frsize, f_files, f_favail = free, 1, 9, 9
+def test_disk_of_the_cache(kind: str, free: int, inodes: int, status: str) -> None:
+    space: Any = Disk(free, inodes)
+    found = installation.disk("/cache", kind, space)
 
-    monkeypatch.setattr(installation, "filesystem", lambda _: kind)
-    monkeypatch.setattr("os.statvfs", lambda _: Disk)
-
-    (found, text), *_ = said(installation.cache_directory(case(tmp_path)))
-
-    assert found == status
-    assert f"on {kind} with " in text
+    assert found.status == status
+    assert found.text.startswith(f"/cache, on {kind} with ")
 
 
-def test_disk_without_inodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Disk:
-        f_bavail, f_frsize, f_files, f_favail = 10**9, 1, 9, 0
+class Loose(Store):
+    """A cache on a file system whose locks keep no other process out."""
 
-    monkeypatch.setattr("os.statvfs", lambda _: Disk)
-
-    assert said(installation.cache_directory(case(tmp_path)))[0][0] == "warn"
+    def hold(self, name: str, until: float = 0) -> int | None:
+        return os.open(os.path.join(self.path, name), os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def test_lock_that_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fcntl.flock", lambda *_: None)
-
-    found = said(installation.cache_directory(case(tmp_path)))
+def test_lock_that_keeps_nobody_out(tmp_path: Path) -> None:
+    made = case(tmp_path)
+    made.store = Loose(str(tmp_path / "cache"))
+    found = said(installation.cache_directory(made))
 
     assert found[1][0] == "warn"
     assert "does not keep others out" in found[1][1]
@@ -153,20 +143,18 @@ def test_command_that_cannot_be_started_any_more(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_command_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(life, "PATIENCE", 0.2)
+def test_command_that_does_not_end(tmp_path: Path) -> None:
     path = program(tmp_path / "credproc", "exec /bin/sleep 30")
 
-    check = life._hit(case(tmp_path, str(path)), str(path))
+    check = life._hit(case(tmp_path, str(path), patience=0.2), str(path))
 
     assert (check.status, check.text) == ("fail", "the profile's command ran for more than 0.2 s")
 
 
-def test_aws_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "PATIENCE", 0.2)
+def test_aws_that_hangs(tmp_path: Path) -> None:
     path = program(tmp_path / "aws", "exec /bin/sleep 30")
 
-    (status, text), *_ = said(consumers.installed(case(tmp_path)))
+    (status, text), *_ = said(consumers.installed(case(tmp_path, patience=0.2)))
 
     assert (status, text) == ("warn", f"{path} --version ran for more than 0.2 s")
 
@@ -196,14 +184,10 @@ def test_clocks_that_agree(tmp_path: Path) -> None:
     assert said(network.clocks(made)) == [("ok", "as IMDS's")]
 
 
-def test_config_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from credproc.ctl.checks import config
-
+@pytest.mark.needs("root")
+def test_config_of_another_user(tmp_path: Path) -> None:
     made = case(tmp_path, "credproc")
-    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 7)
-    status = os.stat(tmp_path / "config")
-    foreign = os.stat_result([*status[:4], 4242, *status[5:]])
-    monkeypatch.setattr("os.stat", lambda *_, **__: foreign)
+    os.chown(tmp_path / "config", 4242, 4242)
 
     found = said(config.files(made))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -23,7 +24,6 @@ from credproc.ctl import (
     rewriting,
 )
 from credproc.ctl.aws import Refused
-from credproc.ctl.checks import config
 from credproc.ctl.output import Console
 from credproc.ctl.steps import Steps
 from credproc.errors import ProviderFailed, RequestError
@@ -95,37 +95,28 @@ def test_file_of_another_user_stays_theirs(tmp_path: Path) -> None:
     assert path.read_bytes() == b"text"
 
 
-def test_stream_that_is_a_programs_own_is_written_to(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
-
-    assert ctl.run(["cache", "path", "--cache-dir", store.path], Log("", time.time)) == 0
+def test_stream_that_is_a_programs_own_is_written_to(store: Store) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert ctl.run(["cache", "path", "--cache-dir", store.path], Log("", time.time)) == 0
     assert out.getvalue() == f"{store.path}\n"
 
 
-def examined(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
-    """Return what the doctor says of a user without any config."""
-    monkeypatch.setattr(os, "environ", {"HOME": "/proc/nowhere", "PATH": "/usr/bin:/bin"})
+def examined(*words: str, checks: Any = ()) -> list[Check]:
+    """Return what the doctor says of a user without any config, after the first checks."""
     given = ctl.parser().parse_args(["doctor"])
-    given.options, given.log = None, Log("", time.time)
-    return list(doctor.examined(given))
+    given.options, given.log = list(words) or None, Log("", time.time)
+    environ = {"HOME": "/proc/nowhere", "PATH": "/usr/bin:/bin"}
+    return list(doctor.examined(given, environ, checks))
 
 
-def test_profile_that_cannot_be_looked_at_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> Iterator[Check]:
-        raise RequestError("in disorder")
+def test_command_line_that_cannot_be_read_is_a_fault() -> None:
+    last = examined("--nonsense")[-1]
 
-    monkeypatch.setattr(config, "profile", broken)
-    monkeypatch.setattr(doctor, "CHECKS", ())
-
-    assert [(each.name, each.text) for each in examined(monkeypatch)][-1] == (
-        "command", "in disorder"
-    )  # fmt: skip
+    assert (last.status, last.name) == ("fail", "command")
+    assert last.text.startswith("there is no option --nonsense")
 
 
-def said_of_a_first_check(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Check:
+def said_of_a_first_check(error: Exception) -> Check:
     """Return what is said of a first check that fails so; the second one must be done."""
     done: list[str] = []
 
@@ -136,24 +127,19 @@ def said_of_a_first_check(monkeypatch: pytest.MonkeyPatch, error: Exception) -> 
         done.append("second")
         return iter(())
 
-    monkeypatch.setattr(doctor, "CHECKS", (first_check, second_check))
-    last = examined(monkeypatch)[-1]
+    last = examined(checks=(first_check, second_check))[-1]
     assert done == ["second"]
     return last
 
 
-def test_check_that_fails_is_named_and_the_next_one_is_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    last = said_of_a_first_check(monkeypatch, ProviderFailed("out of reach"))
+def test_check_that_fails_is_named_and_the_next_one_is_done() -> None:
+    last = said_of_a_first_check(ProviderFailed("out of reach"))
 
     assert (last.name, last.text) == ("first check", "out of reach")
 
 
-def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    last = said_of_a_first_check(monkeypatch, ZeroDivisionError("geheim"))
+def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done() -> None:
+    last = said_of_a_first_check(ZeroDivisionError("geheim"))
 
     assert (last.status, last.name) == ("fail", "first check")
     assert last.text.startswith("a mistake in credprocctl: ZeroDivisionError at test_ctl_corners")

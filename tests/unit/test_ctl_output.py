@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
+import struct
+import termios
 from typing import Any
 
 import pytest
@@ -19,10 +22,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def console(monkeypatch: pytest.MonkeyPatch, width: int = 40, **environ: Any) -> Console:
+def console(width: int = 40, **environ: Any) -> Console:
     """Return a console on a terminal of that width."""
-    monkeypatch.setenv("COLUMNS", str(width))
-    return Console(environ, stdout=Terminal(), stderr=io.StringIO())
+    return Console({**environ, "COLUMNS": str(width)}, stdout=Terminal(), stderr=io.StringIO())
 
 
 @pytest.mark.parametrize(
@@ -63,16 +65,16 @@ def test_table_is_aligned_and_whole_where_it_is_piped() -> None:
     assert text == f"A      LONGER\n1      {'x' * 300}\nthree\n"
 
 
-def test_last_column_is_folded_at_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow = console(monkeypatch, 40, NO_COLOR="1")
+def test_last_column_is_folded_at_the_width_of_a_terminal() -> None:
+    narrow = console(40, NO_COLOR="1")
 
     text = narrow.table(("A", "B"), [("1", "  a role with a name and an account, in words")])
 
     assert text == "A  B\n1    a role with a name and an account,\n     in words\n"
 
 
-def test_last_column_without_room_goes_below_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow = console(monkeypatch, 40, NO_COLOR="1")
+def test_last_column_without_room_goes_below_its_row() -> None:
+    narrow = console(40, NO_COLOR="1")
     name = "a-long-name-that-is-never-cut"
 
     text = narrow.table(("NAME", "COMMAND"), [(name, "credproc --profile role"), ("b", "")])
@@ -80,8 +82,8 @@ def test_last_column_without_room_goes_below_its_row(monkeypatch: pytest.MonkeyP
     assert text == f"NAME\n    COMMAND\n{name}\n    credproc --profile role\nb\n"
 
 
-def test_states_are_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = console(monkeypatch, 40).table(("STATE", "B"), [("fresh", "fresh"), ("other", "x")])
+def test_states_are_in_colour() -> None:
+    text = console(40).table(("STATE", "B"), [("fresh", "fresh"), ("other", "x")])
 
     assert text.splitlines()[1:] == ["\x1b[32mfresh\x1b[0m  fresh", "other  x"]
 
@@ -107,26 +109,24 @@ def test_wide_letters_take_two_columns() -> None:
     assert columns("名前") == 4
 
 
-def test_text_is_folded_right_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = console(monkeypatch, 30).pairs([("name", "one two three four five six"), ("x", "")])
+def test_text_is_folded_right_of_its_name() -> None:
+    text = console(30).pairs([("name", "one two three four five six"), ("x", "")])
 
     assert text == "name  one two three four five\n      six\nx\n"
 
 
-def test_long_word_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_word_is_left_whole() -> None:
     arn = "arn:aws:iam::123456789012:role/a-long-name-that-is-copied"
 
-    assert arn in console(monkeypatch, 30).pairs([("role", arn)])
+    assert arn in console(30).pairs([("role", arn)])
 
 
 @pytest.mark.parametrize(
     ("environ", "coloured"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
 )
-def test_colours_only_where_they_are_wanted(
-    environ: dict[str, Any], coloured: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = console(monkeypatch, **environ).paint("bad", "fail")
+def test_colours_only_where_they_are_wanted(environ: dict[str, Any], coloured: bool) -> None:
+    text = console(**environ).paint("bad", "fail")
 
     assert text == ("\x1b[1;31mbad\x1b[0m" if coloured else "bad")
 
@@ -161,10 +161,9 @@ def test_stdout_is_one_json_document_for_machines() -> None:
     assert stdout.getvalue().endswith("}\n")
 
 
-def test_width_of_a_terminal_is_asked_where_columns_is_not_set(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((33, 10)))
-
-    assert Console({}, stdout=Terminal()).width == 33
+def test_width_of_a_terminal_is_its_own_where_columns_is_not_set() -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 33, 0, 0))
+    with os.fdopen(ours), os.fdopen(theirs, "w") as terminal:
+        assert Console({}, stdout=terminal).width == 33
+        assert Console({"COLUMNS": "44"}, stdout=terminal).width == 44

@@ -35,8 +35,18 @@ class Check:
 class Case:
     """What is examined: an environment, its config files, and a command line if there is one."""
 
-    def __init__(self, environ: Mapping[str, str], log: Log, shared: Shared | None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        log: Log,
+        shared: Shared | None,
+        patience: float = 20,
+        slow: float = 0.5,
+    ) -> None:
         self.environ = environ
+        #: Seconds that another program may run, and that credproc may take to start.
+        self.patience = patience
+        self.slow = slow
         self.log = log
         #: None if a config file cannot be read.
         self.shared = shared

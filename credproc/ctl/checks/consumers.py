@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from credproc.ctl.checks import Case
 
-#: Seconds that a tool may take to tell its version.
-PATIENCE = 20
 _AWS = re.compile(r"aws-cli/(\d+)[.\d]*")
 _CORE = re.compile(r"botocore/([.\d]+)")
 
@@ -46,12 +44,12 @@ def _aws(path: str, case: Case) -> Check:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=PATIENCE,
+            timeout=case.patience,
             check=False,
             env=dict(case.environ),
         )
     except subprocess.TimeoutExpired:
-        return Check(WARN, "aws", f"{path} --version ran for more than {PATIENCE} s")
+        return Check(WARN, "aws", f"{path} --version ran for more than {case.patience:g} s")
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         return Check(WARN, "aws", f"{path} cannot be started: {why}")

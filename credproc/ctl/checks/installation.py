@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from credproc.ctl.checks import Case
 
-#: Seconds for one run of the executable, and what a start may take.
-PATIENCE, SLOW = 20, 0.5
 #: How often it is started, since the first start reads from the disk.
 STARTS = 3
 #: Bytes of free space that make nobody worry.
@@ -64,12 +62,13 @@ def _started(path: str, case: Case) -> Iterator[Check]:
                 [path, "--version"],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=PATIENCE,
+                timeout=case.patience,
                 check=False,
                 env=dict(case.environ),
             )
         except subprocess.TimeoutExpired:
-            yield Check(FAIL, "executable", f"{path} --version ran for more than {PATIENCE} s")
+            late = f"{path} --version ran for more than {case.patience:g} s"
+            yield Check(FAIL, "executable", late)
             return
         except OSError as error:
             yield Check(FAIL, "executable", f"{path}: {(error.strerror or '').lower()}",
@@ -87,11 +86,12 @@ def _started(path: str, case: Case) -> Iterator[Check]:
     if version != __version__:
         yield Check(WARN, "executable", f"{text}; this credprocctl is {__version__}",
                     "one of the two is an old installation")  # fmt: skip
-    elif fastest > SLOW:
+    elif fastest > case.slow:
         yield Check(WARN, "executable", text, "a slow disk, or a busy machine")
     else:
         yield Check(OK, "executable", text)
     yield from _wrapper(path)
+    yield from compiled(os.path.join(os.path.dirname(cache.__file__), "__main__.py"))
 
 
 def _wrapper(path: str) -> Iterator[Check]:
@@ -105,7 +105,10 @@ def _wrapper(path: str) -> Iterator[Check]:
         yield Check(WARN, "executable", "was written by an old installer, and takes 7 ms more at "
                     "each start", "install it again with pip 25 or newer, or uv; or see "
                     "`credprocctl launcher`")  # fmt: skip
-    module = os.path.join(os.path.dirname(cache.__file__), "__main__.py")
+
+
+def compiled(module: str) -> Iterator[Check]:
+    """Check that a module is not compiled at each start."""
     if not os.path.exists(importlib.util.cache_from_source(module)):
         yield Check(WARN, "executable", "its modules are compiled again at each start",
                     f"python -m compileall {os.path.dirname(module)}")  # fmt: skip
@@ -129,24 +132,27 @@ def cache_directory(case: Case) -> Iterator[Check]:
         yield Check(WARN, "cache", f"is off, so every run fetches: {text}",
                     "set CREDPROC_CACHE_DIR to a directory of your own, mode 0700")  # fmt: skip
         return
-    space = os.statvfs(store.path)
-    room = space.f_bavail * space.f_frsize
-    kind = filesystem(store.path)
-    text = f"{store.path}, mode 0700, {len(names)} files, on {kind} with {size(room)} free"
-    if room < ROOM or (space.f_files and not space.f_favail):
-        yield Check(WARN, "cache", text, "free some space: what cannot be cached is fetched by "
-                    "every run")  # fmt: skip
-    elif kind.startswith(REMOTE):
-        yield Check(WARN, "cache", f"{text}: other machines, and their clocks, share it",
-                    "set CREDPROC_CACHE_DIR to a local directory")  # fmt: skip
-    else:
-        yield Check(OK, "cache", text)
+    text = f"{store.path}, mode 0700, {len(names)} files"
+    yield disk(text, filesystem(store.path), os.statvfs(store.path))
     yield (
         Check(OK, "cache lock", "works") if locks else
         Check(WARN, "cache lock", "does not keep others out, so runs that start together each "
               "fetch", "set CREDPROC_CACHE_DIR to a local directory")
     )  # fmt: skip
     yield from _contents(store)
+
+
+def disk(text: str, kind: str, space: os.statvfs_result) -> Check:
+    """Check the disk that the cache is on: its kind of file system, its free space and inodes."""
+    room = space.f_bavail * space.f_frsize
+    text = f"{text}, on {kind} with {size(room)} free"
+    if room < ROOM or (space.f_files and not space.f_favail):
+        return Check(WARN, "cache", text, "free some space: what cannot be cached is fetched by "
+                     "every run")  # fmt: skip
+    if kind.startswith(REMOTE):
+        return Check(WARN, "cache", f"{text}: other machines, and their clocks, share it",
+                     "set CREDPROC_CACHE_DIR to a local directory")  # fmt: skip
+    return Check(OK, "cache", text)
 
 
 def _lock(store: Store) -> bool:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from credproc.ctl.checks import Case
 
-#: Seconds for one run, and how many runs: the first reads from the disk.
-PATIENCE, RUNS = 20, 3
+#: How many runs: the first reads from the disk.
+RUNS = 3
 
 
 def cached(case: Case) -> Iterator[Check]:
@@ -68,12 +68,13 @@ def _hit(case: Case, line: str) -> Check:
                 commandline.split(line),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=PATIENCE,
+                timeout=case.patience,
                 check=False,
                 env=dict(case.environ),
             )
         except subprocess.TimeoutExpired:
-            return Check(FAIL, "run", f"the profile's command ran for more than {PATIENCE} s")
+            late = f"the profile's command ran for more than {case.patience:g} s"
+            return Check(FAIL, "run", late)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             return Check(FAIL, "run", f"the profile's command cannot be started: {why}")
