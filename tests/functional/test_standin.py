@@ -12,6 +12,7 @@ import pytest
 
 from tests import cachedir, standin
 from tests.cloud import CHAIN, PROFILES
+from tests.harness import CREDPROC
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,3 +102,26 @@ def test_explain_names_the_directory(mac: Cloud) -> None:
 
     assert said.status == 0
     assert f"{mac.host.home}/Library/Caches/credproc" in said.stdout.decode()
+
+
+@pytest.mark.needs("root", "unshare", "mount")
+def test_nothing_is_missed_where_there_is_no_proc(mac: Cloud) -> None:
+    hidden = ["-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh", str(CREDPROC)]
+    stuck = mac.host.folder / "stuck"
+    stuck.write_text("#!/bin/sh\ntrap '' TERM\necho no >&2\nwhile :; do sleep 1; done\n")
+    stuck.chmod(0o700)
+    mac.host.config(f"{PROFILES}[profile stuck]\ncredential_process = {stuck}\n")
+    mac.host.environ["XDG_CACHE_HOME"] = str(mac.host.home / ".cache")
+
+    document = mac.host.run(*hidden, *CHAIN, command="unshare").stdout
+    mac.leave("ahead")
+    assert mac.host.run(*hidden, *CHAIN, command="unshare").stdout == document
+    mac.host.settle()  # the refresh in the background, of a new interpreter
+    again = mac.host.run(*hidden, *CHAIN, command="unshare")
+    assert again.document["AccessKeyId"] == mac.sts.issued[-1].access_key
+    assert mac.roles == (2, 2)
+
+    late = mac.host.run(*hidden, "--profile", "stuck", "--timeout", "5", command="unshare")
+    assert late.status == 1
+    assert "stuck took longer than" in late.stderr
+    mac.host.settle()  # without a list of processes, the helper's own `sleep 1` ends by itself
