@@ -17,7 +17,7 @@ from credproc.headers import config_profile
 from credproc.syntax import BadBlock, bad_block, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 _HEADER = re.compile(r"\[(.+)\]")
 KEY_LINE = re.compile(r"(\s*)(.*?)(\s*[=:]\s*)(.*)", re.DOTALL)
@@ -168,14 +168,18 @@ class ConfigFile:
         lines: list[str],
         changes: Mapping[str, Mapping[str, str | None]],
         renamed: Mapping[str, str] | None = None,
+        gone: Collection[str] = (),
     ) -> ConfigFile:
         """Return the file of these lines, if it differs in nothing but these changes.
 
-        ``renamed`` are headers that have become others, ``changes`` then the new values of keys by
-        their section's header, None for a key that is gone.
+        ``gone`` are headers of sections that are removed, ``renamed`` those that have become
+        others, and ``changes`` then the new values of keys by header, None for a key that is gone.
         """
         names = renamed or {}
-        wanted = {names.get(name, name): dict(values) for name, values in self.values.items()}
+        wanted = {
+            names.get(name, name): dict(values)
+            for name, values in self.values.items() if name not in gone
+        }  # fmt: skip
         for header, values in changes.items():
             section = wanted.setdefault(header, dict(wanted["DEFAULT"]))
             section.update({key: value for key, value in values.items() if value is not None})
@@ -190,7 +194,7 @@ class ConfigFile:
             if header not in changed.values and wanted[header] == wanted["DEFAULT"]:
                 del wanted[header]
         if changed.values != wanted:
-            where = " and ".join(f"[{header}]" for header in changes)
+            where = " and ".join(f"[{header}]" for header in [*changes][:3]) or "its headers"
             raise RequestError(
                 f"{self.path}: its layout makes it unsafe to change {where} by program "
                 "(odd indentation?): edit it by hand"

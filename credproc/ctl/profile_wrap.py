@@ -7,24 +7,20 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from credproc import request
-from credproc.ctl import arguments, changing, commandline, machine, wrapping
+from credproc.ctl import arguments, changing, commandline, wrapping
 from credproc.ctl.output import Result
 from credproc.ctl.rewriting import Unwritable, rewriting
 from credproc.ctl.shared import Shared, parsed
 from credproc.ctl.steps import Failed, Steps
 from credproc.ctl.wrapping import Files
-from credproc.errors import CredprocError, RequestError, UsageError
+from credproc.errors import RequestError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from credproc.ctl.output import Console
-
-    #: What is to become of a profile's files; None for a profile that is already so.
-    Change = Callable[[Files, str], "Files | None"]
 
 EPILOG = """\
 example:
@@ -80,43 +76,44 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
     _check(given)
     executable = commandline.executable(given.executable, os.environ)
 
-    def change(files: Files, name: str) -> Files | None:
+    def check(files: Files, name: str) -> bool:
         source = name + given.suffix
         if wrapping.behind(files, name) == source:
-            return wrapping.completed(files, name, source)
+            return not wrapping.is_whole(files, name)
         wrapping.check(files, name, source)
-        from credproc.providers.chain import described  # botocore, 150 ms
+        return True
 
-        try:
-            described(machine.run(given, [name]), request.Profile(name))
-        except CredprocError as error:
-            raise RequestError(f"profile {name} does not work as it is: {error}") from None
-        line = commandline.join([executable, "--profile", source, *options])
-        return wrapping.wrapped(files, name, source, line)
+    def change(files: Files, names: Sequence[str]) -> Files:
+        words = {name: [executable, "--profile", name + given.suffix, *options] for name in names}
+        lines = {name: commandline.join(each) for name, each in words.items()}
+        return wrapping.wrapped(files, lines, given.suffix)
 
     def every(files: Files) -> list[str]:
         sources = {wrapping.behind(files, name) for name in files.profiles()}
         return [name for name in files.profiles() if name not in sources]
 
-    return _Command(given, console, "wrapped", change, every).result()
+    return _Command(given, console, "wrapped", check, change, every).result()
 
 
 def unwrap(given: argparse.Namespace, console: Console) -> Result:
     """Undo what wrap did."""
     _check(given)
 
-    def change(files: Files, name: str) -> Files | None:
+    def check(files: Files, name: str) -> bool:
         source = wrapping.behind(files, name)
         if source != name + given.suffix:
             hint = f"; it is a cache of {source}: see --suffix, or profile remove" if source else ""
             raise RequestError(f"profile {name} was not wrapped{hint}")
-        return wrapping.unwrapped(files, name, source)
+        return True
+
+    def change(files: Files, names: Sequence[str]) -> Files:
+        return wrapping.unwrapped(files, names, given.suffix)
 
     def every(files: Files) -> list[str]:
         names = files.config.profiles()
         return [name for name in names if wrapping.behind(files, name) == name + given.suffix]
 
-    return _Command(given, console, "unwrapped", change, every).result()
+    return _Command(given, console, "unwrapped", check, change, every).result()
 
 
 def _check(given: argparse.Namespace) -> None:
@@ -135,12 +132,15 @@ class _Command:
         given: argparse.Namespace,
         console: Console,
         participle: str,
-        change: Change,
+        check: Callable[[Files, str], bool],
+        change: Callable[[Files, Sequence[str]], Files],
         every: Callable[[Files], list[str]],
     ) -> None:
         self.given = given
         self.console = console
         self.participle = participle
+        #: Whether there is something to do for a profile; and what makes all the changes.
+        self.check = check
         self.change = change
         self.every = every
         self.done: list[str] = []
@@ -185,17 +185,30 @@ class _Command:
         """Return the files with all the profiles changed; with --all, as many as can be."""
         for name in self.every(files) if self.given.every else dict.fromkeys(self.given.names):
             try:
-                changed = self.change(files, name)
+                if self.check(files, name):
+                    self.done.append(name)
+                elif not self.given.every:
+                    self.left[name] = f"profile {name} is {self.participle} already"
             except RequestError as error:
                 if not self.given.every:
                     raise
                 self.left[name] = str(error)
-                continue
-            if changed is not None:
-                files = changed
+        try:
+            return self.change(files, self.done)
+        except RequestError:
+            if not self.given.every:
+                raise
+            return self._one_by_one(files)
+
+    def _one_by_one(self, files: Files) -> Files:
+        """Return the files with those profiles changed that are not in the way of the others."""
+        names, self.done = self.done, []
+        for name in names:
+            try:
+                files = self.change(files, [name])
                 self.done.append(name)
-            elif not self.given.every:
-                self.left[name] = f"profile {name} is {self.participle} already"
+            except RequestError as error:
+                self.left[name] = str(error)
         return files
 
     def _apply(self, before: Files, after: Files, steps: Steps) -> None:

@@ -6,19 +6,18 @@ NAME, above it, runs credproc for that. So to undo it is to remove the one and t
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from credproc import recursion, request
 from credproc.ctl import commandline
-from credproc.ctl.configfile import KEY_LINE, header, line_end, quoted
+from credproc.ctl.edits import Edits
 from credproc.ctl.shared import KEY, RIVALS, parsed, rivals
 from credproc.errors import CredprocError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from credproc.ctl.configfile import ConfigFile, Item, Section
+    from credproc.ctl.configfile import ConfigFile, Item
 
 #: What is added to the name of a profile that gets a cache.
 SUFFIX = "-source"
@@ -43,6 +42,10 @@ class Files(NamedTuple):
         """Return a profile's keys as the SDKs see them."""
         return {**self.config.keys(profile), **self.credentials.keys(profile)}
 
+    def has(self, profile: str) -> bool:
+        """Whether one of them has the profile."""
+        return self.config.has(profile) or self.credentials.has(profile)
+
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""
         return list(dict.fromkeys([*self.config.profiles(), *self.credentials.profiles()]))
@@ -62,12 +65,15 @@ def behind(files: Files, name: str) -> str:
 
 def check(files: Files, name: str, source: str) -> None:
     """Raise RequestError, with the reason, if a profile cannot be wrapped."""
-    if name not in files.profiles():
+    if not files.has(name):
         raise RequestError(f"there is no profile {name} in {files.config.path}")
+    twice = files.config.twice(name)
+    if twice:
+        raise RequestError(f"{twice}: merge them by hand first")
     values = files.keys(name)
     if commandline.runs_credproc(values.get(KEY, "")):
         raise RequestError(f"profile {name} runs credproc already")
-    if source in files.profiles():
+    if files.has(source):
         raise RequestError(f"there is a profile {source} already: choose another --suffix")
     describes = any(values.get(key) for key in DESCRIBING)
     if describes and any(key in files.credentials.keys(name) for key in KEYS):
@@ -76,6 +82,7 @@ def check(files: Files, name: str, source: str) -> None:
             "of which tools do not all choose the same: give the keys a profile of their own"
         )
     if describes:
+        _check_way(files, name)
         return
     if "aws_session_token" in values:
         raise RequestError(
@@ -93,57 +100,102 @@ def check(files: Files, name: str, source: str) -> None:
     )
 
 
-def wrapped(files: Files, name: str, source: str, line: str) -> Files:
-    """Return the files with NAME as a cache, by this credential_process, of NAME's old section."""
-    section = files.config.section(name)
-    copies = _copies(files, name)
-    values = {KEY: line, **{key: files.keys(name)[key] for key in copies}}
-    if section is None:
-        config = _appended(files.config, name, values, copies)
-    else:
-        config = _split(files.config, section, source, values, copies)
-    changed = Files(config, _renamed(files.credentials, name, source))
-    if rivals(*changed, name):
-        raise RequestError(f"profile {name} inherits credentials from [DEFAULT]: edit it by hand")
-    caches = _caches(changed, source.removeprefix(name))
-    has_keys = any(key in changed.keys(source) for key in KEYS)
-    for user in changed.profiles():
-        target = changed.keys(user).get(REFERENCE)
-        if target == name and (user == source or user in caches or has_keys):
-            changed = _pointed(changed, user, source)
-        elif user == source and target and caches.get(own := target + source[len(name) :]):
-            changed = _pointed(changed, user, own)
+def _check_way(files: Files, name: str) -> None:
+    """Raise if the way of source profiles leads nowhere: such a profile does not work as it is."""
+    way = [name]
+    while True:
+        values = files.keys(way[-1])
+        below = values.get(REFERENCE)
+        if "role_arn" not in values or not below:
+            return
+        if not files.has(below):
+            raise RequestError(
+                f"profile {name} does not work as it is: {below}, the source_profile of {way[-1]}, "
+                "does not exist"
+            )
+        if below in way:
+            return  # keys of its own, or a mistake that credproc names
+        way.append(below)
+
+
+def wrapped(files: Files, lines: Mapping[str, str], suffix: str) -> Files:
+    """Return the files with caches of the old sections; ``lines`` run them, by profile.
+
+    Of a profile that was wrapped before, an interrupted change is completed.
+    """
+    caches = _caches(files, suffix)
+    edits = [Edits(file) for file in files]
+    for name, line in lines.items():
+        if name + suffix not in caches:
+            _add_cache(edits[0], files, name, line)
+        for each, is_config in zip(edits, (True, False), strict=True):
+            section = each.file.section(name)
+            if section is not None and (name + suffix not in caches or not is_config):
+                each.rename(section, name + suffix, is_config)
+    new = {name: name + suffix for name in lines}
+    every = {**{name: source for source, name in caches.items()}, **new}
+    for user, target in _references(files):
+        # Sources start from sources; and who starts from keys, goes on doing so.
+        if (user in new or user in caches) and target in every:
+            _point(edits, user, every[target])
+        elif target in new and _has_keys(files, target):
+            _point(edits, user, new[target])
+    changed = Files(*(each.made() for each in edits))
+    for name in lines:
+        if rivals(*changed, name):
+            raise RequestError(f"profile {name} inherits credentials from [DEFAULT]: edit it")
     return changed
 
 
-def completed(files: Files, name: str, source: str) -> Files | None:
-    """Return the files with the rest of a change that was interrupted; None if it is whole."""
-    if any(key in files.credentials.keys(name) for key in DESCRIBING):
-        return Files(files.config, _renamed(files.credentials, name, source))
-    return None
+def is_whole(files: Files, name: str) -> bool:
+    """Whether nothing is left to do for a profile that was wrapped."""
+    return not any(key in files.credentials.keys(name) for key in DESCRIBING)
 
 
-def unwrapped(files: Files, name: str, source: str) -> Files:
-    """Return the files as they were before NAME was wrapped, with what was changed there since."""
-    if not any(file.section(source) for file in files) and not files.credentials.section(name):
-        raise RequestError(f"profile {source}, which {name} is a cache of, does not exist")
-    _check_users(files, name, source)
-    since = {
+def unwrapped(files: Files, names: Iterable[str], suffix: str) -> Files:
+    """Return the files as they were before, with what was changed there since."""
+    caches = _caches(files, suffix)
+    sources = {name + suffix: name for name in names}
+    for source, name in sources.items():
+        if not any(each.has(source) for each in files) and not files.credentials.has(name):
+            raise RequestError(f"profile {source}, which {name} is a cache of, does not exist")
+    _check_users(files, sources)
+    edits = [Edits(file) for file in files]
+    for user, target in _references(files):
+        if target in sources:
+            _point(edits, user, sources[target])
+        elif user in sources and target in caches and not _has_keys(files, target):
+            _point(edits, user, caches[target])
+    for source, name in sources.items():
+        _remove_cache(edits, files, name, source)
+    changed = Files(*(each.made() for each in edits))
+    for name in [name for source, name in sources.items() if not files.config.has(source)]:
+        keys = files.config.keys(name)
+        changed = Files(changed.config.without(name, *keys), changed.credentials)
+    for source, name in sources.items():
+        changed = _kept(changed, name, _since(files, name, source))
+    return changed
+
+
+def _since(files: Files, name: str, source: str) -> dict[str, str]:
+    """Return the settings of a cache that differ from those of its source."""
+    before = files.keys(source) or files.credentials.keys(name)
+    return {
         key: value for key, value in files.config.keys(name).items()
-        if key != KEY and files.keys(source).get(key) != value
+        if key != KEY and before.get(key) != value
     }  # fmt: skip
-    caches = _caches(files, source.removeprefix(name))
+
+
+def _references(files: Files) -> Iterator[tuple[str, str]]:
+    """Go through the profiles that have a source_profile."""
     for user in files.profiles():
-        target = files.keys(user).get(REFERENCE, "")
-        if target == source:
-            files = _pointed(files, user, name)
-        elif user == source and target in caches and not set(KEYS) & set(files.keys(target)):
-            files = _pointed(files, user, caches[target])
-    config = _joined(files.config, name, source)
-    files = Files(config, _renamed(files.credentials, source, name))
-    for key, value in since.items():
-        files = _kept(files, name, key, value)
-    return files
+        target = files.keys(user).get(REFERENCE)
+        if target:
+            yield user, target
+
+
+def _has_keys(files: Files, profile: str) -> bool:
+    return any(key in files.keys(profile) for key in KEYS)
 
 
 def _caches(files: Files, suffix: str) -> dict[str, str]:
@@ -172,115 +224,60 @@ def _without_indent(line: str, item: Item) -> str:
     return line.removeprefix(item.indent).rstrip("\r\n")
 
 
-def _appended(
-    config: ConfigFile, name: str, values: dict[str, str], copies: dict[str, list[str]]
-) -> ConfigFile:
-    """Return the config with a new section at its end."""
-    added = config.with_value(name, KEY, values[KEY])
-    end = line_end(config.lines)
-    text = "".join(added.lines) + ("" if added.lines[-1].endswith(end) else end)
-    text += "".join(f"{line}{end}" for lines in copies.values() for line in lines)
-    if not added.lines[-1].endswith(end):
-        text = text.removesuffix(end)
-    return config.checked([text], {header(name): values})
-
-
-def _split(
-    config: ConfigFile,
-    section: Section,
-    source: str,
-    values: dict[str, str],
-    copies: dict[str, list[str]],
-) -> ConfigFile:
-    """Return the config with the section under its new name, and a new one above it."""
-    end = line_end(config.lines)
-    head = config.lines[section.line]
-    words = re.match(r"\S+\s+", section.header)
-    renamed = f"{words[0]}{quoted(source)}" if words else header(source)
-    indent = section.items[0].indent if section.items else section.indent
-    block = [head.rstrip("\r\n"), f"{indent}{KEY} = {values[KEY]}"]
-    block += [indent + line for lines in copies.values() for line in lines]
-    lines = list(config.lines)
-    lines[section.line : section.line + 1] = [
-        *[line + end for line in [*block, ""]],
-        head.replace(f"[{section.header}]", f"[{renamed}]"),
-    ]
-    return config.checked(lines, {section.header: values}, {section.header: renamed})
-
-
-def _joined(config: ConfigFile, name: str, source: str) -> ConfigFile:
-    """Return the config without the section of the cache, whose header the other one gets back."""
-    cache, section = config.section(name), config.section(source)
-    if cache is None or section is None:
-        return config.without(name, *config.keys(name))
-    gone = {cache.line, *(line for item in cache.items for line in range(item.first, item.after))}
-    if not config.lines[max(gone) + 1].strip("\r\n"):
-        gone.add(max(gone) + 1)
-    head = config.lines[cache.line].rstrip("\r\n")
-    lines = [line for number, line in enumerate(config.lines) if number not in gone]
-    apart = config.checked(lines, {cache.header: dict.fromkeys(config.keys(name))})
-    place = section.line - len([line for line in gone if line < section.line])
-    old = lines[place]
-    lines[place] = head + old[len(old.rstrip("\r\n")) :]
-    return apart.checked(lines, {}, {section.header: cache.header})
-
-
-def _renamed(credentials: ConfigFile, old: str, new: str) -> ConfigFile:
-    """Return the credentials file with another name for a profile's section, if there is one."""
-    section = credentials.section(old)
+def _add_cache(edits: Edits, files: Files, name: str, line: str) -> None:
+    """Add the section that runs credproc, above the old one or at the end of the config."""
+    copies = _copies(files, name)
+    keys = files.keys(name)
+    values = {KEY: line, **{key: keys[key] for key in copies}}
+    lines = [f"{KEY} = {line}", *(each for group in copies.values() for each in group)]
+    section = files.config.section(name)
     if section is None:
-        return credentials
-    lines = list(credentials.lines)
-    lines[section.line] = lines[section.line].replace(f"[{old}]", f"[{new}]")
-    return credentials.checked(lines, {}, {old: new})
+        edits.append(name, values, lines)
+    else:
+        edits.insert_above(section, values, lines)
 
 
-def _pointed(files: Files, user: str, target: str) -> Files:
-    """Return the files with another source_profile, in the one or both that have it."""
-    return Files(*(_pointed_in(file, user, target) for file in files))
+def _remove_cache(edits: Sequence[Edits], files: Files, name: str, source: str) -> None:
+    """Remove a section that runs credproc, whose header the one below it gets back."""
+    cache, section = files.config.section(name), files.config.section(source)
+    if cache is not None and section is not None:
+        edits[0].remove(cache)
+        edits[0].retitle(section, cache)
+    own = files.credentials.section(source)
+    if own is not None:
+        edits[1].rename(own, name, is_config=False)
 
 
-def _pointed_in(file: ConfigFile, user: str, target: str) -> ConfigFile:
-    section = file.section(user)
-    item = (
-        next((each for each in section.items if each.name == REFERENCE), None) if section else None
-    )
-    if section is None or item is None:
-        return file
-    lines = list(file.lines)
-    match = KEY_LINE.fullmatch(lines[item.first])
-    if match is None or item.after != item.first + 1:
-        raise RequestError(
-            f"{file.path}: the {REFERENCE} of {user} is not one line: edit it by hand"
-        )
-    value = match[4].strip()
-    lines[item.first] = "".join(match.group(1, 2, 3)) + match[4].replace(value, target, 1)
-    return file.checked(lines, {section.header: {REFERENCE: target}})
+def _point(edits: Sequence[Edits], user: str, target: str) -> None:
+    """Give a profile another source_profile, in the one or both files that have it."""
+    for each in edits:
+        section = each.file.section(user)
+        if section is not None and any(item.name == REFERENCE for item in section.items):
+            each.set(section, REFERENCE, target)
 
 
-def _kept(files: Files, name: str, key: str, value: str) -> Files:
-    """Return the files with what was changed in the cache's section since."""
-    if "\n" in value:
-        raise RequestError(f"{key} of profile {name} has changed since: edit it by hand")
-    if key in files.credentials.keys(name):
-        return Files(files.config, files.credentials.with_value(name, key, value))
-    return Files(files.config.with_value(name, key, value), files.credentials)
+def _kept(files: Files, name: str, since: Mapping[str, str]) -> Files:
+    """Return the files with what was changed in the section of the cache."""
+    for key, value in since.items():
+        if "\n" in value:
+            raise RequestError(f"{key} of profile {name} was changed in the cache: edit it by hand")
+        if key in files.credentials.keys(name):
+            files = Files(files.config, files.credentials.with_value(name, key, value))
+        else:
+            files = Files(files.config.with_value(name, key, value), files.credentials)
+    return files
 
 
-def _check_users(files: Files, name: str, source: str) -> None:
-    """Raise if another profile runs credproc for the one that is to lose its name."""
-    users = [user for user in _users(files, source) if user != name]
-    if users:
-        raise RequestError(f"profile {users[0]} runs credproc for {source}: change that first")
-
-
-def _users(files: Files, source: str) -> Iterator[str]:
+def _check_users(files: Files, sources: Mapping[str, str]) -> None:
+    """Raise if another profile runs credproc for one that is to lose its name."""
     for user in files.config.profiles():
         line = files.config.keys(user).get(KEY, "")
-        if commandline.runs_credproc(line):
-            argv = commandline.credproc_arguments(commandline.split(line)) or []
-            try:
-                if source in recursion.profiles(parsed(argv)):
-                    yield user
-            except CredprocError:
-                continue
+        if not commandline.runs_credproc(line):
+            continue
+        argv = commandline.credproc_arguments(commandline.split(line)) or []
+        try:
+            used = [each for each in recursion.profiles(parsed(argv)) if each in sources]
+        except CredprocError:
+            continue
+        if used and sources[used[0]] != user:
+            raise RequestError(f"profile {user} runs credproc for {used[0]}: change that first")

@@ -136,7 +136,7 @@ def test_what_was_changed_meanwhile_is_kept(host: Host) -> None:
         ),
         (f"{DEV}[profile dev-source]\nregion = x\n", "", "choose another --suffix"),
         (DEV, BASE.replace("base", "dev"), "credentials and other credentials besides"),
-        (DEV, "", "profile dev does not work as it is: profile base, the source_profile of dev,"),
+        (DEV, "", "profile dev does not work as it is: base, the source_profile of dev, does not"),
         (f"{DEV}[profile 'dev']\nregion = x\n", BASE, "twice (lines 1 and 5)"),
         (f"[profile dev]\ncredential_process = {CREDPROC}\n", "", "runs credproc already"),
         (f"[DEFAULT]\nrole_arn = {arn('x')}\n{DEV}", BASE, "edit it by hand"),
