@@ -225,6 +225,8 @@ def _print(entry: cache.Entry, deadline: Deadline) -> None:
 def _render(asked: Request, got: Credentials, expiration: int) -> bytes:
     """Return what is printed of credentials; ``expiration`` is the one to show."""
     document = credentials.document(got, expiration)
+    if asked.field == "Arn":
+        return credentials.arn_line(got)
     if asked.field:
         return credentials.field(document, asked.field)
     return credentials.formatted(document, asked.format)

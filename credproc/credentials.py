@@ -51,6 +51,7 @@ class Credentials:
         "expiration",
         "account_id",
         "arn",
+        "role",
         "provider",
         "issued",
         "person",
@@ -73,6 +74,8 @@ class Credentials:
         self.account_id = account_id
         #: Who they are for AWS, as far as the issuer said so.
         self.arn = ""
+        #: The name of the instance's role, which IMDS tells instead.
+        self.role = ""
         self.provider = provider
         self.issued = 0
         self.person = False
@@ -187,6 +190,17 @@ def from_document(data: bytes, provider: str) -> Credentials:
     )
     found.scope = fields.get("CredentialScope", "")
     return found
+
+
+def arn_line(found: Credentials) -> bytes:
+    """Return the ARN as a line; RequestError if the issuer did not say it."""
+    if found.arn:
+        return _encoded(f"{found.arn}\n", "--field")
+    role = f" (it is the instance's role {found.role})" if found.role else ""
+    raise RequestError(
+        f"--field: the ARN of these credentials is unknown{role}: their issuer did not say; "
+        "`aws sts get-caller-identity` knows"
+    )
 
 
 def field(data: bytes, name: str) -> bytes:

@@ -13,7 +13,7 @@ WORD = ALNUM + "_"
 NAME = WORD + "+=,.@-"
 
 FORMATS = ("process", "env", "env-no-export", "powershell", "windows-cmd", "fish")
-FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId")
+FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId", "Arn")
 SOURCES = "env, profile:NAME, imds, imds:ROLE, container or web-identity"
 
 #: Seconds that --timeout may allow.

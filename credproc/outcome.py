@@ -46,8 +46,9 @@ def answered(
     entry.issued = got.issued or int(now)
     entry.expiration = got.expiration or int(now) + LONG_TERM
     entry.document = credentials.document(got, entry.expiration)
-    if got.arn:
-        entry.about = json.dumps({"arn": got.arn}).encode()
+    told = {name: value for name, value in (("arn", got.arn), ("role", got.role)) if value}
+    if told:
+        entry.about = json.dumps(told).encode()
     if not got.expiration:
         entry.key = b""
     elif got.expiration <= now:  # only from IMDS, which serves expired credentials in an outage
@@ -148,7 +149,8 @@ def credentials_of(entry: cache.Entry) -> Credentials:
     found = credentials.from_document(entry.document, entry.provider)
     found.issued = entry.issued
     found.person = entry.person
-    found.arn = str(about(entry).get("arn", ""))
+    told = about(entry)
+    found.arn, found.role = str(told.get("arn", "")), str(told.get("role", ""))
     if not entry.key:
         found.expiration = 0
     return found
@@ -163,8 +165,8 @@ def tell_use(entry: cache.Entry, sessions: Iterable[bytes], profiles: Iterable[s
 
 
 def about(entry: cache.Entry) -> dict[str, Any]:
-    """Return what an entry says of itself for people: ``arn`` of credentials, ``sessions`` and
-    ``profiles`` of an answer."""
+    """Return what an entry says of itself for people: ``arn`` and ``role`` of credentials,
+    ``sessions`` and ``profiles`` of an answer."""
     try:
         found = json.loads(entry.about or b"{}")
     except ValueError:

@@ -293,10 +293,11 @@ class Machine:
         for name in ("corp", "https://portal.example/start"):
             sso.write_token(host.home, name, "eu-central-1", time.time() + 7200)
         (host.home / "token").write_text("canaryWebIdentityToken")
-        #: A program that prints a code, and notes that it was run.
+        #: A program that prints a code, another one each time, and notes that it was run.
         self.code = str(host.folder / "code")
         with open(self.code, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\necho run >>{self.code}.log\necho 123456\n")
+            log = f"{self.code}.log"
+            file.write(f"#!/bin/sh\necho run >>{log}\nprintf %06d $(wc -l <{log})\n")
         os.chmod(self.code, 0o700)
 
     def __enter__(self) -> Self:

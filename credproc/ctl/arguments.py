@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ FILE, FOLDER, PROFILE = "file", "directory", "profile"
 OPTIONS = "-- CREDPROC OPTIONS"
 #: What stands there for the name of a command.
 COMMAND = "COMMAND"
+_TIME = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s?)?", re.ASCII)
 #: Columns of a description.
 WIDTH = 79
 
@@ -88,6 +90,15 @@ def changes(made: Any, question: bool = True) -> None:
         made.add_argument(
             "--yes", action="store_true", help="do not ask (without a terminal nothing is done)"
         )
+
+
+def seconds(text: str) -> float:
+    """Return a length of time, like 90, 15m or 1h30m, in seconds; ArgumentTypeError for others."""
+    found = _TIME.fullmatch(text)
+    if not found or not any(found.groups()):
+        raise argparse.ArgumentTypeError(f"must be a time, like 90s, 15m or 1h30m, not {text}")
+    hours, minutes, rest = (int(each or 0) for each in found.groups())
+    return 3600.0 * hours + 60 * minutes + rest
 
 
 def value(made: Any, kind: str, *names: str, **more: Any) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc import answer
-from credproc.ctl import arguments, cache_clear, machine, sessions, witnesses
+from credproc.ctl import arguments, cache_clear, cache_warm, machine, sessions, witnesses
 from credproc.ctl.cached import ANSWER, ORPHAN, Cached, cached, foreign, one, renewal, when
 from credproc.ctl.output import Result, legible, span
 from credproc.ctl.usage import Usage
@@ -36,7 +36,13 @@ def add(commands: Any) -> None:
         "--all", action="store_true",
         help="also failures, sessions that no answer needs, and files that are not entries",
     )  # fmt: skip
+    made.add_argument(
+        "--expiring", type=arguments.seconds, metavar="TIME",
+        help="only what expires within this time, like 15m or 1h30m, or has just expired; the "
+        "exit status is 1 if there is anything",
+    )  # fmt: skip
     arguments.cache_dir(made)
+    cache_warm.add(parts)
     made = arguments.command(
         parts, "show", show, "show an entry: its times, its sessions, what it depends on"
     )
@@ -61,6 +67,7 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
     usage = Usage(items, partial(machine.run, given))
     strangers = foreign(place)
     rows, data = [], []
+    items = [item for item in items if _is_expiring(item, now, given.expiring)]
     listing = tree(usage, [item for item in items if given.all or _is_of_use(item)])
     for item, depth, shared in listing:
         rows.append(_row(item, depth, shared, now))
@@ -72,7 +79,18 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
         text += f"{hidden} more with --all: failures, or what no answer needs\n"
     for name in strangers:
         text += f"not a file of credproc's, and ignored: {legible(name)}\n"
-    return Result(text, found)
+    return Result(text, found, 1 if listing and given.expiring is not None else 0)
+
+
+def _is_expiring(item: Cached, now: float, seconds: float | None) -> bool:
+    """Whether credentials expire within the time, or have expired no longer ago; None: all do.
+
+    What has expired long ago is of no use to anyone, and nothing to be told at a prompt.
+    """
+    if seconds is None:
+        return True
+    entry = item.entry
+    return entry is not None and not item.failed and abs(entry.expiration - now) <= seconds
 
 
 def _count(listing: list[tuple[Cached, int, list[Cached]]]) -> str:

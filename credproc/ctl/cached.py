@@ -111,7 +111,7 @@ class Cached:
         if self.words is not None:
             return shown(["credproc", *self.words])
         if self.parts is not None:
-            return sessions.described(self.parts)
+            return sessions.described(self.parts, str(self.about.get("role", "")))
         return self.name
 
     def state(self, now: float) -> str:

@@ -100,8 +100,11 @@ def role(arn: str) -> str:
     return f"{parts[5].rpartition('/')[2]}@{parts[4]}"
 
 
-def described(parts: Parts) -> str:
-    """Return what a session is of, in some words, without what is private."""
+def described(parts: Parts, name: str = "") -> str:
+    """Return what a session is of, in some words, without what is private.
+
+    ``name`` is the instance's role, as IMDS told it.
+    """
     if "role_arn" in parts:
         return " ".join([role(str(parts["role_arn"])), *_options(parts)])
     words = {
@@ -109,7 +112,7 @@ def described(parts: Parts) -> str:
         "sso_role_name": f"{parts.get('sso_role_name')}@{parts.get('sso_account_id')} by SSO",
         "login_session": f"{parts.get('login_session')} by aws login",
         "helper": f"credential_process {parts.get('helper')}",
-        "imds": f"instance role {parts.get('imds')}".rstrip(),
+        "imds": f"instance role {parts.get('imds') or name}".rstrip(),
         "container": "container role",
         "keys": f"long-term key {masked(str(parts.get('keys')))}",
     }

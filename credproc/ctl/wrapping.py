@@ -143,7 +143,9 @@ def wrapped(files: Files, lines: Mapping[str, str], suffix: str) -> Files:
     changed = Files(*(each.made() for each in edits))
     for name in lines:
         if rivals(*changed, name):
-            raise RequestError(f"profile {name} inherits credentials from [DEFAULT]: edit it")
+            raise RequestError(
+                f"profile {name} inherits credentials from [DEFAULT]: edit it by hand"
+            )
     return changed
 
 

@@ -116,6 +116,8 @@ def _credentials(answer: dict[str, Any], role: str, secrets: list[str]) -> Crede
         message = clean(" ".join(said), known) or "an unreadable Code"
         hint = HINTS.get(str(code), "try again in some minutes, and look at the instance's profile")
         raise ProviderFailed(f"{where} answered {message} ({hint})")
-    return credentials.from_answer(
+    found = credentials.from_answer(
         answer, ("AccessKeyId", "SecretAccessKey", "Token", "Expiration"), "imds", where
     )
+    found.role = role
+    return found

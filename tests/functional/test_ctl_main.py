@@ -33,7 +33,8 @@ COMMANDS = commands(parser())
 
 def test_every_command_is_known() -> None:
     assert sorted(" ".join(words) for words in COMMANDS) == [
-        "cache clear", "cache list", "cache path", "cache prune", "cache show", "completion",
+        "cache clear", "cache list", "cache path", "cache prune", "cache show", "cache warm",
+        "completion",
         "doctor", "exec", "explain", "launcher", "profile add", "profile remove", "profile show",
         "profile unwrap", "profile wrap", "role attach", "role create", "role delete",
         "role detach", "role launch-options", "role list", "role name", "role status",
@@ -73,7 +74,7 @@ def test_module_is_the_same_as_the_command(host: Host) -> None:
     [
         (
             [],
-            "give a command: role, profile, doctor, cache, explain, launcher or completion (see ",
+            "give a command: role, profile, exec, doctor, cache, explain, launcher or completion (",
         ),
         (["completion"], "the following arguments are required: SHELL (see credprocctl completion"),
         (["nonsense"], "COMMAND: invalid choice: 'nonsense'"),

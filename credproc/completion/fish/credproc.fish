@@ -89,7 +89,7 @@ complete -c credproc -n _shtab_credproc_using -l source-identity -x -d 'identity
 complete -c credproc -n _shtab_credproc_using -l serial-number -x -d 'the MFA device whose code the role requires'
 complete -c credproc -n _shtab_credproc_using -l sts-region -x -d 'region of the STS endpoint (default: as configured, or the instance'"'"'s)'
 complete -c credproc -n _shtab_credproc_using -l format -xka "process env env-no-export powershell windows-cmd fish" -d 'process (default), env, env-no-export, powershell, windows-cmd, fish'
-complete -c credproc -n _shtab_credproc_using -l field -xka "AccessKeyId SecretAccessKey SessionToken Expiration AccountId" -d 'one value alone: AccessKeyId, SecretAccessKey, SessionToken, Expiration, AccountId'
+complete -c credproc -n _shtab_credproc_using -l field -xka "AccessKeyId SecretAccessKey SessionToken Expiration AccountId Arn" -d 'one value alone: AccessKeyId, SecretAccessKey, SessionToken, Expiration, AccountId, Arn'
 complete -c credproc -n _shtab_credproc_using -l mfa-command -x -d 'a command that prints the MFA code within 30 s (run without a shell); default: ask on the terminal'
 complete -c credproc -n _shtab_credproc_using -l refresh -d 'get new credentials now, and keep them'
 complete -c credproc -n _shtab_credproc_using -l no-cache -d 'neither read nor write the cache'

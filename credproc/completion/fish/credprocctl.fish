@@ -68,8 +68,8 @@ function _shtab_credprocctl_using
   test "$_shtab_credprocctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_credprocctl_commands role 'role create' 'role list' 'role attach' 'role detach' 'role status' 'role name' 'role launch-options' 'role delete' profile 'profile add' 'profile show' 'profile wrap' 'profile unwrap' 'profile remove' exec doctor cache 'cache list' 'cache show' 'cache clear' 'cache prune' 'cache path' explain launcher completion
-set -g _shtab_credprocctl_opts_with_value --cache-dir --description --executable --from-role --instance --max-session-duration --only --output --path --permissions-boundary --policy --profile --region --suffix
+set -g _shtab_credprocctl_commands role 'role create' 'role list' 'role attach' 'role detach' 'role status' 'role name' 'role launch-options' 'role delete' profile 'profile add' 'profile show' 'profile wrap' 'profile unwrap' 'profile remove' exec doctor cache 'cache list' 'cache warm' 'cache show' 'cache clear' 'cache prune' 'cache path' explain launcher completion
+set -g _shtab_credprocctl_opts_with_value --cache-dir --description --executable --expiring --from-role --instance --max-session-duration --only --output --path --permissions-boundary --policy --profile --region --suffix
 
 complete -c credprocctl -e
 complete -c credprocctl -f
@@ -198,7 +198,15 @@ complete -c credprocctl -n '_shtab_credprocctl_using cache list' -s h -l help -d
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l output -xka "text json" -d 'text for people (default), or JSON for machines'
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -s v -l verbose -d 'tell what happens, on stderr; never a secret'
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l all -d 'also failures, sessions that no answer needs, and files that are not entries'
+complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l expiring -x -d 'only what expires within this time, like 15m or 1h30m, or has just expired; the exit status is 1 if there is anything'
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l cache-dir -xka "(__fish_complete_directories)" -d 'the cache directory (default: credproc'"'"'s own)'
+complete -c credprocctl -n '_shtab_credprocctl_using cache; and test $_shtab_credprocctl_npos -eq 0' -a warm -d 'Fetch credentials now, so that they are cached when needed. In parallel; one'
+complete -c credprocctl -n '_shtab_credprocctl_using cache warm' -s h -l help -d 'show this help message and exit'
+complete -c credprocctl -n '_shtab_credprocctl_using cache warm' -l output -xka "text json" -d 'text for people (default), or JSON for machines'
+complete -c credprocctl -n '_shtab_credprocctl_using cache warm' -s v -l verbose -d 'tell what happens, on stderr; never a secret'
+complete -c credprocctl -n '_shtab_credprocctl_using cache warm' -l all -d 'all profiles that run credproc'
+complete -c credprocctl -n '_shtab_credprocctl_using cache warm' -l dry-run -d 'say which profiles would be warmed, and fetch nothing'
+complete -c credprocctl -n '_shtab_credprocctl_using cache warm; and test $_shtab_credprocctl_npos -ge 0' -ka "(_credproc_profiles)" -d 'the profile; or several'
 complete -c credprocctl -n '_shtab_credprocctl_using cache; and test $_shtab_credprocctl_npos -eq 0' -a show -d 'Show an entry: its times, its sessions, what it depends on.'
 complete -c credprocctl -n '_shtab_credprocctl_using cache show' -s h -l help -d 'show this help message and exit'
 complete -c credprocctl -n '_shtab_credprocctl_using cache show' -l output -xka "text json" -d 'text for people (default), or JSON for machines'

@@ -118,6 +118,8 @@ def _good(name: str, found: Credentials) -> Check:
     text = f"key {masked(found.access_key)}, valid until {until}"
     if found.account_id:
         text += f", account {found.account_id}"
+    if found.arn:
+        text += f", {found.arn}"
     if left <= 0:
         return Check(WARN, name, f"{text}: {span(left)} ago", "the clock here is wrong, or IMDS "
                      "cannot renew them at present")  # fmt: skip

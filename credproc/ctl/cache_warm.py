@@ -1,0 +1,188 @@
+"""credprocctl cache warm: credentials fetched now, for all profiles that will be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING
+
+from credproc import credentials, windows
+from credproc.ctl import arguments, commandline
+from credproc.ctl.output import Result, span
+from credproc.ctl.shared import KEY, Shared, of_profile
+from credproc.errors import UsageError, clean
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from credproc.ctl.output import Console
+
+EPILOG = """\
+example:
+  credprocctl cache warm dev prod
+  credprocctl cache warm --all && echo ready to go offline
+
+exit status:
+  0 all are ready, 1 some are not
+"""
+
+#: What becomes of a profile.
+READY, CODE, SIGN_IN, FAILED = "ready", "MFA code", "sign-in", "failed"
+#: What credproc says where a person has to do something, and which of these it then is.
+NEEDS = {"there is no terminal to ask on": CODE, "aws sso login": SIGN_IN, "aws login": SIGN_IN}
+#: Processes at a time: each loads botocore, and AWS throttles.
+MOST = 8
+
+
+class Warmed:
+    """What came of one profile: its state, the line of an error, when its credentials expire."""
+
+    def __init__(self, name: str, words: Sequence[str]) -> None:
+        self.name = name
+        self.words = list(words)
+        self.state = FAILED
+        self.error = ""
+        self.expiration = 0
+
+    def run(self, ask: bool = False, anew: bool = False) -> Warmed:
+        """Run credproc as the profile does; without ``ask`` it has no terminal, and no prompt."""
+        try:
+            done = subprocess.run(
+                [*self.words, *["--refresh"] * anew],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                start_new_session=not ask,
+                check=False,
+            )
+        except OSError as error:
+            self.error = f"{self.words[0]} cannot be run: {error.strerror}"
+            return self
+        self.error = clean(done.stderr.decode(errors="replace")).removeprefix("credproc: ")
+        self.state = READY
+        if done.returncode:
+            known = (state for words, state in NEEDS.items() if words in self.error)
+            self.state = next(known, FAILED)
+        else:
+            document = json.loads(done.stdout)
+            self.expiration = credentials.read_time(document["Expiration"], "credproc")
+        return self
+
+    def told(self, now: float) -> str:
+        """Return it as a line."""
+        if self.state == READY:
+            return f"{self.name}: ready, expires in {span(self.expiration - now)}"
+        needed = {CODE: "needs an MFA code", SIGN_IN: "needs a sign-in", FAILED: "failed"}
+        return f"{self.name}: {needed[self.state]}: {self.error}"
+
+    def data(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return {
+            "profile": self.name,
+            "state": self.state,
+            "expiration": credentials.write_time(self.expiration) if self.expiration else None,
+            "error": self.error or None,
+        }
+
+
+def add(parts: Any) -> None:
+    """Add the command to those of ``cache``."""
+    made = arguments.command(
+        parts, "warm", warm, "fetch credentials now, so that they are cached when needed",
+        "In parallel; one MFA code is requested at most, after all that needs none. What needs "
+        "another code or a sign-in is said.",
+    )  # fmt: skip
+    made.epilog = EPILOG
+    arguments.value(
+        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="the profile; or several"
+    )
+    made.add_argument(
+        "--all", action="store_true", dest="every", help="all profiles that run credproc"
+    )
+    made.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say which profiles would be warmed, and fetch nothing",
+    )
+
+
+def warm(given: argparse.Namespace, console: Console) -> Result:
+    """Fetch the credentials of the profiles."""
+    if bool(given.names) == given.every:
+        raise UsageError("give the names of profiles, or --all")
+    shared = Shared(os.environ)
+    names = list(dict.fromkeys(given.names))
+    if given.every:
+        lines = {name: shared.keys(name).get(KEY, "") for name in shared.profiles()}
+        names = [name for name, line in lines.items() if commandline.runs_credproc(line)]
+    found = [Warmed(name, _words(shared, name)) for name in names]
+    if given.dry_run:
+        return Result("".join(f"{name}\n" for name in names), {"profiles": names, "dry_run": True})
+
+    def tell(each: Warmed) -> None:
+        console.say(each.told(time.time()))
+
+    _fetch(found, tell)
+    ready = sum(each.state == READY for each in found)
+    data = {"profiles": [each.data() for each in found], "dry_run": False}
+    text = f"{ready} of {len(found)} are ready.\n"
+    return Result(text, data, 0 if ready == len(found) else 1)
+
+
+def _words(shared: Shared, name: str) -> list[str]:
+    """Return the command line that a profile runs, or that would cache what it describes."""
+    target = of_profile(shared, name)
+    if target.line:
+        return commandline.split(target.line)
+    return [commandline.executable(None, os.environ), *target.argv]
+
+
+def _fetch(found: Sequence[Warmed], tell: Callable[[Warmed], None]) -> None:
+    """Run all of them; ask for one code, then try once more whether that was good for others."""
+    with ThreadPoolExecutor(MOST) as pool:
+        _together(pool, found, tell)
+        waiting = [each for each in found if each.state == CODE]
+        if waiting and _has_terminal():
+            first = waiting.pop(0).run(ask=True)
+            tell(first)
+            if first.state == READY:
+                _together(pool, waiting, tell)
+        for each in waiting:
+            if each.state == CODE:
+                tell(each)
+
+
+def _together(
+    pool: ThreadPoolExecutor, found: Iterable[Warmed], tell: Callable[[Warmed], None]
+) -> None:
+    """Run them in parallel, and tell of each when it is done, unless a code may follow."""
+    for future in as_completed([pool.submit(_warmed, each) for each in found]):
+        each = future.result()
+        if each.state != CODE:
+            tell(each)
+
+
+def _warmed(found: Warmed) -> Warmed:
+    """Fetch what is not cached, and anew what credproc would soon refresh."""
+    found.run()
+    if found.state == READY and found.expiration - time.time() < windows.REFRESH_AHEAD:
+        again = Warmed(found.name, found.words).run(anew=True)
+        return found if again.state != READY else _taken(found, again)
+    return found
+
+
+def _taken(found: Warmed, again: Warmed) -> Warmed:
+    found.expiration = again.expiration
+    return found
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
