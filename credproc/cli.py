@@ -157,6 +157,9 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
 
     def work() -> cache.Entry:
         store.path = "" if asked.no_cache else directory(asked, environ, log)
+        trouble = store.unusable()
+        if trouble:
+            log(f"cache: off: {trouble}")
         refresher = refresh.Refresher(store, run, asked.refresh, in_background)
         # Lazily, so that libraries are loaded when the providers before theirs have not answered.
         providers = map(provider, asked.providers)

@@ -14,6 +14,7 @@ import time
 
 from credproc import files, generation, locks
 from credproc.cache import Cache, Entry, encode, fingerprint
+from credproc.errors import reason
 from credproc.generation import CLEARED
 
 TYPE_CHECKING = False
@@ -45,6 +46,17 @@ class Store(Cache):
         #: Whether a lock was tried, and the file system did not answer.
         self.lockless = False
         self.written = False
+
+    def unusable(self) -> str:
+        """Make the directory; return why it cannot be used, and then use none: "" if it can."""
+        try:
+            if self.path:
+                self.make()
+                os.close(self.open())
+        except OSError as error:
+            self.path = ""
+            return reason(error)
+        return ""
 
     def make(self) -> None:
         """Make the directory if it is missing, mode 0700, and the one above it (~/.cache).

@@ -49,6 +49,9 @@ def store(given: argparse.Namespace, asked: Request | None = None) -> Store:
 def off(environ: Mapping[str, str]) -> tuple[str, str]:
     """Say why there is no place for the cache, and what to do."""
     chosen, home = environ.get("CREDPROC_CACHE_DIR"), environ.get("HOME")
+    if home and os.path.isabs(home) and not os.path.isdir(home):
+        why = f"the home {home} does not exist"
+        return why, "create it, or set CREDPROC_CACHE_DIR to a directory somewhere else"
     if chosen:
         return f"CREDPROC_CACHE_DIR={chosen} is not an absolute path", "make it one, or unset it"
     why = f"HOME={home} is not an absolute path" if home else "there is no home directory"
