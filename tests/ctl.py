@@ -9,6 +9,7 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
@@ -142,14 +143,15 @@ class Inside:
         started = time.monotonic()
         with (
             tempfile.TemporaryFile() as error,
-            mock.patch.dict(os.environ, environ, clear=True),
-            mock.patch("sys.argv", [str(CREDPROCCTL), *args]),
-            mock.patch("sys.stdout", io.TextIOWrapper(io.BytesIO(), "utf-8")) as output,
-            mock.patch("sys.stdin", io.StringIO()),
             _descriptor(2, error.fileno()),
             open(2, "w", encoding="utf-8", closefd=False) as stderr,
-            mock.patch("sys.stderr", stderr),
-        ):
+            io.TextIOWrapper(io.BytesIO(), "utf-8") as output,
+            mock.patch.dict(os.environ, environ, clear=True),
+            mock.patch.multiple(
+                sys, argv=[str(CREDPROCCTL), *args], stdin=io.StringIO(), stdout=output,
+                stderr=stderr,
+            ),
+        ):  # fmt: skip
             status = main()
             output.flush()
             stdout = output.buffer.getvalue()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import resource
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -172,53 +172,28 @@ def test_module_path_without_a_standard_library_is_left_alone() -> None:
 # The end of the process.
 
 
-def leaving(monkeypatch: pytest.MonkeyPatch, status: int | BaseException) -> list[int]:
-    """Let a run end so; return the statuses with which the process would end at once."""
-    left: list[int] = []
-
-    def run(*_: object) -> int:
-        if isinstance(status, int):
-            return status
-        raise status
-
-    monkeypatch.setattr(command, "run", run)
-    monkeypatch.setattr(os, "_exit", left.append)
-    return left
+#: Says so when the interpreter is taken apart.
+ENDING = """
+import atexit, sys
+import credproc.__main__ as command
+atexit.register(print, "taken apart", flush=True)
+sys.argv = ["credproc", sys.argv[1]]
+{watch}
+sys.exit(command.main())
+"""
+WATCHES = ["sys.settrace(lambda *_: None)", "sys.setprofile(lambda *_: None)"]
 
 
-@pytest.mark.parametrize(("status", "code"), [(0, 0), (2, 2), (KeyboardInterrupt(), 130)])
-def test_process_ends_without_taking_the_interpreter_apart(
-    monkeypatch: pytest.MonkeyPatch, status: int | BaseException, code: int
+@pytest.mark.parametrize("watch", ["", *WATCHES])
+@pytest.mark.parametrize(("word", "status"), [("--version", 0), ("--nonsense", 2)])
+def test_interpreter_is_taken_apart_only_where_it_is_watched(
+    watch: str, word: str, status: int, environ: dict[str, str]
 ) -> None:
-    left = leaving(monkeypatch, status)
-    monkeypatch.setattr(sys, "gettrace", lambda: None)
-    monkeypatch.setattr(sys, "getprofile", lambda: None)
-    command.main()
+    program = [sys.executable, "-c", ENDING.format(watch=watch), word]
+    done = subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
 
-    assert left == [code]
-
-
-@pytest.mark.parametrize("watcher", ["gettrace", "getprofile"])
-def test_process_that_is_watched_ends_the_usual_way(
-    monkeypatch: pytest.MonkeyPatch, watcher: str
-) -> None:
-    left = leaving(monkeypatch, 1)
-    monkeypatch.setattr(sys, watcher, lambda: print)
-
-    assert command.main() == 1
-    assert left == []
-
-
-def test_want_of_memory_has_its_line(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    left = leaving(monkeypatch, MemoryError())
-    monkeypatch.setattr(sys, "gettrace", lambda: None)
-    monkeypatch.setattr(sys, "getprofile", lambda: None)
-    command.main()
-
-    assert left == [1]
-    assert capfd.readouterr().err == command.NO_MEMORY.decode()
+    assert done.returncode == status
+    assert done.stdout.endswith("taken apart\n") == bool(watch)
 
 
 def test_want_of_memory_is_not_taken_for_a_mistake(
@@ -246,46 +221,6 @@ def held(environ: dict[str, str]) -> bytes:
     return made.document
 
 
-def test_document_that_is_taken_in_parts_is_written_whole(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], capfd: pytest.CaptureFixture[str]
-) -> None:
-    document = held(environ)
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
-
-    assert command.hit([], environ, time.time()) == 0
-    assert capfd.readouterr().out.encode() == document
-
-
-def test_hit_that_cannot_be_printed_is_left_to_the_full_command_line(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
-) -> None:
-    held(environ)
-
-    def full(*_: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "write", full)
-
-    assert command.hit([], environ, time.time()) is None
-
-
-def test_rest_that_cannot_be_written_is_an_error_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    real = os.write
-
-    def full(descriptor: int, data: bytes) -> int:
-        if descriptor == 1:
-            raise OSError(28, "No space left on device")
-        return real(descriptor, data)
-
-    monkeypatch.setattr(os, "write", full)
-
-    assert cli.write_rest(b"rest") == 1
-    assert capfd.readouterr().err.count("\n") == 1
-
-
 def test_place_of_the_cache_that_needs_thought_is_left_to_the_full_command_line(
     environ: dict[str, str],
 ) -> None:
@@ -304,11 +239,19 @@ def test_core_dumps_that_cannot_be_forbidden_stop_nobody(monkeypatch: pytest.Mon
     cli._leave_no_core()
 
 
-def test_sweep_without_a_process_to_spare_is_left_to_another_run(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
-) -> None:
+def overdue(environ: dict[str, str]) -> Store:
+    """Return a cache that was swept three days ago."""
     held(environ)
     store = Store(cache.directory(environ))
+    sweep.sweep(store, time.time() - 3 * 86400, Log("", time.time))
+    assert sweep.is_due(store, time.time())
+    return store
+
+
+def test_sweep_without_a_process_to_spare_is_done_by_the_run_itself(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    store = overdue(environ)
     tried: list[object] = []
 
     def refused(work: object) -> None:
@@ -316,19 +259,14 @@ def test_sweep_without_a_process_to_spare_is_left_to_another_run(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(background, "detach", refused)
-    monkeypatch.setattr(sweep, "is_due", lambda *_: True)
     cli._sweep(store, Log("", time.time), in_background=False)
 
     assert len(tried) == 1
+    assert not sweep.is_due(store, time.time())
 
 
-def test_run_in_the_background_sweeps_by_itself(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
-) -> None:
-    held(environ)
-    swept: list[object] = []
-    monkeypatch.setattr(sweep, "is_due", lambda *_: True)
-    monkeypatch.setattr(sweep, "sweep", lambda *given: swept.append(given))
-    cli._sweep(Store(cache.directory(environ)), Log("", time.time), in_background=True)
+def test_run_in_the_background_sweeps_by_itself(environ: dict[str, str]) -> None:
+    store = overdue(environ)
+    cli._sweep(store, Log("", time.time), in_background=True)
 
-    assert len(swept) == 1
+    assert not sweep.is_due(store, time.time())
