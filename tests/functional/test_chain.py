@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 KEY = KEYS["AWS_ACCESS_KEY_ID"]
 LAPTOP = f"""\
 [laptop]
-aws_access_key_id = AKIALAPTOPLAPTOPLAPT
-aws_secret_access_key = canary{"{}"}
+aws_access_key_id = AKIALAPTOPLAPTOPLA{"{0}"}
+aws_secret_access_key = canary{"{0}"}
 """
 
 
@@ -119,7 +119,7 @@ def test_common_beginning_is_assumed_once(cloud: Cloud) -> None:
 
 
 def test_same_role_from_another_source_is_another_entry(cloud: Cloud) -> None:
-    cloud.host.credentials(LAPTOP.format("1"))
+    cloud.host.credentials(LAPTOP.format("11"))
     from_env = cloud.host.document(*roles(ONE))
     from_profile = cloud.host.document(*roles(ONE, source="profile:laptop"))
     other_keys = cloud.host.document(*roles(ONE), AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLF")
@@ -134,7 +134,7 @@ def test_same_role_from_another_source_is_another_entry(cloud: Cloud) -> None:
 
 def test_keys_that_were_changed_are_used_at_once(cloud: Cloud) -> None:
     argv = roles(ONE, source="profile:laptop")
-    cloud.host.credentials(LAPTOP.format("1"))
+    cloud.host.credentials(LAPTOP.format("11"))
     before = cloud.host.document(*argv)
     assert cloud.host.document(*argv) == before
     cloud.host.credentials(LAPTOP.format("22"))
@@ -151,7 +151,7 @@ def test_tools_under_different_profiles_share_the_hops(cloud: Cloud) -> None:
         "[profile dev]\nregion = eu-west-1\n[profile prod]\nregion = eu-west-1\n"
         f"[profile jump]\nrole_arn = {ONE}\nsource_profile = laptop\nmfa_serial = GAHT12345678\n"
     )
-    cloud.host.credentials(LAPTOP.format("1"))
+    cloud.host.credentials(LAPTOP.format("11"))
     mfa = ("--mfa-command", str(script))
     for profile, last in (("dev", TWO), ("prod", OTHER), (None, TWO)):
         cloud.host.document(*roles(last, source="profile:jump"), *mfa, AWS_PROFILE=profile)
@@ -166,7 +166,7 @@ def test_chains_of_all_lengths_at_once_wait_but_never_in_a_circle(cloud: Cloud) 
         f"[profile two]\nrole_arn = {TWO}\nsource_profile = one\n"
         f"[profile other]\nrole_arn = {OTHER}\nsource_profile = two\n"
     )
-    cloud.host.credentials(LAPTOP.format("1"))
+    cloud.host.credentials(LAPTOP.format("11"))
     chains = [
         ("--profile", "one"),
         ("--profile", "two"),

@@ -248,7 +248,7 @@ def test_container_that_repeats_its_token_is_not_quoted(scene: Scene, name: str,
         path = scene.token_file(canaries.CONTAINER_TOKEN)
         env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = path
 
-    result = scene.run("--role-arn", ROLE, "--source", "container", env=env, seconds=1)
+    result = scene.run("--role-arn", ROLE, "--source", "container", env=env, seconds=5)
 
     assert result.status == 1, result
     assert scene.container.requests

@@ -1,0 +1,369 @@
+"""Pairs of worlds that share a cache: credproc must say in each what it says without a cache.
+
+    python -m tests.worlds [--pairs N] [--seed S]
+
+A world is a command line, variables, files with their times, a directory, an instance, a sign-in.
+The second world of a pair differs from the first in one to three of these. Both run with one cache,
+then without; a run's identity is its access key, which the servers make of all that they were sent.
+Checked is that no run has another identity than without a cache, and that STS and the portal get
+each request once, whichever of the runs needs what it gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import http.server
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import urllib.parse
+from pathlib import Path
+from typing import Any, ClassVar
+
+from credproc import __main__ as command
+from credproc import cli
+from credproc.providers import container, imds, resolved
+from credproc.providers.chain import Chain
+
+#: Loaded before the runs are forked, so that each takes some milliseconds.
+LOADED = (cli, Chain, container, imds, resolved)
+
+END = "2099-01-01T00:00:00Z"
+LIFE = 3000
+A, B = "arn:aws:iam::111122223333:role/a", "arn:aws:iam::444455556666:role/b"
+KEYS = ("AKIAAAAAAAAAAAAAAAAA", "AKIABBBBBBBBBBBBBBBB")
+
+
+def key_of(*parts: str) -> str:
+    """Return an access key that tells who it is for."""
+    return "ASIA" + hashlib.sha256("|".join(parts).encode()).hexdigest()[:16].upper()
+
+
+def soon() -> str:
+    """Return when sessions expire."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + LIFE))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Two instances, an STS and an SSO portal, told apart by the first part of the path."""
+
+    protocol_version = "HTTP/1.1"
+    log: int
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def reply(self, body: str, status: int = 200, kind: str = "application/json") -> None:
+        """Answer."""
+        data = body.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def note(self, key: str) -> None:
+        """Write down what was issued."""
+        os.write(self.log, f"{key}\n".encode())
+
+    def do_PUT(self) -> None:
+        """Give a token."""
+        self.reply("TOKEN")
+
+    def do_GET(self) -> None:
+        """Give an instance's role, or an SSO role."""
+        place, _, rest = self.path.lstrip("/").partition("/")
+        if rest.endswith("security-credentials/"):
+            self.reply("app")
+        elif rest.endswith("security-credentials/app"):
+            self.reply(json.dumps({
+                "Code": "Success", "AccessKeyId": key_of("imds", place),
+                "SecretAccessKey": "i" * 40, "Token": "I" * 40, "Expiration": soon(),
+            }))  # fmt: skip
+        elif "federation/credentials" in rest:
+            told = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+            person = self.headers.get("x-amz-sso_bearer_token", "")
+            key = key_of("sso", person, *told.values())
+            self.note(key)
+            self.reply(json.dumps({"roleCredentials": {
+                "accessKeyId": key, "secretAccessKey": "s" * 40, "sessionToken": "S" * 40,
+                "expiration": int((time.time() + LIFE) * 1000),
+            }}))  # fmt: skip
+        else:
+            self.reply("no", 404)
+
+    def do_POST(self) -> None:
+        """Assume a role."""
+        told = dict(urllib.parse.parse_qsl(self.rfile.read(
+            int(self.headers["Content-Length"])).decode()))  # fmt: skip
+        caller = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+        names = ("RoleArn", "ExternalId", "DurationSeconds", "WebIdentityToken")
+        # Whose session it is counts, and not the host name, which a laptop changes every day.
+        user = told["RoleSessionName"].split("-")[1]
+        key = key_of("sts", caller, user, *(told.get(name, "") for name in names))
+        self.note(key)
+        action = told["Action"]
+        self.reply(
+            f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+            f"<{action}Result><Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>"
+            f"{'s' * 40}</SecretAccessKey><SessionToken>{'S' * 40}</SessionToken><Expiration>"
+            f"{soon()}</Expiration></Credentials></{action}Result><ResponseMetadata><RequestId>r"
+            f"</RequestId></ResponseMetadata></{action}Response>",
+            kind="text/xml",
+        )
+
+
+class World:
+    """What a run finds: each field is drawn from its choices."""
+
+    CHOICES: ClassVar[dict[str, list[Any]]] = {
+        "argv": [
+            ["--imds"], ["--imds", "app"], [], ["--profile", "role"], ["--profile", "instance"],
+            ["--profile", "chain"], ["--profile", "web"], ["--profile", "helper"],
+            ["--profile", "sso"], ["--profile", "sso-role"], ["--profile", "cached"],
+            ["--role-arn", A, "--source", "imds"], ["--role-arn", A, "--source", "env"],
+            ["--role-arn", A, "--source", "web-identity"],
+            ["--role-arn", A, "--source", "profile:base"],
+            ["--role-arn", A, "--source", "profile:helper"],
+            ["--imds", "--profile", "role"],
+        ],
+        "more": [[], [], [], ["--format", "env"], ["--timeout", "30"]],
+        "account": ["111122223333", "444455556666"],
+        "external": ["", "42"],
+        "key": [0, 1],
+        "directory": ["one", "two"],
+        "token": ["tokenone", "tokentwo"],
+        "person": ["ann", "bob"],
+        "document": ["helpone", "helptwo"],
+        "instance": ["one", "two"],
+        "own": ["", "one", "two"],
+        "host": ["alpha", "beta"],
+        "region": ["", "eu-west-1", "us-east-1"],
+        "profile": ["", "default", "base", "instance"],
+        "disabled": ["", "true"],
+        "env_key": [0, 1],
+        "user": ["ann", "bob"],
+        "other": ["", "[profile other]\nregion = us-west-2\n"],
+        "replaced": ["rename", "rewrite"],
+    }  # fmt: skip
+
+    def __init__(self, chance: random.Random) -> None:
+        self.drawn = {name: chance.choice(choices) for name, choices in self.CHOICES.items()}
+
+    def changed(self, chance: random.Random) -> World:
+        """Return a world that differs in one to three of the fields."""
+        other = World(chance)
+        names = chance.sample(list(self.CHOICES), chance.choice([1, 1, 2, 3]))
+        other.drawn = {
+            name: other.drawn[name] if name in names else value
+            for name, value in self.drawn.items()
+        }
+        return other
+
+    @property
+    def has_helper(self) -> bool:
+        """Whether a helper gives the first credentials."""
+        return any("helper" in word or "cached" in word for word in self.drawn["argv"])
+
+    def config(self, url: str) -> str:
+        """Return the config file."""
+        has = self.drawn
+        external = f"external_id = {has['external']}\n" if has["external"] else ""
+        own = f"ec2_metadata_service_endpoint = {url}/{has['own']}\n" if has["own"] else ""
+        role = f"role_arn = arn:aws:iam::{has['account']}:role/r\n"
+        return (
+            f"[default]\n[profile base]\naws_access_key_id = {KEYS[has['key']]}\n"
+            f"aws_secret_access_key = {'k' * 40}\n"
+            f"[profile role]\n{role}source_profile = base\n{external}"
+            f"[profile chain]\nrole_arn = {B}\nsource_profile = role\n"
+            f"[profile instance]\n{role}credential_source = Ec2InstanceMetadata\n{own}"
+            f"[profile web]\n{role}web_identity_token_file = token\n"
+            "[profile helper]\ncredential_process = cat creds.json\n"
+            f"[profile cached]\ncredential_process = {sys.executable} -m credproc --no-cache\n"
+            "[profile sso]\nsso_session = corp\nsso_account_id = 111122223333\n"
+            "sso_role_name = dev\n"
+            "[profile sso-role]\n" + role + "source_profile = sso\n"
+            "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example\n"
+            f"{has['other']}"
+        )
+
+    def write(self, folder: Path, url: str) -> None:
+        """Write the files, all with the time 1."""
+        has = self.drawn
+        here = folder / has["directory"]
+        here.mkdir(exist_ok=True)
+        (folder / ".aws" / "sso" / "cache").mkdir(parents=True, exist_ok=True)
+        stem = hashlib.sha1(b"corp", usedforsecurity=False).hexdigest()
+        files = {
+            folder / ".aws" / "config": self.config(url),
+            here / "token": f"{has['token']}-{has['directory']}",
+            folder / "token": has["token"],
+            here / "creds.json": json.dumps({
+                "Version": 1, "AccessKeyId": key_of("helper", has["document"], has["directory"]),
+                "SecretAccessKey": "h" * 40, "SessionToken": "H" * 40, "Expiration": END,
+            }),
+            folder / ".aws" / "sso" / "cache" / f"{stem}.json": json.dumps({
+                "startUrl": "https://corp.example", "region": "eu-west-1",
+                "accessToken": has["person"], "expiresAt": END,
+            }),
+        }  # fmt: skip
+        for path, text in files.items():
+            if has["replaced"] == "rename":
+                new = path.with_suffix(".new")
+                new.write_text(text)
+                os.utime(new, (1, 1))
+                new.replace(path)
+            else:
+                path.write_text(text)
+                os.utime(path, (1, 1))
+
+    def environ(self, folder: Path, url: str) -> dict[str, str]:
+        """Return the environment."""
+        has = self.drawn
+        found = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "LOGNAME": has["user"],
+            "AWS_ENDPOINT_URL_STS": url, "AWS_ENDPOINT_URL_SSO": f"{url}/portal",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{url}/{has['instance']}",
+            "AWS_ACCESS_KEY_ID": KEYS[has["env_key"]], "AWS_SECRET_ACCESS_KEY": "k" * 40,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(folder / "token"), "AWS_ROLE_ARN": B,
+            "AWS_REGION": has["region"], "AWS_PROFILE": has["profile"],
+            "AWS_EC2_METADATA_DISABLED": has["disabled"], "PYTHONPATH": ":".join(sys.path),
+        }  # fmt: skip
+        argv = self.drawn["argv"]
+        if "web-identity" not in argv:
+            del found["AWS_WEB_IDENTITY_TOKEN_FILE"], found["AWS_ROLE_ARN"]
+        if has["own"] and "instance" in argv:
+            del found["AWS_EC2_METADATA_SERVICE_ENDPOINT"]
+        return {name: value for name, value in found.items() if value}
+
+
+class Pair:
+    """Two worlds in one home, with one cache."""
+
+    def __init__(self, folder: Path, url: str, log: Path, is_root: bool) -> None:
+        self.folder = folder
+        self.url = url
+        self.log = log
+        self.is_root = is_root
+
+    def run(self, world: World, *more: str) -> tuple[str, list[str]]:
+        """Run credproc in a world; return the identity that it printed, and what was issued."""
+        before = self.log.stat().st_size
+        world.write(self.folder, self.url)
+        argv = [*world.drawn["argv"], *world.drawn["more"], *more]
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            self._become(world, argv, writing)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as file:
+            said = file.read()
+        _, status = os.waitpid(child, 0)
+        with self.log.open() as file:
+            file.seek(before)
+            issued = file.read().split()
+        code = os.waitstatus_to_exitcode(status)
+        assert code in (0, 1, 2), f"a run of {argv} ended with {code}"
+        assert bool(_identity(said)) == (code == 0), said
+        return _identity(said) or f"status {code}", issued
+
+    def _become(self, world: World, argv: list[str], writing: int) -> None:
+        try:
+            os.dup2(writing, 1)
+            os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+            if self.is_root:
+                _rename(world.drawn["host"])
+            environ = world.environ(self.folder, self.url)
+            os.environ.clear()
+            os.environ.update(environ)
+            os.chdir(self.folder / world.drawn["directory"])
+            os._exit(command.run(argv, os.environ))
+        finally:
+            os._exit(99)
+
+    def problem(self, one: World, two: World) -> str:
+        """Return what is wrong in this pair, or ""."""
+        cached = [self.run(one), self.run(two), self.run(one), self.run(two)]
+        plain = [self.run(one, "--no-cache"), self.run(two, "--no-cache")]
+        for number, (identity, _) in enumerate(cached):
+            if identity != plain[number % 2][0]:
+                return f"run {number}: {identity} instead of {plain[number % 2][0]}"
+        issued = [key for _, keys in cached for key in keys]
+        needed = {key for _, keys in plain for key in keys}
+        if any(identity.startswith("status") for identity, _ in cached):
+            return ""  # a call that fails may be repeated
+        if one.has_helper or two.has_helper:
+            return ""  # what it reads is not known, so any variable makes it another session
+        if sorted(issued) != sorted(needed):
+            return f"{len(issued)} requests where {len(needed)} would do"
+        return ""
+
+
+def _identity(said: bytes) -> str:
+    """Return the access key in a document or in variables."""
+    text = said.decode()
+    place = text.find("ASIA") if "ASIA" in text else text.find("AKIA")
+    return text[place : place + 20] if place >= 0 else ""
+
+
+def _rename(name: str) -> None:
+    """Give this process a host name of its own."""
+    import ctypes
+
+    if ctypes.CDLL(None).unshare(0x04000000) == 0:  # CLONE_NEWUTS
+        import socket
+
+        socket.sethostname(name)
+
+
+def serve(log: Path) -> tuple[int, str]:
+    """Start the servers in a process of their own; return its number and their address."""
+    Handler.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    child = os.fork()
+    if not child:
+        Handler.protocol_version = "HTTP/1.0"
+        server.serve_forever()
+    server.server_close()
+    return child, f"http://127.0.0.1:{server.server_port}"
+
+
+def main() -> int:
+    """Try pairs; return how many are wrong."""
+    parser = argparse.ArgumentParser(description="Try pairs of worlds that share a cache.")
+    parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    given = parser.parse_args()
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="credproc-worlds-") as name:
+        log = Path(name) / "issued"
+        child, url = serve(log)
+        try:
+            for number in range(given.pairs):
+                chance = random.Random(given.seed * 1_000_000 + number)
+                home = Path(name) / "home"
+                home.mkdir(mode=0o700)
+                one = World(chance)
+                two = one.changed(chance)
+                said = Pair(home, url, log, os.geteuid() == 0).problem(one, two)
+                shutil.rmtree(home)
+                if said:
+                    wrong += 1
+                    changes = {k: (v, two.drawn[k]) for k, v in one.drawn.items()
+                               if two.drawn[k] != v}  # fmt: skip
+                    print(f"pair {number}: {said}\n  {one.drawn}\n  changes: {changes}", flush=True)
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    print(f"{given.pairs} pairs, seed {given.seed}: {wrong} wrong")
+    return min(wrong, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
