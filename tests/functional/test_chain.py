@@ -126,7 +126,7 @@ def test_same_role_from_another_source_is_another_entry(cloud: Cloud) -> None:
     assert len({each["AccessKeyId"] for each in (from_env, from_profile, other_keys)}) == 3
     assert [call.access_key for call in cloud.sts.calls] == [
         KEY,
-        "AKIALAPTOPLAPTOPLAPT",
+        "AKIALAPTOPLAPTOPLA11",
         "AKIAIOSFODNN7EXAMPLF",
     ]
     assert cloud.host.document(*roles(ONE)) == from_env
