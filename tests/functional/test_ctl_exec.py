@@ -11,7 +11,7 @@ import pytest
 
 from tests.cloud import KEYS, ONE
 from tests.ctl import CREDPROCCTL, Terminal, ctl, data, failed
-from tests.harness import CREDPROC, NOWHERE
+from tests.harness import CREDPROC, NOWHERE, SCRIPTS
 
 if TYPE_CHECKING:
     from tests.cloud import Cloud
@@ -218,3 +218,12 @@ def test_profile_that_does_not_run_credproc_is_cached_by_env(user: Host, sts: St
 
     assert sts.count(ONE) == 1
     assert data(user, "profile", "show") != []
+
+
+def test_cached_credentials_are_used_with_and_without_it(user: Host, sts: StsServer) -> None:
+    words = [str(SCRIPTS / "credproc"), "--profile", "role", "--field", "AccessKeyId"]
+    plain = user.run(*words[1:], command=words[0])
+    inside = execute(user, "dev", "--", *words)
+
+    assert inside.stdout == plain.stdout
+    assert sts.count(ONE) == 1

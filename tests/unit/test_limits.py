@@ -515,6 +515,27 @@ def test_every_option_of_a_hop_is_a_parameter_of_the_service_model(model: Any) -
     assert [each.name for each in OPTIONS if not each.parameter] == ["--sts-region"]
 
 
+#: Parameters of AssumeRole that no option has, and why.
+NOT_OFFERED = {
+    "RoleArn": "it is --role-arn, which begins a role",
+    "TokenCode": "the MFA code is requested when it is needed",
+    "ProvidedContexts": "a context assertion is a signed secret of some minutes, from the program "
+    "that has just signed its user in: it belongs neither into a command line nor into a config",
+    "MinimumSessionTokenSize": "it only makes tokens longer, to try software that stores them; "
+    "botocore before 1.44 does not know it, and the SDKs for Go read no more than 8 KiB",
+}
+
+
+@pytest.mark.slow
+def test_every_parameter_of_the_service_model_is_an_option_or_left_out_for_a_reason(
+    model: Any,
+) -> None:
+    """A newer botocore may know more of them: offer each, or say here why not."""
+    members = model.operation_model("AssumeRole").input_shape.members
+
+    assert set(members) - {each.parameter for each in OPTIONS} <= set(NOT_OFFERED)
+
+
 def test_bounds_and_seconds_that_are_told_are_those_that_count() -> None:
     most = limits.MAX_TIMEOUT
     assert limits.timeout(f"{most}") == ""
