@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: Programs to which such words may be said.
 SHELLS = ("sh", "bash", "dash", "zsh")
 
+COMMENT = "everything behind # is part of the command: give the comment a line of its own"
+
 _OPERATORS = ("|", "||", "&&", "&", ";", "<", ">", ">>")
 _REDIRECTION = re.compile(r"\d?>+(&?\d|/\S*)?$")
 
@@ -27,7 +29,7 @@ def in_words(words: Sequence[str]) -> str:
     """Return what of a command line was written for a shell, though none read it; "" if nothing."""
     for word in words:
         if word.startswith("#"):
-            return "a comment behind the command is passed on to it: give it a line of its own"
+            return COMMENT
         if word in _OPERATORS or _REDIRECTION.match(word):
             return f"no shell reads the line, so {word} is passed on as a word"
     return ""
@@ -48,7 +50,7 @@ def _slips(line: str) -> Iterator[str]:
         return
     program = words[0] if words else ""
     if told != words:
-        yield "the comment behind it is part of the command: give it a line of its own"
+        yield COMMENT
     if len(words) == 1 and " " in program and not os.path.exists(program):
         yield "quotes around all of it make it the name of one program: remove them"
     if program.startswith("~"):

@@ -175,8 +175,8 @@ def of_profile(shared: Shared, name: str) -> Target:
     try:
         return Target(argv, name, line)
     except UsageError as error:
-        slip = noshell.slip(line)
-        raise UsageError(f"{slip} ({error})" if slip else str(error)) from None
+        why = noshell.slip(line) or str(error)
+        raise UsageError(f"the credential_process of profile {name}: {why}") from None
 
 
 def own_arguments(line: str) -> list[str] | None:

@@ -45,7 +45,7 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
         raise ProviderFailed(
             f"credential_process {name} ended with {children.ending(heard.status)}"
             + (f": {said}" if said else "")
-            + hint
+            + ("" if slip in said else hint)
         )
     try:
         found = _read(heard.output, f"credential_process {name}")

@@ -87,7 +87,7 @@ def test_what_is_no_key_is_told_without_its_value(
         ("/bin/credproc --imds", ""),
         ("/bin/credproc --external-id 'a #b'", ""),
         ("/bin/sh -c 'a | b' 2>/dev/null", ""),
-        ("/bin/credproc --imds # app", "the comment behind it is part of the command"),
+        ("/bin/credproc --imds # app", "everything behind # is part of the command"),
         ('"/bin/credproc --imds"', "quotes around all of it make it the name of one program"),
         ("~/bin/credproc --imds", "~ is not expanded"),
         ("$HOME/bin/credproc --imds", "variables are not expanded"),
@@ -106,8 +106,8 @@ def test_what_a_command_asks_of_a_shell_is_told(line: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--imds", "#", "the", "app"], "a comment behind the command is passed on to it"),
-        (["--imds", "app", "#the", "app"], "a comment behind the command is passed on to it"),
+        (["--imds", "#", "the", "app"], "everything behind # is part of the command"),
+        (["--imds", "app", "#the", "app"], "everything behind # is part of the command"),
         (["--imds", "app", "2>/dev/null"], "no shell reads the line, so 2>/dev/null is passed on"),
         (["--imds", "app", "|", "jq"], "no shell reads the line, so | is passed on as a word"),
         (["--imds", "app", "other"], "unexpected argument (quote values with spaces;"),
