@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from credproc import answer
 from credproc.ctl import arguments, cache_clear, cache_warm, machine, sessions, witnesses
 from credproc.ctl.cached import ANSWER, ORPHAN, Cached, cached, foreign, one, renewal, when
-from credproc.ctl.output import Result, legible, span
+from credproc.ctl.output import Result, legible, short, span
 from credproc.ctl.usage import Usage
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
     from credproc.session import Parts
 
-HEAD = ("ID", "STATE", "EXPIRES", "AGE", "ACCOUNT", "PROFILES", "CACHED")
+HEAD = ("ID", "STATE", "EXPIRES", "CACHED")
+#: Columns of a terminal that has room for ARNs.
+WIDE = 120
 
 
 def add(commands: Any) -> None:
@@ -70,7 +72,7 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
     items = [item for item in items if _is_expiring(item, now, given.expiring)]
     listing = tree(usage, [item for item in items if given.all or _is_of_use(item)])
     for item, depth, shared in listing:
-        rows.append(_row(item, depth, shared, now))
+        rows.append(_row(item, depth, shared, now, arns=not 0 < console.width < WIDE))
         data.append({**item.data(now), "needs": [each.id for each, _ in usage.needs(item)]})
     hidden = len(items) - len(listing)
     found = {"path": place.path, "entries": data, "hidden": hidden, "foreign": strangers}
@@ -131,28 +133,24 @@ def _first_to_end(item: Cached) -> tuple[bool, bool, int, str]:
     return item.entry is None, not end, end, item.name
 
 
-def _row(item: Cached, depth: int, above: list[Cached], now: float) -> tuple[str, ...]:
-    entry, document = item.entry, item.document
+def _row(item: Cached, depth: int, above: list[Cached], now: float, arns: bool) -> tuple[str, ...]:
+    """Return the cells of an entry; ``arns``: with the whole ARN of a session."""
+    entry = item.entry
     if entry is None:
-        return (item.id, item.state(now), "-", "-", "-", "-", f"{item.name}: {item.trouble}")
-    what = "  " * depth + item.described
-    profiles = ",".join(item.profiles) or "-"
+        return (item.id, item.state(now), "-", f"{item.name}: {item.trouble}")
+    what = "  " * depth + short(item.described)
     if item.failed:
-        return (item.id, item.state(now), "-", "-", "-", profiles, f"{what}: {entry.failure}")
-    if item.kind != ANSWER and item.about.get("arn"):
-        what += f" ({item.about['arn']})"
+        return (item.id, item.state(now), "-", f"{what}: {entry.failure}")
+    arn = str(item.about.get("arn") or "")
+    if item.kind != ANSWER and arn:
+        what += f" ({arn})" if arns else f" as {arn.rpartition('/')[2]}"
+    if item.profiles:
+        what += f" [{', '.join(item.profiles)}]"
     if above:
         what += f" (uses {', '.join(each.id for each in above)})"
     left = entry.expiration - now
-    return (
-        item.id,
-        item.state(now),
-        f"in {span(left)}" if left > 0 else f"{span(left)} ago",
-        span(now - entry.issued),
-        (document.account_id if document else "") or "-",
-        profiles,
-        what,
-    )
+    ends = f"in {span(left)}" if left > 0 else f"{span(left)} ago"
+    return (item.id, item.state(now), ends, what)
 
 
 def show(given: argparse.Namespace, console: Console) -> Result:

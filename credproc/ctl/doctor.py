@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from credproc.ctl.output import Console
 
+#: Columns of a check's status and of its name.
+STATUS, NAME = 6, 18
+
 #: After the profile is known, in this order.
 CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
     config.precedence,
@@ -72,13 +75,20 @@ def doctor(given: argparse.Namespace, console: Console) -> Result:
         show(console, check)
     worst = max(checks, key=lambda each: (OK, WARN, FAIL).index(each.status)).status
     counts = {status: sum(each.status == status for each in checks) for status in (WARN, FAIL)}
-    text = {
-        OK: "All is well.\n",
-        WARN: f"{counts[WARN]} to look at; nothing fails.\n",
-        FAIL: f"{counts[FAIL]} failed, {counts[WARN]} to look at.\n",
-    }[worst]
-    data = {"status": worst, "checks": [vars(each) for each in checks]}
+    first = next((each for each in checks if each.status == worst), None) if worst != OK else None
+    if first:
+        counted = f"{_count(counts[FAIL], 'error')}, {_count(counts[WARN], 'warning')}"
+        what = f"{first.name}: {first.advice or first.text}"
+        lines = [console.paint(f"{counted}. Look at this first:", worst)]
+        text = "".join(f"{line}\n" for line in [*lines, *console.hanging("  ", what)])
+    else:
+        text = "All is well.\n"
+    data = {"status": worst, "first": first and first.name, "checks": [vars(e) for e in checks]}
     return Result(text, data, status=int(worst == FAIL))
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def examined(
@@ -119,9 +129,13 @@ def _looked_at(case: Case, name: str, check: Callable[[Case], Iterator[Check]]) 
 
 def show(console: Console, check: Check) -> None:
     """Show a check, and below it what to do."""
-    lead = console.paint(check.status.ljust(6), check.status) + check.name.ljust(18)
-    lines = console.hanging(" " * 24, check.text)
-    lines[0] = lead + lines[0].lstrip()
+    indent = " " * (STATUS + NAME)
+    lead = console.paint(check.status.ljust(STATUS), check.status) + check.name.ljust(NAME)
+    lines = console.hanging(indent, check.text)
+    if len(check.name) < NAME:
+        lines[0] = lead + lines[0].lstrip()
+    else:
+        lines.insert(0, lead)
     if check.advice:
-        lines += console.hanging(" " * 24 + "-> ", check.advice)
+        lines += console.hanging(f"{indent}-> ", check.advice)
     console.lines(lines)

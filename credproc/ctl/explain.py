@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from credproc import answer, cache, recursion
 from credproc.ctl import arguments, explaining, machine, shared, witnesses
 from credproc.ctl.cached import Cached, moment, renewal, when
-from credproc.ctl.output import Result
+from credproc.ctl.output import Result, short
 from credproc.ctl.steps import Failed
 from credproc.errors import UsageError
 from credproc.store import ENTRY, Store
@@ -99,12 +99,13 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     pairs += [("problem", f"tools do not run it: {asked.slip}")] * bool(asked.slip)
     for number, each in enumerate(providers, 1):
         pairs.append((f"provider {number}", each.text))
-        pairs += [(f"  {name}", text) for name, text in each.steps]
+        pairs += [(f"  {name}", short(text)) for name, text in each.steps]
     where = f"{place.path}/{found.name}" if place.path else f"off: {machine.off(os.environ)[0]}"
     pairs += [("cache", where), ("answer", _state(found, now))]
     pairs += [("" if number else "depends on", text) for number, text in enumerate(depends)]
     pairs.append(("next run", next_))
-    return Result(console.pairs(pairs), data)
+    colours = {name: "ok" for name, text in pairs if text.endswith("fresh")}
+    return Result(console.pairs(pairs, {**colours, "problem": "fail"}), data)
 
 
 def _state(found: Cached, now: float) -> str:

@@ -115,12 +115,22 @@ class Console:
         """Return a cell, in colour if it is a state."""
         return self.paint(text, STATES[text]) if text in STATES else text
 
-    def pairs(self, pairs: Sequence[tuple[str, str]]) -> str:
-        """Return names and their values, one pair a line, long values folded."""
+    def pairs(
+        self, pairs: Sequence[tuple[str, str]], colours: Mapping[str, str] | None = None
+    ) -> str:
+        """Return names and their values, one pair a line, long values folded.
+
+        ``colours`` are those of values, by their names.
+        """
         width = max((columns(name) for name, _ in pairs), default=0) + GAP
         lines = []
         for name, value in pairs:
-            lines += self.hanging(pad(name, width), value)
+            first, *rest = self.hanging(pad(name, width), value)
+            colour = (colours or {}).get(name, "")
+            if colour:
+                first = first[:width] + self.paint(first[width:], colour)
+                rest = [" " * width + self.paint(line[width:], colour) for line in rest]
+            lines += [first, *rest]
         return "".join(f"{line}\n" for line in lines)
 
     def hanging(self, lead: str, text: str) -> list[str]:

@@ -70,8 +70,8 @@ def test_providers_are_told_in_order(cloud: Host, imds: ImdsServer) -> None:
         "session not cached",
         "provider 2 2 roles from imds",
         "source imds; not cached",
-        f"role 1 {JUMP}; STS in eu-central-1 (configured); not cached",
-        f"role 2 {APP} --external-id ...; STS in eu-central-1 (configured); not cached",
+        "role 1 jump@123456789012; STS in eu-central-1 (configured); not cached",
+        "role 2 app@444455556666 --external-id ...; STS in eu-central-1 (configured); not cached",
         f"cache {cloud.cache}/{data_of(cloud, *CHAIN)['cache']['file']}",
     ]
     assert lines[8] == "answer not cached"
@@ -133,7 +133,7 @@ def test_file_that_the_answer_depends_on_is_named(cloud: Host, change: str, word
     assert f"answer      no longer valid: {path} {words}\n" in told
     if change != "removed":
         assert f"next run    {path} {words}: fetch role 1\n" in told
-        assert "role/bump; STS in eu-central-1 (configured); not cached" in told
+        assert "role 1    bump@123456789012; STS in eu-central-1 (configured); not cached" in told
 
 
 def test_only_what_is_not_cached_would_be_fetched(cloud: Host, sts: StsServer) -> None:

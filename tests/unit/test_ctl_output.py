@@ -115,6 +115,12 @@ def test_text_is_folded_right_of_its_name() -> None:
     assert text == "name  one two three four five\n      six\nx\n"
 
 
+def test_value_is_in_its_colour_and_its_name_is_not() -> None:
+    text = console(20).pairs([("a", "one two three four five")], {"a": "ok"})
+
+    assert text == "a  \x1b[32mone two three four\x1b[0m\n   \x1b[32mfive\x1b[0m\n"
+
+
 def test_long_word_is_left_whole() -> None:
     arn = "arn:aws:iam::123456789012:role/a-long-name-that-is-copied"
 
