@@ -28,8 +28,6 @@ COMMAND_SECONDS = 30
 MAX_ANSWER = 4096
 #: Seconds for which a device shows one code.
 STEP = 30
-#: Seconds without which a person is not asked again: nobody finds and types a code in less.
-TYPING = 3
 #: The variable that tells --mfa-command which device it is for.
 SERIAL = "CREDPROC_MFA_SERIAL"
 
@@ -106,7 +104,7 @@ class Mfa:
                 def ask(told: str) -> str | None:
                     return _typed(asking, f"{told}{question}", serial, deadline, not told)
 
-                return self._asked(serial, deadline, turn, ask, use)
+                return self._asked(serial, turn, ask, use)
 
     def end(self) -> None:
         """End the helpers that still run, and a question that waits, and restore the terminal."""
@@ -184,7 +182,6 @@ class Mfa:
     def _asked(
         self,
         serial: str,
-        deadline: Deadline,
         turn: Turn,
         ask: Callable[[str], str | None],
         use: Callable[[str], Result],
@@ -204,8 +201,6 @@ class Mfa:
             try:
                 return self._used(turn, code, use)
             except WrongCode as error:
-                if deadline.left() < TYPING:
-                    raise
                 refused, told = error, f"credproc: {REFUSED}\n"
 
     def _used(self, turn: Turn, code: str, use: Callable[[str], Result]) -> Result:

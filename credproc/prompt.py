@@ -91,8 +91,8 @@ class Prompt:
             while processes.is_readable(self.terminal, max(end - time.monotonic(), 0)):
                 try:
                     return os.read(self.terminal, LINE).decode("utf-8", "replace")
-                except BlockingIOError:
-                    pass  # another process has read it
+                except BlockingIOError:  # pragma: no cover - another process was faster to read it
+                    pass
             return None
         except termios.error as error:
             raise OSError(str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import termios
 import tty
 from typing import TYPE_CHECKING
@@ -445,6 +446,18 @@ def test_command_may_ask_on_the_terminal_itself(terminal: Terminal) -> None:
     terminal.type(f"{CODE}\n")
 
     assert result(process).document["Version"] == 1
+
+
+CAN_ASK = "from credproc.mfa import Mfa; print(Mfa('', {}).can_ask(), flush=True)"
+
+
+def test_terminal_can_ask_in_the_foreground_only(terminal: Terminal) -> None:
+    ask = f'{sys.executable} -c "{CAN_ASK}"'
+    asked = terminal.start(script=f"set -m; {ask}; {ask} & wait")
+
+    assert result(asked).stdout.split() == [b"True", b"False"]
+    without = terminal.host.run("-c", CAN_ASK, command=sys.executable)
+    assert without.stdout == b"False\n"
 
 
 # With nobody there.

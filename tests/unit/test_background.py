@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,3 +138,10 @@ def test_no_trouble_is_the_callers(
     monkeypatch.setattr(Store, "write", write)
     start(world, read)
     assert starts.count == 0
+
+
+def test_interpreter_that_does_not_know_its_file_starts_none() -> None:
+    code = "import sys; sys.executable = ''; from credproc import background; background.spawn([])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+    assert b"FileNotFoundError" in ended.stderr

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import mfa, turns
+from credproc import mfa, prompt, turns
 from credproc.deadline import Deadline
-from credproc.errors import CodeNotGiven, ProviderFailed, UsageError
+from credproc.errors import CodeNotGiven, NobodyToAsk, ProviderFailed, UsageError
+from credproc.locks import Holder
 from credproc.mfa import Mfa
 from credproc.store import Store
 
@@ -187,6 +189,37 @@ def test_program_of_another_kind_is_refused(tmp_path: Path) -> None:
     path.chmod(0o700)
 
     assert refused(str(path)) == f"--mfa-command: {path} cannot be run: Exec format error"
+
+
+def test_terminal_that_is_gone_cannot_be_asked() -> None:
+    reader, writer = os.pipe()  # no terminal: whatever a terminal can do fails
+    asking = prompt.Prompt(reader)
+    asking.show()
+    with pytest.raises(NobodyToAsk, match="the terminal is gone"):
+        mfa._typed(asking, "code: ", DEVICE, Deadline(20), flush=True)
+    assert not prompt.is_foreground(reader)
+    asking.leave()
+    prompt.tell(reader, b"lost")
+    for descriptor in (reader, writer):
+        os.close(descriptor)
+
+
+def test_lock_without_a_note_has_no_holder(tmp_path: Path) -> None:
+    assert turns.Turns(Store(str(tmp_path)))._holder("nothing.lock") == (None, "")
+    assert turns._late(None, "") == "no MFA code in time: another credproc was getting one first"
+
+
+def test_process_that_asks_and_has_ended_is_elsewhere() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    said = mfa._notice(Holder(f"{ended.pid} 1 2 3"), "MFA code for x (role y): ", "role z")
+
+    assert said.startswith("credproc: role z waits for another terminal: MFA code for x (role y) (")
+
+
+def test_command_that_closes_its_output_and_goes_on_takes_too_long() -> None:
+    said = refused("sh -c 'exec >&- 2>&-; sleep 60'", seconds=0.5)
+    assert said == "--mfa-command: sh took longer than 0.5 s"
 
 
 def test_question_that_was_not_asked_needs_no_end() -> None:
