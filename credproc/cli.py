@@ -9,14 +9,13 @@ import select
 import time
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING
 
 from credproc import (
     answer,
     background,
     cache,
     credentials,
-    options,
+    invocation,
     outcome,
     processes,
     recursion,
@@ -31,6 +30,7 @@ from credproc.errors import (
     DeadlineExceeded,
     ProviderFailed,
     ProviderUnavailable,
+    TextAsked,
     UsageError,
     clean,
     mistake,
@@ -43,6 +43,7 @@ from credproc.run import Run
 from credproc.store import Store
 from credproc.variables import expanded
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -102,7 +103,7 @@ def respond(argv: Sequence[str], environ: Mapping[str, str], in_background: bool
     log = Log(environ.get("CREDPROC_LOG", ""), time.time)
     try:
         _answer(argv, environ, log, in_background)
-    except options.TextAsked as text:
+    except TextAsked as text:
         return write_rest(str(text).encode())
     except CredprocError as error:
         return _failed(error, log)
@@ -145,7 +146,7 @@ def _leave_no_core() -> None:
 
 def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_background: bool) -> None:
     """Get what is requested and print it."""
-    asked = options.parse(argv)
+    asked = invocation.parsed(argv)
     log.verbose = asked.verbose and not in_background
     recursion.check(asked, environ)
     deadline = Deadline(asked.timeout)
@@ -189,7 +190,7 @@ def _witnessed(asked: Request, argv: Sequence[str], run: Run) -> Request:
         run.witnesses.variable(variable)
     for path in asked.files:
         run.witnesses.file(path)
-    return options.parse(argv) if asked.files else asked
+    return invocation.parsed(argv) if asked.files else asked
 
 
 def _supervised(work: Callable[[], cache.Entry], store: Store, run: Run) -> cache.Entry:

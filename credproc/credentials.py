@@ -6,12 +6,13 @@ import datetime
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
 
 from credproc.errors import ProviderFailed, RequestError, masked
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?"

@@ -58,6 +58,10 @@ class UsageError(RequestError):
     """The command line itself is wrong."""
 
 
+class TextAsked(Exception):
+    """--help or --version: the text to print instead of credentials."""
+
+
 class ProviderUnavailable(CredprocError):
     """The provider does not apply here; the next one is called.
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import stat
-from typing import TYPE_CHECKING
 
 from credproc import proxies
 from credproc.variables import (
@@ -19,6 +18,7 @@ from credproc.variables import (
     path,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING
 
 from credproc import children, helper, prompt
 from credproc.complaint import telling_line
@@ -13,6 +12,7 @@ from credproc.errors import CodeNotGiven, NobodyToAsk, UsageError, WrongCode, cl
 from credproc.store import Store
 from credproc.turns import Turn, Turns
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import TypeVar

@@ -6,13 +6,13 @@ import argparse
 import functools
 import json
 import os
-from typing import TYPE_CHECKING
 
 from credproc import __version__, files, limits, manual, mfa, noshell
-from credproc.errors import UsageError
+from credproc.errors import TextAsked, UsageError
 from credproc.hop import OPTIONS, Hop, Option
 from credproc.request import DEFAULT_TIMEOUT, Imds, Profile, Request
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
@@ -24,10 +24,6 @@ LONGEST_SHOWN = 32
 
 #: Bytes. AWS takes 2,048 characters, blanks aside.
 MAX_POLICY_FILE = 64 * 1024
-
-
-class TextAsked(Exception):
-    """--help or --version: the text to print instead of credentials."""
 
 
 def parse(argv: Sequence[str]) -> Request:

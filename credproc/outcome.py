@@ -6,7 +6,6 @@ Times are epoch seconds. Nothing here reads a clock or a file.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from credproc import cache, credentials, windows
 from credproc.errors import (
@@ -19,6 +18,7 @@ from credproc.errors import (
     mistake,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any

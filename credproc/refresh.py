@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import TYPE_CHECKING
 
 from credproc import answer, cache, credentials, outcome, windows
 from credproc.errors import (
@@ -18,6 +17,7 @@ from credproc.item import Item
 from credproc.supervision import supervised
 from credproc.waiting import Waiting
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import sys
-from typing import TYPE_CHECKING
 
 from credproc import __version__, hidden
 from credproc.answer import Witnesses
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any

@@ -7,10 +7,13 @@ issues a session is a part of its key, so that the key of a role has the whole c
 from __future__ import annotations
 
 import json
-from typing import Any
 
-#: What a session is made of, by name: texts, numbers, lists, and the parts of what issues it.
-Parts = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    #: What a session is made of, by name: texts, numbers, lists, and the parts of what issues it.
+    Parts = dict[str, Any]
 
 PREFIX = b"session "
 

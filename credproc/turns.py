@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING
 
 from credproc.cache import check_private, fingerprint
 from credproc.errors import CodeNotGiven
 from credproc.locks import Holder, release, signature
 from credproc.store import LOCK, Store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

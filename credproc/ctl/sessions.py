@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from credproc import options, recursion, request, session, system
 from credproc.cache import fingerprint
 from credproc.ctl.commandline import discreet
-from credproc.errors import CredprocError, masked
+from credproc.errors import CredprocError, TextAsked, masked
 from credproc.hop import Hop
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def reachable(run: Run, argv: Sequence[str]) -> set[str]:
     try:
         asked = options.parse(argv)
         recursion.check(asked, run.environ)
-    except (CredprocError, options.TextAsked):
+    except (CredprocError, TextAsked):
         return set()
     found = set()
     for each in asked.providers:

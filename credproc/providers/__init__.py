@@ -6,22 +6,22 @@ one is asked); ProviderFailed (it applies, and refused or broke; nobody else is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
 from credproc import request
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from credproc.credentials import Credentials
     from credproc.run import Run
 
+    class Provider(Protocol):
+        """A way to get credentials."""
 
-class Provider(Protocol):
-    """A way to get credentials."""
+        name: str
 
-    name: str
-
-    def retrieve(self, run: Run) -> Credentials:
-        """Return credentials, or raise ProviderUnavailable or ProviderFailed."""
+        def retrieve(self, run: Run) -> Credentials:
+            """Return credentials, or raise ProviderUnavailable or ProviderFailed."""
 
 
 def provider(asked: request.Imds | request.Chain | request.Profile) -> Provider:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING
 
 from credproc import __version__, supervision
 from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderUnavailable, clean
 from credproc.providers import http
 from credproc.providers.http import Fault, Stream
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any

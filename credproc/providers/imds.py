@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from credproc import credentials, limits, session, system
 from credproc.errors import ProviderFailed, ProviderUnavailable, clean
 from credproc.providers.endpoint import settings
 from credproc.providers.metadata import conversation
 from credproc.variables import CONFIG, CONTAINER_IDENTITIES, path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any

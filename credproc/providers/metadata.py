@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from typing import TYPE_CHECKING, TypeVar
 
 from credproc import limits, windows
 from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
@@ -13,9 +12,10 @@ from credproc.providers.connection import Connection
 from credproc.providers.endpoint import settings
 from credproc.providers.http import Fault
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from typing import Any, TypeVar
 
     from credproc.run import Run
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from credproc import answer, cache, credentials, options
 from credproc.deadline import Deadline
-from credproc.errors import CredprocError, RequestError, UsageError, clean
+from credproc.errors import CredprocError, RequestError, TextAsked, UsageError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.options import TextAsked
 from credproc.providers import endpoint, imds, metadata
 from credproc.providers.http import Fault
 from credproc.providers.profile import roles

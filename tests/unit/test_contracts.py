@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from credproc import __main__ as command
 from credproc import answer, cache, cli, options
-from credproc.errors import RequestError
+from credproc.errors import RequestError, TextAsked
+from credproc.invocation import plain
 from credproc.log import Log
 from credproc.request import Request
 
@@ -56,7 +57,7 @@ WORDS = st.sampled_from(
 def test_options_that_a_hit_reads_are_the_parser_s(argv: list[str]) -> None:
     try:
         parsed = options.parse(argv)
-    except (RequestError, options.TextAsked):
+    except (RequestError, TextAsked):
         return  # it never gets an answer that could be printed
     assert answer.option(argv, "--cache-dir") == parsed.cache_dir
     assert float(answer.option(argv, "--timeout") or command.TIMEOUT) == parsed.timeout
@@ -190,3 +191,9 @@ def test_without_a_home_the_cache_is_off(
     with mock.patch.dict(os.environ, environ, clear=True):
         assert cli.directory(Request(), environ, log) == ""
     assert "cache: off" in log.latest
+
+
+@pytest.mark.parametrize("argv", [[], ["--imds"]])
+def test_command_line_without_a_parser_is_read_as_with_one(argv: list[str]) -> None:
+    assert plain(argv) == options.parse(argv)
+    assert plain([*argv, "app"]) is None
