@@ -183,6 +183,7 @@ def test_every_block_is_tried(section: Section) -> None:
         "sh": ("script",),
         "text": ("crontab", "line", "picture", "extract", "words", "usage"),
         "yaml": ("workflow",),
+        "diff": ("usage",),
     }
 
     for block in section.blocks:
