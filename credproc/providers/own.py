@@ -186,7 +186,7 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
         "directory": _directory(),
         "path": "" if "/" in word else environ.get("PATH", ""),
         "instance": f"{system.boot_id()} {system.host_name()}",
-        "region": sts.configured_region(environ, loaded),
+        "region": sts.named_region(environ, loaded)[0],  # credproc itself does not need it
         **variables,
         **secrets,
         **{name: mark(os.fsencode(text)) for name, text in shared.items()},

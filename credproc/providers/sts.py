@@ -101,11 +101,16 @@ def configured_region(environ: Mapping[str, str], session: Session, own: str = "
 
     ``own`` is that of the profile in which a role is written, if it has one.
     """
+    region, name = named_region(environ, session, own)
+    return checked_region(region, name) if region else ""
+
+
+def named_region(environ: Mapping[str, str], session: Session, own: str = "") -> tuple[Any, str]:
+    """Return the region that is named, whatever it is, and what names it."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         if environ.get(name):
-            return checked_region(environ[name], name)
-    region = own or session.get_scoped_config().get("region") or ""
-    return checked_region(region, "the region of the profile") if region else ""
+            return environ[name], name
+    return own or session.get_scoped_config().get("region"), "the region of the profile"
 
 
 def checked_region(region: Any, name: str = "the region") -> str:

@@ -5,6 +5,7 @@ Where botocore finds keys that cannot be right, or nothing, credproc says why.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
@@ -22,6 +23,7 @@ KEY, OTHER = "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 KEYS = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
 ROLE = "role_arn = arn:aws:iam::123456789012:role/r\n"
+DOCUMENT = json.dumps({"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET})
 P, K = "[profile p]\n", f"[profile k]\n{KEYS}"
 CHAIN = f"{P}{ROLE}source_profile = k\n"
 
@@ -68,6 +70,7 @@ def theirs() -> Any:
         (f"{P}region = us-east-1 # N. Virginia\n{KEYS}", "", KEY),
         (f"{P}{KEYS}region = eu-west-1\n  output = json\n", "", KEY),
         (f"{P}{KEYS}sso_session = gone\n", "", KEY),
+        (f"{P}region = us-east-1 # N. Virginia\ncredential_process = echo '{DOCUMENT}'\n", "", KEY),
         (f"{P}{KEYS}source_profile = k\nmfa_serial = x\n", "", KEY),
     ],
 )  # fmt: skip
