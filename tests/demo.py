@@ -191,8 +191,8 @@ def on_an_instance(stage: Stage) -> None:
 def anywhere(stage: Stage) -> None:
     """Show one profile on an instance, and the same without a metadata service."""
     title("One profile for every machine: the instance's role, else two roles")
-    say("On the instance:")
-    stage.who("anywhere", identity("app"), Cost(imds=3))
+    say("On the instance, whose credentials the profile `app` has cached:")
+    stage.who("anywhere", identity("app"), Cost())
     say("On a laptop, where the connection to IMDS is refused:")
     stage.host.environ.update(stage.world.laptop)
     deploy = identity("deploy", "credproc-", OTHER_ACCOUNT)

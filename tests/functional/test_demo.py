@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.harness import Process, Processes
 
 #: .ci/run runs the demo by itself, too.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEMO = ROOT / "tests" / "demo.py"
 
@@ -61,7 +61,7 @@ def read_until(process: Process, words: bytes) -> None:
 def test_demo_goes_through_every_step_and_leaves_nothing(
     processes: Processes, tmp_path: Path
 ) -> None:
-    result = start(processes, tmp_path).wait(timeout=55)
+    result = start(processes, tmp_path).wait(timeout=240)
 
     said = result.stdout.decode()
     assert (result.status, result.stderr) == (0, ""), result
