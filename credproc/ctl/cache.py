@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
     from credproc.session import Parts
 
+EPILOG = """\
+example, for a prompt:
+  credprocctl cache list --expiring 15m >/dev/null || printf 'aws! '
+"""
+
 HEAD = ("ID", "STATE", "EXPIRES", "CACHED")
 #: Columns of a terminal that has room for ARNs.
 WIDE = 120
@@ -38,6 +43,7 @@ def add(commands: Any) -> None:
         "--all", action="store_true",
         help="also failures, sessions that no answer needs, and files that are not entries",
     )  # fmt: skip
+    made.epilog = EPILOG
     made.add_argument(
         "--expiring", type=arguments.seconds, metavar="TIME",
         help="only what expires within this time, like 15m or 1h30m, or has just expired; the "
@@ -76,7 +82,10 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
         data.append({**item.data(now), "needs": [each.id for each, _ in usage.needs(item)]})
     hidden = len(items) - len(listing)
     found = {"path": place.path, "entries": data, "hidden": hidden, "foreign": strangers}
-    text = f"{place.path}: {_count(listing)}\n" + (console.table(HEAD, rows) if rows else "")
+    count = _count(listing)
+    if given.expiring is not None and not listing:
+        count = f"nothing expires within {span(given.expiring)}"
+    text = f"{place.path}: {count}\n" + (console.table(HEAD, rows) if rows else "")
     if hidden:
         text += f"{hidden} more with --all: failures, or what no answer needs\n"
     for name in strangers:

@@ -76,8 +76,11 @@ class Warmed:
         """Return it as a line."""
         if self.state == READY:
             return f"{self.name}: ready, expires in {span(self.expiration - now)}"
-        needed = {CODE: "needs an MFA code", SIGN_IN: "needs a sign-in", FAILED: "failed"}
-        return f"{self.name}: {needed[self.state]}: {self.error}"
+        if self.state == CODE:
+            words = commandline.join(["credprocctl", "cache", "warm", self.name])
+            return f"{self.name}: needs an MFA code of its own: run {words} in a terminal"
+        needed = "needs a sign-in" if self.state == SIGN_IN else "failed"
+        return f"{self.name}: {needed}: {self.error}"
 
     def data(self) -> dict[str, Any]:
         """Return it for machines."""

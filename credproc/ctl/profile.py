@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
     from credproc.request import Request
 
+EPILOG = """\
+example:
+  credprocctl profile add app --from-role app
+  credprocctl profile add dev-cached -- --profile dev
+  credprocctl profile remove app
+"""
+
 #: What a profile takes along from the one behind its cache.
 TAKEN_ALONG = ("region", "output")
 
@@ -49,6 +56,7 @@ def add(commands: Any) -> None:
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] NAME [{arguments.OPTIONS}]"
+    made.epilog = EPILOG
     made.add_argument("name", metavar="NAME", help="the profile; `default` is used by default")
     made.add_argument(
         "--from-role", metavar="ROLE",
@@ -73,6 +81,7 @@ def add(commands: Any) -> None:
         "Only the line is removed, with what `profile add` wrote beside it; if nothing else is "
         "left of the profile, the profile is removed, too.",
     )  # fmt: skip
+    made.epilog = EPILOG
     arguments.value(made, arguments.PROFILE, "name", metavar="NAME", help="the profile")
     arguments.changes(made, question=False)
 

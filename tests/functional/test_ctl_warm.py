@@ -125,7 +125,7 @@ def test_warm_asks_for_one_code_at_most(person: Host, sts: StsServer) -> None:
 
     assert "three: ready" in before
     assert "one: ready" in rest
-    assert "two: needs an MFA code" in rest
+    assert "two: needs an MFA code of its own: run credprocctl cache warm two" in rest
     assert "2 of 3 are ready." in rest
     assert status == 1
     assert [call.parameters.get("SerialNumber") for call in sts.calls].count(DEVICE) == 1
@@ -156,7 +156,7 @@ def test_expiring_is_what_is_near_its_end(user: Host, seconds: int, found: int) 
 
 
 def test_empty_cache_has_nothing_that_expires(host: Host) -> None:
-    assert "no credentials are cached" in ctl(host, "cache", "list", "--expiring", "1h")
+    assert "nothing expires within 1 h" in ctl(host, "cache", "list", "--expiring", "1h")
 
 
 @pytest.mark.parametrize("text", ["90", "90s", "1m30s", "1h", "1h1m1s"])
