@@ -69,7 +69,7 @@ def test_all_of_it_by_real_processes(cloud: Host) -> None:
     ]
     assert sorted(said[4].splitlines()) == sorted([
         f"{one['id']} (credproc --imds): removed",
-        f"{session['id']} (instance role): removed",
+        f"{session['id']} (instance role app): removed",
     ])  # fmt: skip
 
 
@@ -112,7 +112,11 @@ def test_sessions_are_listed_once_below_the_answers_that_need_them(cloud: Host) 
     place = lines[1].index("CACHED")
     shown = [line[place:] for line in lines[2:]]
     ids = {each["for"]: each["id"] for each in listed if each["kind"] == "session"}
-    app, jump, instance = "app@444455556666 --external-id ...", "jump@123456789012", "instance role"
+    app, jump, instance = (
+        "app@444455556666 --external-id ...",
+        "jump@123456789012",
+        "instance role app",
+    )
     arns = "arn:aws:sts::444455556666:assumed-role/app/", "arn:aws:sts::123456789012:assumed-role/"
     first = [number for number, text in enumerate(shown) if "credproc --role-arn" in text]
     below = shown[min(first) + 1 :]
@@ -155,7 +159,7 @@ def test_what_can_no_longer_be_used_is_stale(cloud: Host) -> None:
     assert {name: each["state"] for name, each in shown.items()} == {
         "['--profile', 'dev']": "stale",
         "app@444455556666": "stale",
-        "instance role": "fresh",  # which the profile still needs
+        "instance role app": "fresh",  # which the profile still needs
     }
     assert shown["['--profile', 'dev']"]["changed"] == [f"{cloud.home}/.aws/config has changed"]
 
@@ -264,7 +268,7 @@ def test_answer_is_shown_with_its_times_and_its_sessions(cloud: Host) -> None:
     assert facts["profiles"] == "dev"
     assert f"in the background from {when(entry.ahead)} (in " in shown
     assert f"before printing from {when(entry.now)} (in " in shown
-    assert [each["for"] for each in found["needs"]] == ["jump@123456789012", "instance role"]
+    assert [each["for"] for each in found["needs"]] == ["jump@123456789012", "instance role app"]
     assert found["ahead"] == when(entry.ahead)
     depends = " ".join(found["depends_on"])
     assert "AWS_REGION=eu-central-1" in depends
@@ -284,7 +288,7 @@ def test_session_is_shown_with_the_answers_that_use_it(cloud: Host) -> None:
     assert f"ARN         {found['arn']}\n" in shown
     assert found["arn"].startswith("arn:aws:sts::444455556666:assumed-role/app/credproc-")
     assert found["users"] == [answer(cloud)["id"]]
-    assert [each["for"] for each in found["needs"]] == ["jump@123456789012", "instance role"]
+    assert [each["for"] for each in found["needs"]] == ["jump@123456789012", "instance role app"]
     assert f"used by     credproc --role-arn {JUMP}" in shown
 
 
@@ -419,7 +423,7 @@ def test_session_is_cleared_with_all_that_was_made_from_it(cloud: Host, sts: Sts
     left = [each["for"] for each in entries(cloud, "--all")]
     cloud.run(*CHAIN)
 
-    assert sorted(map(str, left)) == ["['--imds']", "instance role"]
+    assert sorted(map(str, left)) == ["['--imds']", "instance role app"]
     assert len(sts.calls) == 4
 
 
