@@ -13,7 +13,7 @@ import pytest
 
 from tests.consumers.asking import ASKING, Asker, signers
 from tests.consumers.consumer import CONSUMERS, Consumer
-from tests.consumers.every import every
+from tests.consumers.every import ELSEWHERE, every
 from tests.consumers.waiting import Waiting
 from tests.servers import signin, sso
 from tests.servers.rotation import iso, made_up
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Get = Callable[[Consumer], Installed]
 
-pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.consumer, *ELSEWHERE, pytest.mark.timeout(600)]
 
 each = every(ASKING)
 #: Consumers that want credentials at the same time.
