@@ -122,7 +122,6 @@ def _failed(error: CredprocError, log: Log) -> int:
     if isinstance(error, UsageError):
         line += " (see credproc --help)"
     log.record(line)
-    # Whoever looks into the log for this line should not look in vain.
     say(f"{line} (CREDPROC_LOG: {log.trouble})" if log.trouble else line)
     return error.status
 
@@ -153,6 +152,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     store = Store("", asked.timeout)
     mfa = Mfa(asked.mfa_command, recursion.environment(environ, recursion.resolved(asked)), store)
     run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
+    run.mfa_session = asked.mfa_session
     run.introduce()
     asked = _witnessed(asked, argv, run)
 

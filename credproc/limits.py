@@ -1,7 +1,7 @@
 """What AWS accepts: the limits of names, ARNs and numbers, checked before any I/O.
 
 Every check returns what is wrong and what is allowed, or "". The limits are those of the STS API
-reference (AssumeRole) and of the IAM user guide (IAM and STS character limits).
+reference (AssumeRole, GetSessionToken) and of the IAM user guide (IAM and STS character limits).
 """
 
 from __future__ import annotations
@@ -109,6 +109,13 @@ def duration_seconds(value: str) -> str:
     """Check a session's duration in seconds."""
     if not 1 <= len(value) <= 5 or value.strip("0123456789") or not 900 <= int(value) <= 43200:
         return "must be a whole number of seconds from 900 to 43200"
+    return ""
+
+
+def mfa_session(value: str) -> str:
+    """Check the duration of a session with MFA in seconds (GetSessionToken)."""
+    if not 1 <= len(value) <= 6 or value.strip("0123456789") or not 900 <= int(value) <= 129600:
+        return "must be a whole number of seconds from 900 to 129600"
     return ""
 
 

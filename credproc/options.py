@@ -10,7 +10,7 @@ import os
 from credproc import __version__, files, limits, manual, mfa, noshell
 from credproc.errors import TextAsked, UsageError
 from credproc.hop import OPTIONS, Hop, Option
-from credproc.request import DEFAULT_TIMEOUT, Imds, Profile, Request
+from credproc.request import DEFAULT_TIMEOUT, MFA_SESSION, Imds, Profile, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,11 +114,14 @@ def _add_run(group: Any) -> None:
     _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within "
          f"{mfa.COMMAND_SECONDS} s (run without a shell); default: ask on the terminal",
          "CMD")  # fmt: skip
+    _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "one "
+         f"MFA code for all roles of a user's keys, for SECONDS (default: {MFA_SESSION})",
+         "SECONDS", nargs="?", const=str(MFA_SESSION))  # fmt: skip
     _add_flag(group, "refresh", "get new credentials now, and keep them")
     _add_flag(group, "no_cache", "neither read nor write the cache")
     _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir), "where credentials are kept "
          "(default: CREDPROC_CACHE_DIR, else the user's cache directory)", "DIR")  # fmt: skip
-    _add(group, "--timeout", _timeout,
+    _add(group, "--timeout", _number("timeout", limits.timeout, float),
          f"for the whole run (default: {DEFAULT_TIMEOUT:g})", "SECONDS")  # fmt: skip
     _add_flag(group, "verbose", "tell what happens, on stderr; never a secret", "-v")
     _add_text(group, lambda _: f"credproc {__version__}\n", "--version", help="print the version")
@@ -251,11 +254,16 @@ def _contents(path: str) -> str:
         raise UsageError(f"--policy: {path} cannot be read: {reason}") from None
 
 
-def _timeout(request: Request, value: str) -> str:
-    problem = limits.timeout(value)
-    if not problem:
-        request.timeout = float(value)
-    return problem
+def _number(
+    name: str, check: Callable[[str], str], kind: Callable[[str], float]
+) -> Callable[[Request, str], str]:
+    def take(request: Request, value: str) -> str:
+        problem = check(value)
+        if not problem:
+            setattr(request, name, kind(value))
+        return problem
+
+    return take
 
 
 def _field(name: str, check: Callable[[str], str]) -> Callable[[Request, str], str]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 #: Seconds. The SDKs for Go wait no longer than this.
 GO_PATIENCE = 60
 DEFAULT_TIMEOUT = 45.0
+#: Seconds of a session with MFA, if --mfa-session does not say: a working day.
+MFA_SESSION = 43200
 
 
 class Value:
@@ -129,6 +131,8 @@ class Request(Value):
         self.format = "process"
         self.field = ""
         self.mfa_command = ""
+        #: Seconds of the session with MFA, 0 without one.
+        self.mfa_session = 0
         self.refresh = False
         self.no_cache = False
         self.cache_dir = ""
@@ -159,4 +163,20 @@ class Request(Value):
                 return f"{provider.option}: the same provider is given twice"
             if isinstance(provider, Chain) and provider.problem():
                 return provider.problem()
+        return self._mfa_problem() if self.mfa_session else ""
+
+    def _mfa_problem(self) -> str:
+        """Return why --mfa-session cannot be meant for the providers, or ""."""
+        if all(isinstance(provider, Imds) for provider in self.providers):
+            return "--mfa-session: needs --profile, or --role-arn with --serial-number"
+        for provider in self.providers:
+            if not isinstance(provider, Chain) or provider.profile:
+                continue
+            if provider.kind != "env":
+                return (
+                    "--mfa-session: needs the long-term keys of a user, which --source "
+                    f"{provider.source} does not give"
+                )
+            if not any(hop.serial_number for hop in provider.hops):
+                return "--mfa-session: needs --serial-number with one of the roles"
         return ""

@@ -38,6 +38,8 @@ class Run:
         self.whole = deadline
         self.log = log
         self.mfa = mfa
+        #: Seconds of the session with MFA that roles are assumed with, 0 without one.
+        self.mfa_session = 0
         #: The profiles that the request names, and those that they lead to.
         self.profiles = list(profiles)
         #: Processes that were started, and must not outlive the run.

@@ -69,7 +69,15 @@ end""",
 }
 
 #: Options of credproc that may stand there once; all others begin, or belong to, a provider.
-ONCE = ("--source", "--mfa-command", "--format", "--field", "--cache-dir", "--timeout")
+ONCE = (
+    "--source",
+    "--mfa-command",
+    "--mfa-session",
+    "--format",
+    "--field",
+    "--cache-dir",
+    "--timeout",
+)
 #: Values of credproc's options, as a list or as a kind of thing.
 VALUES = {
     "--format": limits.FORMATS,

@@ -14,6 +14,7 @@ from credproc.ctl.checks import (
     Check,
     config,
     consumers,
+    devices,
     installation,
     life,
     live,
@@ -38,6 +39,7 @@ STATUS, NAME = 6, 18
 CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
     config.precedence,
     config.command,
+    devices.unused,
     installation.executable,
     installation.log,
     installation.cache_directory,

@@ -76,6 +76,7 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     except Failed:
         place = Store("")
     run = machine.run(given, recursion.profiles(asked.request))
+    run.mfa_session = asked.request.mfa_session
     for path in asked.request.files:
         run.witnesses.file(path)
     key = answer.key(asked.argv, os.environ)

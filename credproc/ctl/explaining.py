@@ -88,11 +88,14 @@ def _chain(run: Run, asked: Asked, roles: Roles, store: Store, now: float) -> Ex
     for step in sessions.steps(run, roles):
         entry = store.read(step.key)
         text = _role(run, roles, step) if step.number else roles.source.text
+        if "mfa_session" in step.parts:
+            text = f"{step.parts['mfa_session']} for {run.mfa_session} s; needs an MFA code"
         found.steps.append((step.name, f"{text}; {_state(step, entry, now)}"))
         if _is_usable(entry, now):
             fetch = []
         elif "keys" not in step.parts:
             fetch.append(step.name)
+    found.steps += [("note", text) for text in roles.notes()]
     found.next = f"fetch {', '.join(fetch)}" if fetch else (
         FROM_CACHE if count or "keys" not in step.parts else "print the keys"
     )  # fmt: skip
@@ -103,7 +106,7 @@ def _role(run: Run, roles: Roles, step: Step) -> str:
     hop = roles.hops[step.number - 1]
     region, why = roles.region(run, step.number)
     where = f"STS in {region} ({why})" if region else f"STS in {why} region"
-    code = "; needs an MFA code" if hop.serial_number else ""
+    code = "; needs an MFA code" if hop.serial_number not in ("", roles.device(run)) else ""
     return f"{' '.join(discreet(hop.words())[1:])}; {where}{code}"
 
 

@@ -38,8 +38,11 @@ class Step:
 
 def steps(run: Run, found: Roles) -> list[Step]:
     """Return the sessions of a chain, the source first; no network."""
-    names = ["source", *(f"role {number + 1}" for number in range(len(found.hops)))]
-    return [Step(name, found.parts(run, number), number) for number, name in enumerate(names)]
+    count = len(found.hops)
+    roles = [Step(f"role {number}", found.parts(run, number), number)
+             for number in range(1, count + 1)]  # fmt: skip
+    with_mfa = [Step("session with MFA", found.caller_parts(run))] if found.device(run) else []
+    return [Step("source", found.source.parts(run)), *with_mfa, *roles]
 
 
 def needed(run: Run, asked: Asked) -> list[Step]:
@@ -63,6 +66,7 @@ def reachable(run: Run, argv: Sequence[str]) -> set[str]:
         recursion.check(asked, run.environ)
     except (CredprocError, TextAsked):
         return set()
+    run.mfa_session = asked.mfa_session
     found = set()
     for each in asked.providers:
         try:
@@ -105,6 +109,8 @@ def described(parts: Parts, name: str = "") -> str:
 
     ``name`` is the instance's role, as IMDS told it.
     """
+    if "mfa_session" in parts:
+        return f"session with MFA of {parts['mfa_session']}"
     if "role_arn" in parts:
         return " ".join([role(str(parts["role_arn"])), *_options(parts)])
     words = {

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credproc import limits, recursion, request, session
-from credproc.errors import ProviderFailed, RequestError, SourceRejected, apart
+from credproc.errors import (
+    CodeNotGiven,
+    ProviderFailed,
+    RequestError,
+    SourceRejected,
+    WrongCode,
+    apart,
+)
+from credproc.providers import mfasession
 from credproc.providers.profile import roles
-from credproc.providers.refusals import SessionTooLong
+from credproc.providers.refusals import Denied, SessionTooLong
 from credproc.providers.roles import Roles
 from credproc.providers.source import Source
 from credproc.providers.sts import Sts, new_session
@@ -61,6 +69,8 @@ def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
             found.source = Source(asked.source, loaded)
         for hop in asked.hops:
             found.add(hop)
+    if run.mfa_session:
+        mfasession.check(run, found)
     return found
 
 
@@ -108,15 +118,26 @@ class Assuming:
 
     def _assume(self, run: Run, number: int) -> Credentials:
         """Assume role ``number``; its source is got anew, once, if STS no longer accepts it."""
-        caller = self._role(run, number - 1)
+        caller = self._caller(run, number)
         try:
             return self._call(run, number, caller)
         except SourceRejected as error:
             run.log(f"role {number}: {error}")
-            newer = self._role(run, number - 1, anew=True)
+            newer = self._caller(run, number, anew=True)
             if newer.access_key == caller.access_key:
                 raise
             return self._call(run, number, newer)
+
+    def _caller(self, run: Run, number: int, anew: bool = False) -> Credentials:
+        """Return the credentials that role ``number`` is assumed with."""
+        if number > 1 or not self.roles.device(run):
+            return self._role(run, number - 1, anew)
+
+        def fetch(run: Run) -> Credentials:
+            source = self._role(run, 0)
+            return mfasession.fetch(run, self.roles, self.sts, source, self._purpose())
+
+        return run.session(session.key(self.roles.caller_parts(run)), fetch, anew, person=True)
 
     def _call(self, run: Run, number: int, caller: Credentials) -> Credentials:
         """Assume one role; whatever goes wrong names it."""
@@ -126,35 +147,68 @@ class Assuming:
         )
         run.secrets += apart(hop.external_id, f"{hop.role_arn} {parameters['RoleSessionName']}")
         try:
-            if hop.serial_number:
-                found = self._assumed_with_code(run, number, parameters, caller)
-            else:
-                found = self._assumed(run, number, parameters, caller)
+            found = self._called(run, number, parameters, caller)
         except ProviderFailed as error:
             message = f"role {number} of {len(self.hops)}, {hop.role_arn}: {error}"
             if isinstance(error, SourceRejected):
-                origin = f"role {number - 1}" if number > 1 else self.source.text
+                origin = self.source.text if number == 1 else f"role {number - 1}"
+                if number == 1 and self.roles.device(run):
+                    origin = "the session with MFA"
                 message += f" (they come from {origin})"
             raise type(error)(message) from error
-        found.person = caller.person or bool(hop.serial_number and run.mfa.needs_person)
+        if caller.expiration <= found.expiration:  # else it is refreshed with the same caller
+            found.person = found.person or caller.person
         run.log(f"role {number} of {len(self.hops)}: {hop.role_arn}: {found}")
         return found
+
+    def _called(
+        self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials
+    ) -> Credentials:
+        """Assume one role, with an MFA code if it requires one that the caller's session lacks.
+
+        The policies of some roles require a code that is newer than the session
+        (aws:MultiFactorAuthAge); the error does not say so.
+        """
+        hop = self.hops[number - 1]
+        if not hop.serial_number:
+            return self._assumed(run, number, parameters, caller)
+        if hop.serial_number != self.roles.device(run):
+            return self._assumed_with_code(run, number, parameters, caller)
+        try:
+            return self._assumed(run, number, parameters, caller)
+        except Denied as denied:
+            run.log(f"role {number}: {denied}: trying once with an MFA code of its own")
+            if number == 1:
+                caller = self._role(run, 0)
+            try:
+                return self._assumed_with_code(run, number, parameters, caller)
+            except WrongCode:
+                raise
+            except CodeNotGiven as error:
+                raise type(error)(f"{denied}; to try with a new MFA code: {error}") from error
+
+    def _purpose(self, role: str = "") -> str:
+        """Return what the prompt says that a code is for; ``role`` is the role's ARN."""
+        named = f"role {role or self.hops[-1].role_arn}"
+        if not self.profile:
+            return named
+        return f"profile {self.profile}" + (f", {named}" if role and len(self.hops) > 1 else "")
 
     def _assumed_with_code(
         self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials
     ) -> Credentials:
-        """Assume one role that demands an MFA code."""
+        """Assume one role that requires an MFA code."""
         hop = self.hops[number - 1]
-        purpose = f"role {hop.role_arn}"
-        if self.profile:
-            purpose = f"profile {self.profile}" + (f", {purpose}" if len(self.hops) > 1 else "")
 
         def use(code: str) -> Credentials:
             run.secrets.append(code)
             given = {**parameters, "SerialNumber": hop.serial_number, "TokenCode": code}
             return self._assumed(run, number, given, caller)
 
-        return run.mfa.with_code(hop.serial_number, purpose, run.deadline, use)
+        purpose = self._purpose(hop.role_arn)
+        found = run.mfa.with_code(hop.serial_number, purpose, run.deadline, use)
+        found.person = run.mfa.needs_person
+        return found
 
     def _assumed(
         self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 METHODS = {
     "AssumeRole": "assume_role",
     "AssumeRoleWithWebIdentity": "assume_role_with_web_identity",
+    "GetSessionToken": "get_session_token",
 }
 
 

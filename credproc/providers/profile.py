@@ -41,6 +41,8 @@ def roles(loaded: Session, name: str) -> Roles:
         found.profiles.append(name)
         found.source = Source(f"profile:{name}", loaded)
         if not is_role:
+            if "mfa_serial" in values:
+                found.unused.append(name)
             _check_own(loaded, name, values)
             return found
         found.add(_hop(name, values), values.get("region", ""), first=True)

@@ -63,6 +63,10 @@ POLICIES = {
 }
 
 
+class Denied(ProviderFailed):
+    """A policy denied the call, perhaps because its condition requires a newer MFA code."""
+
+
 class SessionTooLong(ProviderFailed):
     """AWS counts the caller as a role, whose roles last an hour at most."""
 
@@ -79,7 +83,9 @@ def explain(reply: Reply, call: Call) -> Fault:
         return _token(reply, call)
     if code in EXPIRED or code in KEYS_REJECTED:
         return Fault(f"{reply.text()}: {_keys(code, call, call.caller)}", SourceRejected)
-    return _denied(reply, call) if code in DENIED else _terms(reply, call)
+    if code not in DENIED:
+        return _terms(reply, call)
+    return _denied(reply, call) if call.role_arn else _no_session(reply)
 
 
 def _token(reply: Reply, call: Call) -> Fault:
@@ -131,12 +137,22 @@ def _denied(reply: Reply, call: Call) -> Fault:
     who = found[1] if found else "the caller"
     action = found[2] if found else "sts:AssumeRole"
     if why:
-        return Fault(f"{text}: {_policy(why, who, action, call)}")
+        return Fault(f"{text}: {_policy(why, who, action, call)}", Denied)
     if action == "sts:TagSession":
         return Fault(f"{text}: {_tags(call)}")
     if action == "sts:SetSourceIdentity":
         return Fault(f"{text}: {_source_identity(call)}")
-    return Fault(f"{text}: {_unsaid(who, call)}")
+    return Fault(f"{text}: {_unsaid(who, call)}", Denied)
+
+
+def _no_session(reply: Reply) -> Fault:
+    """Return what it means that a user gets no session (GetSessionToken)."""
+    if "MultiFactorAuthentication failed" in reply.message:
+        return _mfa(reply)
+    return Fault(
+        f"{reply.text()}: every user may call GetSessionToken with long-term keys, unless a policy "
+        "denies it"
+    )
 
 
 def _policy(why: re.Match[str], who: str, action: str, call: Call) -> str:
@@ -222,6 +238,8 @@ def _terms(reply: Reply, call: Call) -> Fault:
             "lower --duration-seconds (duration_seconds in a profile), or raise the role's maximum "
             "session duration"
         )
+        if not call.role_arn:
+            hint = "lower --mfa-session"
     return Fault(f"{text}: {hint}" if hint else text)
 
 

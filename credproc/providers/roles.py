@@ -33,6 +33,8 @@ class Roles:
         self.hops: list[Hop] = []
         self.regions: list[str] = []
         self.profiles: list[str] = []
+        #: Profiles whose mfa_serial has no effect: only that beside role_arn has.
+        self.unused: list[str] = []
         self._instance_region: str | None = None
 
     def add(self, hop: Hop, region: str = "", first: bool = False) -> None:
@@ -40,6 +42,23 @@ class Roles:
         place = 0 if first else len(self.hops)
         self.hops.insert(place, hop)
         self.regions.insert(place, region)
+
+    def device(self, run: Run) -> str:
+        """Return the device of the session that the first role is assumed with, "" without one."""
+        found = [hop.serial_number for hop in self.hops if hop.serial_number]
+        return found[0] if run.mfa_session and found else ""
+
+    def notes(self) -> list[str]:
+        """Return what is written and has no effect, in words."""
+        if any(hop.serial_number for hop in self.hops):
+            return []
+        where = "beside its role_arn" if self.hops else "beside a role_arn"
+        return [
+            f"mfa_serial of profile {name} has no effect, and no MFA code is requested: it counts "
+            f"only {where}"
+            + (f", in profile {self.profiles[-2]}" if len(self.profiles) > 1 else "")
+            for name in self.unused
+        ]
 
     def session_name(self, number: int) -> str:
         """Return the role session name of role ``number``, from 1."""
@@ -58,7 +77,20 @@ class Roles:
             **given,
             **own.session_name(run, hop.role_session_name),
             **own.called(run.environ, self.loaded, region, hop.role_arn),
-            "caller": self.parts(run, number - 1),
+            "caller": self.parts(run, number - 1) if number > 1 else self.caller_parts(run),
+        }
+
+    def caller_parts(self, run: Run) -> Parts:
+        """Return what the credentials are made of that the first role is assumed with."""
+        device = self.device(run)
+        if not device:
+            return self.source.parts(run)
+        region, _ = self.region(run, 1)
+        return {
+            "mfa_session": device,
+            "seconds": run.mfa_session,
+            **own.called(run.environ, self.loaded, region, self.hops[0].role_arn),
+            "caller": self.source.parts(run),
         }
 
     def region(self, run: Run, number: int) -> tuple[str, str]:

@@ -169,6 +169,13 @@ class Sts:
         found.provider = "assume-role-with-web-identity"
         return found
 
+    def session_token(
+        self, run: Run, region: str, parameters: dict[str, Any], caller: Credentials
+    ) -> Credentials:
+        """Return credentials of the caller itself, a user, with what MFA adds to them."""
+        call = Call(region, "", caller, given=tuple(parameters))
+        return self._tried(run, call, "GetSessionToken", parameters)
+
     def _tried(self, run: Run, call: Call, action: str, parameters: dict[str, Any]) -> Credentials:
         """Call until there is an answer, or an error that a repetition does not mend."""
         where = self._place(call.region)
@@ -176,7 +183,7 @@ class Sts:
             ask = partial(self._made(run, call.region).call, call, action, parameters)
         else:
             ask = partial(self._query.call, where, call, action, parameters, run.deadline)
-        return tried(run, f"sts: {call.role_arn}", lambda: _once(run, call, ask))
+        return tried(run, f"sts: {call.role_arn or action}", lambda: _once(run, call, ask))
 
     def _place(self, region: str) -> place.Place | None:
         if region not in self._places:

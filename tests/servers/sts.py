@@ -65,6 +65,9 @@ class Issued:
     arn: str = "arn:aws:iam::123456789012:user/test"
     expires: float = 0.0
     source_identity: str = ""
+    #: When its MFA code was used, 0 without one; and whether it is a user's (GetSessionToken).
+    mfa_at: float = 0.0
+    is_user: bool = False
 
 
 class StsServer(Server):
@@ -93,6 +96,8 @@ class StsServer(Server):
         self.max_lifetime = max_lifetime
         #: Device to the codes that are right for it, each once; devices not named take every code.
         self.mfa_codes: dict[str, list[str]] = {}
+        #: Role to the greatest age of the MFA code that its trust policy allows (seconds).
+        self.mfa_ages: dict[str, float] = {}
         #: Role to the external id that its trust policy asks for.
         self.external_ids: dict[str, str] = {}
         #: Role to its MaxSessionDuration.
@@ -202,6 +207,7 @@ class StsServer(Server):
         arn, account, role, name = _wanted(call.parameters)
         caller = self._caller(call)
         self._check_conditions(call.parameters, arn)
+        self._check_age(call, arn)
         seconds = self._seconds(call, arn)
         identity = call.parameters.get("SourceIdentity", "")
         if caller.source_identity and identity not in ("", caller.source_identity):
@@ -228,6 +234,13 @@ class StsServer(Server):
                 raise StsError("AccessDenied", WRONG_CODE)
             codes.remove(parameters["TokenCode"])
 
+    def _check_age(self, call: Call, arn: str) -> None:
+        if arn not in self.mfa_ages or call.parameters.get("TokenCode"):
+            return
+        used = self._caller(call).mfa_at
+        if not used or self.clock() - used > self.mfa_ages[arn]:
+            raise StsError("AccessDenied")
+
     def _seconds(self, call: Call, arn: str, longest: int = 43200) -> int:
         asked = call.parameters.get("DurationSeconds")
         if asked is None:
@@ -238,6 +251,7 @@ class StsServer(Server):
             raise StsError("ValidationError", _constraint("durationSeconds", asked, rule))
         seconds = int(asked)
         chained = call.access_key.startswith("ASIA") and call.action == "AssumeRole"
+        chained = chained and not self._caller(call).is_user
         if self.enforce_chained_cap and chained and seconds > CHAINED_CAP:
             raise StsError("ValidationError", CHAINED)
         if seconds > self.max_durations.get(arn, longest):
@@ -264,6 +278,8 @@ class StsServer(Server):
             raise StsError("AccessDenied", message)
         self._check_conditions(call.parameters, "")
         issued = self._issue(self._caller(call).arn, self._seconds(call, "", 129600), "")
+        used = self.clock() if call.parameters.get("TokenCode") else 0.0
+        self._known[issued.access_key] = replace(issued, mfa_at=used, is_user=True)
         return {"Credentials": _credentials(issued)}
 
     def _caller_identity(self, call: Call) -> dict[str, Any]:

@@ -69,7 +69,7 @@ function _shtab_credproc_using
 end
 
 set -g _shtab_credproc_commands 
-set -g _shtab_credproc_opts_with_value --cache-dir --duration-seconds --external-id --field --format --imds --mfa-command --policy --policy-arn --profile --role-arn --role-session-name --serial-number --source --source-identity --sts-region --tag --timeout --transitive-tag-key
+set -g _shtab_credproc_opts_with_value --cache-dir --duration-seconds --external-id --field --format --imds --mfa-command --mfa-session --policy --policy-arn --profile --role-arn --role-session-name --serial-number --source --source-identity --sts-region --tag --timeout --transitive-tag-key
 
 complete -c credproc -e
 complete -c credproc -f
@@ -91,6 +91,7 @@ complete -c credproc -n _shtab_credproc_using -l sts-region -x -d 'region of the
 complete -c credproc -n _shtab_credproc_using -l format -xka "process env env-no-export powershell windows-cmd fish" -d 'process (default), env, env-no-export, powershell, windows-cmd, fish'
 complete -c credproc -n _shtab_credproc_using -l field -xka "AccessKeyId SecretAccessKey SessionToken Expiration AccountId Arn" -d 'one value alone: AccessKeyId, SecretAccessKey, SessionToken, Expiration, AccountId, Arn'
 complete -c credproc -n _shtab_credproc_using -l mfa-command -x -d 'a command that prints the MFA code within 30 s (run without a shell); default: ask on the terminal'
+complete -c credproc -n _shtab_credproc_using -l mfa-session -x -d 'one MFA code for all roles of a user'"'"'s keys, for SECONDS (default: 43200)'
 complete -c credproc -n _shtab_credproc_using -l refresh -d 'get new credentials now, and keep them'
 complete -c credproc -n _shtab_credproc_using -l no-cache -d 'neither read nor write the cache'
 complete -c credproc -n _shtab_credproc_using -l cache-dir -xka "(__fish_complete_directories)" -d 'where credentials are kept (default: CREDPROC_CACHE_DIR, else the user'"'"'s cache directory)'

@@ -63,6 +63,7 @@ class Case:
         profiles = recursion.profiles(self.target.request) if self.target else []
         mfa = Unasked("", self.environ)
         made = Run(self.environ, Deadline(seconds), self.log, mfa, profiles)
+        made.mfa_session = self.target.request.mfa_session if self.target else 0
         made.patient = False  # a person wants to know what is wrong now
         return made
 

@@ -194,7 +194,8 @@ class Recorder:
         yield from self._others
 
     def _cached(self, step: sessions.Step) -> Credentials | None:
-        if not step.parts.get("serial_number") or self.case.store is None:
+        takes_code = step.parts.get("serial_number") or "mfa_session" in step.parts
+        if not takes_code or self.case.store is None:
             return None
         entry = self.case.store.read(step.key)
         if entry is None or not entry.is_valid(time.time()):
