@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cloud import KEYS, ONE
-from tests.ctl import CREDPROCCTL, Terminal, ctl, data, failed
+from tests.ctl import CREDPROCCTL, Terminal, ctl, data, failed, one_line
 from tests.harness import CREDPROC, NOWHERE, SCRIPTS
 
 if TYPE_CHECKING:
@@ -205,7 +205,6 @@ def test_terminal_is_the_commands(user: Host) -> None:
         (["dev", "--", ""], "give a command behind --"),
         (["dev", "ls"], "there is no argument ls here"),
         (["gone", "--", "ls"], "there is no profile gone"),
-        (["dev", "--output", "json", "--", "ls"], "stdout is the command's; it is for --dry-run"),
     ],
 )
 def test_bad_words_are_refused(user: Host, words: list[str], reason: str) -> None:
@@ -218,6 +217,14 @@ def test_profile_that_does_not_run_credproc_is_cached_by_env(user: Host, sts: St
 
     assert sts.count(ONE) == 1
     assert data(user, "profile", "show") != []
+
+
+def test_json_is_for_the_dry_run(user: Host) -> None:
+    result = execute(user, "dev", "--output", "json", "--", "echo", "never")
+
+    assert result.status == 2
+    assert "stdout is the command's; it is for --dry-run" in one_line(result)
+    assert b"never" not in result.stdout
 
 
 def test_cached_credentials_are_used_with_and_without_it(user: Host, sts: StsServer) -> None:
