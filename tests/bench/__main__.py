@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.bench import end_to_end, growth, machine, report, rows
+from tests.bench import end_to_end, growth, installers, machine, report, rows
 from tests.bench.peers import Peers
 from tests.bench.timing import Row, measure
 from tests.bench.world import World
@@ -25,6 +25,7 @@ def main() -> None:
     with World() as world:
         peers = Peers(options.folder, world)
         _hits(world, [] if options.no_peers else peers.hits(), options, head)
+        _requests(world, options)
         _misses(world, options)
         if not options.no_peers:
             _section("A whole `aws s3 ls` against moto")
@@ -45,6 +46,7 @@ def _section(title: str) -> None:
 def _hits(world: World, others: list[Row], options: argparse.Namespace, head: list[str]) -> None:
     _section("Cached credentials")
     ours = rows.floors(world) + rows.hits(world)
+    others = installers.rows(world) + others
     measure(ours + others, options.rounds)
     print(report.table(ours + others, ours[2], ours[3]), flush=True)
     report.picture(ours + others, options.folder, head)
@@ -55,6 +57,13 @@ def _hits(world: World, others: list[Row], options: argparse.Namespace, head: li
         peak = row.peak()
         lines.append((row.name, f"{peak:.1f}", f"{peak / bare:.2f}"))
     print(report.simple(lines), flush=True)
+
+
+def _requests(world: World, options: argparse.Namespace) -> None:
+    _section("What a consumer feels that runs the process for every request")
+    found = rows.requests(world)
+    measure(found, max(options.rounds // 3, 5))
+    print(report.table(found, found[0], found[-1]), flush=True)
 
 
 def _misses(world: World, options: argparse.Namespace) -> None:

@@ -50,18 +50,45 @@ def hits(world: World) -> list[Row]:
     """Return a hit, and a hit in the window in which a refresh has been started already."""
     env = world.env(world.home("hit"))
     ahead = world.env(world.home("ahead"))
-    launcher = world.folder / "credproc-launcher"
-    written = [str(SCRIPTS / "credprocctl"), "launcher", str(launcher)]
-    subprocess.run(written, env=env, check=True, capture_output=True)
     rows = [
         Row("credproc: hit", [str(CREDPROC)], env),
         Row("credproc: hit, refresh under way", [str(CREDPROC)], ahead),
-        Row("credproc: hit, by its launcher", [str(launcher)], env),
+        Row("credproc: hit, as --format env", [str(CREDPROC), "--format", "env"], env),
+        *(Row(f"credproc: hit, {name}", [path], env) for name, path in launchers(world, env)),
     ]
     for row in rows:
         row.once()
     rows[1].prepare = _in_the_window(ahead)
     return rows
+
+
+def launchers(world: World, env: dict[str, str]) -> list[tuple[str, str]]:
+    """Write both launchers; return their names and paths."""
+    found = []
+    for name, options in (
+        ("by its launcher in C", []),
+        ("by its launcher in Python", ["--python"]),
+    ):
+        path = str(world.folder / name.replace(" ", "-"))
+        written = [str(SCRIPTS / "credprocctl"), "launcher", *options, path]
+        tools = {**env, "PATH": f"{env['PATH']}:{os.environ['PATH']}"}
+        done = subprocess.run(written, env=tools, check=True, capture_output=True, text=True)
+        if done.stderr:
+            print(f"left out: {name}: {done.stderr.strip()}")
+        else:
+            found.append((name, path))
+    return found
+
+
+def requests(world: World) -> list[Row]:
+    """Return 20 runs in a row: what 20 requests cost those who run the process for each of them."""
+    env = world.env(world.home("requests"))
+    loop = 'i=0; while [ $i -lt 20 ]; do "$0" >/dev/null; i=$((i+1)); done'
+    ways = [("the installed command", str(CREDPROC)), *launchers(world, env)]
+    return [
+        Row(f"20 requests of delta-rs or Lance, {name}", ["/bin/sh", "-c", loop, path], env)
+        for name, path in ways
+    ]
 
 
 def _in_the_window(env: dict[str, str]) -> Callable[[], object]:
@@ -82,8 +109,7 @@ def _in_the_window(env: dict[str, str]) -> Callable[[], object]:
 
 def identity_of_imds(env: dict[str, str]) -> bytes:
     """Return what the instance role's entry is kept under in that home."""
-    config = {"AWS_CONFIG_FILE": f"{env['HOME']}/.aws/config"}
-    return answer.key([], {**env, **config})
+    return answer.key([], env)
 
 
 def misses(world: World) -> list[Row]:
