@@ -121,7 +121,7 @@ def test_nodes_role_is_not_taken_for_the_tasks(asker: Asker, task: ContainerServ
     result = asker.ask()
 
     assert refused.status != 0
-    assert f"{FULL} gives this container an identity of its own" in (
+    assert f"{FULL} is set, so this container has its own identity" in (
         refused.stdout.decode() + refused.stderr
     )
     assert result.status == 0, result

@@ -199,7 +199,7 @@ def test_nodes_role_is_not_taken_for_the_containers(
     imds.forget()
     instance.environ[variable] = "/x"
     said = refusal(instance.run("--imds"))
-    assert f"imds: {variable} gives this container an identity of its own" in said
+    assert f"imds: {variable} is set, so this container has its own identity" in said
     assert "--imds ROLE" in said
     assert imds.count() == 0
     document = instance.document("--imds", "app")

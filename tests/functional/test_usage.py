@@ -78,7 +78,7 @@ def test_word_without_an_option_is_told_how_a_profile_is_named_and_not_repeated(
     result = cloud.run(*words)
 
     assert (result.status, result.stdout) == (2, b"")
-    assert "; a profile is named by --profile NAME (see credproc --help)" in result.stderr
+    assert "; to use a profile: --profile NAME) (see credproc --help)" in result.stderr
     assert not any(word in result.stderr for word in ("reports", "canary"))
 
 
