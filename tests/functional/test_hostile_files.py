@@ -128,39 +128,50 @@ CONTENTS: dict[str, Spoil] = {
     "a bit flipped": data(flipped),
     "zeros": data(lambda content: bytes(len(content))),
     "another version": data(
-        lambda content: content.replace(b"credproc-entry 1", b"credproc-entry 2")
+        lambda content: content.replace(b"credproc-entry 2 ", b"credproc-entry 999 ", 1)
     ),
     "a document alone": data(lambda content: content[content.index(b'{"Version"') :]),
     "JSON": data(lambda content: b'{"Version": 1}'),
 }
 
 
+def spoiled(host: Host, paths: list[Path], spoil: Spoil) -> list[bytes]:
+    """Spoil the files; return what lies outside the cache after that."""
+    for path in paths:
+        spoil(path, host.folder / f"outside-{path.name}")
+    return outsides(host)
+
+
+def outsides(host: Host) -> list[bytes]:
+    """Return what lies outside the cache."""
+    return [path.read_bytes() for path in sorted(host.folder.glob("outside-*"))]
+
+
 @pytest.mark.parametrize("name", [*KINDS, *CONTENTS])
 def test_hostile_entry_is_a_miss_and_replaced(host: Host, imds: ImdsServer, name: str) -> None:
     host.document()
-    (entry,) = host.cache.glob("*.entry")
-    outside = host.folder / "outside"
-    {**KINDS, **CONTENTS}[name](entry, outside)
-    before = outside.read_bytes() if outside.exists() else None
+    entries = sorted(host.cache.glob("*.entry"))
+    assert len(entries) == 2  # the answer, and the session that it is from
+    before = spoiled(host, entries, {**KINDS, **CONTENTS}[name])
     imds.turn()
 
     result = host.run(timeout=SOON)
 
     assert result.document["AccessKeyId"] == imds.current["AccessKeyId"]
     assert imds.count("creds") == 2
-    assert_private(entry)
+    for entry in entries:
+        assert_private(entry)
     assert host.document() == result.document
     assert imds.count("creds") == 2
-    assert (outside.read_bytes() if outside.exists() else None) == before
+    assert outsides(host) == before
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_hostile_lock_is_replaced_and_nobody_waits(host: Host, imds: ImdsServer, name: str) -> None:
     host.document()
-    (lock,) = host.cache.glob(f"{'?' * 32}.lock")
-    outside = host.folder / "outside"
-    KINDS[name](lock, outside)
-    before = outside.read_bytes() if outside.exists() else None
+    locks = sorted(host.cache.glob(f"{'?' * 32}.lock"))
+    assert len(locks) == 2
+    before = spoiled(host, locks, KINDS[name])
     imds.turn()
 
     result = host.run("--refresh", "-v", timeout=SOON)
@@ -170,8 +181,9 @@ def test_hostile_lock_is_replaced_and_nobody_waits(host: Host, imds: ImdsServer,
     assert imds.count("creds") == 2
     assert host.document()["AccessKeyId"] == imds.current["AccessKeyId"]
     if name != "huge":
-        assert_private(lock)
-    assert (outside.read_bytes() if outside.exists() else None) == before
+        for lock in locks:
+            assert_private(lock)
+    assert outsides(host) == before
 
 
 @pytest.mark.parametrize("end", [".entry", ".lock"])
