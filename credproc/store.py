@@ -119,7 +119,9 @@ class Store(Cache):
         try:
             files.write(temporary, encode(entry), folder, sync)
             try:
-                lock = generation.lock(folder, locks.CLAIM, self.until, shared=True)
+                lock = None
+                if not self.lockless:
+                    lock = generation.lock(folder, locks.CLAIM, self.until, shared=True)
             except TimeoutError:
                 files.forget(temporary, folder)
                 raise

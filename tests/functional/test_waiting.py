@@ -1,0 +1,138 @@
+"""Runs that wait for one that is stopped, killed or slow, and locks that do not answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import cachedir
+from tests.cloud import KEYS, ONE, TWO, Cloud
+from tests.consumers.waiting import Waiting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+THREE = "arn:aws:iam::444455556666:role/three"
+#: Chains of one to three roles.
+CHAINS = [
+    [word for arn in (ONE, TWO, THREE)[:count] for word in ("--role-arn", arn)]
+    + ["--source", "env"]
+    for count in (1, 2, 3)
+]
+#: A flock as on NFS without a lock manager.
+FLOCK = "#include <unistd.h>\nint flock(int file, int how) { for (;;) pause(); }\n"
+
+
+def stop_or_kill(
+    cloud: Cloud, how: signal.Signals, count: int, argv: list[str], *more: str
+) -> None:
+    """Let a run get stuck in its first call, with all its locks, and that many runs wait for it.
+
+    One of them goes on in its place.
+    """
+    waiting = Waiting(cloud.host)
+    with cloud.sts.hold(ONE) as hold:
+        holder = cloud.host.start(*argv)
+        hold.wait_for()
+        if how == signal.SIGKILL:
+            waiters = [cloud.host.start(*argv, *more) for _ in range(count)]
+            waiting.come(count)
+        os.kill(holder.pid, how)
+        if how == signal.SIGSTOP:
+            os.waitpid(holder.pid, os.WUNTRACED)
+            waiters = [cloud.host.start(*argv, *more) for _ in range(count)]
+        hold.wait_for(2)
+    results = [process.wait() for process in waiters]
+    os.kill(holder.pid, signal.SIGKILL)
+
+    assert len({result.document["AccessKeyId"] for result in results}) == 1
+    roles = [call.parameters["RoleArn"] for call in cloud.sts.calls]
+    assert roles == [ONE, *[word for word in argv if word.startswith("arn:")]]
+
+
+def test_one_of_ten_goes_on_in_place_of_a_stopped_run(cloud: Cloud) -> None:
+    stop_or_kill(cloud, signal.SIGSTOP, 10, CHAINS[0])
+
+
+def test_three_locks_of_a_stopped_run_are_waited_for_once(cloud: Cloud) -> None:
+    stop_or_kill(cloud, signal.SIGSTOP, 2, CHAINS[2])
+
+
+def test_little_time_is_enough_beside_a_stopped_run(cloud: Cloud) -> None:
+    stop_or_kill(cloud, signal.SIGSTOP, 2, CHAINS[1], "--timeout", "15")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+@pytest.mark.parametrize("roles", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("seconds", ["30", "120"])
+def test_stuck_runs_cost_one_call_more(
+    cloud: Cloud, how: signal.Signals, roles: int, count: int, seconds: str
+) -> None:
+    stop_or_kill(cloud, how, count, CHAINS[roles - 1], "--timeout", seconds)
+
+
+def helper_runs(cloud: Cloud, seconds: float, timeout: str) -> int:
+    """Start six tools with a helper that takes so long; return how often it was run."""
+    runs, helper = cloud.host.folder / "runs", cloud.host.folder / "helper"
+    helper.write_text(
+        f"#!/bin/sh\necho run >>{runs}\nsleep {seconds}\n"
+        'echo \'{"Version": 1, "AccessKeyId": "ASIAIOSFODNN7EXAMPLE", "SecretAccessKey": '
+        f'"{KEYS["AWS_SECRET_ACCESS_KEY"]}", "SessionToken": "token", '
+        '"Expiration": "2038-01-19T03:14:07Z"}\'\n'
+    )
+    helper.chmod(0o700)
+    cloud.host.config(f"[profile slow]\ncredential_process = {helper}\n")
+    argv = ["--profile", "slow", "--timeout", timeout]
+    tools = [cloud.host.start(*argv) for _ in range(6)]
+    assert len({tool.wait(60).document["SessionToken"] for tool in tools}) == 1
+    return runs.read_text().count("run")
+
+
+def test_slow_helper_is_run_once_for_six_tools(cloud: Cloud) -> None:
+    assert helper_runs(cloud, 2, "45") == 1
+
+
+@pytest.mark.slow
+def test_helper_that_takes_nearly_all_the_time_is_run_once(cloud: Cloud) -> None:
+    assert helper_runs(cloud, 20, "25") == 1
+
+
+@pytest.fixture
+def unanswered(tmp_path: Path) -> str:
+    """Return a library in which no flock returns."""
+    source, library = tmp_path / "flock.c", tmp_path / "flock.so"
+    source.write_text(FLOCK)
+    subprocess.run([shutil.which("cc") or "cc", "-shared", "-fPIC", "-o", library, source],
+                   check=True)  # fmt: skip
+    return str(library)
+
+
+@pytest.mark.needs("cc")
+def test_lock_that_does_not_answer_costs_no_credentials(cloud: Cloud, unanswered: str) -> None:
+    log = cloud.host.folder / "log"
+    result = cloud.host.run(*CHAINS[2], LD_PRELOAD=unanswered, CREDPROC_LOG=str(log))
+
+    assert result.document["Version"] == 1
+    assert len(cloud.sts.calls) == 3
+    assert log.read_text().count("flock does not return") == 1
+    again = cloud.host.run(*CHAINS[2], LD_PRELOAD=unanswered)
+    assert again.document == result.document
+    assert len(cloud.sts.calls) == 3
+
+
+@pytest.mark.needs("cc")
+def test_run_ends_behind_its_document_where_a_lock_does_not_answer(
+    cloud: Cloud, unanswered: str
+) -> None:
+    first = cloud.host.document(*CHAINS[0])
+    cachedir.leave(cloud.host.cache, 1500)
+
+    assert cloud.host.document(*CHAINS[0], LD_PRELOAD=unanswered) == first
+    cloud.host.settle()
