@@ -24,7 +24,9 @@ from credproc.providers.place import PARTITIONS, UNUSUAL, UNUSUAL_KEYS, Place, p
 from credproc.providers.resolved import resolved
 from credproc.providers.session import Session
 from credproc.providers.sts import new_session
-from tests.chains import LOADER, Machine
+from tests.chains import LOADER, A, B, Machine, hop
+from tests.servers import tls
+from tests.servers.sts import StsServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -377,3 +379,22 @@ def test_fields_are_found_in_any_namespace_and_encoding() -> None:
     for encoding in ("utf-8", "iso-8859-1", "utf-16"):
         found = query.fields(text.format(encoding).encode(encoding))
         assert found["a/b"] == "\u00e9&<"
+
+
+def test_call_over_tls_trusts_the_authorities_of_botocore_and_no_other(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tls.make(tmp_path)
+    with StsServer(tls=files.server) as sts:
+        machine.knows(sts)
+        refused = machine.ask(hop())
+        assert "no trusted connection to STS in eu-central-1: SSL validation failed" in refused.said
+        assert "CERTIFICATE_VERIFY_FAILED" in refused.said
+        assert sts.count() == 0
+
+        # No file of certificates that botocore trusts can be exchanged for a test.
+        monkeypatch.setattr(query, "authorities", lambda: files.ca)
+        outcome = machine.ask(hop(A), hop(B))
+        assert outcome.found is not None
+        assert outcome.found.access_key == sts.issued[-1].access_key
+        assert [request.connection for request in sts.requests] == [sts.requests[0].connection] * 2
