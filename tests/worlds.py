@@ -171,6 +171,12 @@ class World:
         """Whether a helper gives the first credentials."""
         return any("helper" in word or "cached" in word for word in self.drawn["argv"])
 
+    @property
+    def asks_imds(self) -> bool:
+        """Whether the instance's role may give the first credentials."""
+        argv = self.drawn["argv"]
+        return not argv or any("imds" in word or word == "instance" for word in argv)
+
     def config(self, url: str) -> str:
         """Return the config file."""
         has = self.drawn
@@ -300,6 +306,8 @@ class Pair:
             return ""  # a call that fails may be repeated
         if one.has_helper or two.has_helper:
             return ""  # what it reads is not known, so any variable makes it another session
+        if one.drawn["host"] != two.drawn["host"] and (one.asks_imds or two.asks_imds):
+            return ""  # another host name may be another instance
         if sorted(issued) != sorted(needed):
             return f"{len(issued)} requests where {len(needed)} would do"
         return ""
