@@ -23,17 +23,22 @@ BASIC = (
 
 #: What a test must say that it needs (see needs.py), and where Debian has it.
 DEBIAN = {
+    "bindfs": "bindfs",
     "cc": "gcc",
     "cron": "cron",
     "curl": "curl",
     "dash": "dash",
+    "encfs": "encfs",
     "fish": "fish",
     "flock": "util-linux",
+    "fusermount": "fuse3",
+    "gocryptfs": "gocryptfs",
     "git": "git",
     "ip": "iproute2",
     "jq": "jq",
     "man": "man-db",
     "mandoc": "mandoc",
+    "mergerfs": "mergerfs",
     "mkfifo": "coreutils",
     "mmdebstrap": "mmdebstrap",
     "mount": "mount",
@@ -41,16 +46,26 @@ DEBIAN = {
     "patchelf": "patchelf",
     "ps": "procps",
     "setpriv": "util-linux",
+    "sftp-server": "openssh-sftp-server",
+    "sshfs": "sshfs",
     "strace": "strace",
     "systemd-analyze": "systemd",
+    "umount": "mount",
+    "unionfs-fuse": "unionfs-fuse",
     "unshare": "util-linux",
     "zsh": "zsh",
 }
 
 
+#: Where Debian has programs that are not on PATH.
+OUTSIDE = ("/usr/lib/openssh",)
+
+
 def find(name: str) -> str | None:
     """Return where a program is: on PATH, or where root's programs are; None if it is missing."""
-    return shutil.which(name, path=os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/sbin")))
+    return shutil.which(
+        name, path=os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/sbin", *OUTSIDE))
+    )
 
 
 @functools.cache
