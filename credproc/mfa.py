@@ -106,6 +106,18 @@ class Mfa:
 
                 return self._asked(serial, turn, ask, use)
 
+    def tell_waiting(self, holder: Holder) -> bool:
+        """Tell the person that this run waits for a prompt of another process, if there is one.
+
+        Return whether there is nothing more to tell: the person at that terminal sees the prompt.
+        """
+        if _is_here(holder) or not prompt.is_there():
+            return True
+        question = self.turns.question(holder)
+        if question:
+            prompt.say(_elsewhere("this run", question, holder))
+        return bool(question)
+
     def end(self) -> None:
         """End the helpers that still run, and a question that waits, and restore the terminal."""
         self.children.end()
@@ -252,14 +264,22 @@ def _typed(
 
 def _notice(holder: Holder, asked: str, purpose: str) -> str:
     """Return what to tell the person while another process asks first."""
-    try:
-        here = os.getsid(holder.pid) == os.getsid(0)
-    except OSError:
-        here = False
-    if here:
+    if _is_here(holder):
         return f"\ncredproc: {purpose} needs a code too, after this one.\n{asked}"
+    return _elsewhere(purpose, asked, holder)
+
+
+def _elsewhere(what: str, asked: str, holder: Holder) -> str:
     who = holder.described(time.time())
-    return f"credproc: {purpose} waits for another terminal: {asked.rstrip(': ')} ({who})\n"
+    return f"credproc: {what} waits for another terminal: {asked.rstrip(': ')} ({who})\n"
+
+
+def _is_here(holder: Holder) -> bool:
+    """Whether a process is in this one's session, and so on its terminal."""
+    try:
+        return os.getsid(holder.pid) == os.getsid(0)
+    except OSError:
+        return False
 
 
 def _unfit(name: str, error: OSError | ValueError) -> str:

@@ -43,6 +43,14 @@ def tell(terminal: int, text: bytes) -> None:
             pass
 
 
+def is_there() -> bool:
+    """Whether this process has a terminal."""
+    terminal = opened()
+    if terminal is not None:
+        os.close(terminal)
+    return terminal is not None
+
+
 def say(text: str) -> None:
     """Show the person a text, if there is a terminal."""
     terminal = opened()

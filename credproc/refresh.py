@@ -60,7 +60,7 @@ class Refresher:
         self.anew = anew
         self.background = background
         self.now = now
-        self.waiting = Waiting(store, run.log)
+        self.waiting = Waiting(store, run.log, run.mfa.tell_waiting)
         #: The access keys that this run has fetched, and whether its answer has one of them.
         self.fetched: set[str] = set()
         self.is_new = False

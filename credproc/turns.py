@@ -120,6 +120,18 @@ class Turns:
         finally:
             release(descriptor)
 
+    def question(self, asking: Holder) -> str:
+        """Return what a process asks a person at present, "" if that is nothing."""
+        try:
+            names = [name for name in os.listdir(self.store.folder) if name.endswith(LOCK)]
+        except OSError:
+            return ""
+        for name in names:
+            holder, question = self._holder(name)
+            if question and holder and (holder.pid, holder.start) == (asking.pid, asking.start):
+                return question
+        return ""
+
     def _taken(
         self, file: str, deadline: Deadline, notice: Callable[[Holder, str], None]
     ) -> int | None:

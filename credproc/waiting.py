@@ -34,11 +34,15 @@ LAST = 0.2
 
 
 class Waiting:
-    """The waiting of one run, for any of its locks."""
+    """The waiting of one run, for any of its locks.
 
-    def __init__(self, store: Store, log: Log) -> None:
+    ``tell`` tells the person of the prompt of a process that has a lock; True if that is done.
+    """
+
+    def __init__(self, store: Store, log: Log, tell: Callable[[Holder], bool]) -> None:
         self.store = store
         self.log = log
+        self.tell = tell
         #: The processes that are known to be stuck: their other locks are not waited for.
         self.stuck: set[tuple[int, str]] = set()
 
@@ -75,8 +79,10 @@ class Waiting:
         self, key: bytes, deadline: Deadline, look: Look, person: bool
     ) -> tuple[Entry | None, int | None, bool]:
         """Return what was found, the lock that was taken, and whether it is the successor's."""
+        told = False
         while True:
             holder = self.store.holder(key)
+            told = told or bool(holder and self.tell(holder))
             if not self._is_stuck(holder):
                 left = deadline.left() - LAST
                 taken = self.store.wait(key, max(min(SLICE, left), 0))

@@ -117,6 +117,23 @@ def test_roles_are_refreshed_in_the_background_without_a_person(
     assert kinds(sts) == ["GetSessionToken+", "AssumeRole", "AssumeRole"]
 
 
+def test_another_terminal_says_whose_prompt_it_waits_for(
+    terminal: Terminal, sts: StsServer
+) -> None:
+    first = terminal.start(*ARGV)
+    terminal.wait_for("then none for 12 h): ")
+    with Terminal(terminal.host) as other:
+        second = other.start("--role-arn", B, *ARGV[2:])
+        unseen = terminal.host.start(*ARGV)
+        other.wait_for("credproc: this run waits for another terminal: MFA code for ")
+        other.wait_for(f"(role {A}, then none for 12 h) (process {first.pid}, since ")
+        terminal.type(f"{CODES[0]}\n")
+        documents = [result(first).document, result(second).document]
+
+    assert unseen.wait().document == documents[0] != documents[1]
+    assert kinds(sts) == ["GetSessionToken+", "AssumeRole", "AssumeRole"]
+
+
 def leave_roles(host: Host, seconds: float) -> None:
     """Leave roles and answers so many seconds; the session with MFA is as it was."""
     kept = [entry for entry in cachedir.entries(host.cache) if entry.provider == "mfa-session"]
