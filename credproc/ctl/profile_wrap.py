@@ -31,6 +31,10 @@ example:
 """
 
 
+#: The option that only profiles with an MFA device can have.
+SESSION = "--mfa-session"
+
+
 def add(parts: Any) -> None:
     """Add the commands to those of ``profile``."""
     made = arguments.command(
@@ -71,7 +75,8 @@ def _add_common(made: Any, every: str) -> None:
 def wrap(given: argparse.Namespace, console: Console) -> Result:
     """Put the cache in front of the profiles."""
     options = given.options or []
-    if parsed(options).providers != parsed([]).providers or "--imds" in options:
+    alone = ["--profile", "NAME"]
+    if parsed([*alone, *options]).providers != parsed(alone).providers:
         raise UsageError("wrap: name no provider behind --, only options like --mfa-command")
     _check(given)
     executable = commandline.executable(given.executable, os.environ)
@@ -84,7 +89,10 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
         return True
 
     def change(files: Files, names: Sequence[str]) -> Files:
-        words = {name: [executable, "--profile", name + given.suffix, *options] for name in names}
+        words = {
+            name: [executable, "--profile", name + given.suffix, *_fitting(options, files, name)]
+            for name in names
+        }
         lines = {name: commandline.join(each) for name, each in words.items()}
         return wrapping.wrapped(files, lines, given.suffix)
 
@@ -93,6 +101,17 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
         return [name for name in files.profiles() if name not in sources]
 
     return _Command(given, console, "wrapped", check, change, every).result()
+
+
+def _fitting(options: Sequence[str], files: Files, name: str) -> list[str]:
+    """Return the options without --mfa-session, if the profile has no MFA device."""
+    words = list(options)
+    if files.keys(name).get("mfa_serial"):
+        return words
+    for place in reversed([number for number, word in enumerate(words) if word == SESSION]):
+        has_value = place + 1 < len(words) and not words[place + 1].startswith("-")
+        del words[place : place + 1 + has_value]
+    return [word for word in words if not word.startswith(f"{SESSION}=")]
 
 
 def unwrap(given: argparse.Namespace, console: Console) -> Result:

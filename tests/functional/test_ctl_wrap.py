@@ -277,3 +277,17 @@ def test_codes_are_needed_no_more_often_than_before(machine: Machine) -> None:
 
     assert Path(f"{machine.code}.log").read_text() == "run\n" * len(shape.wrapped)
     assert {call.parameters.get("SerialNumber") for call in machine.sts.calls} == {DEVICE}
+
+
+def test_mfa_session_is_given_to_profiles_with_a_device_only(host: Host) -> None:
+    path = host.config(f"{DEV}[profile ann]\nrole_arn = {arn('ann')}\nsource_profile = base\n"
+                       f"mfa_serial = {DEVICE}\n")  # fmt: skip
+    host.credentials(BASE)
+
+    ctl(host, "profile", "wrap", "--all", "--", "--mfa-session", "3600")
+
+    lines = [line for line in path.read_text().splitlines() if line.startswith("credential_")]
+    assert sorted(line.partition("--profile ")[2] for line in lines) == [
+        "ann-source --mfa-session 3600",
+        "dev-source",
+    ]

@@ -179,7 +179,7 @@ def test_every_block_is_tried(section: Section) -> None:
     tried = {
         "console": (*KINDS, "install", "develop", "ci", "docker", "usage"),
         "docker": ("docker",),
-        "ini": ("config", "unit", "extract"),
+        "ini": ("config", "unit", "extract", "usage"),
         "sh": ("script",),
         "text": ("crontab", "line", "picture", "extract", "words", "usage"),
         "yaml": ("workflow",),
