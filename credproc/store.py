@@ -14,7 +14,6 @@ import time
 
 from credproc import files, generation, locks
 from credproc.cache import Cache, Entry, encode, fingerprint
-from credproc.errors import reason
 from credproc.generation import CLEARED
 
 TYPE_CHECKING = False
@@ -55,6 +54,8 @@ class Store(Cache):
                 os.close(self.open())
         except OSError as error:
             self.path = ""
+            from credproc.errors import reason  # re, which a hit that starts a refresh does without
+
             return reason(error)
         return ""
 

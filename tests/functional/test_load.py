@@ -137,7 +137,7 @@ def test_little_memory_is_enough(host: Host, imds: ImdsServer, sts: StsServer) -
 
     assert document(LOW_MISS) == document(LOW_HIT) == imds.current["SecretAccessKey"]
     assert document(LOW_CHAIN, *CHAIN) == document(LOW_HIT, *CHAIN) == sts.issued[-1].secret_key
-    assert imds.count("creds") == 2
+    assert imds.count("creds") == 1
 
 
 def test_no_memory_is_said_in_one_line(host: Host) -> None:
@@ -189,7 +189,7 @@ def test_many_entries_slow_no_hit_and_go_some_day(host: Host, imds: ImdsServer) 
     print(
         f"{ENTRIES} removed in {time.monotonic() - begun:.1f} s, {waited:.1f} s of them waited for"
     )
-    assert len(cachedir.names(host.cache, "")) == 3
+    assert len(cachedir.names(host.cache, "")) == 6  # session, answer, their locks; two of all
     assert host.document() == first
 
 
@@ -204,4 +204,4 @@ def test_recent_entries_are_kept_and_looked_at_once_a_day(host: Host, imds: Imds
         host.settle()
 
     assert (host.folder / "log").read_text().count("cache: 0 old files removed") == 1
-    assert len(cachedir.names(host.cache, ".entry")) == 301
+    assert len(cachedir.names(host.cache, ".entry")) == 302
