@@ -63,7 +63,7 @@ def assert_swept(host: Host, *args: str) -> None:
     assert cachedir.names(host.cache, ".tmp") == []
     locks = {name.partition(".")[0] for name in cachedir.names(host.cache, ".lock")}
     kept = {name.partition(".")[0] for name in cachedir.names(host.cache, ".entry")}
-    assert locks == kept | {"sweep"}
+    assert locks == kept | {"sweep", "cleared"}
 
 
 @pytest.mark.slow

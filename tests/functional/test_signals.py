@@ -131,7 +131,7 @@ class Spy:
         if name == {module!r}:
             os.kill(os.getpid(), {number})
 sys.meta_path.insert(0, Spy())
-sys.argv[:] = ["credproc", "--imds"]
+sys.argv[:] = ["credproc", "--imds", "--timeout", "20"]
 from credproc.__main__ import main
 sys.exit(main())
 """
