@@ -93,7 +93,7 @@ def run(argv: Sequence[str], log: Log) -> int:
     command: Command = given.command
     if given.options is not None and not given.takes_options:
         raise UsageError("this command takes no credproc options after --")
-    console = Console(os.environ, machine=given.output == "json")
+    console = Console(os.environ, given.output == "json", secrets=log.secrets)
     try:
         result = command(given, console)
         console.show(result)

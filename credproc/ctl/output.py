@@ -48,7 +48,10 @@ class Console:
         machine: bool = False,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
+        #: What is never shown, even where a service repeats it; it may grow.
+        self.secrets = secrets
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
         self.machine = machine
@@ -64,7 +67,7 @@ class Console:
     def say(self, text: str) -> None:
         """Show a line at once, unless stdout is for a machine."""
         if not self.machine:
-            self.stdout.write(f"{clean(text)}\n")
+            self.stdout.write(f"{clean(text, self.secrets)}\n")
             self.stdout.flush()
 
     def lines(self, lines: Sequence[str]) -> None:
@@ -75,7 +78,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """Show a line of what goes on, on stderr."""
-        self.stderr.write(f"credprocctl: {clean(text)}\n")
+        self.stderr.write(f"credprocctl: {clean(text, self.secrets)}\n")
         self.stderr.flush()
 
     def show(self, result: Result) -> None:
