@@ -70,7 +70,7 @@ def test_script_takes_variables_from_credproc(machine: Machine) -> None:
 
 def test_job_without_home_finds_it_as_the_sdks_do(machine: Machine) -> None:
     assert machine.said("bob", "homeless") == (f"{identity('app')}\n", "")
-    assert len(cachedir.entries(machine.home("bob") / ".cache" / "credproc")) == 1
+    assert len(cachedir.entries(machine.home("bob") / ".cache" / "credproc")) == 2
 
 
 def test_command_by_its_name_alone_is_not_found(machine: Machine) -> None:

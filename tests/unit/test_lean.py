@@ -111,7 +111,7 @@ def test_file_is_read_as_botocore_reads_it(tmp_path: Path, lines: list[str], end
 @pytest.mark.slow
 @given(st.lists(LINES, max_size=12))
 @settings(
-    max_examples=20_000,
+    max_examples=3_000,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
