@@ -120,22 +120,25 @@ class Store(Cache):
         try:
             files.write(temporary, encode(entry), folder, sync)
             try:
-                lock = None
-                if not self.lockless:
-                    lock = generation.lock(folder, locks.CLAIM, self.until, shared=True)
-            except TimeoutError:
+                self._publish(temporary, name + ENTRY, folder)
+            except BaseException:
                 files.forget(temporary, folder)
                 raise
-            try:
-                if generation.current(folder) != self.generation:
-                    files.forget(temporary, folder)
-                    raise PermissionError("the cache was cleared during this run")
-                files.replace(temporary, name + ENTRY, folder)
-            finally:
-                locks.release(lock)
             self.written = True
         finally:
             os.close(folder)
+
+    def _publish(self, temporary: str, name: str, folder: int) -> None:
+        """Rename a file to an entry's name, unless the cache was cleared meanwhile."""
+        lock = None
+        if not self.lockless:
+            lock = generation.lock(folder, locks.CLAIM, self.until, shared=True)
+        try:
+            if generation.current(folder) != self.generation:
+                raise PermissionError("the cache was cleared during this run")
+            files.replace(temporary, name, folder)
+        finally:
+            locks.release(lock)
 
     def was_cleared(self) -> bool:
         """Whether the cache was cleared since this process first read it."""
