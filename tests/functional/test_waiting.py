@@ -71,11 +71,16 @@ def test_little_time_is_enough_beside_a_stopped_run(cloud: Cloud) -> None:
 @pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
 @pytest.mark.parametrize("roles", [1, 2, 3])
 @pytest.mark.parametrize("count", [1, 20])
-@pytest.mark.parametrize("seconds", ["30", "120"])
+@pytest.mark.parametrize("seconds", ["15", "30", "120"])
 def test_stuck_runs_cost_one_call_more(
     cloud: Cloud, how: signal.Signals, roles: int, count: int, seconds: str
 ) -> None:
     stop_or_kill(cloud, how, count, CHAINS[roles - 1], "--timeout", seconds)
+
+
+@pytest.mark.slow
+def test_one_of_a_hundred_goes_on_in_place_of_a_stopped_run(cloud: Cloud) -> None:
+    stop_or_kill(cloud, signal.SIGSTOP, 100, CHAINS[1], "--timeout", "100")
 
 
 def helper_runs(cloud: Cloud, seconds: float, timeout: str) -> int:
