@@ -70,7 +70,7 @@ def theirs() -> Any:
         (f"{P}region = us-east-1 # N. Virginia\n{KEYS}", "", KEY),
         (f"{P}{KEYS}region = eu-west-1\n  output = json\n", "", KEY),
         (f"{P}{KEYS}sso_session = gone\n", "", KEY),
-        (f"{P}region = us-east-1 # Virginia\ncredential_process = printf %s '{DOCUMENT}'\n", "", KEY),
+        (f"{P}region = eu-west-1 # x\ncredential_process = printf %s '{DOCUMENT}'\n", "", KEY),
         (f"{P}{KEYS}source_profile = k\nmfa_serial = x\n", "", KEY),
     ],
 )  # fmt: skip
