@@ -86,7 +86,7 @@ def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int
     if verdict == cache.AHEAD:
         from credproc import background  # with fcntl 1 ms, and only by the run that is first
 
-        _signal.signal(_signal.SIGALRM, _exit)  # a lock that hangs keeps nobody waiting
+        _signal.signal(_signal.SIGALRM, _exit)  # a lock that hangs delays no tool
         background.start(folder, entry, argv, lambda: hand_over(argv, environ, in_background=True))
     return 0
 

@@ -52,7 +52,7 @@ VARIABLES = (
     "USER",
     "USERNAME",
 )
-#: Those whose value authorizes whoever knows it, and is never written to disk.
+#: Those whose value authorizes any process that knows it; it is never written to disk.
 SECRET = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -259,13 +259,9 @@ def _content(path: str) -> str:
 def _current(kind: str, name: str, environ: "Mapping[str, str]") -> str:
     """Return the state of a witness that is not a file."""
     if kind == DIRECTORY:
-        try:
-            status = os.stat(".")
-        except OSError:
-            return "removed 0"
-        return f"{status.st_dev} {status.st_ino}"
+        return system.working_directory()
     if kind == INSTANCE:
-        return f"{system.boot_id()} {system.host_name()}"
+        return system.instance()
     if kind == HOST:
         return system.host_name()
     return mark(os.fsencode(environ.get(name, "")))

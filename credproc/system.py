@@ -30,6 +30,23 @@ def host_name() -> str:
     return os.uname().nodename
 
 
+def instance() -> str:
+    """Return what tells instances apart that share a home directory: boot id and host name.
+
+    The name is part of it because an emulator of IMDS tells apart containers on one kernel.
+    """
+    return f"{boot_id()} {host_name()}"
+
+
+def working_directory() -> str:
+    """Return device and inode of the working directory; they stay when it is renamed."""
+    try:
+        status = os.stat(".")
+    except OSError:
+        return "removed 0"
+    return f"{status.st_dev} {status.st_ino}"
+
+
 def machine_id(paths: "Iterable[str]" = MACHINE, platform: str = sys.platform) -> str:
     """Return an id that the machine keeps when it is renamed or restarted; else its host name.
 

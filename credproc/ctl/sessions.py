@@ -88,7 +88,7 @@ def chain(parts: Parts) -> Iterator[Parts]:
 def is_elsewhere(parts: Parts) -> bool:
     """Whether the session belongs to another machine, or was made before this one was started."""
     here = {
-        "instance": f"{system.boot_id()} {system.host_name()}",
+        "instance": system.instance(),
         "machine": system.machine_id(),
     }
     return any(

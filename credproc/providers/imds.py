@@ -49,7 +49,7 @@ def parts(run: Run, role: str, profile: str = "") -> Parts:
     run.witnesses.instance()
     run.witnesses.file(path(run.environ, CONFIG))
     url = settings(run.environ, run.log, profile).address
-    return {"imds": role, "instance": f"{system.boot_id()} {system.host_name()}", "endpoint": url}
+    return {"imds": role, "instance": system.instance(), "endpoint": url}
 
 
 def fetch(run: Run, role: str, profile: str = "") -> Credentials:

@@ -183,22 +183,14 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
         "helper": os.path.basename(word),
         # It may contain a password, which is the config file's to keep.
         "command": hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest(),
-        "directory": _directory(),
+        "directory": system.working_directory(),
         "path": "" if "/" in word else environ.get("PATH", ""),
-        "instance": f"{system.boot_id()} {system.host_name()}",
+        "instance": system.instance(),
         "region": sts.named_region(environ, loaded)[0],  # credproc itself does not need it
         **variables,
         **secrets,
         **{name: mark(os.fsencode(text)) for name, text in shared.items()},
     }
-
-
-def _directory() -> str:
-    try:
-        status = os.stat(".")
-    except OSError:
-        return ""
-    return f"{status.st_dev} {status.st_ino}"
 
 
 def _is_in_credentials_file(run: Run, loaded: Session, name: str) -> bool:
