@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.outcomes import Skipped
+from hypothesis import settings
 
 from tests import needs
 from tests.harness import NOWHERE, Host, Processes
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from tests.servers.imds import ImdsServer
     from tests.servers.sts import StsServer
+
+# A busy machine can stop for longer than Hypothesis allows an example by default.
+settings.register_profile("credproc", deadline=None)
+settings.load_profile("credproc")
 
 #: Seconds of processor time that a test may take by default, with all that it starts: a machine
 #: that does other things changes them little.

@@ -50,7 +50,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(WORDS, max_size=6))
 @example(["--cache-dir", "/a", "--cache-dir=/b"])
 @example(["--mfa-command", "--cache-dir /c"])
@@ -121,7 +121,7 @@ ENVIRONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(ENVIRONS, st.one_of(st.just(""), FOLDERS.map("/".__add__)))
 def test_quick_rule_for_the_cache_directory_never_disagrees(
     environ: dict[str, str], chosen: str

@@ -76,7 +76,7 @@ def test_word_reaches_the_program_with_a_shell_and_without(word: str) -> None:
 
 
 @given(WORDS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_line_is_split_into_its_words_or_refused(words: list[str]) -> None:
     try:
         line = commandline.join(words)
@@ -91,7 +91,7 @@ def test_line_is_split_into_its_words_or_refused(words: list[str]) -> None:
 
 
 @given(WORDS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_shell_splits_a_line_into_the_same_words(words: list[str]) -> None:
     try:
         line = commandline.join(words)

@@ -252,7 +252,7 @@ def contents(file: ConfigFile) -> list[str]:
 
 @given(FILES, st.sampled_from(["default", "a", "c d", "new"]))
 @example("[default]\ncredential_process=\r", "a")
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_only_one_value_changes_and_all_other_lines_stay(text: str, profile: str) -> None:
     try:
         before = ConfigFile(text.encode(), "config")
@@ -285,7 +285,7 @@ def test_only_one_value_changes_and_all_other_lines_stay(text: str, profile: str
 @given(FILES, st.sampled_from(["default", "a", "c d"]))
 @example("[default]\n#\rcredential_process=\n\n", "default")
 @example("[profile 'c d']\ncredential_process=\n[DEFAULT]\nk=\n", "c d")
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_removal_takes_one_value_and_no_other_line(text: str, profile: str) -> None:
     try:
         before = ConfigFile(text.encode(), "config")
@@ -308,7 +308,7 @@ def test_removal_takes_one_value_and_no_other_line(text: str, profile: str) -> N
 
 
 @given(FILES)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_keys_are_those_that_configparser_reads(text: str) -> None:
     try:
         file = ConfigFile(text.encode(), "config")

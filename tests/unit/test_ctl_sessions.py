@@ -54,7 +54,7 @@ def test_session_is_described_without_what_is_private(parts: Parts, words: str) 
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_keys_of_the_sessions_that_a_role_is_made_from_are_in_its_own(chain: list[Parts]) -> None:
     keys: list[bytes] = []
     whole: Parts = {}

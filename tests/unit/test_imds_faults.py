@@ -341,7 +341,6 @@ ANSWERS = st.one_of(
 @given(answers=st.dictionaries(st.sampled_from(STEPS), ANSWERS, min_size=1), keep=st.booleans())
 @settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_answer_at_all_brings_the_client_down(

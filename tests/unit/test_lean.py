@@ -95,7 +95,7 @@ LINES = st.sampled_from([
 
 
 @given(st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_file_is_read_as_botocore_reads_it(tmp_path: Path, lines: list[str], end: str) -> None:
     path = tmp_path / "config"
     path.write_bytes(end.join(lines).encode())
@@ -112,7 +112,6 @@ def test_file_is_read_as_botocore_reads_it(tmp_path: Path, lines: list[str], end
 @given(st.lists(LINES, max_size=12))
 @settings(
     max_examples=3_000,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_many_files_are_read_as_botocore_reads_them(tmp_path: Path, lines: list[str]) -> None:
