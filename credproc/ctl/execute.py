@@ -10,12 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from credproc import credentials
-from credproc.ctl import arguments, commandline, machine
+from credproc.ctl import arguments, commandline, machine, origins
 from credproc.ctl.output import Result
-from credproc.ctl.shared import KEY, RIVALS, Shared, Target, of_profile
+from credproc.ctl.shared import Shared, Target, of_profile
 from credproc.ctl.steps import Failed
-from credproc.errors import CredprocError, RequestError, UsageError
-from credproc.request import Imds
+from credproc.errors import RequestError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from credproc.ctl.output import Console
-    from credproc.ctl.sessions import Asked
     from credproc.run import Run
 
 EPILOG = """\
@@ -118,7 +116,7 @@ def environment(
         if region and not any(environ.get(each) for each in REGIONS):
             made.update(dict.fromkeys(REGIONS, region))
         return made | {key: value for key, value in fetched.items() if value}
-    sources = _sources(run, shared, target, [name])
+    sources = origins.sources(run, shared, target.request.providers, [name])
     for source in sources & set(FROM_VARIABLES):
         raise RequestError(
             f"profile {name} starts from {FROM_VARIABLES[source]}, which tools would use instead "
@@ -128,37 +126,6 @@ def environment(
     if not sources & {"imds", ""}:
         made.setdefault(NO_IMDS, "true")
     return made
-
-
-def _sources(run: Run, shared: Shared, target: Target, above: Sequence[str]) -> set[str]:
-    """Return where the credentials may come from, as --source has it; "" for what only a run tells.
-
-    ``above`` are the profiles that led to this one.
-    """
-    found = set()
-    for provider in target.request.providers:
-        try:
-            source = _source(run, provider)
-        except CredprocError:
-            return {""}  # the command will say what is wrong, and may need IMDS for it
-        kind, _, leaf = source.partition(":")
-        keys = shared.keys(leaf) if kind == "profile" else {}
-        if kind != "profile" or (KEY not in keys and keys.keys() & RIVALS.keys()):
-            found.add(kind)
-        elif KEY in keys and commandline.runs_credproc(keys[KEY]) and leaf not in above:
-            found |= _sources(run, shared, of_profile(shared, leaf), [*above, leaf])
-        else:
-            found.add("")  # a helper, which may ask anything; or tools find credentials elsewhere
-    return found
-
-
-def _source(run: Run, provider: Asked) -> str:
-    """Return what a provider starts from, as --source has it."""
-    if isinstance(provider, Imds):
-        return "imds"
-    from credproc.providers.chain import described  # botocore, for what is unusual in the config
-
-    return described(run, provider).source.text
 
 
 def _document(target: Target) -> tuple[int, bytes]:

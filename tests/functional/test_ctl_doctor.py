@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import credproc.__main__
+from credproc.ctl.checks import instance
 from credproc.store import Store
 from tests import cachedir
 from tests.ctl import Inside, ctl, failed, real
@@ -236,6 +237,7 @@ def test_keys_of_the_environment_that_are_meant(cloud: Host) -> None:
     checks = examine(
         cloud, "--", "--role-arn", JUMP, "--source", "env",
         AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY="canary/Secret",
+        AWS_EC2_METADATA_DISABLED="true",
     )  # fmt: skip
 
     assert bad(checks) == {}
@@ -705,6 +707,51 @@ def test_proxy_that_does_not_answer(cloud: Host) -> None:
 
     assert bad(checks)["STS"].endswith("-> check HTTPS_PROXY")
     assert len(checks["proxy"]) == 1
+
+
+KEYS_ALONE = ("--", "--role-arn", JUMP, "--source", "profile:keys")
+
+
+@pytest.mark.parametrize("words", [("chain",), KEYS_ALONE], ids=["after-imds", "keys-alone"])
+def test_instance_has_a_role_that_the_profile_does_not_give(
+    cloud: Host, words: tuple[str, ...]
+) -> None:
+    ((status, text, advice),) = examine(cloud, *words)["instance"]
+
+    assert status == "warn"
+    assert text.startswith("this instance has the role app, which is not what this profile gives")
+    assert advice.startswith("set AWS_EC2_METADATA_DISABLED=true where they run")
+    assert "instance" not in examine(cloud, *words, AWS_EC2_METADATA_DISABLED="true")
+
+
+@pytest.mark.parametrize(
+    "words", ["app", "-- --role-arn ROLE --source imds", "-- --imds web --profile leaf"]
+)
+def test_profile_that_uses_the_role_of_the_instance(cloud: Host, words: str) -> None:
+    config = cloud.home / ".aws" / "config"
+    leaf = f"[profile leaf]\nrole_arn = {APP}\ncredential_source = Ec2InstanceMetadata\n"
+    config.write_text(config.read_text() + leaf)
+
+    assert "instance" not in examine(cloud, *words.replace("ROLE", JUMP).split())
+
+
+def test_instance_without_a_role_cannot_be_taken_for_the_profile(
+    cloud: Host, imds: ImdsServer
+) -> None:
+    imds.role = None
+
+    assert "instance" not in examine(cloud, *KEYS_ALONE)
+
+
+def test_ec2_is_known_by_its_firmware(tmp_path: Path) -> None:
+    vendor, missing = tmp_path / "sys_vendor", tmp_path / "bios_version"
+    firmware = [(str(missing), "amazon"), (str(vendor), "Amazon EC2")]
+
+    assert not instance.is_ec2(firmware)
+    vendor.write_text("QEMU\n")
+    assert not instance.is_ec2(firmware)
+    vendor.write_text("Amazon EC2\n")
+    assert instance.is_ec2(firmware)
 
 
 def test_role_that_goes_while_it_is_looked_at(cloud: Host, imds: ImdsServer) -> None:

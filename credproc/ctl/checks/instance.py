@@ -1,0 +1,70 @@
+"""The instance's role, where the profile does not use it and other tools might."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from credproc.ctl import origins
+from credproc.ctl.checks import WARN, Check
+from credproc.errors import CredprocError
+from credproc.providers import imds
+from credproc.providers.endpoint import IPV4, IPV6, settings
+from credproc.request import Imds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from credproc.ctl.checks import Case
+    from credproc.run import Run
+
+#: What the firmware of an EC2 instance says: a file, and words that are in it. Nitro, then Xen.
+FIRMWARE = (
+    ("/sys/class/dmi/id/sys_vendor", "Amazon EC2"),
+    ("/sys/class/dmi/id/bios_version", "amazon"),
+)
+
+
+def other_role(case: Case) -> Iterator[Check]:
+    """Warn if the instance has a role that the profile never gives.
+
+    Some tools use that role, without an error, when credproc fails. IMDS is not asked where it may
+    be missing, because that takes seconds.
+    """
+    if case.target is None or case.shared is None:
+        return
+    run = case.run()
+    providers = case.target.request.providers
+    named = {each.role for each in providers if isinstance(each, Imds)}
+    others = [each for each in providers if not isinstance(each, Imds)]
+    starts = origins.sources(run, case.shared, others, [case.target.profile])
+    if "" in named or starts & {"imds", ""}:
+        return
+    try:
+        # If the profile names IMDS, it was asked before, and has said the time if it answered.
+        near = "IMDS" in case.dates if named else _is_near(run)
+        role = imds.role_name(run) if near else ""
+    except CredprocError:
+        return
+    if role and role not in named:
+        yield Check(WARN, "instance", f"this instance has the role {role}, which is not what this "
+                    f"profile gives: if credproc fails, some tools continue as {role} without an "
+                    "error (see credproc-tools(7))",
+                    "set AWS_EC2_METADATA_DISABLED=true where they run (credprocctl exec does)"
+                    )  # fmt: skip
+
+
+def _is_near(run: Run) -> bool:
+    """Whether IMDS is likely to answer: on an EC2 instance, or where the user says where it is."""
+    return settings(run.environ, run.log).address not in (IPV4, IPV6) or is_ec2()
+
+
+def is_ec2(firmware: Iterable[tuple[str, str]] = FIRMWARE) -> bool:
+    """Whether this machine is an EC2 instance, as far as its firmware says."""
+    for path, words in firmware:
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                if words in file.read(200):
+                    return True
+        except OSError:
+            continue
+    return False
