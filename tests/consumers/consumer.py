@@ -8,7 +8,7 @@ what.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tests.consumers import getting
 from tests.consumers.getting import go, node, python
@@ -27,6 +27,17 @@ LINE = r"credential_process = /opt/my\ tools/credproc"
 
 #: What becomes of a word on stderr while credproc succeeds.
 Noise = Literal["shown", "dropped"]
+
+
+class Default(NamedTuple):
+    """The credentials of a program that does not name credential_process, or not it alone."""
+
+    #: What is appended to the command for it; nothing if it has a test of its own.
+    words: tuple[str, ...]
+    #: What the manual calls it.
+    name: str = "default chain"
+    #: Whether it uses the instance's role when credproc fails.
+    becomes_instance: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,10 @@ class Consumer:
     adds: frozenset[str] = frozenset()
     #: What it does about a credproc that takes more than a minute.
     gives_up: Literal["", "at once", "late"] = ""
+    #: Whether it uses the instance's role when credproc fails.
+    becomes_instance: bool = False
+    #: The credentials that its programs use by default, if the command names others.
+    default: Default | None = None
     #: What else is to be known, for the table.
     quirks: tuple[str, ...] = ()
 
@@ -152,6 +167,7 @@ CONSUMERS = [
         needs=NEEDS_PROFILE,
         a_shell=True,
         shows=False,
+        becomes_instance=True,
     ),
     Consumer(
         "icechunk (AWS SDK for Rust)",
@@ -186,6 +202,7 @@ CONSUMERS = [
         "npm",
         node("js3.mjs", "@aws-sdk/client-sts", "@aws-sdk/credential-providers"),
         a_shell=True,
+        default=Default(("fromNodeProviderChain",)),
     ),
     Consumer(
         "AWS SDK for JavaScript v2",
@@ -195,12 +212,14 @@ CONSUMERS = [
         needs=("AWS_SDK_LOAD_CONFIG",),
         a_shell=True,
         shows=False,
+        default=Default(("default",)),
     ),
     Consumer(
         "AWS SDK for Java v2",
         "PyPI: sagemaker-feature-store-pyspark-3-3",
         getting.java,
         a_shell=True,
+        default=Default(("default",)),
     ),
     Consumer(
         "AWS SDK for PHP",
@@ -214,6 +233,7 @@ CONSUMERS = [
         a_shell=True,
         noise="shown",
         quotes=SINGLE,
+        default=Default(("default",)),
     ),
     Consumer(
         "AWS SDK for Ruby v3",
@@ -294,5 +314,6 @@ CONSUMERS = [
         quotes=NONE,
         special=False,
         shows=False,
+        default=Default((), "restic"),
     ),
 ]

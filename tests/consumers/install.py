@@ -124,7 +124,9 @@ class Installer:
 
     def go(self, program: str, package: str) -> str:
         """Return a program, built by Debian's compiler with Debian's library."""
-        binary = self.folder / program.removesuffix(".go")
+        source = PROGRAMS / program
+        mark = hashlib.sha256(source.read_bytes()).hexdigest()[:8]
+        binary = self.folder / f"{source.stem}-{mark}"
         with self._alone(program):
             if not binary.exists():
                 built = {
@@ -134,7 +136,7 @@ class Installer:
                     "GOFLAGS": "",
                 }
                 go = self.debian("go", "golang-go", package)
-                called([go, "build", "-o", str(binary), str(PROGRAMS / program)], None, **built)
+                called([go, "build", "-o", str(binary), str(source)], None, **built)
         return str(binary)
 
     def php(self) -> str:

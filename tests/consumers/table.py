@@ -19,6 +19,7 @@ HEADER = (
     "Version",
     "A shell between",
     "credproc's line on failure",
+    "When credproc fails",
     "Runs (1 h; 14 min)",
     "To know",
 )
@@ -27,11 +28,13 @@ JAVA_1 = (
     "comes in 181 MB, too much for each run of the tests; refuses an ``Expiration`` that ends in "
     "``+00:00`` (credproc's ends in ``Z``); reads ``~/.aws/credentials``, ``[app]``"
 )
-UNKNOWN = ("not tried", *("unknown",) * 3)
+UNKNOWN = ("not tried", *("unknown",) * 4)
+#: What the last column but two says.
+FAILS, INSTEAD = "fails", "**goes on as the instance**"
 
 #: Those that no test runs, with what is known of them.
 NOT_RUN = (
-    ("AWS SDK for Java v1", "1.11.901, by hand", "yes", "hidden", "1; 1", JAVA_1),
+    ("AWS SDK for Java v1", "1.11.901, by hand", "yes", "hidden", "not tried", "1; 1", JAVA_1),
     ("AWS SDK for .NET", *UNKNOWN, "neither Debian nor PyPI nor npm has it"),
     ("OpenTofu", *UNKNOWN, "as .NET; what is said of Terraform should hold"),
 )
@@ -47,9 +50,19 @@ def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
         f"{version} ({consumer.source})",
         "yes" if consumer.a_shell else "no",
         "shown" if consumer.shows else "hidden",
+        failing(consumer),
         f"{consumer.runs}; {consumer.runs_at_14_minutes}",
         "; ".join(to_know(consumer)) or "nothing",
     )
+
+
+def failing(consumer: Consumer) -> str:
+    """Return what it does when credproc fails and the instance has a role."""
+    said = INSTEAD if consumer.becomes_instance else FAILS
+    default = consumer.default
+    if default and default.becomes_instance != consumer.becomes_instance:
+        said += f"; {default.name}: {INSTEAD if default.becomes_instance else FAILS}"
+    return said
 
 
 def to_know(consumer: Consumer) -> list[str]:

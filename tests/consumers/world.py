@@ -8,13 +8,14 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Literal
 
+from tests.cloud import KEYS, ONE
 from tests.consumers.consumer import REQUESTS
 from tests.harness import CREDPROC, LIMIT, Host, Processes
 from tests.servers.imds import ImdsServer
 from tests.servers.rotation import made_up
 from tests.servers.s3 import S3Server
 from tests.servers.signature import Keys, key_of, signed_by
-from tests.servers.sts import StsServer
+from tests.servers.sts import StsServer, error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,6 +105,17 @@ class World:
         folder = self.host.folder
         return line.replace("/opt/", f"{folder}/").replace("/usr/local/bin/", f"{folder}/plain/")
 
+    def refuse(self, file: str = "config") -> None:
+        """Let credproc fail while the instance has a role: STS refuses the profile's role.
+
+        The chain starts at a user's keys, so nothing in it needs the instance.
+        """
+        self.profile("--role-arn", ONE, "--source", "profile:laptop", file=file)
+        self.sts.fail(error("AccessDenied"), action="AssumeRole")
+        path = self.host.home / ".aws" / "config"
+        keys = "".join(f"{name.lower()} = {value}\n" for name, value in KEYS.items())
+        path.write_text(f"{path.read_text()}[profile laptop]\n{keys}")
+
     def break_(self) -> None:
         """Let credproc fail from now on: the instance has no role, and nothing is held."""
         self.imds.role = None
@@ -161,6 +173,13 @@ class World:
             else FORGED
             for request in requests
         ]  # fmt: skip
+
+    @property
+    def signers(self) -> set[str]:
+        """The access keys that signed the consumer's requests; AssumeRole is credproc's."""
+        requests = (*self.s3.requests, *self.sts.requests)
+        keys = {key_of(each) for each in requests if "AssumeRole" not in each.labels}
+        return keys - {""}
 
     def _known(self) -> dict[str, Keys]:
         """Return the instance's credentials so far, also those that have ended."""

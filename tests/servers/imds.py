@@ -100,6 +100,7 @@ class ImdsServer(Server):
         slashless_lists: bool = True,
         odd_method_status: int = 405,
         mint: Callable[[str], dict[str, str] | None] | None = None,
+        host: str = "",
         port: int = 0,
     ) -> None:
         self.region = region
@@ -121,7 +122,8 @@ class ImdsServer(Server):
         self._attachments: list[tuple[float, str | None]] = []
         self._tokens: dict[str, float] = {}
         self._told: set[str] = set()
-        super().__init__(host="::1" if ipv6 else "127.0.0.1", port=port, clock=clock)
+        host = host or ("::1" if ipv6 else "127.0.0.1")
+        super().__init__(host=host, port=port, clock=clock)
 
     # The state that tests steer.
 

@@ -1,14 +1,18 @@
-// AWS SDK for JavaScript v2: GetCallerIdentity for every number on stdin.
+// AWS SDK for JavaScript v2: GetCallerIdentity for every number on stdin, with the credentials of the
+// profile's process, or of the default chain ("default").
 const { createInterface } = require("node:readline");
 const AWS = require("aws-sdk");
 
+if (process.argv[2]) process.env.AWS_PROFILE = process.env.PROFILE;
 const client = new AWS.STS({
   region: "eu-central-1",
   endpoint: process.env.STS,
   maxRetries: 0,
-  credentialProvider: new AWS.CredentialProviderChain([
-    () => new AWS.ProcessCredentials({ profile: process.env.PROFILE }),
-  ]),
+  credentialProvider: process.argv[2]
+    ? new AWS.CredentialProviderChain()
+    : new AWS.CredentialProviderChain([
+        () => new AWS.ProcessCredentials({ profile: process.env.PROFILE }),
+      ]),
 });
 (async () => {
   for await (const line of createInterface({ input: process.stdin })) {
