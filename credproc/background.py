@@ -23,41 +23,6 @@ REFRESH = (
 )
 
 
-def start(path: str, entry: cache.Entry, argv: Sequence[str], refresh: Callable[[], int]) -> None:
-    """Call ``refresh`` in a process of its own, which ends with the status that it returns.
-
-    Where a process cannot go on after a fork, a new interpreter does the same for ``argv``.
-    Whoever comes first puts off the next look, so of any number of runs one starts the refresh. If
-    that process dies, the next look comes a minute later. No trouble here is the caller's: its
-    document is out.
-    """
-    try:
-        if not _is_mine(Store(path), entry.key):
-            return
-        if processes.may_fork():
-            detach(refresh)
-        else:
-            spawn(argv)
-    except OSError:
-        pass  # no lock, no room or no processes left: the second window refreshes instead
-
-
-def _is_mine(store: Store, key: bytes) -> bool:
-    descriptor = store.claim(key)
-    if descriptor is None:
-        return False
-    try:
-        now = time.time()
-        entry = store.read(key)
-        if entry is None or entry.judge(now) != cache.AHEAD:
-            return False
-        entry.look = windows.next_look(now, entry.expiration, windows.jitter())
-        store.write(entry, sync=False)
-        return True
-    finally:
-        release(descriptor)
-
-
 def detach(work: Callable[[], int]) -> None:
     """Fork: the child leaves the session, closes every inherited descriptor, and works.
 
@@ -67,6 +32,48 @@ def detach(work: Callable[[], int]) -> None:
     _check_end()
     if not os.fork():  # pragma: no cover - the child closes what coverage writes to
         _work(work)
+
+
+def start(
+    path: str,
+    entry: cache.Entry,
+    argv: Sequence[str],
+    refresh: Callable[[], int],
+    now: Callable[[], float] = time.time,
+    begin: Callable[[Callable[[], int]], None] = detach,
+) -> None:
+    """Call ``refresh`` in a process of its own, which ends with the status that it returns.
+
+    Where a process cannot go on after a fork, a new interpreter does the same for ``argv``.
+    Whoever comes first puts off the next look, so of any number of runs one starts the refresh. If
+    that process dies, the next look comes a minute later. No trouble here is the caller's: its
+    document is out.
+    """
+    try:
+        if not _is_mine(Store(path), entry.key, now):
+            return
+        if processes.may_fork():
+            begin(refresh)
+        else:
+            spawn(argv)
+    except OSError:
+        pass  # no lock, no room or no processes left: the second window refreshes instead
+
+
+def _is_mine(store: Store, key: bytes, clock: Callable[[], float]) -> bool:
+    descriptor = store.claim(key)
+    if descriptor is None:
+        return False
+    try:
+        now = clock()
+        entry = store.read(key)
+        if entry is None or entry.judge(now) != cache.AHEAD:
+            return False
+        entry.look = windows.next_look(now, entry.expiration, windows.jitter())
+        store.write(entry, sync=False)
+        return True
+    finally:
+        release(descriptor)
 
 
 def spawn(argv: Sequence[str]) -> None:

@@ -6,24 +6,35 @@ import time
 
 from credproc.errors import DeadlineExceeded
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Clock(Protocol):
+        """What the time module has of the monotonic clock."""
+
+        def monotonic(self) -> float: ...
+        def sleep(self, seconds: float, /) -> None: ...
+
 
 class Deadline:
     """A moment on the monotonic clock, which setting the time of day does not move."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, clock: Clock = time) -> None:
         self.seconds = seconds
-        self.end = time.monotonic() + seconds
+        self.clock = clock
+        self.end = clock.monotonic() + seconds
 
     def remaining(self) -> float:
         """Return the seconds left; DeadlineExceeded if there are none."""
-        left = self.end - time.monotonic()
+        left = self.left()
         if left <= 0:
             raise DeadlineExceeded(f"no answer within {self.seconds:g} s")
         return left
 
     def left(self) -> float:
         """Return the seconds left, negative if it has passed."""
-        return self.end - time.monotonic()
+        return self.end - self.clock.monotonic()
 
     def extend(self, other: Deadline) -> None:
         """Move the end to the other's, if that is later: for work that must not be cut off."""
@@ -31,5 +42,4 @@ class Deadline:
 
     def within(self, seconds: float) -> Deadline:
         """Return a deadline ``seconds`` from now, or this one's end if that is sooner."""
-        left = self.end - time.monotonic()
-        return self if left <= seconds else Deadline(seconds)
+        return self if self.left() <= seconds else Deadline(seconds, self.clock)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 from credproc import processes
 from credproc.errors import DeadlineExceeded, ProviderFailed
@@ -129,11 +128,12 @@ def _is_done(done: threading.Event, deadline: Deadline, grace: float, most: int)
     at a time: the system may hand a signal to another thread, and then nothing would wake the main
     thread, which alone acts on it.
     """
-    started = time.monotonic()
+    clock = deadline.clock
+    started = clock.monotonic()
     least = 0
 
     def left() -> float:
-        return max(deadline.end, started) + grace - time.monotonic()
+        return max(deadline.end, started) + grace - clock.monotonic()
 
     while not done.wait(min(POLL, max(left(), 0))):
         if left() <= 0:

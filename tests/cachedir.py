@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -11,8 +13,19 @@ from credproc.cache import Entry, decode
 from credproc.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+
+@contextlib.contextmanager
+def no_room() -> Iterator[None]:
+    """Let this process write no byte to any file: OSError, as on a disk that is full."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 def names(folder: Path, end: str) -> list[str]:

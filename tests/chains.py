@@ -14,9 +14,10 @@ from credproc.errors import CredprocError, clean
 from credproc.hop import Hop
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import container, faults, place
+from credproc.providers import place
 from credproc.providers.chain import Chain, Profile
 from credproc.run import Run
+from tests.servers.asking import Hurry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,11 +90,8 @@ class Machine:
                 self.patch.setenv(name, value)
 
     def knows(self, sts: StsServer) -> None:
-        """Ask that STS, of a region, and repeat calls without much of a pause."""
+        """Call that STS, in a region."""
         self.set(AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-central-1")
-        for module in (faults, container):
-            self.patch.setattr(module, "THROTTLED_PAUSE", 0.002)
-            self.patch.setattr(module, "PAUSE", 0.001)
 
     def config(self, text: str) -> None:
         """Write the config file."""
@@ -103,9 +101,19 @@ class Machine:
         """Write the credentials file."""
         (self.folder / "credentials").write_text(text, encoding="utf-8")
 
-    def run(self, seconds: float = 20, mfa_command: str = "", patient: bool = True) -> Run:
-        """Return a run on this machine, without a cache; patient if it has nothing valid."""
-        made = Run(os.environ, Deadline(seconds), Told(), Mfa(mfa_command, os.environ))
+    def run(
+        self,
+        seconds: float = 20,
+        mfa_command: str = "",
+        patient: bool = True,
+        clock: Hurry | None = None,
+    ) -> Run:
+        """Return a run on this machine, without a cache; patient if it has nothing valid.
+
+        On the ``clock`` pauses take no time.
+        """
+        deadline = Deadline(seconds, clock or Hurry())
+        made = Run(os.environ, deadline, Told(), Mfa(mfa_command, os.environ))
         made.patient = patient
         return made
 

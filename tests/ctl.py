@@ -9,13 +9,11 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
-from tests.harness import LIMIT, SCRIPTS, Result
+from tests.harness import LIMIT, SCRIPTS, Result, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -146,13 +144,11 @@ class Inside:
             _descriptor(2, error.fileno()),
             open(2, "w", encoding="utf-8", closefd=False) as stderr,
             io.TextIOWrapper(io.BytesIO(), "utf-8") as output,
-            mock.patch.dict(os.environ, environ, clear=True),
-            mock.patch.multiple(
-                sys, argv=[str(CREDPROCCTL), *args], stdin=io.StringIO(), stdout=output,
-                stderr=stderr,
-            ),
-        ):  # fmt: skip
-            status = main()
+            environment(environ),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(stderr),
+        ):
+            status = main(args)
             output.flush()
             stdout = output.buffer.getvalue()
             stderr.flush()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from tests import programs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: Where pip puts the commands of the environment that runs the tests.
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -144,6 +144,19 @@ class Processes:
         """End all that still run."""
         while self._started:
             self._started.pop().end()
+
+
+@contextlib.contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let this process have these variables and no others."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class Host:

@@ -12,6 +12,7 @@ from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import imds
 from credproc.run import Run
+from tests.servers.asking import Hurry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,14 +61,16 @@ def new_run(
     seconds: float = 20,
     environ: Mapping[str, str] | None = None,
     patient: bool = False,
+    clock: Hurry | None = None,
 ) -> Run:
     """Return a run that knows of the service, and of these variables besides.
 
-    Patient, it waits for a service that is starting: as one without valid credentials does.
+    Patient, it waits for a service that is starting: as one without valid credentials does. On the
+    ``clock`` pauses take no time.
     """
     variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": url, "AWS_CONFIG_FILE": os.devnull}
     variables.update(environ or {})
-    made = Run(variables, Deadline(seconds), Told(), Mfa("", variables))
+    made = Run(variables, Deadline(seconds, clock or Hurry()), Told(), Mfa("", variables))
     made.patient = patient
     return made
 

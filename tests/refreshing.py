@@ -20,7 +20,7 @@ from credproc.mfa import Mfa
 from credproc.refresh import Refresher
 from credproc.run import Run
 from credproc.store import Store
-from tests.servers.asking import Clock
+from tests.servers.asking import Clock, Hurry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,6 +102,8 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
+        #: The clock of deadlines.
+        self.hurry = Hurry()
         self.store = Store(str(folder / "cache"))
         self.log = Told(self.clock)
         self.key = answer.key([], {})
@@ -163,7 +165,7 @@ class World:
         store: Store | None = None,
     ) -> Refresher:
         """Return what one run refreshes with."""
-        run = Run({}, Deadline(seconds), self.log, Mfa("", {}))
+        run = Run({}, Deadline(seconds, self.hurry), self.log, Mfa("", {}))
         return Refresher(store or self.store, run, anew, background, self.clock)
 
     def answer(self, *providers: Provider, anew: bool = False, background: bool = False) -> Entry:

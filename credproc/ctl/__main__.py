@@ -43,15 +43,19 @@ exit status:
 """
 
 
-def main() -> int:
-    """Run credprocctl and return its exit status; every error becomes one line on stderr here."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run credprocctl and return its exit status; every error becomes one line on stderr here.
+
+    ``argv``, by default that of the process, has the arguments without the program's name.
+    """
+    argv = sys.argv[1:] if argv is None else argv
     log = Log(os.environ.get("CREDPROC_LOG", ""), time.time)
     try:
-        return run(sys.argv[1:], log)
+        return run(argv, log)
     except CredprocError as error:
         log.trace(error)
         line = clean(str(error), log.secrets)
-        _print_failure(line, error)
+        _print_failure(line, error, argv)
         say(line, "credprocctl")
         return error.status
     except KeyboardInterrupt:
@@ -64,9 +68,9 @@ def main() -> int:
         return 1
 
 
-def _print_failure(line: str, error: CredprocError) -> None:
+def _print_failure(line: str, error: CredprocError, argv: Sequence[str]) -> None:
     """Print a failure, and the steps before it, as JSON if stdout is for a machine."""
-    words = [*sys.argv[1:], ""]
+    words = [*argv, ""]
     if "--output=json" not in words and ("--output", "json") not in pairwise(words):
         return
     steps = getattr(error, "steps", [])

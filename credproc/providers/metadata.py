@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 
 from credproc import limits, windows
 from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
@@ -47,13 +46,14 @@ def conversation(run: Run, profile: str = "") -> Iterator[Service]:
     if memo not in run.shared:
         run.shared[memo] = Service(run, profile)
     service: Service = run.shared[memo]
-    started = time.monotonic()
+    clock = run.deadline.clock
+    started = clock.monotonic()
     service.run = run
     service.deadline = run.deadline.within(service.left)
     try:
         yield service
     finally:
-        service.left -= time.monotonic() - started
+        service.left -= clock.monotonic() - started
         service.connection.close()
 
 
@@ -196,7 +196,7 @@ class Service:
         pause = min(PAUSE * 2 ** min(number - 1, 10), LONGEST_PAUSE) * windows.jitter()
         if self.deadline.left() <= pause:
             return False
-        time.sleep(pause)
+        self.deadline.clock.sleep(pause)
         return True
 
     def _broken(self, what: str, how: str) -> ProviderFailed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import TYPE_CHECKING, TypeVar
 
 from credproc import windows
@@ -41,7 +40,7 @@ def tried(run: Run, what: str, once: Callable[[], Result | Fault], limit: int = 
         if run.deadline.left() <= pause:
             raise _out_of_time(outcome, attempt)
         run.log(f"{what}: {outcome.message}; again in {pause:.2f} s")
-        time.sleep(pause)
+        run.deadline.clock.sleep(pause)
         attempt += 1
 
 

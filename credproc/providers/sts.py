@@ -121,10 +121,10 @@ def checked_region(region: Any, name: str = "the region") -> str:
     return str(region)
 
 
-def user() -> str:
+def user(name: Callable[[], str] = getpass.getuser) -> str:
     """Return the user's name, or else the number."""
     try:
-        return getpass.getuser()
+        return name()
     except (KeyError, OSError, ImportError):
         return str(os.getuid())
 

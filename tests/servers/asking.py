@@ -27,6 +27,21 @@ class Clock:
         return self.now
 
 
+class Hurry:
+    """A monotonic clock that jumps over pauses, and goes ``faster`` than time."""
+
+    def __init__(self, faster: float = 1) -> None:
+        self.faster = faster
+        #: Seconds of each pause.
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.faster * time.monotonic() + sum(self.pauses)
+
+    def sleep(self, seconds: float, /) -> None:
+        self.pauses.append(seconds)
+
+
 class Reply:
     """A whole answer."""
 

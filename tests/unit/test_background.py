@@ -11,6 +11,7 @@ import pytest
 from credproc import background
 from credproc.locks import release
 from credproc.store import Store
+from tests import cachedir
 from tests.refreshing import World
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from credproc.cache import Entry
+
+    Begin = Callable[[Callable[[], int]], None]
 
 
 class Starts:
@@ -34,29 +37,25 @@ class Starts:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(tmp_path)
-    monkeypatch.setattr("credproc.background.time.time", made.clock)
-    return made
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 @pytest.fixture
-def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
-    counted = Starts()
-    monkeypatch.setattr(background, "detach", counted)
-    return counted
+def starts() -> Starts:
+    return Starts()
 
 
-def start(world: World, entry: Entry | None) -> None:
+def start(world: World, begin: Begin, entry: Entry | None) -> None:
     """Start the refresh of an entry that a run has just printed."""
     assert entry
-    background.start(world.store.path, entry, [], lambda: 0)
+    background.start(world.store.path, entry, [], lambda: 0, world.clock, begin)
 
 
 def test_first_run_starts_it_and_puts_the_next_look_off(world: World, starts: Starts) -> None:
     read = [world.hold("ahead")] * 5
     for entry in read:  # all have read it before any of them came to start
-        start(world, entry)
+        start(world, starts, entry)
     kept = world.held()
     assert starts.count == 1
     assert kept
@@ -67,14 +66,14 @@ def test_first_run_starts_it_and_puts_the_next_look_off(world: World, starts: St
 def test_refresh_that_died_is_started_again_after_the_next_look(
     world: World, starts: Starts
 ) -> None:
-    start(world, world.hold("ahead"))
+    start(world, starts, world.hold("ahead"))
     kept = world.held()
     assert kept
     world.clock.now = kept.look - 1
-    start(world, kept)
+    start(world, starts, kept)
     assert starts.count == 1
     world.clock.now += 1
-    start(world, kept)
+    start(world, starts, kept)
     assert starts.count == 2
 
 
@@ -84,7 +83,7 @@ def test_entry_that_has_changed_meanwhile_is_left_alone(
 ) -> None:
     read = world.hold("ahead")
     changed = world.hold(state)
-    start(world, read)
+    start(world, starts, read)
     assert starts.count == 0
     assert world.held() == changed
 
@@ -92,51 +91,43 @@ def test_entry_that_has_changed_meanwhile_is_left_alone(
 def test_entry_that_has_gone_is_left_alone(world: World, starts: Starts) -> None:
     read = world.hold("ahead")
     world.remove()
-    start(world, read)
+    start(world, starts, read)
     assert starts.count == 0
 
 
 def test_entry_that_somebody_refreshes_already_is_left_alone(world: World, starts: Starts) -> None:
     read = world.hold("ahead")
     lock = world.store.claim(world.key)
-    start(world, read)
+    start(world, starts, read)
     release(lock)
     assert starts.count == 0
     assert world.held() == read
 
 
-def test_lock_is_free_again_before_the_process_starts(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_is_free_again_before_the_process_starts(world: World) -> None:
     free = []
 
-    def detach(refresh: Callable[[], int]) -> None:
+    def begin(refresh: Callable[[], int]) -> None:
         lock = world.store.claim(world.key)
         free.append(lock is not None)
         release(lock)
 
-    monkeypatch.setattr(background, "detach", detach)
-    start(world, world.hold("ahead"))
+    start(world, begin, world.hold("ahead"))
     assert free == [True]
 
 
-def test_no_trouble_is_the_callers(
-    world: World, starts: Starts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_no_trouble_is_the_callers(world: World, starts: Starts, tmp_path: Path) -> None:
     read = world.hold("ahead")
     starts.error = BlockingIOError(11, "Resource temporarily unavailable")
-    start(world, read)  # no process more
+    start(world, starts, read)  # no process more
 
     starts.error = None
     world.store = Store(str(tmp_path / "nowhere"))
-    start(world, read)  # no directory
-
-    def write(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+    start(world, starts, read)  # no directory
 
     read = world.hold("ahead")
-    monkeypatch.setattr(Store, "write", write)
-    start(world, read)
+    with cachedir.no_room():
+        start(world, starts, read)
     assert starts.count == 0
 
 

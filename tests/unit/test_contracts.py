@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import string
-from unittest import mock
 
 import platformdirs
 import pytest
@@ -17,6 +16,7 @@ from credproc.errors import RequestError, TextAsked
 from credproc.invocation import plain
 from credproc.log import Log
 from credproc.request import Request
+from tests.harness import environment
 
 #: Words that an operating system can hand over: bytes that are not UTF-8 are surrogates.
 LETTERS = st.one_of(
@@ -130,7 +130,7 @@ def test_quick_rule_for_the_cache_directory_never_disagrees(
     asked = Request()
     asked.cache_dir = chosen
 
-    with mock.patch.dict(os.environ, environ, clear=True):
+    with environment(environ):
         if quick:
             explicit = chosen or environ.get("CREDPROC_CACHE_DIR")
             assert quick == (explicit or platformdirs.user_cache_dir("credproc", appauthor=False))
@@ -188,7 +188,7 @@ def test_without_a_home_the_cache_is_off(
 
     monkeypatch.setattr("pwd.getpwuid", nobody)
     log = Log("", float)
-    with mock.patch.dict(os.environ, environ, clear=True):
+    with environment(environ):
         assert cli.directory(Request(), environ, log) == ""
     assert "cache: off" in log.latest
 

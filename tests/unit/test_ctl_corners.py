@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -158,13 +159,17 @@ def launcher_refused(path: Path) -> str:
     return str(caught.value)
 
 
-def test_interpreter_that_no_script_can_name_gets_no_launcher(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", "/opt/my tools/python")
+def test_interpreter_that_no_script_can_name_gets_no_launcher(tmp_path: Path) -> None:
+    python = tmp_path / "my tools" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    command = [str(python), "-m", "credproc.ctl", "launcher", "--python", f"{tmp_path}/fast"]
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(filter(None, sys.path))}
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
-    assert "cannot be named in the first line" in launcher_refused(tmp_path / "fast")
-    assert list(tmp_path.iterdir()) == []
+    assert ended.returncode == 2
+    assert "cannot be named in the first line" in ended.stderr
+    assert list(tmp_path.iterdir()) == [python.parent]
 
 
 def test_program_of_somebody_elses_is_no_launcher(tmp_path: Path) -> None:

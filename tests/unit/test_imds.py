@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,7 @@ from tests.imds_client import (
     new_run,
 )
 from tests.servers import faults
+from tests.servers.asking import Hurry
 from tests.servers.base import backlog_full, closed_port
 from tests.servers.imds import ImdsServer
 from tests.servers.rotation import iso
@@ -41,9 +43,8 @@ STEPS = ("token", "list", "creds")
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImdsServer]:
-    """A service that would answer without a token, asked again without much of a pause."""
-    monkeypatch.setattr(metadata, "PAUSE", 0.001)
+def service() -> Iterator[ImdsServer]:
+    """A service that would answer without a token."""
     with ImdsServer(mode="optional") as server:
         yield server
 
@@ -117,9 +118,17 @@ def test_what_the_machine_lacks_is_no_word_of_imds(
     assert service.connections == 0
 
 
-def test_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The resolver of this machine; ``resolve`` is what it does."""
+    made = SimpleNamespace()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: made.resolve())
+    return made
+
+
+def test_resolver_that_hangs_is_not_waited_for(names: SimpleNamespace) -> None:
     released = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(10))
+    names.resolve = lambda: released.wait(10)
     try:
         outcome = asked("http://imds.example", seconds=0.3)
     finally:
@@ -129,11 +138,11 @@ def test_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
     assert outcome.seconds < IN_TIME
 
 
-def test_name_without_an_address_is_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    def resolve(*_: object, **__: object) -> None:
+def test_name_without_an_address_is_a_doubt(names: SimpleNamespace) -> None:
+    def resolve() -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    names.resolve = resolve
     outcome = asked("http://imds.example")
     assert outcome.outcome is UNAVAILABLE
     assert "http://imds.example has no address (name or service not known)" in outcome.said
@@ -146,16 +155,13 @@ def test_name_that_cannot_be_one_has_no_address(host: str) -> None:
     assert f"the host of http://{host} has no address" in outcome.said
 
 
-def test_every_address_of_a_name_is_tried(
-    service: ImdsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_address_of_a_name_is_tried(service: ImdsServer, names: SimpleNamespace) -> None:
     tcp = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
     addresses = [(*tcp, ("127.0.0.1", 1)), (*tcp, ("127.0.0.1", service.port))]
-    with monkeypatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-        assert asked("http://imds.example").found is not None
-        addresses.pop()
-        assert "connection refused" in asked("http://imds.example").said
+    names.resolve = lambda: addresses
+    assert asked("http://imds.example").found is not None
+    addresses.pop()
+    assert "connection refused" in asked("http://imds.example").said
 
 
 def test_service_on_ipv6_is_asked() -> None:
@@ -437,13 +443,12 @@ def test_containers_own_identity_comes_before_the_nodes(service: ImdsServer, var
     assert asked(service, environ={variable: ""}).found is not None
 
 
-def test_pauses_grow_and_differ(service: ImdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+def test_pauses_grow_and_differ(service: ImdsServer) -> None:
+    clock = Hurry()
     service.fail(None, faults.status(503))
     for _ in range(20):
-        asked(service)
+        ask(new_run(service.url, clock=clock))
+    pauses = clock.pauses
     longest = [max(pauses[start::3]) for start in range(3)]
     assert len(set(pauses)) == len(pauses) == 60
     assert longest[0] <= 0.1 < longest[1] <= 0.2 < longest[2] <= 0.4

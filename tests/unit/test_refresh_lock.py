@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from credproc import credentials, outcome, refresh
+from credproc import credentials, outcome
 from credproc.errors import (
     ProviderFailed,
     Remembered,
@@ -130,9 +130,9 @@ def test_failure_is_news_only_for_those_who_waited(world: World) -> None:
 
 
 def test_valid_credentials_are_served_when_another_process_takes_too_long(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
-    monkeypatch.setattr(refresh, "PATIENCE", 0.3)
+    world.hurry.faster = 20
     held = world.hold("now")
     lock = world.store.claim(world.key)
     own = Gives(world.credentials())

@@ -22,7 +22,7 @@ from credproc.errors import (
     SourceRejected,
     clean,
 )
-from credproc.providers import resolved
+from credproc.providers import patience, resolved
 from credproc.providers.source import Source
 from credproc.providers.sts import new_session
 from credproc.regions import home_region
@@ -46,7 +46,6 @@ TOKEN = "canaryContainerToken0123456789"
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sts: StsServer) -> Machine:
-    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0.001)
     made = Machine(monkeypatch, tmp_path)
     made.knows(sts)
     return made
@@ -220,9 +219,9 @@ def test_container_endpoint_that_is_busy_is_waited_for(
     code: int, machine: Machine, task: ContainerServer
 ) -> None:
     machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
-    task.fail(faults.status(code), times=8)
+    task.fail(faults.status(code), times=patience.ATTEMPTS + 1)
     assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
-    assert task.count() == 9
+    assert task.count() == patience.ATTEMPTS + 2
 
 
 def test_container_endpoint_is_left_alone_as_long_as_it_says(

@@ -7,16 +7,14 @@ import re
 import ssl
 import threading
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore import exceptions
 
-from credproc import errors, windows
+from credproc import errors
 from credproc.errors import CodeNotGiven, DeadlineExceeded, ProviderFailed, RequestError
-from credproc.providers import client, patience, query, raised
-from credproc.providers import faults as meanings
+from credproc.providers import patience, raised
 from credproc.providers import sts as calls
 from credproc.providers.client import client_config
 from credproc.providers.place import place
@@ -24,6 +22,7 @@ from credproc.providers.reply import Call, Reply
 from credproc.providers.sts import new_session
 from tests.chains import KEY, A, B, Machine, hop
 from tests.servers import faults
+from tests.servers.asking import Hurry
 from tests.servers.base import closed_port
 from tests.servers.sts import ERRORS, StsServer, error, skewed
 
@@ -222,7 +221,7 @@ def test_passing_error_is_repeated_and_then_said(
     assert outcome.said.startswith(f"role 1 of 1, {A}: {REPEATED[code]}")
     assert sts.count() == 3 + patience.ATTEMPTS
     assert f"sts: {A}: {REPEATED[code]}" in outcome.log
-    assert "; again in 0.0" in outcome.log
+    assert "; again in " in outcome.log
     assert "try again in a minute" in outcome.said
     assert "try again in a minute" not in outcome.log
 
@@ -292,15 +291,10 @@ def test_answer_of_somebody_else_is_a_fault_of_the_network(
     "fault", [faults.hang(), faults.hang_mid_body(), faults.drip(0.05), faults.drip(0.05, "body")]
 )
 def test_call_that_never_ends_is_given_up_in_time(
-    fault: Fault, machine: Machine, sts: StsServer, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, machine: Machine, sts: StsServer
 ) -> None:
-    for module in (query, client):
-        monkeypatch.setattr(module, "CONNECT", 0.1)
-        monkeypatch.setattr(module, "READ", 0.2)
-    for module in (query, calls):
-        monkeypatch.setattr(module, "TRY", 0.3)
     sts.fail(fault)
-    outcome = machine.ask(hop())
+    outcome = machine.ask(hop(), run=machine.run(seconds=60, clock=Hurry(25)))
     assert type(outcome.error) is ProviderFailed
     assert "answer from STS in eu-central-1" in outcome.said
     assert outcome.log.count("; again in ") == patience.ATTEMPTS - 1
@@ -317,15 +311,14 @@ def test_call_ends_with_the_deadline_of_the_run(machine: Machine, sts: StsServer
 
 
 def test_pause_that_would_outlast_the_deadline_is_not_begun(
-    machine: Machine, sts: StsServer, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, sts: StsServer
 ) -> None:
-    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 1000.0)
-    monkeypatch.setattr(windows, "jitter", lambda: 1.0)
+    clock = Hurry()
     sts.fail(error("Throttling"))
-    outcome = machine.ask(hop(), run=machine.run(seconds=8))
+    outcome = machine.ask(hop(), run=machine.run(seconds=60, clock=clock))
     assert isinstance(outcome.error, DeadlineExceeded)
-    assert sts.count() == 1
-    assert outcome.seconds < IN_TIME
+    assert sts.count() == 1 + len(clock.pauses)
+    assert 60 - patience.LONGEST_PAUSE < sum(clock.pauses) < 60
 
 
 def test_answer_without_end_is_given_up_before_it_fills_the_memory(
@@ -355,20 +348,16 @@ def test_answer_without_end_is_given_up_before_it_fills_the_memory(
     ("code", "longest"), [("Throttling", [1.0, 2.0, 4.0]), ("InternalFailure", [0.05, 0.1, 0.2])]
 )
 def test_pauses_grow_and_are_jittered_in_full(
-    code: str, longest: list[float], machine: Machine, sts: StsServer,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(meanings, "THROTTLED_PAUSE", 1.0)
-    monkeypatch.setattr(meanings, "PAUSE", 0.05)
+    code: str, longest: list[float], machine: Machine, sts: StsServer
+) -> None:
     sts.fail(error(code))
-    for draw in (0.0, 0.5, 1.0):
-        pauses: list[float] = []
-        monkeypatch.setattr(windows, "jitter", lambda draw=draw: draw)
-        # Of this module alone: threads that were given up may still be about.
-        clock = SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic)
-        monkeypatch.setattr(patience, "time", clock)
-        machine.ask(hop(), run=machine.run(patient=False))
-        assert pauses == [draw * most for most in longest]
+    clock = Hurry()
+    for _ in range(20):
+        machine.ask(hop(), run=machine.run(patient=False, clock=clock))
+    assert len(clock.pauses) == 20 * len(longest)
+    for number, most in enumerate(longest):
+        drawn = clock.pauses[number :: len(longest)]
+        assert min(drawn) < most / 2 < max(drawn) <= most
 
 
 @pytest.mark.parametrize("off", [-7200, -1000, 1000, 7200])
@@ -515,13 +504,11 @@ def test_empty_variable_names_no_profile(machine: Machine) -> None:
     assert machine.ask(hop()).error is None
 
 
-def test_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody() -> str:
+def test_user_without_a_name_is_a_number() -> None:
+    def unknown() -> str:
         raise KeyError("getpwuid(): uid not found: 54321")
 
-    monkeypatch.setattr("getpass.getuser", nobody)
-
-    assert calls.default_name().startswith(f"credproc-{os.getuid()}-")
+    assert calls.user(unknown) == str(os.getuid())
 
 
 def test_answer_without_an_arn_names_no_account() -> None:
