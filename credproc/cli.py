@@ -37,7 +37,7 @@ from credproc.errors import (
 )
 from credproc.log import Log, say
 from credproc.mfa import Mfa
-from credproc.providers import provider
+from credproc.providers import providers
 from credproc.request import Imds
 from credproc.run import Run
 from credproc.store import Store
@@ -162,11 +162,10 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         if trouble:
             log(f"cache: off: {trouble}")
         refresher = refresh.Refresher(store, run, asked.refresh, in_background)
-        # Lazily, so that libraries are loaded when the providers before theirs have not answered.
-        providers = map(provider, asked.providers)
+        made = providers(run, asked)
         key = _key(asked, argv, environ)
         try:
-            return refresher.answer(key, providers, partial(_render, asked))
+            return refresher.answer(key, made, partial(_render, asked))
         except (ProviderFailed, ProviderUnavailable) as error:
             implied = asked.providers == [Imds()] and "--imds" not in argv
             if not implied or NO_INSTANCE not in str(error):

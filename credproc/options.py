@@ -188,7 +188,7 @@ def _imds(request: Request, value: str | None) -> str:
 
 def _role_arn(request: Request, value: str) -> str:
     request.chain().hops.append(Hop(value))
-    return limits.role_arn(value)
+    return limits.any_role_arn(value)  # AWS's own rules depend on the config: providers.chain
 
 
 def _source(request: Request, value: str) -> str:

@@ -12,6 +12,7 @@ from credproc.ctl import (
     commandline,
     configfile,
     iam,
+    machine,
     profile_show,
     profile_wrap,
     rewriting,
@@ -25,6 +26,7 @@ from credproc.ctl.shared import KEY, Shared, parsed, rivals
 from credproc.ctl.steps import Steps
 from credproc.ctl.wrapping import Files
 from credproc.errors import RequestError, UsageError
+from credproc.providers import check
 from credproc.request import GO_PATIENCE, Profile
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     argv = [*_from_role(given.from_role), *(given.options or [])]
     asked = parsed(argv)
     notes = _check(name, asked)
+    check(machine.run(given), asked)
     shared = Shared(os.environ)
     _check_header(name, shared)
     notes += _unknown(asked, shared)

@@ -97,9 +97,9 @@ def is_elsewhere(parts: Parts) -> bool:
 
 
 def role(arn: str) -> str:
-    """Return a role as people name it: reports@123456789012."""
+    """Return a role as people name it: reports@123456789012; whole if it has no account."""
     parts = arn.split(":", 5)
-    if len(parts) < 6:
+    if len(parts) < 6 or not parts[4]:
         return arn
     return f"{parts[5].rpartition('/')[2]}@{parts[4]}"
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import limits, recursion, request, session
+from credproc import limits, recursion, request, session, slips
 from credproc.errors import (
     CodeNotGiven,
     ProviderFailed,
     RequestError,
     SourceRejected,
+    UsageError,
     WrongCode,
     apart,
 )
-from credproc.providers import mfasession
+from credproc.providers import mfasession, place
 from credproc.providers.profile import roles
 from credproc.providers.refusals import Denied, SessionTooLong
 from credproc.providers.roles import Roles
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credproc.credentials import Credentials
+    from credproc.providers.session import Session
     from credproc.run import Run
 
 
@@ -55,6 +57,15 @@ class Profile:
         return Assuming(run, found, self.profile.name).last()
 
 
+def check(loaded: Session, asked: request.Chain) -> None:
+    """Raise UsageError for a role that the service of the chain cannot have."""
+    wrong = place.role_arn(loaded)
+    for hop in asked.hops:
+        problem = wrong(hop.role_arn)
+        if problem:
+            raise UsageError(slips.wrong("--role-arn:", hop.role_arn, problem))
+
+
 def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
     """Return the roles that are requested; RequestError where a run above is resolving the same
     profile."""
@@ -65,6 +76,7 @@ def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
     recursion.check_way(found.profiles, run.environ)
     run.profiles[:] = dict.fromkeys([*run.profiles, *found.profiles])
     if isinstance(asked, request.Chain):
+        check(loaded, asked)
         if not name:
             found.source = Source(asked.source, loaded)
         for hop in asked.hops:

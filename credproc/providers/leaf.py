@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from credproc import credentials, hidden, limits, slips
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
-from credproc.providers import incomplete, process, sts, tokenfile
+from credproc.providers import incomplete, place, process, sts, tokenfile
 from credproc.regions import home_region
 from credproc.variables import WEB_IDENTITY
 
@@ -126,7 +126,7 @@ def _with_web_identity(
     ``names`` are what the role's ARN and the session's name are called where they are set.
     """
     name = name or sts.default_name()
-    problems = (limits.role_arn(arn), limits.role_session_name(name))
+    problems = (place.role_arn(session)(arn), limits.role_session_name(name))
     for what, problem in zip(names, problems, strict=True):
         if problem:
             raise RequestError(f"{what} {problem}")

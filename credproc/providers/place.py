@@ -6,11 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from credproc import system
+from credproc import limits, system
 from credproc.providers import http
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from credproc.providers.session import Session
@@ -114,6 +114,28 @@ def place(session: Session, region: str) -> Place | None:
         return Place(url, region)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None  # a setting that botocore has words for
+
+
+def custom(session: Session) -> str:
+    """Return the URL of the service that is configured in the place of AWS's STS, "" for AWS's.
+
+    What has no effect, or cannot be read, counts as none: botocore says what is wrong with it.
+    """
+    scoped = session.get_scoped_config()
+    ignored = os.environ.get(
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", scoped.get("ignore_configured_endpoint_urls")
+    )
+    if str(ignored).lower() == "true":
+        return ""
+    try:
+        return _given(session, scoped, os.environ)
+    except (AttributeError, KeyError, TypeError):
+        return ""
+
+
+def role_arn(session: Session) -> Callable[[str], str]:
+    """Return the check of a role's ARN (see limits): AWS's own rules hold for AWS alone."""
+    return limits.any_role_arn if custom(session) else limits.role_arn
 
 
 def _has_proxy(environ: Mapping[str, str]) -> bool:

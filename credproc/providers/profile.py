@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import limits, slips
+from credproc import slips
 from credproc.errors import RequestError
 from credproc.hop import OPTIONS, Hop
-from credproc.providers import incomplete
+from credproc.providers import incomplete, place
 from credproc.providers.roles import Roles
 from credproc.providers.source import Source
 from credproc.providers.sts import misnamed
@@ -45,7 +45,7 @@ def roles(loaded: Session, name: str) -> Roles:
                 found.unused.append(name)
             _check_own(loaded, name, values)
             return found
-        found.add(_hop(name, values), values.get("region", ""), first=True)
+        found.add(_hop(loaded, name, values), values.get("region", ""), first=True)
         origin = values.get("credential_source", "")
         below = values.get("source_profile", "")
         _check_origin(name, values)
@@ -103,9 +103,9 @@ def _is_role(values: dict[str, Any], top: bool) -> bool:
     return is_role and (top or not _has_keys(values))
 
 
-def _hop(name: str, values: dict[str, Any]) -> Hop:
+def _hop(loaded: Session, name: str, values: dict[str, Any]) -> Hop:
     hop = Hop(values["role_arn"])
-    _check(name, incomplete.ROLE, hop.role_arn, limits.role_arn)
+    _check(name, incomplete.ROLE, hop.role_arn, place.role_arn(loaded))
     for option in OPTIONS:
         value = values.get(option.key) if option.key else None
         if value is None or (value == "" and option.key in DEFAULTED):

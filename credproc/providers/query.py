@@ -39,6 +39,8 @@ MAX_BODY = 256 * 1024
 MAX_ANSWER = 2 * MAX_BODY
 
 VERSION = "2011-06-15"
+#: Where an error is in the answer: STS's form, EC2's, and S3's, which Ceph gives.
+ERRORS = ("Error/", "Errors/Error/", "")
 
 
 class Query:
@@ -71,9 +73,9 @@ class Query:
         }
         answer = self._exchange(where, call, http.request("POST", "/", headers, body), end)
         found = fields(answer.body)
-        lead = "Error" if "Error/Code" in found else "Errors/Error"
-        reply = Reply(answer.status, answer.headers, found.get(f"{lead}/Code", ""))
-        reply.message = found.get(f"{lead}/Message", "") if reply.code else _phrase(answer.status)
+        lead = next((each for each in ERRORS if f"{each}Code" in found), "")
+        reply = Reply(answer.status, answer.headers, found.get(f"{lead}Code", ""))
+        reply.message = found.get(f"{lead}Message", "") if reply.code else _phrase(answer.status)
         if answer.status >= 300:
             raise Failed(faults.explain(reply, call))
         return reply, _result(found, f"{action}Result/")

@@ -49,11 +49,12 @@ def explain(error: Exception, answered: Answered, call: Call) -> Fault:
 
 def reply_of(error: exceptions.ClientError, answered: Answered | None = None) -> Reply:
     """Return the answer that an error of botocore's was made of."""
-    said = error.response.get("Error", {})
+    # An error in S3's form, which other services than AWS's give, is not in an element of its own.
+    said: Any = error.response.get("Error") or error.response
     metadata: Any = error.response.get("ResponseMetadata", {})
     headers = answered.reply.headers if answered else metadata.get("HTTPHeaders", {})
     status = metadata.get("HTTPStatusCode", 0)
-    return Reply(status, headers, str(said.get("Code", "")), str(said.get("Message", "")))
+    return Reply(status, headers, str(said.get("Code") or ""), str(said.get("Message") or ""))
 
 
 def _tls(error: exceptions.SSLError, call: Call) -> Fault:

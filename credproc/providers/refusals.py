@@ -13,7 +13,8 @@ from credproc.regions import home_region, must_be_enabled, partition
 if TYPE_CHECKING:
     from credproc.credentials import Credentials
 
-KEYS_REJECTED = ("InvalidClientTokenId", "UnrecognizedClientException")
+#: The last one is S3's, which MinIO gives.
+KEYS_REJECTED = ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 TOKEN_REJECTED = ("IDPRejectedClaim", "InvalidIdentityToken")
 SKEWED = (
@@ -33,6 +34,14 @@ HINTS = {
     "IncompleteSignature": _MANGLED,
     "InvalidAction": _MANGLED,
     "MissingAuthenticationToken": _MANGLED,
+    "NoSuchEntity": "the service has no such role: check its ARN",
+}
+#: The same, of services that say no more than a code, as Ceph does; AWS always says more.
+BARE = {
+    "AccessDenied": "the service does not say why: check the calling keys, that the role exists, "
+    "and that its trust policy allows this caller",
+    "InvalidArgument": "the service does not say which parameter it refuses: check the form of the "
+    "role's ARN, and that --duration-seconds is not above the role's maximum",
 }
 
 #: "... is not authorized to perform: sts:X on resource: ..."
@@ -83,9 +92,10 @@ def explain(reply: Reply, call: Call) -> Fault:
         return _token(reply, call)
     if code in EXPIRED or code in KEYS_REJECTED:
         return Fault(f"{reply.text()}: {_keys(code, call, call.caller)}", SourceRejected)
-    if code not in DENIED:
-        return _terms(reply, call)
-    return _denied(reply, call) if call.role_arn else _no_session(reply)
+    if code in DENIED and not call.role_arn:
+        return _no_session(reply)
+    is_bare = not reply.message.strip()
+    return _denied(reply, call) if code in DENIED and not is_bare else _terms(reply, call)
 
 
 def _token(reply: Reply, call: Call) -> Fault:
@@ -100,7 +110,9 @@ def _token(reply: Reply, call: Call) -> Fault:
 def _partition(code: str, call: Call) -> str:
     """Return that role and region are of two partitions, where that can be the reason."""
     wanted, asked = call.role_arn.split(":")[1:2], partition(call.region)
-    if not wanted or wanted[0] == asked or code not in (*KEYS_REJECTED, *DENIED, "ValidationError"):
+    if code not in (*KEYS_REJECTED, *DENIED, "ValidationError"):
+        return ""
+    if not wanted or wanted[0] == asked or not wanted[0].startswith("aws"):
         return ""
     return (
         f"the role is in the partition {wanted[0]}, but STS in {call.region} (partition {asked}) "
@@ -124,7 +136,8 @@ def _keys(code: str, call: Call, caller: Credentials) -> str:
     why = "they are revoked, deleted, mistyped or of another partition"
     if must_be_enabled(call.region):
         why += f", or the account has not enabled the region {call.region}"
-    return f"AWS does not know {which}: {why}"
+    service = "the service" if code == "InvalidAccessKeyId" else "AWS"
+    return f"{service} does not know {which}: {why}"
 
 
 def _denied(reply: Reply, call: Call) -> Fault:
@@ -227,7 +240,9 @@ def _terms(reply: Reply, call: Call) -> Fault:
     if "role chaining" in lower:
         return Fault(f"{text}: lower --duration-seconds to 3600", SessionTooLong)
     hint = HINTS.get(code, "").format(region=call.region)
-    if code.startswith("PackedPolicyTooLarge"):
+    if not lower.strip():
+        hint = BARE.get(code, hint)
+    elif code.startswith("PackedPolicyTooLarge"):
         hint = _too_large(lower, call)
     elif "transitive tag" in lower:
         hint = "a transitive tag of the calling session cannot be changed: leave out that --tag"
@@ -240,7 +255,8 @@ def _terms(reply: Reply, call: Call) -> Fault:
         )
         if not call.role_arn:
             hint = "lower --mfa-session"
-    return Fault(f"{text}: {hint}" if hint else text)
+    kind = Denied if code in DENIED else ProviderFailed
+    return Fault(f"{text}: {hint}" if hint else text, kind)
 
 
 def _too_large(lower: str, call: Call) -> str:

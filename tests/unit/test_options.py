@@ -158,8 +158,7 @@ REFUSED = [
     (["--profile", ""], "--profile", "must be a profile's name"),
     (["--profile", "a]b"], "--profile", "must be a profile's name"),
     (["--role-arn", "app"], "--role-arn", "like arn:aws:iam::123456789012:role/NAME"),
-    (["--role-arn", A.replace("role", "user")], "--role-arn", "must be a role's ARN"),
-    (["--role-arn", A.replace("111122223333", "1")], "--role-arn", "must be a role's ARN"),
+    (["--role-arn", A + "\n"], "--role-arn", "must be a role's ARN"),
     (["--role-arn", A + "x" * 2048], "--role-arn", "must be a role's ARN"),
     (["--role-arn", A], "--role-arn", "needs --source, one of env, profile:NAME, imds, imds:ROLE"),
     (["--source", "env"], "--source", "needs at least one --role-arn"),
@@ -309,7 +308,7 @@ def test_what_may_be_a_secret_is_not_echoed(argv: list[str]) -> None:
 
 def test_short_value_that_is_no_secret_is_shown() -> None:
     assert refused("--timeout", "5m").endswith("to 3600, not '5m'")
-    assert refused("--role-arn", A[:-1] + "*").endswith(f", not '{A[:-1]}*'")
+    assert refused("--role-arn", A[:19]).endswith(f", not '{A[:19]}'")
 
 
 # Policies.
