@@ -138,6 +138,11 @@ class Machine:
         self.sts.fail(skewed(-1000))
         return self.run(*CHAIN)
 
+    def ceph(self) -> Result:
+        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
+            self.host.environ[name] = None
+        return self.run("--role-arn", "arn:aws:iam:::role/S3Access", "--source", "env")
+
     def no_sts(self) -> Result:
         self.host.environ["AWS_ENDPOINT_URL_STS"] = closed_port()
         return self.run(*CHAIN)
