@@ -71,8 +71,6 @@ FILE, ABSENT, DIRECTORY, INSTANCE, HOST, VARIABLE = (
 #: one that changed a moment ago proves nothing by its state.
 TICK = 100_000_000
 SECOND = 1_000_000_000
-#: Bytes. No file that credproc reads is longer.
-LONGEST = 64 * 2**20
 
 
 def key(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bytes:
@@ -134,17 +132,19 @@ class Witnesses:
     """Collects what a run depends on, each as it was before it was first read.
 
     ``unusual`` is why the answer cannot be kept, "" if it can: not all that it depends on has a
-    state that can be compared later.
+    state that can be compared later. ``changed`` is a file that was another one when it was read
+    again: what this run makes belongs to neither, so that nothing of it is cached.
     """
 
     def __init__(self, environ: "Mapping[str, str]") -> None:
         self.environ = environ
         self.unusual = ""
+        self.changed = ""
         self._states: dict[tuple[str, str], str] = {}
 
     def file(self, path: str) -> None:
         """Add a file that is about to be read or looked for."""
-        if not path or (FILE, path) in self._states:
+        if path in ("", os.devnull) or (FILE, path) in self._states:
             return
         if not os.path.isabs(path):
             self.directory()
@@ -152,6 +152,27 @@ class Witnesses:
         if state is None:
             self.unusual = f"{path} is not a regular file"
         self._states[FILE, path] = state or ""
+
+    def compare(self, path: str) -> None:
+        """Note whether a file was written or replaced since file() was called, even if its content
+        is the same again."""
+        before = self._states.get((FILE, path))
+        if before is None:
+            return
+        fields, now = before.split(" "), (_state(path) or "").split(" ")
+        if fields[5:6] == ["0"]:  # of a file that had just changed; its ctime said nothing
+            now[5:6] = ["0"]
+        if fields != now:
+            self.changed = path
+
+    def compare_all(self) -> str:
+        """Compare everything; return what has changed, "" if nothing has."""
+        for (kind, name), state in self._states.items():
+            if kind == FILE:
+                self.compare(name)
+            elif _current(kind, name, self.environ) != state:
+                self.changed = f"the {kind} {name}".rstrip()
+        return self.changed
 
     def directory(self) -> None:
         """Add the working directory: a relative path starts there."""
@@ -206,7 +227,7 @@ def _holds(record: bytes, environ: "Mapping[str, str]") -> bool:
                 return True
         elif status.st_size != int(size):
             return False
-        return _content(name) == content
+        return mark(system.read(name)) == content
     if kind == ABSENT:
         error, _, name = rest.partition(" ")
         return _state(name) == f"{ABSENT} {error}"
@@ -224,8 +245,8 @@ def _state(path: str) -> "str | None":
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            return None
-        content = _content(path)
+            return None  # a device is not even opened
+        content = mark(system.read(path))
     except OSError as error:
         return f"{ABSENT} {error.errno or 0}"
     except ValueError:
@@ -239,21 +260,6 @@ def _state(path: str) -> "str | None":
         status.st_ctime_ns if is_settled else 0,
     )
     return f"{FILE} {' '.join(map(str, numbers))} {content}"
-
-
-def _content(path: str) -> str:
-    """Return the mark of a regular file's content; ValueError for anything else."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LONGEST:
-            raise ValueError(path)
-        pieces = []
-        while piece := os.read(descriptor, status.st_size + 1):
-            pieces.append(piece)
-        return mark(b"".join(pieces))
-    finally:
-        os.close(descriptor)
 
 
 def _current(kind: str, name: str, environ: "Mapping[str, str]") -> str:

@@ -210,17 +210,7 @@ class Cache:
         """Return the entry in the file ``name``; None if it is not one, or is under another key."""
         self.trouble = None
         try:
-            folder = self.open()
-            try:
-                descriptor = os.open(
-                    name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder
-                )
-            finally:
-                os.close(folder)
-            try:
-                data = _contents(descriptor)
-            finally:
-                os.close(descriptor)
+            data = self.contents(name)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -230,6 +220,14 @@ class Cache:
         if entry is None:
             self.trouble = ValueError("not an entry of this version")
         return entry if entry is not None and key in (b"", entry.key) else None
+
+    def contents(self, name: str) -> bytes:
+        """Return the bytes of a file of the cache; OSError or ValueError if they cannot be read."""
+        folder = self.open()
+        try:
+            return system.read(name, MAX_ENTRY, folder, is_private=True)
+        finally:
+            os.close(folder)
 
     @property
     def folder(self) -> str:
@@ -259,25 +257,3 @@ class Cache:
             "directory of mode 0700 that holds nothing else (in a systemd unit: "
             "CacheDirectoryMode=0700)"
         )
-
-
-def check_private(status: os.stat_result) -> None:
-    """Raise unless this is a plain file of the user's own, with nobody else's access or names.
-
-    It may have no name: a file that was replaced a moment ago is as good as before.
-    """
-    if (
-        not stat.S_ISREG(status.st_mode)
-        or status.st_uid != os.geteuid()
-        or status.st_mode & 0o077
-        or status.st_nlink > 1
-    ):
-        raise PermissionError("not a private regular file of this user")
-
-
-def _contents(descriptor: int) -> bytes:
-    status = os.fstat(descriptor)
-    check_private(status)
-    if status.st_size > MAX_ENTRY:
-        raise ValueError("too large for an entry")
-    return os.read(descriptor, status.st_size + 1)

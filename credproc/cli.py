@@ -41,7 +41,6 @@ from credproc.providers import providers
 from credproc.request import Imds
 from credproc.run import Run
 from credproc.store import Store
-from credproc.variables import expanded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,8 +184,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
 
 def _witnessed(asked: Request, argv: Sequence[str], run: Run) -> Request:
     """Note what the command line itself depends on; return it as it reads after that."""
-    for variable in expanded(run.environ):
-        run.witnesses.variable(variable)
+    run.witness_paths()
     for path in asked.files:
         run.witnesses.file(path)
     return invocation.parsed(argv) if asked.files else asked

@@ -1,29 +1,15 @@
-"""Files: regular ones read without waiting, and new ones that replace old ones whole."""
+"""Files that are written: private from the first byte, and in the place of another one whole."""
 
 from __future__ import annotations
 
 import os
-import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-class Unfit(ValueError):
-    """What has a file's name, and is not a file that can be read whole."""
-
-
-def read(path: str, longest: int) -> bytes:
-    """Return the bytes of a regular file; OSError if it cannot be read.
-
-    Unfit for anything else, which might never end or be a terminal, and for more than ``longest``
-    bytes.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Unfit("is not a regular file")
-        data = file.read(longest + 1)
-    if len(data) > longest:
-        raise Unfit(f"is longer than {longest} bytes")
-    return data
+#: What the name of a file that is being written ends in, behind the process id and random digits.
+TEMPORARY = ".tmp"
 
 
 def make(name: str, flags: int, folder: int | None = None) -> int:
@@ -35,33 +21,60 @@ def make(name: str, flags: int, folder: int | None = None) -> int:
         os.umask(before)
 
 
-def write(name: str, data: bytes, folder: int | None = None, sync: bool = True) -> None:
-    """Write a new file, which is removed again if that fails; the caller renames it."""
-    descriptor = make(name, os.O_WRONLY | os.O_EXCL, folder)
+def replace(temporary: str, name: str, folder: int | None = None) -> None:
+    """Rename a file to ``name``, in place of a file or an empty directory there."""
+    try:
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except IsADirectoryError:
+        os.rmdir(name, dir_fd=folder)
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def write(
+    name: str,
+    data: bytes,
+    folder: int | None = None,
+    *,
+    mode: int = 0o600,
+    owner: tuple[int, int] | None = None,
+    sync: bool = True,
+    publish: Callable[[str], None] | None = None,
+) -> None:
+    """Put a new file in the place of ``name``, whole or not at all; whatever the umask.
+
+    ``owner`` (user and group id) is kept as far as this user may. Without ``sync`` a power cut may
+    lose the file. ``publish``, instead of replace(), renames it at the end; what it raises leaves
+    the old file.
+    """
+    temporary = f"{name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}"
+    descriptor = make(temporary, os.O_WRONLY | os.O_EXCL, folder)
     try:
         try:
+            _restrict(descriptor, mode, owner)
             while data:
                 data = data[os.write(descriptor, data) :]
             if sync:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    except BaseException:
-        forget(name, folder)
-        raise
-
-
-def replace(temporary: str, name: str, folder: int | None = None) -> None:
-    """Rename a file to ``name``, in place of a file or an empty directory there."""
-    try:
-        try:
-            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except IsADirectoryError:
-            os.rmdir(name, dir_fd=folder)
-            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if publish:
+            publish(temporary)
+        else:
+            replace(temporary, name, folder)
     except BaseException:
         forget(temporary, folder)
         raise
+
+
+def _restrict(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None:
+    """Give a new file its owner, as far as this user may, and its mode."""
+    if owner not in (None, (os.geteuid(), os.getegid())):
+        try:
+            os.fchown(descriptor, *owner)
+        except PermissionError:
+            pass
+    if mode != 0o600:
+        os.fchmod(descriptor, mode)
 
 
 def forget(name: str, folder: int | None = None) -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from credproc import files, locks
-from credproc.cache import check_private
+from credproc import files, locks, system
 
 #: The lock of those who write entries, shared, and of those who clear; the byte where it begins.
 CLEARED, PLACE = "cleared.lock", 512
@@ -22,22 +21,16 @@ PAUSE = 0.02
 def current(folder: int) -> bytes:
     """Return the generation; b"" before the first clearing."""
     try:
-        descriptor = os.open(CLEARED, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
-    except OSError:
+        return system.read(CLEARED, 2 * PLACE, folder, is_private=True)[PLACE : PLACE + 32]
+    except (OSError, ValueError):
         return b""
-    try:
-        return os.pread(descriptor, 32, PLACE)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
 
 
 def renew(folder: int) -> None:
     """Start a new generation; OSError if that cannot be done."""
     descriptor = files.make(CLEARED, os.O_RDWR | os.O_NONBLOCK, folder)
     try:
-        check_private(os.fstat(descriptor))
+        system.check_private(os.fstat(descriptor))
         os.pwrite(descriptor, os.urandom(16).hex().encode(), PLACE)
     finally:
         os.close(descriptor)

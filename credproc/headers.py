@@ -7,6 +7,7 @@ import re
 import shlex
 import unicodedata
 
+from credproc import system
 from credproc.errors import clean
 
 TYPE_CHECKING = False
@@ -166,7 +167,6 @@ def _shown(header: str) -> str:
 def _text(path: str) -> str:
     """Return a file's text; "" if it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(MOST)
+        return system.read(path, MOST).decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 
-from credproc import proxies
+from credproc import proxies, system
 from credproc.variables import (
     FULL_URI,
     LOGIN_CACHE,
@@ -37,8 +36,6 @@ FILES = (TOKEN_FILE, WEB_IDENTITY)
 #: Where `aws sso login` and `aws login` leave what they got: the variable that says so, if there is
 #: one, and the usual folder.
 LOGINS = {"sso": ("", "~/.aws/sso/cache"), "login": (LOGIN_CACHE, "")}
-#: Bytes. Tokens have a few thousand.
-MAX_FILE = 64 * 1024
 
 
 def of_environment(environ: Mapping[str, str]) -> list[str]:
@@ -88,12 +85,8 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:
 
 
 def _contents(path: str) -> str:
-    """Return the text of a plain file; "" if it cannot be had."""
+    """Return the text of a regular file; "" if it cannot be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return ""
-            return file.read(MAX_FILE).decode("utf-8", "replace")
+        return system.read(path).decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""

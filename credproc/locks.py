@@ -14,7 +14,7 @@ import stat
 import time
 
 from credproc import files, processes
-from credproc.cache import check_private
+from credproc.system import check_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,14 +31,15 @@ GRACE = 3.0
 
 
 class Holder:
-    """The process that has taken a lock: its number, and epoch seconds.
+    """The process that has taken a lock, as the lock's file says: its number, and epoch seconds.
 
     ``start`` tells it from another process with the same number; it took the lock at ``since`` and
-    has time until ``until``.
+    has time until ``until``. ValueError if the file does not say so.
     """
 
-    def __init__(self, line: str) -> None:
-        pid, since, until, self.start = line.partition("\n")[0].split(" ", 3)
+    def __init__(self, data: bytes) -> None:
+        line, _, self.note = data.partition(b"\n")
+        pid, since, until, self.start = line.decode("ascii").split(" ", 3)
         self.pid, self.since, self.until = int(pid), int(since), int(until)
 
     def is_stopped(self) -> bool:
@@ -83,19 +84,6 @@ def take(name: str, folder: int, until: float = 0, shared: bool = False) -> int 
             raise
         os.close(descriptor)
     raise FileNotFoundError(f"{name} is removed again and again")
-
-
-def holder(name: str, folder: int) -> Holder | None:
-    """Return what the process says of itself that took the lock; None if it says nothing."""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
-        try:
-            check_private(os.fstat(descriptor))
-            return Holder(os.read(descriptor, 256).decode("ascii"))
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError):
-        return None
 
 
 def release(descriptor: int | None) -> None:

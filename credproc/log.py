@@ -7,7 +7,7 @@ import select
 import stat
 import time
 
-from credproc import credentials
+from credproc import credentials, files
 from credproc.errors import CredprocError, clean
 
 TYPE_CHECKING = False
@@ -102,7 +102,7 @@ def opened(path: str) -> int:
         descriptor = os.open(path, flags)
     except FileNotFoundError:
         _check_folder(os.path.dirname(path))
-        descriptor = os.open(path, flags | os.O_CREAT, 0o600)
+        descriptor = files.make(path, flags)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():

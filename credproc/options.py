@@ -7,7 +7,7 @@ import functools
 import json
 import os
 
-from credproc import __version__, files, limits, manual, mfa, noshell
+from credproc import __version__, limits, manual, mfa, noshell, system
 from credproc.errors import TextAsked, UsageError
 from credproc.hop import OPTIONS, Hop, Option
 from credproc.request import DEFAULT_TIMEOUT, MFA_SESSION, Imds, Profile, Request
@@ -246,8 +246,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _contents(path: str) -> str:
     """Return the text of a file with a policy."""
     try:
-        return files.read(path, MAX_POLICY_FILE).decode("utf-8-sig")
-    except files.Unfit as error:
+        return system.read(path, MAX_POLICY_FILE).decode("utf-8-sig")
+    except system.Unfit as error:
         raise UsageError(f"--policy: {path} {error}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"

@@ -134,8 +134,8 @@ class Refresher:
         if entry.key and seen.unusual:
             self.log(f"cache: the answer is not cached: {seen.unusual}")
             entry.key = b""
-        elif entry.key and not answer.hold(entry.witnesses, self.run.environ):
-            self.log("cache: the answer is not cached: what it depends on has changed meanwhile")
+        elif entry.key and seen.compare_all():
+            self.log(f"cache: the answer is not cached: {seen.changed} has changed meanwhile")
             entry.key = b""
         return entry
 
@@ -267,6 +267,9 @@ class Refresher:
     def _write(self, entry: cache.Entry) -> None:
         """Cache an entry; no trouble with that costs the user the credentials."""
         if not entry.key:
+            return
+        if self.run.witnesses.changed:
+            self.log(f"cache: not written: {self.run.witnesses.changed} has changed meanwhile")
             return
         try:
             self.store.write(entry)

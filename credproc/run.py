@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import sys
 
-from credproc import __version__, hidden
+from credproc import __version__, hidden, system
 from credproc.answer import Witnesses
+from credproc.variables import are_relative, expanded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,11 +72,39 @@ class Run:
             whose += f", {named}={self.environ[named]}"
         self.log(f"credproc {__version__}, Python {python}, {whose}")
 
+    def witness_paths(self) -> None:
+        """Note what the paths of the shared files are made of."""
+        for variable in expanded(self.environ):
+            self.witnesses.variable(variable)
+        if are_relative(self.environ):
+            self.witnesses.directory()
+
     def until(self, deadline: Deadline) -> Run:
         """Return the same run with another deadline."""
         run = copy.copy(self)
         run.deadline = deadline
         return run
+
+    def contents(self, path: str, again: bool = False) -> bytes:
+        """Return what a small file contained when this run first read it; OSError or ValueError.
+
+        So a session is never cached under the key of another token, whatever replaces the file
+        meanwhile. What is read ``again``, and is not the same, lets nothing be cached.
+        """
+        name = f"file {path}"
+        before = self.shared.get(name)
+        if again or before is None:
+            self.witnesses.file(path)
+            try:
+                self.shared[name] = system.read(path)
+            except (OSError, ValueError) as error:
+                self.shared[name] = error
+            if before is not None and before != self.shared[name]:
+                self.witnesses.changed = path
+        found = self.shared[name]
+        if isinstance(found, Exception):
+            raise found
+        return bytes(found)
 
     def session(
         self,

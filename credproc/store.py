@@ -19,7 +19,7 @@ from credproc.generation import CLEARED
 TYPE_CHECKING = False
 
 #: What the names end in: an entry, its lock, an entry that is being written.
-ENTRY, LOCK, TEMPORARY = ".entry", ".lock", ".tmp"
+ENTRY, LOCK, TEMPORARY = ".entry", ".lock", files.TEMPORARY
 #: The lock of the one process that goes on where the one with the first lock is stuck.
 SUCCESSOR = ".next.lock"
 #: The lock of those who remove old files; its time says when that was done last.
@@ -115,15 +115,15 @@ class Store(Cache):
             return
         self._note()
         folder = self.open()
-        name = fingerprint(entry.key)
-        temporary = f"{name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}"
+        name = fingerprint(entry.key) + ENTRY
         try:
-            files.write(temporary, encode(entry), folder, sync)
-            try:
-                self._publish(temporary, name + ENTRY, folder)
-            except BaseException:
-                files.forget(temporary, folder)
-                raise
+            files.write(
+                name,
+                encode(entry),
+                folder,
+                sync=sync,
+                publish=lambda temporary: self._publish(temporary, name, folder),
+            )
             self.written = True
         finally:
             os.close(folder)
@@ -193,12 +193,15 @@ class Store(Cache):
             os.close(folder)
 
     def holder(self, key: bytes) -> locks.Holder | None:
-        """Return the process that has the lock of a key, as far as it said who it is."""
-        folder = self.open()
+        """Return the process that has the lock of a key; None if it did not say who it is."""
+        return self.holder_of(_lock_name(key))
+
+    def holder_of(self, name: str) -> locks.Holder | None:
+        """Return the process that has the lock in the file ``name``; None as holder()."""
         try:
-            return locks.holder(_lock_name(key), folder)
-        finally:
-            os.close(folder)
+            return locks.Holder(self.contents(name))
+        except (OSError, ValueError):
+            return None
 
     def lock_path(self, key: bytes) -> str:
         """Return the path of the lock beside the entry under a key."""

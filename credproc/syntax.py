@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from credproc import system
 from credproc.errors import RequestError
 
 #: By the names of the errors of configparser, which is not loaded just for this, and of Python.
@@ -65,9 +66,8 @@ def bad_block(text: str) -> int | None:
 
 def _bad_block_of(path: str) -> int | None:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return bad_block(file.read())
-    except OSError:
+        return bad_block(system.read(path).decode("utf-8", "replace"))
+    except (OSError, ValueError):
         return None
 
 

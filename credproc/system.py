@@ -1,19 +1,72 @@
-"""The machine as each system shows it: boot and machine id, host name, the directory for caches.
+"""The machine as each system shows it: ids, host name, the directory for caches, regular files.
 
 Loaded on every run, so it imports only what a bare interpreter has loaded. What else differs
 between Linux and macOS is in processes and darwin.
 """
 
 import os
+import stat
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+#: Bytes. No file that credproc reads is longer.
+LONGEST = 64 * 2**20
 #: Where Linux gives a new id to each boot, and where an installed machine keeps its id.
 BOOT = "/proc/sys/kernel/random/boot_id"
 MACHINE = ("/etc/machine-id", "/var/lib/dbus/machine-id")
+
+
+class Unfit(ValueError):
+    """Raised for a file that is not a regular one, or is too long to be read."""
+
+
+def read(
+    path: str, longest: int = LONGEST, folder: "int | None" = None, is_private: bool = False
+) -> bytes:
+    """Return the bytes of a regular file; OSError if it cannot be read.
+
+    Unfit for anything else, which might never end or be a terminal, and for more than ``longest``
+    bytes. ``folder`` is the descriptor of the directory that a relative path starts from. A private
+    file is not a symbolic link, and is refused as check_private() does.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if is_private else 0)
+    descriptor = os.open(path, flags, dir_fd=folder)
+    try:
+        status = os.fstat(descriptor)
+        if is_private:
+            check_private(status)
+        elif not stat.S_ISREG(status.st_mode):
+            raise Unfit("is not a regular file")
+        data = os.read(descriptor, min(status.st_size, longest) + 1)
+        # Files of /proc have no size; others may grow now, or be returned in pieces.
+        while len(data) != status.st_size and len(data) <= longest:
+            piece = os.read(descriptor, longest + 1 - len(data))
+            if not piece:
+                break
+            data += piece
+    finally:
+        os.close(descriptor)
+    if len(data) > longest:
+        raise Unfit(f"is longer than {longest} bytes")
+    return data
+
+
+def check_private(status: os.stat_result) -> None:
+    """Raise PermissionError unless this is a regular file of this user's, with no access for
+    others and no second name.
+
+    It may have no name: a file that was replaced a moment ago is as good as before.
+    """
+    if (
+        not stat.S_ISREG(status.st_mode)
+        or status.st_uid != os.geteuid()
+        or status.st_mode & 0o077
+        or status.st_nlink > 1
+    ):
+        raise PermissionError("not a private regular file of this user")
 
 
 def boot_id(platform: str = sys.platform) -> str:

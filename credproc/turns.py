@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 
-from credproc.cache import check_private, fingerprint
+from credproc.cache import fingerprint
 from credproc.errors import CodeNotGiven
 from credproc.locks import Holder, release, signature
 from credproc.store import LOCK, Store
@@ -155,22 +155,8 @@ class Turns:
 
     def _holder(self, file: str) -> tuple[Holder | None, str]:
         """Return the process that has the lock, and what it asks, as far as it says so."""
-        try:
-            folder = self.store.open()
-            try:
-                descriptor = os.open(
-                    file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder
-                )
-            finally:
-                os.close(folder)
-            try:
-                check_private(os.fstat(descriptor))
-                line, _, note = os.read(descriptor, SIZE).partition(b"\n")
-            finally:
-                os.close(descriptor)
-            return Holder(line.decode("ascii")), decode(note).question
-        except (OSError, ValueError):
-            return None, ""
+        holder = self.store.holder_of(file)
+        return holder, decode(holder.note).question if holder else ""
 
 
 def _late(holder: Holder | None, question: str) -> str:

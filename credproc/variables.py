@@ -50,20 +50,31 @@ def path(environ: Mapping[str, str], variable: str, usual: str = "") -> str:
 
     ``usual`` stands in for the variable's entry in USUAL.
     """
+    found = _written(environ, variable, usual)
+    if os.path.isabs(found) or not found:
+        return found
+    # Without HOME and a passwd entry the default stays "~/...", which names no directory.
+    if found.startswith("~") and not environ.get(variable):
+        return ""
+    try:
+        return os.path.abspath(found)
+    except OSError:
+        return ""  # there is no working directory either
+
+
+def _written(environ: Mapping[str, str], variable: str, usual: str = "") -> str:
+    """Return a path with ~ and variables put in; it may be relative."""
     found = environ.get(variable) or usual or USUAL[variable]
     if "$" in found:
         found = os.path.expandvars(found)  # from the process's environment, as botocore does it
     if found.startswith("~/") and "HOME" in environ:
-        found = environ["HOME"].rstrip("/") + found[1:]
-    else:
-        found = os.path.expanduser(found)
-    if os.path.isabs(found) or not found:
-        return found
-    # Without HOME and a passwd entry the default stays "~/...", which names no directory.
-    try:
-        return os.path.abspath(found) if environ.get(variable) else ""
-    except OSError:
-        return ""  # there is no working directory either
+        return environ["HOME"].rstrip("/") + found[1:]
+    return os.path.expanduser(found)
+
+
+def are_relative(environ: Mapping[str, str]) -> bool:
+    """Whether a shared file or directory is another one in another working directory."""
+    return not all(os.path.isabs(_written(environ, name)) for name in USUAL)
 
 
 def expanded(environ: Mapping[str, str]) -> list[str]:

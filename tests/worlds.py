@@ -2,11 +2,11 @@
 
     python -m tests.worlds [--pairs N] [--seed S]
 
-A world is a command line, variables, files with their times, a directory, an instance, a sign-in.
-The second world of a pair differs from the first in one to three of these. Both run with one cache,
-then without; a run's identity is its access key, which the servers make of all that they were sent.
-Checked is that no run has another identity than without a cache, and that STS and the portal get
-each request once, whichever of the runs needs what it gives.
+A world is a command line, variables, files with their times, a directory, a home, an instance, a
+container, a sign-in. The second world of a pair differs from the first in one to three of these.
+Both run with one cache, then without; a run's identity is its access key, which the servers make of
+all that they were sent. Checked is that no run has another identity than without a cache, and
+that STS, the portal and the container get each request once, whichever of the runs needs it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ LOADED = (cli, Chain, container, imds, resolved)
 END = "2099-01-01T00:00:00Z"
 LIFE = 3000
 A, B = "arn:aws:iam::111122223333:role/a", "arn:aws:iam::444455556666:role/b"
+ACCOUNTS = ("111122223333", "444455556666")
 KEYS = ("AKIAAAAAAAAAAAAAAAAA", "AKIABBBBBBBBBBBBBBBB")
 
 
@@ -77,7 +78,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.reply("TOKEN")
 
     def do_GET(self) -> None:
-        """Give an instance's role, or an SSO role."""
+        """Give an instance's role, a container's, or an SSO role."""
         place, _, rest = self.path.lstrip("/").partition("/")
         if rest.endswith("security-credentials/"):
             self.reply("app")
@@ -85,6 +86,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(json.dumps({
                 "Code": "Success", "AccessKeyId": key_of("imds", place),
                 "SecretAccessKey": "i" * 40, "Token": "I" * 40, "Expiration": soon(),
+            }))  # fmt: skip
+        elif place == "task":
+            key = key_of("task", rest, self.headers.get("Authorization", ""))
+            self.note(key)
+            self.reply(json.dumps({
+                "AccessKeyId": key, "SecretAccessKey": "t" * 40, "Token": "T" * 40,
+                "Expiration": soon(),
             }))  # fmt: skip
         elif "federation/credentials" in rest:
             told = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
@@ -103,7 +111,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         told = dict(urllib.parse.parse_qsl(self.rfile.read(
             int(self.headers["Content-Length"])).decode()))  # fmt: skip
         caller = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-        names = ("RoleArn", "ExternalId", "DurationSeconds", "WebIdentityToken")
+        names = ("RoleArn", "ExternalId", "DurationSeconds", "WebIdentityToken", "Policy")
         # Whose session it is counts, and not the host name, which a laptop changes every day.
         user = told["RoleSessionName"].split("-")[1]
         key = key_of("sts", caller, user, *(told.get(name, "") for name in names))
@@ -131,13 +139,20 @@ class World:
             ["--role-arn", A, "--source", "web-identity"],
             ["--role-arn", A, "--source", "profile:base"],
             ["--role-arn", A, "--source", "profile:helper"],
-            ["--imds", "--profile", "role"],
+            ["--imds", "--profile", "role"], ["--profile", "script"],
+            ["--role-arn", A, "--source", "container"],
+            ["--role-arn", A, "--source", "profile:base", "--policy", "file://policy"],
         ],
         "more": [[], [], [], ["--format", "env"], ["--timeout", "30"]],
-        "account": ["111122223333", "444455556666"],
+        "account": [0, 1],
         "external": ["", "42"],
         "key": [0, 1],
         "directory": ["one", "two"],
+        "moved": ["", "", "here"],
+        "home": ["one", "two"],
+        "config": ["", "", "relative", "variable", "link", "inside"],
+        "policy": ["ListAllBuckets", "DenyAllBuckets"],
+        "task": ["one", "two"],
         "token": ["tokenone", "tokentwo"],
         "person": ["ann", "bob"],
         "document": ["helpone", "helptwo"],
@@ -151,6 +166,8 @@ class World:
         "user": ["ann", "bob"],
         "other": ["", "[profile other]\nregion = us-west-2\n"],
         "replaced": ["rename", "rewrite"],
+        "umask": [0o022, 0o077, 0o777],
+        "noise": ["", "AWS_CA_BUNDLE", "NO_PROXY", "AWS_MAX_ATTEMPTS", "TERM"],
     }  # fmt: skip
 
     def __init__(self, chance: random.Random) -> None:
@@ -169,7 +186,9 @@ class World:
     @property
     def has_helper(self) -> bool:
         """Whether a helper gives the first credentials."""
-        return any("helper" in word or "cached" in word for word in self.drawn["argv"])
+        return any(
+            word in ("helper", "cached", "script", "profile:helper") for word in self.drawn["argv"]
+        )
 
     @property
     def asks_imds(self) -> bool:
@@ -177,20 +196,22 @@ class World:
         argv = self.drawn["argv"]
         return not argv or any("imds" in word or word == "instance" for word in argv)
 
-    def config(self, url: str) -> str:
-        """Return the config file."""
+    def config(self, url: str, other: int = 0) -> str:
+        """Return the config file; of ``other`` 1, one that leads to the other account."""
         has = self.drawn
+        account = ACCOUNTS[has["account"] ^ other]
         external = f"external_id = {has['external']}\n" if has["external"] else ""
         own = f"ec2_metadata_service_endpoint = {url}/{has['own']}\n" if has["own"] else ""
-        role = f"role_arn = arn:aws:iam::{has['account']}:role/r\n"
+        role = f"role_arn = arn:aws:iam::{account}:role/r\n"
         return (
-            f"[default]\n[profile base]\naws_access_key_id = {KEYS[has['key']]}\n"
+            f"[default]\n[profile base]\naws_access_key_id = {KEYS[has['key'] ^ other]}\n"
             f"aws_secret_access_key = {'k' * 40}\n"
             f"[profile role]\n{role}source_profile = base\n{external}"
             f"[profile chain]\nrole_arn = {B}\nsource_profile = role\n"
             f"[profile instance]\n{role}credential_source = Ec2InstanceMetadata\n{own}"
             f"[profile web]\n{role}web_identity_token_file = token\n"
             "[profile helper]\ncredential_process = cat creds.json\n"
+            "[profile script]\ncredential_process = ./give\n"
             f"[profile cached]\ncredential_process = {sys.executable} -m credproc --no-cache\n"
             "[profile sso]\nsso_session = corp\nsso_account_id = 111122223333\n"
             "sso_role_name = dev\n"
@@ -199,41 +220,73 @@ class World:
             f"{has['other']}"
         )
 
+    def home(self, folder: Path) -> Path:
+        """Return the home."""
+        return folder / f"home-{self.drawn['home']}"
+
+    def here(self, folder: Path) -> Path:
+        """Return the working directory: under its own name, or where another one may have been."""
+        return folder / str(self.drawn["moved"] or self.drawn["directory"])
+
     def write(self, folder: Path, url: str) -> None:
-        """Write the files, all with the time 1."""
+        """Write the files, all with the time 1, and move the directory to its place."""
         has = self.drawn
-        here = folder / has["directory"]
-        here.mkdir(exist_ok=True)
-        (folder / ".aws" / "sso" / "cache").mkdir(parents=True, exist_ok=True)
+        for name in ("one", "two"):
+            if (folder / "here" / name).exists():
+                (folder / "here").rename(folder / name)
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name / name).touch()
+        here, aws = folder / has["directory"], self.home(folder) / ".aws"
+        (aws / "sso" / "cache").mkdir(parents=True, exist_ok=True)
         stem = hashlib.sha1(b"corp", usedforsecurity=False).hexdigest()
+        is_two = int(has["directory"] == "two")
+        self._link(aws / "config", folder)
+        helped = json.dumps({
+            "Version": 1, "AccessKeyId": key_of("helper", has["document"], has["directory"]),
+            "SecretAccessKey": "h" * 40, "SessionToken": "H" * 40, "Expiration": END,
+        })  # fmt: skip
+        allowed = {"Effect": has["policy"][:4], "Action": "s3:*", "Resource": "*"}
         files = {
-            folder / ".aws" / "config": self.config(url),
+            aws / "config": self.config(url, int(has["home"] == "two")),
+            here / "config": self.config(url, is_two),
             here / "token": f"{has['token']}-{has['directory']}",
             folder / "token": has["token"],
-            here / "creds.json": json.dumps({
-                "Version": 1, "AccessKeyId": key_of("helper", has["document"], has["directory"]),
-                "SecretAccessKey": "h" * 40, "SessionToken": "H" * 40, "Expiration": END,
-            }),
-            folder / ".aws" / "sso" / "cache" / f"{stem}.json": json.dumps({
+            here / "creds.json": helped,
+            here / "give": f"#!/bin/sh\ncat <<'END'\n{helped}\nEND\n",
+            here / "policy": json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+            aws / "sso" / "cache" / f"{stem}.json": json.dumps({
                 "startUrl": "https://corp.example", "region": "eu-west-1",
                 "accessToken": has["person"], "expiresAt": END,
             }),
         }  # fmt: skip
-        for path, text in files.items():
+        for path, text in ((path.resolve(), text) for path, text in files.items()):
             if has["replaced"] == "rename":
                 new = path.with_suffix(".new")
                 new.write_text(text)
+                new.chmod(0o700)
                 os.utime(new, (1, 1))
                 new.replace(path)
             else:
                 path.write_text(text)
+                path.chmod(0o700)
                 os.utime(path, (1, 1))
+        if has["moved"]:
+            here.rename(folder / "here")
+
+    def _link(self, config: Path, folder: Path) -> None:
+        """Make the config file a link where it is one, or a file of its own."""
+        config.unlink(missing_ok=True)
+        if self.drawn["config"] == "link":
+            target = folder / f"config-{self.drawn['account']}"
+            target.touch()
+            config.symlink_to(target)
 
     def environ(self, folder: Path, url: str) -> dict[str, str]:
         """Return the environment."""
         has = self.drawn
         found = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "LOGNAME": has["user"],
+            "PATH": os.environ["PATH"], "HOME": str(self.home(folder)), "LOGNAME": has["user"],
+            "CREDPROC_CACHE_DIR": str(folder / "cache"),
             "AWS_ENDPOINT_URL_STS": url, "AWS_ENDPOINT_URL_SSO": f"{url}/portal",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{url}/{has['instance']}",
             "AWS_ACCESS_KEY_ID": KEYS[has["env_key"]], "AWS_SECRET_ACCESS_KEY": "k" * 40,
@@ -241,7 +294,17 @@ class World:
             "AWS_REGION": has["region"], "AWS_PROFILE": has["profile"],
             "AWS_EC2_METADATA_DISABLED": has["disabled"], "PYTHONPATH": ":".join(sys.path),
         }  # fmt: skip
+        found |= {
+            "relative": {"AWS_CONFIG_FILE": "config"},
+            "variable": {"AWS_CONFIG_FILE": "$PLACE/config", "PLACE": str(self.here(folder))},
+            "inside": {"AWS_CONFIG_FILE": str(self.here(folder) / "config")},
+        }.get(has["config"], {})
+        if has["noise"]:
+            found[has["noise"]] = "1"
         argv = self.drawn["argv"]
+        if "container" in argv:
+            found["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/task/{has['task']}"
+            found["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = "token"
         if "web-identity" not in argv:
             del found["AWS_WEB_IDENTITY_TOKEN_FILE"], found["AWS_ROLE_ARN"]
         if has["own"] and "instance" in argv:
@@ -288,7 +351,8 @@ class Pair:
             environ = world.environ(self.folder, self.url)
             os.environ.clear()
             os.environ.update(environ)
-            os.chdir(self.folder / world.drawn["directory"])
+            os.chdir(world.here(self.folder))
+            os.umask(world.drawn["umask"])
             os._exit(command.run(argv, os.environ))
         finally:
             os._exit(99)

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
-from credproc import __version__
+from credproc import __version__, system
 from credproc.ctl import arguments, commandline, native, rewriting
 from credproc.ctl.output import Result
 from credproc.errors import RequestError
@@ -118,7 +118,6 @@ def folders() -> list[str]:
 
 def _is_ours(path: str) -> bool:
     try:
-        with open(path, "rb") as file:
-            return MARK in file.read(MOST)
-    except OSError:
+        return MARK in system.read(path, MOST)
+    except (OSError, ValueError):
         return False

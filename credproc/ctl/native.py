@@ -47,7 +47,7 @@ def source(python: str, options: str, code: str) -> str:
         "ENTRY_HEAD": quoted(head.decode()),
         "MAX_ENTRY": str(cache.MAX_ENTRY),
         "MAX_PAUSE": f"{cache.MAX_PAUSE}u",
-        "LONGEST": str(answer.LONGEST),
+        "LONGEST": str(system.LONGEST),
         "CACHE_BELOW": quoted(home.removeprefix("/x")),
         "BOOT": quoted(system.BOOT),
     }

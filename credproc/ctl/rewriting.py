@@ -9,6 +9,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
+from credproc import files, system
 from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.mounts import mounted
 from credproc.ctl.steps import Failed
@@ -28,14 +29,12 @@ MOUNTED = "is a mount point (a file mounted into a container?), which cannot be 
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
-def read(path: str) -> tuple[bytes, os.stat_result]:
-    """Return what a plain file holds, and its status; nothing else is waited for."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Failed(f"{path}: is no plain file")
-        return file.read(), status
+def read(path: str) -> bytes:
+    """Return what a regular file contains; Failed for anything else, OSError without one."""
+    try:
+        return system.read(path)
+    except system.Unfit as error:
+        raise Failed(f"{path} {error}") from None
 
 
 class Unwritable(Failed):
@@ -52,7 +51,8 @@ class Rewriting:
         self.data = b""
         self.status: os.stat_result | None = None
         if self.exists:
-            self.data, self.status = read(self.path)
+            self.status = os.stat(self.path)  # first, so that a change in between is noticed
+            self.data = read(self.path)
 
     def config(self, path: str) -> ConfigFile:
         """Return what was read as a config file; ``path`` is what messages call it."""
@@ -96,7 +96,7 @@ class Rewriting:
         """Put a new file in the place of ``path``, with the mode and the owner of what was read."""
         status = self.status
         if status is None:
-            put(path, data, 0o600, check=self._check)
+            put(path, data, check=self._check)
         else:
             owner = (status.st_uid, status.st_gid)
             put(path, data, stat.S_IMODE(status.st_mode), owner, self._check)
@@ -105,7 +105,7 @@ class Rewriting:
 def original(path: str) -> bytes | None:
     """Return what a file was before the first change, None if it was not changed."""
     try:
-        return read(os.path.realpath(path) + BACKUP)[0]
+        return read(os.path.realpath(path) + BACKUP)
     except OSError:
         return None
 
@@ -118,46 +118,30 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
 def put(
     path: str,
     data: bytes,
-    mode: int,
+    mode: int = 0o600,
     owner: tuple[int, int] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Put a new file in the place of ``path``, whole or not at all; the mode is not the umask's.
+    """Put a new file in the place of ``path``: see files.write; Failed where that cannot be done.
 
     ``check`` comes last, when all that takes time is done; what it raises leaves the old file.
     """
-    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+    def publish(temporary: str) -> None:
+        check()
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.EPERM):
+                raise
+            reason = MOUNTED if error.errno == errno.EBUSY else "is immutable (see lsattr)"
+            raise Unwritable(f"{path} {reason}") from error
+
     try:
-        descriptor = os.open(temporary, flags, 0o600)
+        files.write(path, data, mode=mode, owner=owner, publish=publish)
     except FileNotFoundError:
         folder = os.path.dirname(path)
         raise Failed(f"{path}: the directory {folder} does not exist: make it first") from None
-    try:
-        with open(descriptor, "wb") as file:
-            if owner is not None and owner != (os.geteuid(), os.getegid()):
-                with contextlib.suppress(PermissionError):
-                    os.fchown(descriptor, *owner)
-            os.fchmod(descriptor, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        check()
-        _rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _rename(temporary: str, path: str) -> None:
-    try:
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno not in (errno.EBUSY, errno.EPERM):
-            raise
-        reason = MOUNTED if error.errno == errno.EBUSY else "is immutable (see lsattr)"
-        raise Unwritable(f"{path} {reason}") from error
 
 
 def obstacle(path: str) -> str:

@@ -115,7 +115,7 @@ def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[st
 def read(path: str, naming: Callable[[str], str | None] = config_profile) -> ConfigFile:
     """Return the file, or an empty one where there is none; for ``naming`` see ConfigFile."""
     try:
-        data = rewriting.read(path)[0]
+        data = rewriting.read(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         data = b""
     except OSError as error:

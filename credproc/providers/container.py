@@ -54,7 +54,9 @@ def retrieve(run: Run) -> Credentials | None:
 def _token(run: Run) -> str:
     """Return what identifies the caller; a line end behind it belongs to the file alone."""
     path = run.environ.get(TOKEN_FILE)
-    token = tokenfile.contents(path, TOKEN_FILE) if path else run.environ.get(TOKEN, "").strip()
+    token = (
+        tokenfile.contents(run, path, TOKEN_FILE) if path else run.environ.get(TOKEN, "").strip()
+    )
     if not token.isprintable():
         raise RequestError(f"{TOKEN_FILE if path else TOKEN}: it is not one line of text")
     return token

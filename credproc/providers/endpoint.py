@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from credproc import system
 from credproc.errors import ProviderUnavailable, RequestError
 from credproc.syntax import unreadable
 from credproc.variables import CONFIG, PROFILES, path
@@ -134,8 +135,7 @@ def _configured(environ: Mapping[str, str], profile: str) -> Mapping[str, str]:
     """Return the keys of the profile; the file is parsed only if it speaks of them."""
     file_path = path(environ, CONFIG)
     try:
-        with open(file_path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        text = system.read(file_path).decode("utf-8", "replace")
     except (OSError, ValueError):
         return {}
     if not any(key in text.lower() for key in KEYS.values()):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from credproc import credentials, limits, session, system
 from credproc.errors import ProviderFailed, ProviderUnavailable, clean
-from credproc.providers.endpoint import settings
-from credproc.providers.metadata import conversation
+from credproc.providers.metadata import conversation, where
 from credproc.variables import CONFIG, CONTAINER_IDENTITIES, path
 
 TYPE_CHECKING = False
@@ -48,7 +47,7 @@ def parts(run: Run, role: str, profile: str = "") -> Parts:
         _check_container(run.environ)
     run.witnesses.instance()
     run.witnesses.file(path(run.environ, CONFIG))
-    url = settings(run.environ, run.log, profile).address
+    url = where(run, profile).address
     return {"imds": role, "instance": system.instance(), "endpoint": url}
 
 

@@ -12,7 +12,7 @@ from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
 from credproc.providers import incomplete, place, process, sts, tokenfile
 from credproc.regions import home_region
-from credproc.variables import WEB_IDENTITY
+from credproc.variables import CONFIG, CREDENTIALS, WEB_IDENTITY, path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,15 @@ def _found(run: Run, name: str) -> Credentials:
     found = _keys(session, name)
     if found is not None:
         return found
+    found = _elsewhere(run, session, name, values)
+    # botocore and helpers read the files for themselves: now they may be others than in the key.
+    for variable in (CONFIG, CREDENTIALS):
+        run.witnesses.compare(path(run.environ, variable))
+    return found
+
+
+def _elsewhere(run: Run, session: Session, name: str, values: dict[str, Any]) -> Credentials:
+    """Return what botocore finds in the profile, or its helper gives."""
     from credproc.providers.resolved import resolved  # botocore, 150 ms
 
     found = resolved(run, session, name, BEFORE)
@@ -90,19 +99,19 @@ def _keys(session: Session, name: str) -> Credentials | None:
 
 def web_identity(run: Run) -> Credentials | None:
     """Return the credentials that the token in AWS_WEB_IDENTITY_TOKEN_FILE is good for."""
-    path, arn, name = web_identity_variables(run.environ)
-    if not path:
+    file, arn, name = web_identity_variables(run.environ)
+    if not file:
         return None
     names = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
-    return _with_web_identity(run, sts.new_session(run), path, arn, name, names)
+    return _with_web_identity(run, sts.new_session(run), file, arn, name, names)
 
 
 def web_identity_variables(environ: Mapping[str, str]) -> tuple[str, str, str]:
     """Return the path of the token, the role's ARN and the session's name, as far as they are
     set."""
     names = (WEB_IDENTITY, "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
-    path, arn, name = (environ.get(each, "") for each in names)
-    return path, arn, name
+    file, arn, name = (environ.get(each, "") for each in names)
+    return file, arn, name
 
 
 def _profile_web_identity(run: Run, session: Session, values: dict[str, Any]) -> Credentials:
@@ -116,7 +125,7 @@ def _profile_web_identity(run: Run, session: Session, values: dict[str, Any]) ->
 def _with_web_identity(
     run: Run,
     session: Session,
-    path: str,
+    file: str,
     arn: str,
     name: str,
     names: tuple[str, str],
@@ -133,8 +142,8 @@ def _with_web_identity(
     region = sts.configured_region(run.environ, session) or home_region(arn)
     service = sts.Sts(session)
 
-    def exchanged() -> Credentials:
-        token = tokenfile.contents(path, "the web identity's token")
+    def exchanged(again: bool = False) -> Credentials:
+        token = tokenfile.contents(run, file, "the web identity's token", again)
         run.secrets.append(token)
         parameters = {"RoleArn": arn, "RoleSessionName": name, "WebIdentityToken": token}
         return service.assume_with_web_identity(run, region, parameters)
@@ -143,7 +152,7 @@ def _with_web_identity(
         try:
             return exchanged()
         except SourceRejected as error:
-            run.log(f"web identity: {error}; {path} is read again")
-            return exchanged()
+            run.log(f"web identity: {error}; {file} is read again")
+            return exchanged(again=True)
     except ProviderFailed as error:
-        raise type(error)(f"{arn} (with the token in {path}): {error}") from error
+        raise type(error)(f"{arn} (with the token in {file}): {error}") from error

@@ -8,7 +8,7 @@ import json
 from credproc import limits, windows
 from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
 from credproc.providers.connection import Connection
-from credproc.providers.endpoint import settings
+from credproc.providers.endpoint import Settings, settings
 from credproc.providers.http import Fault
 
 TYPE_CHECKING = False
@@ -57,6 +57,15 @@ def conversation(run: Run, profile: str = "") -> Iterator[Service]:
         service.connection.close()
 
 
+def where(run: Run, profile: str = "") -> Settings:
+    """Return where IMDS is, as the run first read it; unavailable if it is turned off."""
+    memo = f"imds settings {profile}".rstrip()
+    if memo not in run.shared:
+        run.shared[memo] = settings(run.environ, run.log, profile)
+    found: Settings = run.shared[memo]
+    return found
+
+
 class Service:
     """IMDS as one run meets it."""
 
@@ -64,7 +73,7 @@ class Service:
         self.run = run
         self.log = run.log
         self.secrets = run.secrets
-        self.settings = settings(run.environ, run.log, profile)
+        self.settings = where(run, profile)
         #: Seconds that all conversations of the run may still take; no limit but the run's deadline
         #: once the service was waited for.
         self.left = self.settings.seconds

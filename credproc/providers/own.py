@@ -12,7 +12,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from credproc import files, system
+from credproc import system
 from credproc.answer import SECRET, VARIABLES, mark, masked
 from credproc.providers import sts
 from credproc.regions import home_region, partition
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from credproc.session import Parts
 
 WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
-#: Bytes of a token or a sign-in.
-LONGEST = 2**20
 #: Variables that a helper's credentials do not depend on by themselves: the region counts as it is
 #: resolved, and the files as what they contain.
 RESOLVED = ("AWS_REGION", "AWS_DEFAULT_REGION", CONFIG, CREDENTIALS, *SECRET)
@@ -66,8 +64,7 @@ def _values(loaded: Session, name: str) -> dict[str, Any]:
 
 def web_identity(run: Run, loaded: Session, token_file: str, arn: str, name: str) -> Parts:
     """Return what the session of a web identity is made of: its role, a mark of its token."""
-    run.witnesses.file(token_file)
-    token = content(token_file)
+    token = content(run, token_file)
     region = sts.configured_region(run.environ, loaded) or home_region(arn)
     return {
         "web_identity": arn,
@@ -124,33 +121,38 @@ def _sso(run: Run, loaded: Session, values: dict[str, Any]) -> Parts:
     found: Parts = {key: str(told[key]) for key in names if told.get(key)}
     start = name or str(told.get("sso_start_url", ""))
     stem = hashlib.sha1(start.encode(), usedforsecurity=False).hexdigest()
-    signed_in = _sign_in(run, path(run.environ, "", "~/.aws/sso/cache"), stem)
-    # Renewing the access token leaves the refresh token as it is, or gives a new one.
-    secret = str(signed_in.get("refreshToken") or signed_in.get("accessToken") or "")
+    signed_in = sign_in(run, f"{path(run.environ, '', '~/.aws/sso/cache')}/{stem}.json")
     return {
         **found,
-        "sign_in": mark(secret.encode()),
+        "sign_in": person(signed_in),
         **endpoints(run.environ, loaded, "SSO", "SSO_OIDC"),
     }
 
 
 def _login(run: Run, loaded: Session, name: str) -> Parts:
     stem = hashlib.sha256(name.encode()).hexdigest()
-    signed_in = _sign_in(run, path(run.environ, LOGIN_CACHE), stem)
-    secret = str(signed_in.get("dpopKey") or "")  # stays the same while the tokens are renewed
+    signed_in = sign_in(run, f"{path(run.environ, LOGIN_CACHE)}/{stem}.json")
     return {
         "login_session": name,
-        "sign_in": mark(secret.encode()),
+        "sign_in": person(signed_in),
         **endpoints(run.environ, loaded, "SIGNIN"),
     }
 
 
-def _sign_in(run: Run, folder: str, stem: str) -> dict[str, Any]:
-    """Return what a sign-in left in its cache; nothing if it cannot be read."""
-    file = os.path.join(folder, f"{stem}.json")
-    run.witnesses.file(file)
+def person(signed_in: Mapping[str, Any]) -> str:
+    """Return a mark of who has signed in, which stays the same while the tokens are renewed.
+
+    Renewing SSO's access token leaves the refresh token as it is, or gives a new one; `aws login`
+    has a key of its own.
+    """
+    names = ("dpopKey", "refreshToken", "accessToken")
+    return mark(str(next(filter(None, map(signed_in.get, names)), "")).encode())
+
+
+def sign_in(run: Run, file: str) -> dict[str, Any]:
+    """Return what a sign-in left in its file; nothing if it cannot be read."""
     try:
-        found = json.loads(content(file))
+        found = json.loads(content(run, file))
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -177,7 +179,7 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
     }
     secrets = {name: mark(os.fsencode(environ[name])) for name in SECRET if environ.get(name)}
     shared = {
-        name: mark(os.fsencode(content(path(environ, name)))) for name in (CONFIG, CREDENTIALS)
+        name: mark(os.fsencode(content(run, path(environ, name)))) for name in (CONFIG, CREDENTIALS)
     }
     return {
         "helper": os.path.basename(word),
@@ -207,11 +209,9 @@ def _is_in_credentials_file(run: Run, loaded: Session, name: str) -> bool:
     return "aws_access_key_id" in sections.get(name, {})
 
 
-def content(file: str) -> str:
+def content(run: Run, file: str) -> str:
     """Return the text of a small file, "" if it cannot be read; what reads it for good says why."""
-    if not file:
-        return ""
     try:
-        return files.read(file, LONGEST).decode("utf-8", "surrogateescape")
+        return run.contents(file).decode("utf-8", "surrogateescape") if file else ""
     except (OSError, ValueError):
         return ""

@@ -5,10 +5,11 @@ botocore has the last word: what a file says that is not plainly right is read b
 
 from __future__ import annotations
 
+import io
 import os
 from typing import TYPE_CHECKING
 
-from credproc import inifile
+from credproc import inifile, system
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,20 +27,21 @@ class Session:
     """Config and credentials file from the view of one profile, "" for the one that is in use.
 
     ``full_config`` is botocore's: profiles (with what the credentials file has of them),
-    sso_sessions, services, and the other sections by their names.
+    sso_sessions, services, and the other sections by their names. ``known`` is a session that has
+    read the files before.
     """
 
     # The process's own environment: botocore takes all else of a session from there, and no other.
-    def __init__(self, profile: str = "") -> None:
+    def __init__(self, profile: str = "", known: Session | None = None) -> None:
         named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
         self._profile = profile
         self._variables = named
         #: The profile, "" if none is named.
         self.profile = profile or next((os.environ[name] for name in named), "")
         #: The sections of each file alone; None where botocore read them.
-        self.config: dict[str, Any] | None = None
-        self.credentials: dict[str, Any] | None = None
-        self._full_config: dict[str, Any] | None = None
+        self.config: dict[str, Any] | None = known.config if known else None
+        self.credentials: dict[str, Any] | None = known.credentials if known else None
+        self._full_config: dict[str, Any] | None = known.full_config if known else None
         self._botocore: botocore.session.Session | None = None
 
     @property
@@ -104,7 +106,8 @@ def _sections(variable: str, usual: str) -> inifile.Sections:
     if not os.path.isfile(path):
         return {}
     try:
-        with open(path) as file:  # in the locale's encoding, as configparser does
-            return inifile.read(file.read())
+        data = system.read(path)
     except OSError:
         return {}
+    with io.TextIOWrapper(io.BytesIO(data)) as file:  # in the locale's encoding, as configparser
+        return inifile.read(file.read())

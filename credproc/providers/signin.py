@@ -18,9 +18,9 @@ from botocore.parsers import ResponseParserError
 from botocore.tokens import SSOTokenProvider
 from botocore.utils import JSONFileCache
 
-from credproc import hidden
+from credproc import hidden, system
 from credproc.errors import ProviderFailed
-from credproc.providers import faults, raised
+from credproc.providers import faults, own, raised
 from credproc.providers.client import check_proxy, client_config
 from credproc.providers.patience import tried
 from credproc.providers.reply import Call, Fault, Reply
@@ -177,6 +177,7 @@ class Tokens:
     def __init__(self, folder: str, login: str, run: Run) -> None:
         self._folder = folder
         self._login = login
+        self._run = run
         self._log = run.log
         self._secrets = run.secrets
         self._new: dict[str, Any] = {}
@@ -197,14 +198,16 @@ class Tokens:
             return self._new[key]
         path = self._path(key)
         try:
-            with open(path, encoding="utf-8") as file:
-                token = json.load(file)
+            # Now, whatever the run has read before: another one may have renewed the token.
+            token = json.loads(system.read(path))
         except OSError as error:
             raise ProviderFailed(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, RecursionError):
             token = None
         if not isinstance(token, dict):
-            raise ProviderFailed(f"{path} does not hold a token (damaged?): {self._login}")
+            raise ProviderFailed(f"{path} does not contain a token (damaged?): {self._login}")
+        if own.person(token) != own.person(own.sign_in(self._run, path)):
+            self._run.witnesses.changed = path
         return token
 
     def __setitem__(self, key: str, token: Any) -> None:

@@ -99,8 +99,7 @@ def _container(run: Run) -> Parts:
     """
     uri = run.environ.get(RELATIVE_URI) or run.environ.get(FULL_URI, "")
     path = run.environ.get(TOKEN_FILE, "")
-    run.witnesses.file(path)
-    token = own.content(path) if path else run.environ.get(TOKEN, "")
+    token = own.content(run, path) if path else run.environ.get(TOKEN, "")
     return {"container": mark(uri.encode("utf-8", "surrogateescape")),
             "token": mark(token.encode("utf-8", "surrogateescape"))}  # fmt: skip
 

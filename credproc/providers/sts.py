@@ -36,10 +36,15 @@ FILES = ("config_file", "credentials_file")
 
 
 def new_session(run: Run, profile: str = "") -> Session:
-    """Return the shared config as the profile sees it; RequestError if it cannot be read."""
+    """Return the shared config as the profile sees it; RequestError if it cannot be read.
+
+    A run reads the files once, whatever profiles it needs: what replaces them meanwhile counts for
+    the next run.
+    """
     for variable in (CONFIG, CREDENTIALS):
         run.witnesses.file(path(run.environ, variable))
-    session = Session(profile)
+    session = Session(profile, run.shared.get("config"))
+    run.shared.setdefault("config", session)
     try:
         is_readable = session.is_readable()
     except Exception as error:  # only botocore's own, which is not loaded otherwise

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from credproc import slips
+from credproc import slips, system
 from credproc.errors import ProviderFailed
 
-#: Bytes that are read; tokens have a few thousand.
-MOST = 2**20
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credproc.run import Run
 
 
-def contents(path: str, what: str) -> str:
-    """Return the token in a file; ProviderFailed, which says ``what`` it is, if there is none."""
+def contents(run: Run, path: str, what: str, again: bool = False) -> str:
+    """Return the token in a file; ProviderFailed, which says ``what`` it is, if there is none.
+
+    ``again``: not what the run has read before, but what the file contains now.
+    """
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(MOST).strip()
+        text = run.contents(path, again).decode("utf-8").strip()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
+        reason = str(error) if isinstance(error, system.Unfit) else "is not text"
+        reason = getattr(error, "strerror", None) or reason
         hint = " (~ is not expanded)" if path.startswith("~") else slips.slip(path)
         raise ProviderFailed(f"{what}: {path}: {reason}{hint}") from None
     if not text:

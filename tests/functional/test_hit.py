@@ -195,7 +195,7 @@ LINE = re.compile(r"(?:\d+ +)?(\w+)\((.*)")
 #: All that a hit does once it is loaded: the entry, its witnesses, the answer.
 ENTRY = [
     *("stat ~/.cache", "open ~/.cache/credproc", "stat", "geteuid"),
-    *("open ENTRY", "close", "stat", "geteuid", "read", "close"),
+    *("open ENTRY", "stat", "geteuid", "read", "close", "close"),
 ]
 CONFIG_FILE = ["stat ~/.aws/config"]
 CREDENTIALS_FILE = ["stat ~/.aws/credentials"]
@@ -203,7 +203,7 @@ INSTANCE = ["open /proc/sys/kernel/random/boot_id", "read", "close", "uname"]
 #: A file whose times have no fractions is read, since they do not show every change.
 MACHINE = ["stat /etc/machine-id"]
 if os.path.exists("/etc/machine-id") and not os.stat("/etc/machine-id").st_ctime_ns % 10**9:
-    MACHINE += ["open /etc/machine-id", "stat", "read", "read", "close"]
+    MACHINE += ["open /etc/machine-id", "stat", "read", "close"]
 ANSWER = ["setitimer", "write"]
 BUDGET = {
     "imds": [*ENTRY, *INSTANCE, *CONFIG_FILE, *ANSWER],

@@ -205,7 +205,7 @@ def test_damaged_token_is_named(content: str, host: Host, portal: sso.SsoPortal)
     path = login(host, 3600)
     path.write_text(content)
     said = refusal(host.run(*DEV))
-    assert f"{path} does not hold a token (damaged?): run `aws sso login --profile dev`" in said
+    assert f"{path} does not contain a token (damaged?): run `aws sso login --profile dev`" in said
     assert portal.count() == 0
 
 

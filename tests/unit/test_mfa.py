@@ -207,7 +207,7 @@ def test_lock_without_a_note_has_no_holder(tmp_path: Path) -> None:
 def test_process_that_asks_and_has_ended_is_elsewhere() -> None:
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
-    said = mfa._notice(Holder(f"{ended.pid} 1 2 3"), "MFA code for x (role y): ", "role z")
+    said = mfa._notice(Holder(b"%d 1 2 3" % ended.pid), "MFA code for x (role y): ", "role z")
 
     assert said.startswith("credproc: role z waits for another terminal: MFA code for x (role y) (")
 

@@ -343,7 +343,8 @@ def test_identity_provider_that_is_out_of_reach_is_asked_again(
         ({"AWS_ROLE_SESSION_NAME": "a b"}, RequestError, "AWS_ROLE_SESSION_NAME must be 2 to 64"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/proc/nowhere"}, ProviderFailed,
          "/proc/nowhere: No such file"),
-        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/null"}, ProviderFailed, "/dev/null is empty"),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/null"}, ProviderFailed,
+             "/dev/null: is not a regular file"),
     ],
 )  # fmt: skip
 def test_web_identity_that_is_not_whole_is_named(

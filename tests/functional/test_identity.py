@@ -1,0 +1,139 @@
+"""A cache never changes the identity: files replaced while a run waits, and relative paths.
+
+What needs no barrier is compared in tests/worlds.py.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from credproc.cache import decode
+from tests import cachedir
+from tests.cloud import CHAIN, ONE
+from tests.functional.test_clearing import locked, wait_for_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cloud import Cloud
+
+    Write = Callable[[Path, str], None]
+
+WEB = f"[profile p]\nrole_arn = {ONE}\nweb_identity_token_file = "
+ROLE = (
+    f"[profile p]\nrole_arn = {ONE}\nsource_profile = base\n"
+    "[profile base]\naws_secret_access_key = secret\naws_access_key_id = AKIA"
+)
+
+
+def token(home: Path, who: str) -> None:
+    """Let the token of the profile be that of someone."""
+    (home / "token").write_text(who)
+    (home / "config").write_text(f"{WEB}{home}/token\n")
+
+
+def keys(home: Path, who: str) -> None:
+    """Let the keys that the role is assumed with be those of someone."""
+    (home / "config").write_text(f"{ROLE}{who}\n")
+
+
+def environment_token(home: Path, who: str) -> None:
+    """Let the token that AWS_WEB_IDENTITY_TOKEN_FILE names be that of someone."""
+    (home / "token").write_text(who)
+
+
+PROFILE = ("--profile", "p")
+SOURCES = {
+    "token of a profile": (token, PROFILE),
+    "keys of a profile": (keys, PROFILE),
+    "token": (environment_token, ("--role-arn", ONE, "--source", "web-identity")),
+}
+
+
+def caller(cloud: Cloud, document: dict[str, str]) -> str:
+    """Return whose token or key STS was sent first for what was printed."""
+    issued = {
+        each.access_key: call for each, call in zip(cloud.sts.issued, cloud.sts.calls, strict=True)
+    }
+    call = issued[document["AccessKeyId"]]
+    while call.access_key in issued:
+        call = issued[call.access_key]
+    return call.parameters.get("WebIdentityToken", call.access_key)[-3:]
+
+
+def sessions(folder: Path) -> list[str]:
+    """Return the names of the cached sessions, the one of the last hop last."""
+    found = {}
+    for name in cachedir.names(folder, ".entry"):
+        entry = decode((folder / name).read_bytes())
+        if entry and entry.key.startswith(b"session"):
+            found[name] = len(entry.key)
+    return sorted(found, key=found.__getitem__)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_is_replaced_while_a_run_waits_and_put_back_is_not_cached_as_the_other(
+    source: str, cloud: Cloud
+) -> None:
+    write, argv = SOURCES[source]
+    home, host = cloud.host.home, cloud.host
+    host.environ |= {"AWS_CONFIG_FILE": str(home / "config"), "AWS_REGION": "eu-west-1"}
+    host.environ |= {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+    if source == "token":
+        host.environ |= {"AWS_ROLE_ARN": ONE, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{home}/token"}
+    write(home, "ann")
+    assert caller(cloud, host.document(*argv)) == "ann"
+    waited = sessions(host.cache)[0]
+    for name in cachedir.names(host.cache, ".entry"):
+        os.unlink(host.cache / name)
+    with locked(host, waited):
+        run = host.start(*argv, "-v")
+        wait_for_line(run.popen.stderr, b"waiting for another process")
+        write(home, "bob")
+    assert run.wait().status == 0
+    write(home, "ann")
+
+    assert caller(cloud, host.document(*argv)) == "ann"
+
+
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"])
+def test_a_relative_path_in_a_variable_is_another_file_in_another_directory(
+    variable: str, cloud: Cloud
+) -> None:
+    folders = []
+    for who in ("ann", "bob"):
+        folder = cloud.host.folder / who
+        aws = folder / ".aws"
+        aws.mkdir(parents=True)
+        keys(aws, who)
+        (aws / "credentials").write_text(
+            f"[base]\naws_access_key_id = AKIA{who}\naws_secret_access_key = secret\n"
+            f"[p]\nrole_arn = {ONE}\nsource_profile = base\n"
+        )
+        folders.append(folder)
+    value = {"AWS_CONFIG_FILE": ".aws/config", "HOME": "."}.get(variable, ".aws/credentials")
+    environ = {variable: value, "CREDPROC_CACHE_DIR": str(cloud.host.folder / "cache")}
+
+    found = [cloud.host.run(*PROFILE, cwd=folder, **environ).document for folder in folders * 2]
+    assert [caller(cloud, each) for each in found] == ["ann", "bob"] * 2
+    assert cloud.sts.count() == 2
+
+
+def test_a_token_that_stdin_or_a_pipe_gives_is_refused(cloud: Cloud) -> None:
+    environ = {"AWS_ROLE_ARN": ONE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/stdin"}
+    result = cloud.host.run("--role-arn", ONE, "--source", "web-identity", stdin=b"t", **environ)
+
+    assert result.status == 1
+    assert "/dev/stdin: is not a regular file" in result.stderr
+
+
+def test_an_answer_is_cached_where_a_shared_file_is_dev_null(cloud: Cloud) -> None:
+    cloud.host.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    first = cloud.host.document(*CHAIN)
+
+    assert cachedir.answer(cloud.host.cache)
+    assert cloud.host.document(*CHAIN) == first
