@@ -139,7 +139,7 @@ def test_dry_run_touches_nothing(host: Host) -> None:
 def test_another_command_is_replaced_only_on_demand(host: Host) -> None:
     host.config("[profile app]\ncredential_process = helper --password geheim\n")
 
-    error = failed(host, "profile", "add", "app")
+    error = failed(host, "profile", "add", "app", status=2)
     ctl(host, "profile", "add", "app", "--replace")
 
     assert error.startswith("profile app has a credential_process already (helper ...): --replace")
@@ -169,7 +169,7 @@ def test_keys_that_beat_or_break_the_line_are_named(host: Host, key: str, where:
         text = ""
         host.credentials(f"[app]\n{key} = geheim\n")
 
-    error = failed(host, "profile", "add", "app")
+    error = failed(host, "profile", "add", "app", status=2)
 
     assert f"profile app has {key} in {host.home}/.aws/{where} (" in error
     assert "geheim" not in error
@@ -273,7 +273,7 @@ def test_config_file_of_the_environment_is_meant(host: Host, tmp_path: Path) -> 
 def test_file_that_is_no_config_is_left_alone(host: Host) -> None:
     host.config("[default]\nnonsense\n")
 
-    error = failed(host, "profile", "add", "app")
+    error = failed(host, "profile", "add", "app", status=2)
 
     assert "config, line 2: cannot be read as a config file: it is neither a complete" in error
     assert config(host) == "[default]\nnonsense\n"

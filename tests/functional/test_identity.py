@@ -116,16 +116,16 @@ def test_a_relative_path_in_a_variable_is_another_file_in_another_directory(
         )
         folders.append(folder)
     value = {"AWS_CONFIG_FILE": ".aws/config", "HOME": "."}.get(variable, ".aws/credentials")
-    environ = {variable: value, "CREDPROC_CACHE_DIR": str(cloud.host.folder / "cache")}
+    cloud.host.environ |= {variable: value, "CREDPROC_CACHE_DIR": f"{cloud.host.folder}/cache"}
 
-    found = [cloud.host.run(*PROFILE, cwd=folder, **environ).document for folder in folders * 2]
+    found = [cloud.host.run(*PROFILE, cwd=folder).document for folder in folders * 2]
     assert [caller(cloud, each) for each in found] == ["ann", "bob"] * 2
     assert cloud.sts.count() == 2
 
 
 def test_a_token_that_stdin_or_a_pipe_gives_is_refused(cloud: Cloud) -> None:
-    environ = {"AWS_ROLE_ARN": ONE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/stdin"}
-    result = cloud.host.run("--role-arn", ONE, "--source", "web-identity", stdin=b"t", **environ)
+    cloud.host.environ |= {"AWS_ROLE_ARN": ONE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/stdin"}
+    result = cloud.host.run("--role-arn", ONE, "--source", "web-identity", stdin=b"t")
 
     assert result.status == 1
     assert "/dev/stdin: is not a regular file" in result.stderr
