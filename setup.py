@@ -25,6 +25,6 @@ class EggInfo(egg_info):
             self.filelist.process_template_line(line)
 
 
-# Not in `build`, where a later build would find the modules of an earlier one.
+# Not in `build`, where a later build would pick up the modules of an earlier one.
 with tempfile.TemporaryDirectory(prefix="credproc-build-") as folder:
     setup(cmdclass={"egg_info": EggInfo}, options={"build": {"build_base": folder}})

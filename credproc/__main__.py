@@ -1,9 +1,10 @@
-"""The command: answer from the cache, else hand over to the full command line.
+"""The command: print the cached answer, or else hand over to the full command line.
 
-A hit imports this, answer, cache and system, and nothing that a bare interpreter has not loaded.
+A hit imports this, answer, cache and system, and nothing else that a bare interpreter has not
+loaded.
 """
 
-# What signal is made of: a bare interpreter has loaded it.
+# The C module behind signal, which a bare interpreter has loaded.
 import _signal  # type: ignore[import-not-found]
 import os
 import sys
@@ -11,13 +12,13 @@ import time
 
 try:
     from credproc import answer, cache
-except KeyboardInterrupt:  # as early as it can be heard
+except KeyboardInterrupt:  # as early as possible
     os._exit(130)
 
 #: Seconds that a run may take without --timeout; request.DEFAULT_TIMEOUT.
 TIMEOUT = 45
 
-#: Made while there is some; the full command line has not come far enough to say anything.
+#: Prepared while there is memory; it is printed before the full command line can report anything.
 NO_MEMORY = b"credproc: there is not enough memory (see ulimit -v, or the container's limit)\n"
 
 TYPE_CHECKING = False
@@ -35,14 +36,14 @@ def main() -> int:
         status = 1
         os.write(2, NO_MEMORY)
     if sys.gettrace() is None and sys.getprofile() is None:
-        # Nothing is buffered. Taking an interpreter apart costs 3 ms, with botocore 45, and would
-        # wait for work that is stuck, obey PYTHONINSPECT, and answer Ctrl-C with a traceback.
+        # Nothing is buffered. Finalizing the interpreter costs 3 ms, with botocore 45, and would
+        # wait for threads that hang, obey PYTHONINSPECT, and answer Ctrl-C with a traceback.
         os._exit(status)
     return status
 
 
 def run(argv: "Sequence[str]", environ: "Mapping[str, str]") -> int:
-    """Answer from the cache, or else by the full command line; return the exit status."""
+    """Answer from the cache, or else with the full command line; return the exit status."""
     status = hit(argv, environ, time.time())
     return hand_over(argv, environ) if status is None else status
 
@@ -50,8 +51,8 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]") -> int:
 def hand_over(
     argv: "Sequence[str]", environ: "Mapping[str, str]", in_background: bool = False
 ) -> int:
-    """Answer by the full command line; return the exit status."""
-    # Everything that a hit does not need is behind this line: 10 ms to 150 ms of imports.
+    """Answer with the full command line; return the exit status."""
+    # Everything that a hit does not need is imported from here on: 10 ms to 150 ms.
     _trust(sys.path)
     from credproc import supervision
 
@@ -62,7 +63,7 @@ def hand_over(
 
 
 def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int | None":
-    """Print the fresh answer of this exact invocation, or decline with None."""
+    """Print the fresh cached answer of this exact invocation; return None if there is none."""
     if environ.get("CREDPROC_LOG") or any(word in answer.ONCE for word in argv):
         return None
     folder = cache.directory(environ, answer.option(argv, "--cache-dir"))
@@ -78,36 +79,36 @@ def hit(argv: "Sequence[str]", environ: "Mapping[str, str]", now: float) -> "int
         rest = entry.document[os.write(1, entry.document) :]
     except OSError:
         _signal.setitimer(_signal.ITIMER_REAL, 0)
-        return None  # the full command line meets the same error, and has words for it
+        return None  # the full command line meets the same error and reports it
     if rest:
         from credproc import cli  # the disk is full, or nearly
 
         return cli.write_rest(rest)
     if verdict == cache.AHEAD:
-        from credproc import background  # with fcntl 1 ms, and only by the run that is first
+        from credproc import background  # with fcntl 1 ms, and only in the first such run
 
-        _signal.signal(_signal.SIGALRM, _exit)  # a lock that hangs delays no tool
+        _signal.signal(_signal.SIGALRM, _exit)  # so that a lock that hangs delays no tool
         background.start(folder, entry, argv, lambda: hand_over(argv, environ, in_background=True))
     return 0
 
 
 def _unread(*_: object) -> None:
-    """End the run: the document did not go into the pipe within --timeout."""
+    """End the run: the pipe did not take the document within --timeout."""
     from credproc import cli
 
     os._exit(cli.unread())
 
 
 def _exit(*_: object) -> None:
-    """End the run, whose document is out."""
+    """End the run, which has printed its document."""
     os._exit(0)
 
 
 def _trust(path: list[str]) -> None:
-    """Put what PYTHONPATH and the script's folder add to the module path behind everything else.
+    """Move what PYTHONPATH and the script's directory add to the module path to its end.
 
-    So no json.py or botocore.py there is taken for the real one. Not if credproc itself is there:
-    whoever put it there means it.
+    So a json.py or botocore.py there does not replace the real one. If credproc itself is there,
+    that is intended, and nothing is moved.
     """
     home = os.path.dirname(os.path.dirname(__file__))
     library = os.path.dirname(os.__file__)

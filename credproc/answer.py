@@ -1,8 +1,8 @@
 """An answer: what one exact invocation prints; its cache key, and what it depends on.
 
-Loaded on every run, so it imports only what a bare interpreter has loaded. A witness is a record of
-something that the answer depends on, as it was when the answer was resolved: ``KIND STATE NAME``
-and a NUL. launcher.c computes the same key, and reads the same records.
+Loaded on every run, so it imports only what a bare interpreter has loaded. A witness records the
+state of something that the answer depends on, when the answer was resolved: ``KIND STATE NAME`` and
+a NUL. launcher.c computes the same key and reads the same records.
 """
 
 import os
@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: All that can change what an invocation prints. Of keys only the id: it says whose they are.
+#: All variables that can change what an invocation prints. Of keys only the ID, which identifies
+#: them.
 VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -52,15 +53,15 @@ VARIABLES = (
     "USER",
     "USERNAME",
 )
-#: Those whose value authorizes any process that knows it; it is never written to disk.
+#: Variables whose value is enough to get credentials; it is never written to disk.
 SECRET = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
 
-#: Arguments that are about this run alone. They are no part of the key, so that such a run replaces
-#: what the same invocation without them prints; and it never prints what is cached.
+#: Arguments for one run only. They are not part of the key, so such a run replaces the answer of
+#: the same invocation without them; and it never prints a cached answer.
 ONCE = ("--refresh", "-v", "--verbose", "--no-cache")
 
 #: The kinds of witnesses.
@@ -68,13 +69,13 @@ FILE, ABSENT, DIRECTORY, INSTANCE, HOST, VARIABLE = (
     *("file", "absent", "directory", "instance", "host", "variable"),
 )
 #: Nanoseconds. Two changes of a file within one tick of the kernel's clock leave the same ctime, so
-#: one that changed a moment ago proves nothing by its state.
+#: the state of a file that changed a moment ago proves nothing.
 TICK = 100_000_000
 SECOND = 1_000_000_000
 
 
 def key(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bytes:
-    """Return the key: the arguments as they came, and the variables that can change the answer."""
+    """Return the key: the unparsed arguments, and the variables that can change the answer."""
     words = [word for word in argv if word not in ONCE]
     return os.fsencode("\0".join(["answer", str(len(words)), *words, *_variables(environ)]))
 
@@ -88,7 +89,7 @@ def words(key: bytes) -> list[str]:
 
 
 def option(argv: "Sequence[str]", name: str) -> str:
-    """Return the value of an option; the last one counts, "" without any."""
+    """Return the value of an option, "" if it is not given; the last one wins."""
     found = ""
     for number, word in enumerate(argv):
         if word == name:
@@ -99,14 +100,14 @@ def option(argv: "Sequence[str]", name: str) -> str:
 
 
 def mark(data: bytes) -> str:
-    """Return 8 hex digits that tell contents apart, and are too few to be worth stealing."""
+    """Return 8 hex digits that distinguish contents, too few to reveal a secret."""
     return f"{int.from_bytes(data, 'big') % 4294967291:08x}"
 
 
 def _variables(environ: "Mapping[str, str]") -> list[str]:
     """Return the variables of VARIABLES that are set, as NAME=VALUE, or NAME=#MARK for a secret.
 
-    An empty variable counts as unset. A URL with a password in it is a secret, too.
+    An empty variable counts as unset. A URL that contains a password is a secret too.
     """
     found = []
     for name in VARIABLES:
@@ -119,21 +120,21 @@ def _variables(environ: "Mapping[str, str]") -> list[str]:
 
 
 def masked(value: str) -> str:
-    """Return a value, or the mark of a URL that may have a password in it."""
+    """Return a value, or the mark of a URL that may contain a password."""
     return f"#{mark(os.fsencode(value))}" if "@" in value and "://" in value else value
 
 
 def current(entry: "cache.Entry | None", environ: "Mapping[str, str]") -> "cache.Entry | None":
-    """Return an entry if all that it depended on is unchanged, else None."""
+    """Return an entry if everything that it depends on is unchanged, else None."""
     return entry if entry and hold(entry.witnesses, environ) else None
 
 
 class Witnesses:
-    """Collects what a run depends on, each as it was before it was first read.
+    """Collects what a run depends on, each with its state before it was first read.
 
-    ``unusual`` is why the answer cannot be kept, "" if it can: not all that it depends on has a
-    state that can be compared later. ``changed`` is a file that was another one when it was read
-    again: what this run makes belongs to neither, so that nothing of it is cached.
+    ``unusual`` is why the answer cannot be cached, "" if it can: it depends on something without a
+    state that can be compared later. ``changed`` is a file that changed during the run: nothing
+    that the run fetches is cached, because it may belong to either version of the file.
     """
 
     def __init__(self, environ: "Mapping[str, str]") -> None:
@@ -154,13 +155,13 @@ class Witnesses:
         self._states[FILE, path] = state or ""
 
     def compare(self, path: str) -> None:
-        """Note whether a file was written or replaced since file() was called, even if its content
-        is the same again."""
+        """Record whether a file was written or replaced since file() was called, even if its
+        content is the same."""
         before = self._states.get((FILE, path))
         if before is None:
             return
         fields, now = before.split(" "), (_state(path) or "").split(" ")
-        if fields[5:6] == ["0"]:  # of a file that had just changed; its ctime said nothing
+        if fields[5:6] == ["0"]:  # the file had just changed, so its ctime proved nothing
             now[5:6] = ["0"]
         if fields != now:
             self.changed = path
@@ -175,15 +176,15 @@ class Witnesses:
         return self.changed
 
     def directory(self) -> None:
-        """Add the working directory: a relative path starts there."""
+        """Add the working directory, to which a path is relative."""
         self._add(DIRECTORY, "")
 
     def instance(self) -> None:
-        """Add this instance, since its last start."""
+        """Add this instance and its current boot."""
         self._add(INSTANCE, "")
 
     def machine(self) -> None:
-        """Add this machine: its id, or else its name."""
+        """Add this machine: its ID, or else its name."""
         found = system.machine_id()
         for path in system.MACHINE:
             self.file(path)
@@ -208,7 +209,7 @@ class Witnesses:
 
 
 def hold(records: bytes, environ: "Mapping[str, str]") -> bool:
-    """Whether everything is still as the records say; any doubt is a no."""
+    """Whether everything is still as recorded; False if in doubt."""
     try:
         return all(_holds(record, environ) for record in records.split(b"\0")[:-1])
     except (OSError, ValueError, IndexError):
@@ -222,7 +223,7 @@ def _holds(record: bytes, environ: "Mapping[str, str]") -> bool:
         status = os.stat(name)
         now = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if now == (int(device), int(inode), int(size), int(mtime), int(ctime)):
-            # Whole seconds: a file system whose times are too coarse to tell changes apart.
+            # Whole seconds: the file system's times are too coarse to show every change.
             if status.st_ctime_ns % SECOND:
                 return True
         elif status.st_size != int(size):
@@ -236,10 +237,10 @@ def _holds(record: bytes, environ: "Mapping[str, str]") -> bool:
 
 
 def _state(path: str) -> "str | None":
-    """Return a file's state; None for what is not a regular file.
+    """Return a file's state; None for anything but a regular file.
 
-    Device, inode, size, mtime and ctime (ns), and a mark of the content; ctime is 0 if the file has
-    changed so recently that it could change again without another ctime.
+    Device, inode, size, mtime and ctime (ns), and a mark of the content; ctime is 0 if the file
+    changed so recently that it could change again with the same ctime.
     """
     moment = time.time_ns()
     try:

@@ -1,4 +1,4 @@
-"""The detached process that refreshes ahead, while the run that started it has already printed."""
+"""The detached process that refreshes in the background, started after the document is printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-#: What an interpreter of its own runs, behind the module path and before the arguments.
+#: The program of a new interpreter; its arguments are the module path and our own arguments.
 REFRESH = (
     "import os, sys; sys.path[:] = sys.argv.pop(1).splitlines(); "
     "from credproc.__main__ import hand_over; "
@@ -24,10 +24,10 @@ REFRESH = (
 
 
 def detach(work: Callable[[], int]) -> None:
-    """Fork: the child leaves the session, closes every inherited descriptor, and works.
+    """Fork: the child leaves the session, closes all inherited descriptors, and calls ``work``.
 
-    It ends with the status that ``work`` returns. OSError if there can be no such process, or none
-    that goes when it has ended.
+    It exits with the status that ``work`` returns. OSError if the process cannot be started, or
+    would stay a zombie.
     """
     _check_end()
     if not os.fork():  # pragma: no cover - the child closes what coverage writes to
@@ -79,13 +79,13 @@ def _is_mine(store: Store, key: bytes, clock: Callable[[], float]) -> bool:
 def spawn(argv: Sequence[str]) -> None:
     """Start a new interpreter that refreshes for these arguments, like the child of a fork.
 
-    It has the flags and the module path of this one. OSError if that cannot be done.
+    It has the flags and the module path of this one. OSError if it cannot be started.
     """
     import subprocess  # 6 ms
 
     _check_end()
     if not sys.executable:
-        raise FileNotFoundError("this interpreter does not know its own file")
+        raise FileNotFoundError("the path of the Python interpreter is unknown")
     flags = [flag for flag, is_set in _flags() if is_set]
     subprocess.Popen(
         [sys.executable, *flags, "-c", REFRESH, "\n".join(sys.path), *argv],
@@ -101,23 +101,23 @@ def _flags() -> list[tuple[str, int]]:
 
 
 def _check_end() -> None:
-    """Raise where a process that outlives this one would stay a zombie."""
+    """Raise ChildProcessError if a process that outlives this one would stay a zombie."""
     if processes.leaves_zombies():
         raise ChildProcessError("process 1 does not wait for orphans")
 
 
-def _work(work: Callable[[], int]) -> None:  # pragma: no cover - runs in that child alone
+def _work(work: Callable[[], int]) -> None:  # pragma: no cover - runs only in that child
     status = 1
     try:
         _let_go()
         os.setsid()
         status = work()
     finally:
-        os._exit(status)  # never back into the caller's code, whatever was raised
+        os._exit(status)  # never return to the caller's code, whatever was raised
 
 
 def _let_go() -> None:  # pragma: no cover - closes what coverage writes to, too
-    """Close all descriptors. The folder stays: paths in the environment may start there."""
+    """Close all descriptors. The working directory stays: paths may be relative to it."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)

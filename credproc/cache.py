@@ -1,7 +1,7 @@
-"""Where entries live; how one is read and judged.
+"""The cache as a hit needs it: entries, how they are read, whether they are fresh.
 
-Loaded on every run, so it imports only what a bare interpreter has loaded. Whatever is wrong with a
-file or a directory is a miss: a broken cache never costs the user the credentials.
+Loaded on every run, so it imports only what a bare interpreter has loaded. Any problem with a file
+or a directory is a miss: a broken cache never costs the user the credentials.
 """
 
 import os
@@ -17,18 +17,18 @@ MAGIC = b"credproc-entry"
 VERSION = b"2"
 #: Bytes. A document is 1 to 2 KiB; a session token may grow to several.
 MAX_ENTRY = 256 * 1024
-#: Seconds. No next look is put off for longer.
+#: Seconds. The next look is never postponed for longer.
 MAX_PAUSE = 75
 
-# What may be done with an entry. In words, because they are also what --verbose says.
+# The states of an entry, in the words of --verbose.
 FRESH = "fresh"
 AHEAD = "fresh, to be refreshed in the background"
 NOW = "to be refreshed now"
 EXPIRED = "expired"
 ABSENT = "not cached"
 
-#: What an entry holds: credentials, or a failure. UNATTENDED is one of a run that had no terminal
-#: and no command to get an MFA code from, LATE one of a run that ran out of time.
+#: The kinds of an entry: credentials, or a failure. UNATTENDED is the failure of a run that had no
+#: terminal and no command to get an MFA code from, LATE that of a run that ran out of time.
 CREDENTIALS = "credentials"
 FAILED, UNAVAILABLE, UNATTENDED, LATE = "failed", "unavailable", "unattended", "late"
 
@@ -37,10 +37,10 @@ _PRIME = 2**128 - 159
 
 
 class Entry:
-    """What the cache keeps under one key: credentials, or the failure to get them.
+    """A cache entry: the credentials for one key, or the failure to get them.
 
-    Times are epoch seconds, 0 if not set. ``document`` is what is printed: of an answer in the
-    format that was requested, of a session the credential_process document; b"" after a failure.
+    Times are epoch seconds, 0 if not set. ``document`` is what is printed: for an answer in the
+    requested format, for a session the credential_process document; b"" after a failure.
     ``failure`` is why the last refresh failed, "" if it did not.
     """
 
@@ -69,20 +69,20 @@ class Entry:
         self.provider = "none"
         #: Whether a refresh needs a person, who has to type a code.
         self.person = False
-        #: Seconds that the run which failed was allowed to take.
+        #: The --timeout of the run that failed, in seconds.
         self.allowed = 0
         self.issued = 0
-        #: When to refresh in the background, and when before printing.
+        #: When to refresh in the background, and when to refresh before printing.
         self.ahead = 0
         self.now = 0
-        #: When the next refresh is allowed after one that failed or brought nothing newer.
+        #: When the next refresh is allowed after one that failed or found nothing newer.
         self.look = 0
         self.expiration = 0
-        #: What an answer depends on: see witness.py.
+        #: What an answer depends on: see answer.Witnesses.
         self.witnesses = b""
         self.document = b""
         self.failure = ""
-        #: What people are shown of it: JSON, or b"".
+        #: Details for display: JSON, or b"".
         self.about = b""
 
     def __repr__(self) -> str:
@@ -94,10 +94,10 @@ class Entry:
     __hash__ = None  # type: ignore[assignment]  # times change
 
     def judge(self, now: float) -> str:
-        """Say what may be done with the entry at ``now``.
+        """Return the state of the entry at ``now``.
 
-        An entry issued in the future means that the clock was wrong then or is wrong now; so does
-        a next look that is too far away.
+        An entry issued in the future, or a next look too far away, means that the clock was wrong
+        then or is wrong now.
         """
         if not self.document:
             return ABSENT
@@ -113,16 +113,18 @@ class Entry:
 
 
 def fingerprint(data: bytes) -> str:
-    """Return 32 hex digits that tell byte strings apart (Rabin's: the residue modulo a prime).
+    """Return 32 hex digits that identify a byte string (Rabin's: the residue modulo a prime).
 
-    Not for secrets, and no proof against an adversary: the whole key of an entry is compared.
+    Not for secrets, and not collision-resistant: readers compare the whole key of an entry.
     """
     return f"{int.from_bytes(data, 'big') % _PRIME:032x}"
 
 
 def encode(entry: Entry) -> bytes:
-    """Return the file of an entry: a line with version, checksum and length, a line with the kind,
-    the times and the lengths, and then the texts, one behind the other.
+    """Return the file contents of an entry.
+
+    A line with version, checksum and length, a line with kind, times and lengths, then the texts,
+    concatenated.
     """
     texts = (
         entry.key,
@@ -149,7 +151,7 @@ def encode(entry: Entry) -> bytes:
 
 
 def decode(data: bytes) -> "Entry | None":
-    """Read the file of an entry; None for anything that encode() did not write."""
+    """Parse the file contents of an entry; None for anything that encode() did not write."""
     head, newline, body = data.partition(b"\n")
     if not newline or head != b"%s %s %s %d" % (
         MAGIC,
@@ -162,7 +164,7 @@ def decode(data: bytes) -> "Entry | None":
     try:
         kind, provider, *words = line.decode("ascii").split(" ")
         if len(words) != 12 or not all(word.isdigit() for word in words):
-            return None  # int() takes signs and underscores, too
+            return None  # int() would accept signs and underscores
         numbers = [int(word) for word in words]
         if sum(numbers[7:]) != len(rest):
             return None
@@ -182,7 +184,8 @@ def decode(data: bytes) -> "Entry | None":
 
 
 def directory(environ: "Mapping[str, str]", chosen: str = "") -> str:
-    """Return the cache directory by the quick rule (see system.cache_home), or "" to decline."""
+    """Return the cache directory by the quick rule (see system.cache_home), "" if it does not
+    apply."""
     for path in (chosen, environ.get("CREDPROC_CACHE_DIR", "")):
         if path:
             return path if path.startswith("/") else ""
@@ -191,9 +194,9 @@ def directory(environ: "Mapping[str, str]", chosen: str = "") -> str:
 
 
 class Cache:
-    """A directory of entries, of the user's own; without a path, a cache that holds nothing.
+    """The user's directory of entries; without a path, an empty cache.
 
-    ``trouble`` is why the latest look found nothing, if it was not simply that nothing is there.
+    ``trouble`` is why the last read failed; None if the entry was simply missing.
     """
 
     __slots__ = ("path", "trouble")
@@ -203,11 +206,11 @@ class Cache:
         self.trouble: Exception | None = None
 
     def read(self, key: bytes) -> "Entry | None":
-        """Return the entry under the key, or None."""
+        """Return the entry for the key, or None."""
         return self.load(f"{fingerprint(key)}.entry", key)
 
     def load(self, name: str, key: bytes = b"") -> "Entry | None":
-        """Return the entry in the file ``name``; None if it is not one, or is under another key."""
+        """Return the entry in the file ``name``; None if it is not an entry, or has another key."""
         self.trouble = None
         try:
             data = self.contents(name)
@@ -231,20 +234,20 @@ class Cache:
 
     @property
     def folder(self) -> str:
-        """The path without a slash at its end, with which a symbolic link would be followed."""
+        """The path without a trailing slash, which would make the system follow a symbolic link."""
         return self.path.rstrip("/") or self.path[:1]
 
     def open(self) -> int:
-        """Return a descriptor of the directory; OSError unless it is safely the user's own.
+        """Return a descriptor of the directory; OSError unless it is private to this user.
 
-        Whoever may exchange a folder further up gains nothing by it: what is opened here is then
-        another user's, or another private directory of this user's.
+        A user who can replace a directory further up gains nothing: what is opened here then
+        belongs to another user, or is another private directory of this user.
         """
         if not self.path:
             raise FileNotFoundError("the cache is off")
         above = os.stat(os.path.dirname(self.folder))
         if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
-            raise PermissionError(f"anybody may replace {self.path}: the folder above is writable")
+            raise PermissionError(f"any user can replace {self.path}: its parent is world-writable")
         descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         status = os.fstat(descriptor)
         if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
@@ -254,6 +257,6 @@ class Cache:
             raise PermissionError(f"{self.path} belongs to another user (uid {status.st_uid})")
         raise PermissionError(
             f"{self.path} has mode {stat.S_IMODE(status.st_mode):04o} and must be private: use a "
-            "directory of mode 0700 that holds nothing else (in a systemd unit: "
+            "directory with mode 0700 that contains nothing else (in a systemd unit: "
             "CacheDirectoryMode=0700)"
         )

@@ -1,4 +1,4 @@
-"""Helper processes of a run, and their end: none outlives the run that started it."""
+"""Helper processes: none outlives the run that started it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-#: Seconds that a helper gets to tidy up (to switch the terminal's echo on) before it is killed.
+#: Seconds that a helper has to clean up (to turn the terminal's echo on) before it is killed.
 PATIENCE = 0.1
-#: Seconds that the end of a run waits for a helper which another thread is starting.
+#: Seconds that the end of a run waits for a helper that another thread is starting.
 STARTING = 0.5
 
 
 class Children:
-    """The helpers that this run has started; what its process had started before is not among them.
+    """The helpers that this run has started, but not what its process started before.
 
-    (A shell that starts something and then runs `exec credproc` is such a process.)
+    (A shell may start something and then run `exec credproc` in the same process.)
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Children:
         return child
 
     def end(self) -> None:
-        """End all that still run; none is started after that."""
+        """End all helpers that still run; none can be started after that."""
         starting = self._starting.acquire(timeout=STARTING)
         self._over = True
         end(self.started)
@@ -53,10 +53,10 @@ class Children:
 
 
 def end(children: Iterable[subprocess.Popen[bytes]]) -> None:
-    """End those that still run, and all that they started: SIGTERM first, SIGKILL soon after.
+    """End the children that still run, and their descendants: SIGTERM first, SIGKILL soon after.
 
-    They share the process group of the run, for a helper in a group of its own could not ask
-    anything on the terminal; so their children are found by parent.
+    Helpers share the run's process group, because a helper in its own group could not prompt on the
+    terminal. So the descendants are found by their parent, not by group.
     """
     running = [child for child in children if child.poll() is None]
     if not running:
@@ -74,13 +74,11 @@ def end(children: Iterable[subprocess.Popen[bytes]]) -> None:
     _signal(left, signal.SIGKILL)
     for child in running:
         if child.poll() is None:
-            child.kill()  # where there is no table of processes
+            child.kill()  # if there is no process table
 
 
 def finish(child: subprocess.Popen[bytes]) -> None:
-    """End the child if it still runs, and close its pipes, whose other ends it may have left open
-    in a process of its own.
-    """
+    """End the child if it still runs, and close its pipes, which its own children may hold open."""
     end([child])
     for pipe in (child.stdout, child.stderr):
         if pipe:
@@ -97,10 +95,10 @@ def _signal(pids: Iterable[int], number: int) -> None:
         try:
             os.kill(pid, number)
         except OSError:
-            pass  # it has ended, or became another user
+            pass  # it has ended, or now runs as another user
 
 
 def _is_same(pid: int, table: dict[int, processes.Process]) -> bool:
-    """Whether the process of that number still runs, and is the one of the table."""
+    """Whether the process with that ID still runs, and is the same as in the table."""
     row = processes.one(pid)
     return row is not None and pid in table and row.start == table[pid].start and row.state != "Z"

@@ -1,4 +1,4 @@
-"""The full command line, the error line, the exit status."""
+"""The full command line: from arguments to the printed document, error line and exit status."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from credproc.request import Request
 
 
-UNREAD = "stdout is full, and the process that started credproc did not read it in time"
+UNREAD = "stdout is full: the process that started credproc did not read it in time"
 
-#: What the variables' names begin with that botocore, urllib3 and the standard library read.
+#: Prefixes of the variables that botocore, urllib3 and the standard library read.
 EMPTY_IS_UNSET = (
     *("AWS_", "BOTO", "CURL_", "REQUESTS_", "SSL"),
     *("HTTP_", "HTTPS_", "ALL_", "NO_PROXY"),
@@ -60,20 +60,20 @@ EMPTY_IS_UNSET = (
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
-    """Run credproc as the one thing that this process does; return its exit status."""
+    """Run credproc in a process of its own; return the exit status."""
     _hold_standard_streams()
     _leave_no_core()
     supervision.on_signals()
     _forget_empty(environ)
-    # Whatever PYTHONWARNINGS says: a library's warning is nobody's failure, and stderr stays empty.
+    # Despite PYTHONWARNINGS: a library's warning is not a failure, and stderr must stay empty.
     warnings.simplefilter("ignore")
     return respond(argv, environ, in_background)
 
 
 def _forget_empty(environ: Mapping[str, str]) -> None:
-    """Remove variables that are set but empty: releases of botocore differ in what they mean.
+    """Remove variables that are set but empty: releases of botocore treat them differently.
 
-    Some take an empty name of a CA bundle, say, for "do not verify".
+    Some take an empty AWS_CA_BUNDLE, for example, as "do not verify".
     """
     if environ is os.environ:
         for name in [name for name, value in environ.items() if not value]:
@@ -82,13 +82,13 @@ def _forget_empty(environ: Mapping[str, str]) -> None:
 
 
 def unread() -> int:
-    """Say that a hit could not write its document in time; return the exit status."""
+    """Report that a hit could not write its document in time; return the exit status."""
     say(UNREAD)
     return DeadlineExceeded.status
 
 
 def write_rest(data: bytes) -> int:
-    """Write what is left of a document whose beginning is out; return the exit status."""
+    """Write the rest of a partly written document; return the exit status."""
     try:
         write(data)
     except CredprocError as error:
@@ -98,7 +98,7 @@ def write_rest(data: bytes) -> int:
 
 
 def respond(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
-    """Print what is asked for and return the status; every error ends here, as a line."""
+    """Print what was requested and return the exit status; every error becomes one line here."""
     log = Log(environ.get("CREDPROC_LOG", ""), time.time)
     try:
         _answer(argv, environ, log, in_background)
@@ -107,7 +107,7 @@ def respond(argv: Sequence[str], environ: Mapping[str, str], in_background: bool
     except CredprocError as error:
         return _failed(error, log)
     except MemoryError:
-        raise  # which __main__ has words for
+        raise  # __main__ reports it
     except Exception as error:
         told = ProviderFailed(mistake(error))
         told.__cause__ = error
@@ -126,7 +126,7 @@ def _failed(error: CredprocError, log: Log) -> int:
 
 
 def _hold_standard_streams() -> None:
-    """Occupy descriptors that the caller closed, lest a file of ours be taken for stdout."""
+    """Open descriptors that the caller closed, so that no file of ours becomes stdout."""
     for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
             os.fstat(number)
@@ -135,15 +135,15 @@ def _hold_standard_streams() -> None:
 
 
 def _leave_no_core() -> None:
-    """Keep secrets out of core dumps: this process's, and those of helpers that it starts."""
+    """Disable core dumps, which would contain secrets, for this process and its helpers."""
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     except (OSError, ValueError):
-        pass  # a system that allows no limit to be lowered
+        pass  # some systems do not allow a limit to be lowered
 
 
 def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_background: bool) -> None:
-    """Get what is requested and print it."""
+    """Get the requested credentials and print them."""
     asked = invocation.parsed(argv)
     log.verbose = asked.verbose and not in_background
     recursion.check(asked, environ)
@@ -183,7 +183,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
 
 
 def _witnessed(asked: Request, argv: Sequence[str], run: Run) -> Request:
-    """Note what the command line itself depends on; return it as it reads after that."""
+    """Record the files and variables behind the arguments; return the request as parsed after."""
     run.witness_paths()
     for path in asked.files:
         run.witnesses.file(path)
@@ -191,10 +191,10 @@ def _witnessed(asked: Request, argv: Sequence[str], run: Run) -> Request:
 
 
 def _supervised(work: Callable[[], cache.Entry], store: Store, run: Run) -> cache.Entry:
-    """Return what ``work`` returns, within the deadline; end all that it started."""
+    """Return what ``work`` returns, within the deadline; then end every helper it started."""
 
     def farewell(signal: str) -> None:
-        store.path = ""  # what comes of ending helpers is not cached
+        store.path = ""  # failures that come from ending helpers are not cached
         run.mfa.end()
         run.log.record(f"ended by {signal}")
 
@@ -210,13 +210,13 @@ def _supervised(work: Callable[[], cache.Entry], store: Store, run: Run) -> cach
 
 
 def _key(asked: Request, argv: Sequence[str], environ: Mapping[str, str]) -> bytes:
-    """Return the answer's key; b"" where --verbose is written so that a hit would not see it."""
+    """Return the answer's cache key; b"" if --verbose is written in a form that a hit misses."""
     is_plain = not asked.verbose or any(word in answer.ONCE for word in argv)
     return answer.key(argv, environ) if is_plain else b""
 
 
 def _print(entry: cache.Entry, deadline: Deadline) -> None:
-    """Print an answer: never one that has expired."""
+    """Print an answer, unless it has expired."""
     if time.time() >= entry.expiration and not outcome.has_outlived(entry):
         why = f": {entry.failure}" if entry.failure else ""
         raise ProviderFailed(f"the cached credentials expired during the refresh{why}")
@@ -224,7 +224,7 @@ def _print(entry: cache.Entry, deadline: Deadline) -> None:
 
 
 def _render(asked: Request, got: Credentials, expiration: int) -> bytes:
-    """Return what is printed of credentials; ``expiration`` is the one to show."""
+    """Return the credentials as they are printed, with the ``expiration`` to show."""
     document = credentials.document(got, expiration)
     if asked.field == "Arn":
         return credentials.arn_line(got)
@@ -234,7 +234,7 @@ def _render(asked: Request, got: Credentials, expiration: int) -> bytes:
 
 
 def _sweep(store: Store, log: Log, in_background: bool) -> None:
-    """Remove old files of the cache, once a day, in a process that nobody waits for."""
+    """Remove old files from the cache, once a day, in a detached process."""
     from credproc import sweep
 
     now = time.time()
@@ -245,7 +245,7 @@ def _sweep(store: Store, log: Log, in_background: bool) -> None:
             background.detach(lambda: sweep.sweep(store, now, log))
             return
         except OSError:
-            pass  # no processes left, or none that would go when it has ended
+            pass  # the process limit is reached, or there is no parent to reap the process
     sweep.sweep(store, now, log)
 
 
@@ -256,38 +256,38 @@ def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
         return _below_home(quick, environ, log)
     chosen = environ.get("CREDPROC_CACHE_DIR", "")
     if not chosen:
-        import platformdirs  # 24 ms, for what the quick rule declines
+        import platformdirs  # 24 ms, only where the quick rule does not apply
 
         try:
             chosen = platformdirs.user_cache_dir("credproc", appauthor=False)
         except RuntimeError:
-            pass  # no home; releases before 4.14 leave it to the next line
+            pass  # no home directory; releases before 4.14 do not raise
         if not os.path.isabs(chosen):
-            # A relative XDG_CACHE_HOME is to be ignored; releases before 4.12 do not.
+            # A relative XDG_CACHE_HOME must be ignored; releases before 4.12 do not ignore it.
             chosen = os.path.expanduser("~/.cache/credproc")
     if os.path.isabs(chosen):
         return _below_home(chosen, environ, log)
-    log(f"cache: off, because {chosen} is no absolute path")
+    log(f"cache: off, because {chosen} is not an absolute path")
     return ""
 
 
 def _below_home(chosen: str, environ: Mapping[str, str], log: Log) -> str:
-    """Return the directory, "" if it is in a home that does not exist and must not be made."""
+    """Return the directory; "" if it is in a home that does not exist, which is not created."""
     home = environ.get("HOME") or os.path.expanduser("~")
     inside = os.path.join(home, "")
     if not (os.path.isabs(home) and os.path.join(chosen, "").startswith(inside)):
         return chosen
     if os.path.isdir(home):
         return chosen
-    log(f"cache: off, because the home {home} does not exist")
+    log(f"cache: off, because the home directory {home} does not exist")
     return ""
 
 
 def write(data: bytes, deadline: Deadline | None = None) -> None:
-    """Write to stdout, whole; ProviderFailed if that cannot be done."""
+    """Write all of the data to stdout; ProviderFailed if that fails."""
     try:
         while data:
-            # A pipe that is full, and whose reader sleeps, must not outlast the deadline.
+            # A full pipe whose reader sleeps must not keep us past the deadline.
             patience = None if deadline is None else max(deadline.left(), 1)
             if not select.select([], [1], [], patience)[1]:
                 raise DeadlineExceeded(UNREAD)

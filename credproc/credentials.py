@@ -1,4 +1,4 @@
-"""Credentials, and the documents they are printed as."""
+"""Credentials, and the formats in which they are printed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TIME = re.compile(
     r"(?:(Z|UTC)|([+-])([01]\d|2[0-3]):?([0-5]\d))",
     re.ASCII | re.IGNORECASE,
 )
-# What a shell, PowerShell and cmd.exe all take as it is, unquoted.
+# What shells, PowerShell and cmd.exe all accept unquoted.
 _PLAIN = re.compile(r"[A-Za-z0-9_+=/.,:@-]+", re.ASCII)
-# Any of these ends a string that any other began.
+# To PowerShell these are all the same quote.
 _POWERSHELL_QUOTES = re.compile("['\u2018-\u201b]")
 
 
-#: The variables that SDKs read, and the fields of the document that they are set from.
+#: The variables that SDKs read, with the field of the document for each, "" for none.
 VARIABLES = {
     "AWS_ACCESS_KEY_ID": "AccessKeyId",
     "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
@@ -40,9 +40,9 @@ VARIABLES = {
 class Credentials:
     """Temporary credentials: keys, token, expiration (epoch seconds) and, if known, the account.
 
-    Long-term keys have neither token nor expiration (0). ``provider`` names what issued them;
-    ``issued`` is when they came, 0 for just now; ``person`` says that somebody was asked for an MFA
-    code on the way.
+    Long-term keys have neither token nor expiration (0). ``provider`` is the name of the issuer;
+    ``issued`` is when they were fetched, 0 for just now; ``person`` says that fetching them took
+    an MFA code or another action of a person.
     """
 
     __slots__ = (
@@ -73,9 +73,9 @@ class Credentials:
         self.token = token
         self.expiration = expiration
         self.account_id = account_id
-        #: Who they are for AWS, as far as the issuer said so.
+        #: The ARN of their identity, if the issuer returned it.
         self.arn = ""
-        #: The name of the instance's role, which IMDS tells instead.
+        #: The name of the instance's role, which IMDS returns instead.
         self.role = ""
         self.provider = provider
         self.issued = 0
@@ -84,30 +84,30 @@ class Credentials:
         self.scope = ""
 
     def __repr__(self) -> str:
-        return f"<Credentials {masked(self.access_key)} from {self.provider or 'nobody'}>"
+        return f"<Credentials {masked(self.access_key)} from {self.provider or '?'}>"
 
     def __str__(self) -> str:
-        """Say whose they are, for the log."""
+        """Return the access key and its issuer, for the log."""
         return f"access key {masked(self.access_key)} from {self.provider or 'an unknown provider'}"
 
     def draw(self) -> float:
-        """Return a number from 0 to 1 of their own: all entries of one set are renewed together."""
+        """Return a number from 0 to 1 that depends on the key: all its entries refresh together."""
         return int.from_bytes(self.access_key.encode("utf-8", "replace"), "big") % 9973 / 9973
 
     def secrets(self) -> list[str]:
-        """Return what must never be shown; of the access key only the end is (see masked)."""
+        """Return what must never be shown (of the access key only the end is, see masked)."""
         return [value for value in (self.access_key, self.secret_key, self.token) if value]
 
 
 def from_answer(
     answer: Any, names: tuple[str, str, str, str], provider: str, where: str
 ) -> Credentials:
-    """Read credentials from a parsed answer whose fields have ``names``, in the order of the class.
+    """Read credentials from a parsed response whose fields have ``names``, in the class's order.
 
-    ``where`` begins the message of the ProviderFailed that anything missing or odd ends in.
+    ProviderFailed for a missing or invalid field; its message begins with ``where``.
     """
     if not isinstance(answer, dict):
-        raise ProviderFailed(f"{where} answered with something else than credentials")
+        raise ProviderFailed(f"{where} answered with something other than credentials")
     values = [answer.get(name) for name in names]
     for name, value in zip(names, values, strict=True):
         if value is None or value == "":
@@ -127,17 +127,17 @@ def from_answer(
 
 
 def is_key_text(value: str) -> bool:
-    """Whether a key or a token may read so: visible ASCII characters, and no blanks."""
+    """Whether a key or a token may have this text: visible ASCII characters without spaces."""
     return all("!" <= letter <= "~" for letter in value)
 
 
 def is_account(value: str) -> bool:
-    """Whether an account may have this number."""
+    """Whether this is a valid account ID."""
     return len(value) == 12 and not value.strip("0123456789")
 
 
 def read_time(text: str, where: str) -> int:
-    """Return the epoch seconds of an ISO 8601 time with a zone; a fraction is cut off."""
+    """Return the epoch seconds of an ISO 8601 time with a zone, without its fraction."""
     match = _TIME.fullmatch(text)
     if not match:
         raise ProviderFailed(f"{where} answered with an unreadable Expiration")
@@ -149,19 +149,19 @@ def read_time(text: str, where: str) -> int:
         moment = moment + offset if sign == "-" else moment - offset
     except (ValueError, OverflowError):
         raise ProviderFailed(f"{where} answered with an unreadable Expiration") from None
-    return int(moment.timestamp()) or 1  # 0 is for keys that never expire
+    return int(moment.timestamp()) or 1  # 0 means that keys never expire
 
 
 def write_time(seconds: int) -> str:
-    """Return epoch seconds as UTC in the one form that every consumer reads."""
-    # A year before 1000 is not padded by every C library, and then could not be read back.
+    """Return epoch seconds in UTC, in the one form that every consumer can parse."""
+    # Not every C library pads a year before 1000, and then it could not be parsed again.
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)).zfill(20)
 
 
 def document(credentials: Credentials, expiration: int | None = None) -> bytes:
     """Return the credential_process document: one line of ASCII JSON, version 1.
 
-    ``expiration`` stands in for the credentials' own (see windows.static_stability).
+    ``expiration`` replaces the credentials' own (see windows.static_stability).
     """
     fields: dict[str, object] = {
         "Version": 1,
@@ -194,13 +194,13 @@ def from_document(data: bytes, provider: str) -> Credentials:
 
 
 def arn_line(found: Credentials) -> bytes:
-    """Return the ARN as a line; RequestError if the issuer did not say it."""
+    """Return the ARN as a line; RequestError if the issuer did not return it."""
     if found.arn:
         return _encoded(f"{found.arn}\n", "--field")
     role = f" (it is the instance's role {found.role})" if found.role else ""
     raise RequestError(
-        f"--field: the ARN of these credentials is unknown{role}: their issuer did not say; "
-        "`aws sts get-caller-identity` knows"
+        f"--field: the ARN of these credentials is unknown{role}, because their issuer did not "
+        "return it: use `aws sts get-caller-identity`"
     )
 
 
@@ -210,7 +210,7 @@ def field(data: bytes, name: str) -> bytes:
     if value is None:
         known = "AccountId" if name == "AccountId" else "SessionToken"
         reason = {
-            "AccountId": "their issuer did not say; `aws sts get-caller-identity` knows",
+            "AccountId": "their issuer did not return it; use `aws sts get-caller-identity`",
             "SessionToken": "these are long-term keys",
         }[known]
         raise RequestError(f"--field: these credentials have no {name}: {reason}")
@@ -218,11 +218,11 @@ def field(data: bytes, name: str) -> bytes:
 
 
 def variables(data: bytes) -> dict[str, str]:
-    """Return a document as the variables that SDKs read; "" for one that must not be set.
+    """Return a document as the variables that SDKs read; "" for a variable that must be unset.
 
-    What another identity has left in the shell would be used with these keys: DynamoDB's endpoint
-    is chosen by AWS_ACCOUNT_ID, and AWS_SECURITY_TOKEN is AWS_SESSION_TOKEN's old name. Long-term
-    keys do not expire: what their document says is when to run credproc again.
+    Otherwise variables of another identity in the shell would be used with these keys: the SDKs
+    choose DynamoDB's endpoint by AWS_ACCOUNT_ID, and AWS_SECURITY_TOKEN is the old name of
+    AWS_SESSION_TOKEN. Long-term keys do not expire: their document says when to run credproc again.
     """
     fields = json.loads(data)
     if not fields.get("SessionToken"):
@@ -233,7 +233,7 @@ def variables(data: bytes) -> dict[str, str]:
 def formatted(data: bytes, style: str) -> bytes:
     """Return a document in one of the formats of ``aws configure export-credentials``.
 
-    A function of the document alone: what it returns is cached.
+    It depends only on the document, because the result is cached.
     """
     if style == "process":
         return data
@@ -246,8 +246,8 @@ def formatted(data: bytes, style: str) -> bytes:
     }[style]
     unset = {
         "env": "unset {}",
-        "env-no-export": "{}=",  # of a file for `docker run --env-file`
-        "fish": "set -e {}; or true",  # which fails for what is not set
+        "env-no-export": "{}=",  # for a file for `docker run --env-file`
+        "fish": "set -e {}; or true",  # set -e fails if the variable is not set
         "powershell": "$Env:{}=$null",
         "windows-cmd": "set {}=",
     }[style]
@@ -259,13 +259,13 @@ def formatted(data: bytes, style: str) -> bytes:
 
 
 def _encoded(text: str, option: str) -> bytes:
-    """Return the text as UTF-8; RequestError for what no shell's variable can hold."""
+    """Return the text as UTF-8; RequestError for text that a shell variable cannot contain."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
         data = b"\0"
     if b"\0" in data:
-        raise RequestError(f"{option}: these credentials hold characters that it cannot express")
+        raise RequestError(f"{option}: these credentials contain characters that it cannot express")
     return data
 
 
@@ -274,12 +274,12 @@ def _posix(value: str) -> str:
 
 
 def _fish(value: str) -> str:
-    """Escape what means something to fish between double quotes, which are the AWS CLI's shape."""
+    """Escape what is special to fish in double quotes, which the AWS CLI writes too."""
     return "".join(f"\\{letter}" if letter in '\\"$' else letter for letter in value)
 
 
 def _powershell(value: str) -> str:
-    # The double quotes are the AWS CLI's shape; single ones where $ or ` would mean something.
+    # Double quotes, as the AWS CLI writes; single ones if $ or ` would be special.
     if _PLAIN.fullmatch(value):
         return f'"{value}"'
     return "'" + _POWERSHELL_QUOTES.sub(r"\g<0>\g<0>", value) + "'"
@@ -287,5 +287,5 @@ def _powershell(value: str) -> str:
 
 def _cmd(value: str) -> str:
     if not _PLAIN.fullmatch(value):
-        raise RequestError("--format windows-cmd: cmd.exe has no way to quote these credentials")
+        raise RequestError("--format windows-cmd: cmd.exe cannot quote these credentials")
     return value

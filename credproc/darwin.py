@@ -1,4 +1,4 @@
-"""What macOS says through its C library alone: the id of its boot, and of its hardware."""
+"""IDs that macOS returns only through its C library: of the boot, and of the hardware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def boot_session() -> str:
 
 
 def host_uuid() -> str:
-    """Return gethostuuid(2) in 32 hex digits; "" if the system does not know it in a second."""
+    """Return gethostuuid(2) in 32 hex digits; "" if the system does not return it in a second."""
     found, wait = ctypes.create_string_buffer(16), (ctypes.c_long * 2)(1, 0)
     try:
         failed = ctypes.CDLL(None).gethostuuid(found, wait)

@@ -1,4 +1,4 @@
-"""A moment that work must not outlast."""
+"""The moment by which work must end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """A moment on the monotonic clock, which setting the time of day does not move."""
+    """A moment on the monotonic clock, which does not change when the time of day is set."""
 
     def __init__(self, seconds: float, clock: Clock = time) -> None:
         self.seconds = seconds
@@ -33,11 +33,11 @@ class Deadline:
         return left
 
     def left(self) -> float:
-        """Return the seconds left, negative if it has passed."""
+        """Return the seconds left, negative after the deadline."""
         return self.end - self.clock.monotonic()
 
     def extend(self, other: Deadline) -> None:
-        """Move the end to the other's, if that is later: for work that must not be cut off."""
+        """Move the end to that of the other, if later: for work that must not be interrupted."""
         self.end = max(self.end, other.end)
 
     def within(self, seconds: float) -> Deadline:

@@ -1,4 +1,4 @@
-"""What can go wrong, in words fit for one line of stderr."""
+"""The errors that end a run, and how a message is made fit for one line of stderr."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: Consumers paste stderr into their own message, so a server's essay is cut here (characters).
+#: Characters. Consumers paste stderr into their own message, so a long server message is cut here.
 MAX_LINE = 1500
 
-#: How a message begins to say that IMDS is not there because this is another kind of machine, and
-#: how it goes on for somebody who did not write --imds.
-NO_INSTANCE = "this is no EC2 instance"
-ELSEWHERE = "; on other machines name --profile NAME, or --role-arn ARN with --source SOURCE"
+#: The part of a message that says that there is no IMDS because this is another kind of machine,
+#: and what is added for a user who did not write --imds.
+NO_INSTANCE = "this is not an EC2 instance"
+ELSEWHERE = "; on other machines use --profile NAME, or --role-arn ARN with --source SOURCE"
 
-#: Variables that decide which libraries and modules a Python loads.
+#: Variables that decide which libraries and modules Python loads.
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
 
-#: What stands where a secret stood.
+#: What replaces a secret in a message.
 HIDDEN = "[secret]"
 #: Characters of the shortest secret (an MFA code), and of a part that gives too much of one away.
 SHORTEST, PART = 6, 8
-#: A value behind a name that says what it is: the secrets that an answer holds which nobody could
-#: read, or for which nobody asked.
+#: A value that its name marks as a secret: it catches secrets in a response that could not be
+#: parsed, or that was not requested.
 NAMED = (
     r"(?i)((?:secret_?access_?key|session_?token|security[-_]token|access_?token|refresh_?token|"
     r"client_?secret|[\"'<](?:token|authorization|password))[\"']?\s*[:=>]\s*[\"']?)"
     r"[^\s\"'<>&,}]{8,}"
 )
 
-#: The name and the password in a URL, which may hold slashes that should have been escaped.
+#: The user name and password in a URL, which may contain slashes that should have been escaped.
 USERINFO = r"//[^\s\"']+@"
 
 
 class CredprocError(Exception):
-    """Never raised itself: the root of what ends a run with one line and a status.
+    """The base class of errors that end a run with one line on stderr and an exit status.
 
-    The message is the sentence that the user reads.
+    It is never raised itself. The message is the sentence that the user reads.
     """
 
     status = 1
-    #: Whether a loop of failing runs is answered from memory for a few seconds.
+    #: Whether the failure is cached for a few seconds, so that a loop does not repeat the call.
     remembered = True
 
 
 class RequestError(CredprocError):
-    """The command line or the configuration asks for something impossible."""
+    """The command line or the configuration is invalid."""
 
     status = 2
     remembered = False
@@ -63,11 +63,11 @@ class TextAsked(Exception):
 
 
 class ProviderUnavailable(CredprocError):
-    """The provider does not apply here; the next one is called.
+    """The provider does not apply here; credproc tries the next one.
 
-    If valid credentials of the same provider are cached, it is a failed refresh instead: an
-    identity is not changed on a doubt. Only where it is ``certain`` that another one applies (the
-    instance has another role now) does the next provider follow all the same.
+    If valid credentials of the same provider are cached, this is a failed refresh instead: doubt is
+    no reason to change the identity. The next provider is tried all the same if the change is
+    ``certain`` (the instance has another role now).
     """
 
     def __init__(self, message: str, certain: bool = False) -> None:
@@ -76,45 +76,45 @@ class ProviderUnavailable(CredprocError):
 
 
 class ProviderFailed(CredprocError):
-    """The provider applies, and refused or broke; nobody else is asked."""
+    """The provider applies but failed; no other provider is tried."""
 
 
 class SourceRejected(ProviderFailed):
-    """STS did not accept the source credentials: expired, revoked, or never its own."""
+    """STS did not accept the source credentials: expired, revoked or unknown to it."""
 
 
 class CodeNotGiven(ProviderFailed):
-    """No MFA code was to be had; the person may try again at once."""
+    """No MFA code was given; the user may try again at once."""
 
     remembered = False
 
 
 class WrongCode(CodeNotGiven):
-    """STS did not accept the MFA code, which was mistyped or used already."""
+    """STS did not accept the MFA code: it was mistyped or already used."""
 
 
 class NobodyToAsk(CodeNotGiven):
-    """There is neither a terminal nor a command that would know a code."""
+    """There is neither a terminal nor an --mfa-command to get an MFA code from."""
 
 
 class DeadlineExceeded(ProviderFailed):
-    """The time that --timeout allows is over."""
+    """The time limit (--timeout) was exceeded."""
 
 
 class StillWaiting(DeadlineExceeded):
-    """Another process was getting the credentials all the time; others may still see it succeed."""
+    """Another process was fetching the credentials until the time limit; it may yet succeed."""
 
     remembered = False
 
 
 class Remembered(ProviderFailed):
-    """Another run's failure, of a moment ago, reported instead of repeating the call."""
+    """The cached failure of another run, reported instead of repeating the call."""
 
     remembered = False
 
 
 def mistake(error: Exception, who: str = "credproc") -> str:
-    """Return what to say of an unforeseen error: not its text, which may hold anything."""
+    """Return the message for an unexpected error, without its text, which may contain a secret."""
     if isinstance(error, ImportError):
         return _unloadable(error, os.environ)
     step = error.__traceback__
@@ -122,28 +122,31 @@ def mistake(error: Exception, who: str = "credproc") -> str:
         step = step.tb_next
     file = os.path.basename(step.tb_frame.f_code.co_filename) if step else ""
     where = f" at {file}:{step.tb_lineno}" if step else ""
-    return f"a mistake in {who}: {type(error).__name__}{where}; please report what -v tells"
+    return (
+        f"internal error in {who}: {type(error).__name__}{where}; please report it with the output "
+        "of -v"
+    )
 
 
 def _unloadable(error: ImportError, environ: Mapping[str, str]) -> str:
-    """Return what to say where Python cannot load a module, or the library that it needs."""
+    """Return the message for a module, or a library that it needs, that Python cannot load."""
     reason = error
     try:
-        import ssl  # noqa: F401  # without it other libraries fail to load, for no visible reason
+        import ssl  # noqa: F401  # without it other libraries fail to load for obscure reasons
     except ImportError as first:
         reason = first
     named = [name for name in LOADER if environ.get(name)]
-    hint = "install credproc again: a library, or its Python, was changed or removed"
+    hint = "reinstall credproc: a library, or the Python it runs on, was changed or removed"
     if named:
         hint = (
-            f"{' and '.join(named)} may make Python load the wrong libraries: start credproc "
-            f"without (env -u {named[0]} credproc ...)"
+            f"{' and '.join(named)} may make Python load the wrong libraries: unset it (env -u "
+            f"{named[0]} credproc ...)"
         )
-    return f"Python cannot load what credproc needs ({reason}): {hint}"
+    return f"Python cannot load a module that credproc needs ({reason}): {hint}"
 
 
 def reason(error: Exception) -> str:
-    """Return an error in words: one of the operating system's without its number."""
+    """Return the text of an error; for an OSError without its number."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     where = f"{error.filename}: " if isinstance(error.filename, str) else ""
@@ -151,11 +154,11 @@ def reason(error: Exception) -> str:
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
-    """Make ``text`` fit for one line of a terminal.
+    """Return ``text`` as one line that is safe to print on a terminal.
 
-    Secrets and parts of them are replaced, and what has a secret's name (see NAMED); control
-    characters (terminal escapes, line ends) and whatever UTF-8 cannot carry become spaces or
-    question marks; runs of blanks become one; the end is cut at MAX_LINE.
+    Secrets, parts of them, and values named like a secret (see NAMED) are replaced; control
+    characters (terminal escapes, line ends) and what UTF-8 cannot encode become spaces or question
+    marks; runs of spaces become one; the text is cut at MAX_LINE.
     """
     text = _without(text[: 4 * MAX_LINE], secrets)
     text = "".join(_printable(character) for character in text)
@@ -164,9 +167,9 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _without(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with HIDDEN for each secret and each part of one that is long enough.
+    """Return the text with each secret, and each long enough part of one, replaced by HIDDEN.
 
-    A server may cut a token short in its message, or escape some of its characters.
+    A server may truncate a token in its message, or escape some of its characters.
     """
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST:
@@ -178,13 +181,13 @@ def _without(text: str, secrets: Iterable[str]) -> str:
 
 
 def apart(secret: str, public: str) -> list[str]:
-    """Return what of a secret is not to be read in ``public`` anyway, in pieces."""
+    """Return the pieces of a secret that do not appear in ``public`` anyway."""
     return _without_parts(secret, public).split(HIDDEN)
 
 
 def _without_parts(text: str, secret: str) -> str:
     kept = []
-    end = start = 0  # of what has not been looked at, and of what is kept next
+    end = start = 0  # where the unexamined text begins, and where the next piece to keep begins
     while end <= len(text) - PART:
         if text[end : end + PART] not in secret:
             end += 1
@@ -204,5 +207,5 @@ def _printable(character: str) -> str:
 
 
 def masked(access_key: str) -> str:
-    """Show which access key is meant by its last four characters."""
+    """Return the last four characters of an access key ID, enough to recognise it."""
     return f"...{access_key[-4:]}" if len(access_key) >= 16 else "..."

@@ -1,4 +1,4 @@
-"""Files that are written: private from the first byte, and in the place of another one whole."""
+"""Writing files: private from the first byte, and replacing the old file atomically."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: What the name of a file that is being written ends in, behind the process id and random digits.
+#: The suffix of a file that is being written, after the process ID and random digits.
 TEMPORARY = ".tmp"
 
 
 def make(name: str, flags: int, folder: int | None = None) -> int:
-    """Open a file, and make it if it is missing: 0600 from the start, whatever the umask."""
+    """Open a file, creating it if it is missing: mode 0600 from the start, whatever the umask."""
     before = os.umask(0o077)
     try:
         return os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
@@ -22,7 +22,7 @@ def make(name: str, flags: int, folder: int | None = None) -> int:
 
 
 def replace(temporary: str, name: str, folder: int | None = None) -> None:
-    """Rename a file to ``name``, in place of a file or an empty directory there."""
+    """Rename a file to ``name``, replacing a file or an empty directory."""
     try:
         os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except IsADirectoryError:
@@ -40,11 +40,11 @@ def write(
     sync: bool = True,
     publish: Callable[[str], None] | None = None,
 ) -> None:
-    """Put a new file in the place of ``name``, whole or not at all; whatever the umask.
+    """Replace the file ``name`` atomically, with the given mode, whatever the umask.
 
-    ``owner`` (user and group id) is kept as far as this user may. Without ``sync`` a power cut may
-    lose the file. ``publish``, instead of replace(), renames it at the end; what it raises leaves
-    the old file.
+    ``owner`` (user and group ID) is set if this user may do that. Without ``sync`` a power cut may
+    lose the file. ``publish`` is called instead of replace() to rename the new file; if it raises,
+    the old file stays.
     """
     temporary = f"{name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}"
     descriptor = make(temporary, os.O_WRONLY | os.O_EXCL, folder)
@@ -67,7 +67,7 @@ def write(
 
 
 def _restrict(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None:
-    """Give a new file its owner, as far as this user may, and its mode."""
+    """Set the owner of a new file, if this user may, and its mode."""
     if owner not in (None, (os.geteuid(), os.getegid())):
         try:
             os.fchown(descriptor, *owner)
@@ -78,7 +78,7 @@ def _restrict(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None
 
 
 def forget(name: str, folder: int | None = None) -> None:
-    """Remove a file if possible: the error that led here matters more than one of this."""
+    """Remove a file if possible; an error is ignored, since the one that led here matters more."""
     try:
         os.unlink(name, dir_fd=folder)
     except OSError:

@@ -1,8 +1,8 @@
-"""The generation of a cache's entries: clearing starts a new one, and none of an earlier one is
-written any more.
+"""The generation of a cache's entries: clearing starts a new one, and entries of earlier
+generations are no longer written.
 
-What says it is in the file of the lock that those who write entries share, behind the line about
-the process that has taken it.
+It is stored in the file of the lock that processes share while they write entries, after the line
+about the process that has taken the lock.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import time
 
 from credproc import files, locks, system
 
-#: The lock of those who write entries, shared, and of those who clear; the byte where it begins.
+#: The lock that writers of entries share and that clearing takes; the offset of the generation.
 CLEARED, PLACE = "cleared.lock", 512
-#: Seconds between two tries to take a lock that is never taken for long.
+#: Seconds between two tries to take this lock, which is never taken for long.
 PAUSE = 0.02
 
 
@@ -27,7 +27,7 @@ def current(folder: int) -> bytes:
 
 
 def renew(folder: int) -> None:
-    """Start a new generation; OSError if that cannot be done."""
+    """Start a new generation; OSError if that fails."""
     descriptor = files.make(CLEARED, os.O_RDWR | os.O_NONBLOCK, folder)
     try:
         system.check_private(os.fstat(descriptor))
@@ -37,7 +37,7 @@ def renew(folder: int) -> None:
 
 
 def lock(folder: int, seconds: float, until: float, shared: bool = False) -> int | None:
-    """Take the lock of clearing, or share it with others who write; None without locks.
+    """Take the lock for clearing, or share it for writing; None if locks do not work.
 
     TimeoutError if another process has it for longer than ``seconds``. For ``until`` see Store.
     """
@@ -46,7 +46,7 @@ def lock(folder: int, seconds: float, until: float, shared: bool = False) -> int
         try:
             taken = locks.take(CLEARED, folder, until, shared)
         except OSError:
-            return None  # the generation has to do
+            return None  # go on without the lock; the generation alone must do
         if taken is not None:
             return taken
         if time.monotonic() > end:
@@ -56,11 +56,11 @@ def lock(folder: int, seconds: float, until: float, shared: bool = False) -> int
 
 
 class Clearing:
-    """Lets entries be removed for good: no run that is under way writes one afterwards.
+    """A context in which entries are removed for good: no run in progress writes one afterwards.
 
-    A new generation starts at the beginning and at the end: a run that begins meanwhile may read
-    what is not removed yet. TimeoutError if other processes have not finished writing after
-    ``seconds``. ``folder`` is the descriptor of the cache, and is closed at the end.
+    A new generation starts at the beginning and at the end, because a run that begins meanwhile may
+    read what is not removed yet. TimeoutError if other processes have not finished writing after
+    ``seconds``. ``folder`` is a descriptor of the cache, which is closed at the end.
     """
 
     def __init__(self, folder: int, seconds: float, until: float) -> None:

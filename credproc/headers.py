@@ -1,4 +1,4 @@
-"""Section headers of the shared files that nearly name a profile, and what they must be."""
+"""Section headers of the shared config that nearly name a profile, and how to correct them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: Bytes. A shared file has a few thousand.
+#: Bytes. The most that is read; config files have a few thousand.
 MOST = 4 * 2**20
 
 _HEADER = re.compile(r"(?P<comment>[#;]?)\s*\[(?P<header>.+)\]")
@@ -22,9 +22,10 @@ _QUOTES = "\"'\u2018\u2019\u201c\u201d"
 
 
 class Near:
-    """A header that nearly names a profile: its file, its line, from 1, and what is wrong.
+    """A header that nearly names a profile: its file, its line (from 1), and what is wrong.
 
-    ``same`` says that the very profile was meant; else it is another, or commented out.
+    ``same`` says that the header is certainly for this profile; else it is for another one, or
+    commented out.
     """
 
     def __init__(self, path: str, line: int, problem: str, same: bool) -> None:
@@ -38,9 +39,9 @@ class Near:
 
 
 def near(config: str, credentials: str, profile: str) -> Near | None:
-    """Return where the two files (paths) nearly name a profile, and how to mend that.
+    """Return the header in the two files (paths) that comes nearest to a profile, None without one.
 
-    For a profile that neither of them has: a header of it is not among those that are right.
+    Only for a profile that neither file has.
     """
     found = [
         each
@@ -51,7 +52,7 @@ def near(config: str, credentials: str, profile: str) -> Near | None:
 
 
 def _in_text(text: str, path: str, profile: str, is_config: bool) -> Iterator[tuple[int, Near]]:
-    """Go through the headers that come near the profile, each with its distance."""
+    """Yield the headers that come near the profile, each with its distance."""
     for number, line in enumerate(text.split("\n"), 1):
         match = _HEADER.match(line.strip())
         if match is None:
@@ -61,7 +62,7 @@ def _in_text(text: str, path: str, profile: str, is_config: bool) -> Iterator[tu
         if problem and is_comment:
             rank, problem = 3, f"{_shown(header)} is commented out"
         elif not rank and is_indented:
-            problem = f"{_shown(header)} is indented, and so part of the value above it"
+            problem = f"{_shown(header)} is indented, which makes it part of the value above it"
         elif (config_profile if is_config else credentials_profile)(header) == profile:
             continue
         if problem:
@@ -78,7 +79,7 @@ def config_profile(header: str) -> str | None:
         words = shlex.split(header)
     except ValueError:
         return None
-    return words[1] if len(words) == 2 else None  # whatever the first one goes on with
+    return words[1] if len(words) == 2 else None  # whatever follows "profile" in the first word
 
 
 def credentials_profile(header: str) -> str | None:
@@ -87,14 +88,14 @@ def credentials_profile(header: str) -> str | None:
 
 
 def bare(profile: str, known: Iterable[str]) -> str:
-    """Return the known profile that a name gives together with quotes, or with the word profile."""
+    """Return the known profile in a name with extra quotes, or with the word profile, or ""."""
     word, _, rest = _bare(profile).partition(" ")
     names = (_bare(profile), _bare(rest) if word == "profile" else "")
     return next((name for name in names if name in known), "")
 
 
 def similar(profile: str, known: Sequence[str]) -> str:
-    """Return the known profile that was probably meant, "" if none is like it."""
+    """Return the known profile that the user probably meant, "" if none is similar."""
     return bare(profile, known) or next(iter(difflib.get_close_matches(profile, known, 1, 0.8)), "")
 
 
@@ -106,7 +107,7 @@ def right(profile: str, is_config: bool) -> str:
 
 
 def _problem(header: str, profile: str, is_config: bool) -> tuple[int, str]:
-    """Return how near a header comes to the profile (0 is nearest), and what is wrong, or ""."""
+    """Return the distance of a header from the profile (0 is nearest), and what is wrong, or ""."""
     must = f"{_shown(header)} must be written {right(profile, is_config)}"
     plain = _bare(_plain(header.partition("]")[0]))
     kind, _, rest = plain.partition(" ")
@@ -124,7 +125,7 @@ def _problem(header: str, profile: str, is_config: bool) -> tuple[int, str]:
 
 
 def _names(plain: str) -> Iterator[str]:
-    """Go through the names that the header may have been meant to give."""
+    """Yield the profile names that the user may have meant by the header."""
     yield plain
     word, blank, rest = plain.partition(" ")
     if blank and difflib.SequenceMatcher(None, word.casefold(), "profile").ratio() > 0.8:
@@ -134,13 +135,13 @@ def _names(plain: str) -> Iterator[str]:
 
 
 def _plain(header: str) -> str:
-    """Return a header with single plain blanks, and without letters that nobody sees."""
+    """Return a header with single plain spaces, and without invisible characters."""
     seen = (" " if letter.isspace() else letter for letter in header)
     return " ".join("".join(letter for letter in seen if not _is_hidden(letter)).split())
 
 
 def _bare(name: str) -> str:
-    """Return a name without quotes around it, of which one may be missing."""
+    """Return a name without surrounding quotes, one of which may be missing."""
     return name.strip(_QUOTES).strip()
 
 
@@ -149,7 +150,7 @@ def _is_hidden(letter: str) -> bool:
 
 
 def _is_odd(letter: str) -> bool:
-    """Whether a letter is not what it looks like, or cannot be seen at all."""
+    """Whether a character is not what it looks like, or is invisible."""
     return _is_hidden(letter) or (letter.isspace() and letter != " ") or letter in _QUOTES[2:]
 
 
@@ -159,7 +160,7 @@ def _named(letter: str) -> str:
 
 
 def _shown(header: str) -> str:
-    """Return a header for a message; what cannot be seen is written as a number."""
+    """Return a header for a message, with odd characters written as code points."""
     text = "".join(f"<U+{ord(each):04X}>" if _is_odd(each) else each for each in header)
     return clean(f"[{text[:80]}]") if text == text.strip() else f"[{text[:80]}]"
 

@@ -1,4 +1,4 @@
-"""A program that is run for its answer, while the person at the terminal sees what it says."""
+"""A program that is run for its output, while the user sees its stderr on the terminal."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
 
-#: Bytes of stderr that are kept, from its end.
+#: Bytes. How much of the end of stderr is stored.
 COMPLAINT = 32 * 1024
-#: Seconds between two looks at whether the program has ended.
+#: Seconds between two checks whether the program has ended.
 LOOK = 0.05
 
 
 class Heard:
-    """What a program left: status (negative for a signal), stdout, and the end of stderr.
+    """A program's result: status (negative for a signal), stdout, and the end of stderr.
 
-    ``spoke`` says whether a person could read something of it on the terminal.
+    ``spoke`` says whether the user could read something from it on the terminal.
     """
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ def run(
     seconds: float,
     most: int,
 ) -> Heard:
-    """Run a program without a shell and without stdin; what it writes to stderr is shown at once.
+    """Run a program without a shell and without stdin; show its stderr on the terminal at once.
 
-    It is done when it has ended, whatever it has left running. More than ``most`` bytes of stdout
-    are not read, and the program is ended. OSError or ValueError if it cannot be run; TimeoutError
-    if it takes longer.
+    Return when the program has ended, even if it has left children running. If it writes more than
+    ``most`` bytes to stdout, the rest is not read, and it is ended. OSError or ValueError if it
+    cannot be run; TimeoutError if it takes longer than ``seconds``.
     """
     import subprocess  # 6 ms
 
@@ -71,7 +71,7 @@ def _listen(
     speaking = [pipe.fileno() for pipe in (child.stdout, child.stderr) if pipe]
     output = speaking[0]
     while True:
-        has_ended = child.poll() is not None  # asked first, so that all it wrote is there to read
+        has_ended = child.poll() is not None  # checked first, so that all its output can be read
         left = end - time.monotonic()
         if not has_ended and left <= 0:
             raise TimeoutError

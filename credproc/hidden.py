@@ -29,12 +29,12 @@ VARIABLES = (
     "AWS_SECURITY_TOKEN",
     TOKEN,
 )
-#: Variables whose URI may hold one.
+#: Variables whose URI may contain a secret.
 URIS = (RELATIVE_URI, FULL_URI)
 #: Variables that name a file with a token.
 FILES = (TOKEN_FILE, WEB_IDENTITY)
-#: Where `aws sso login` and `aws login` leave what they got: the variable that says so, if there is
-#: one, and the usual folder.
+#: The directories of the caches of `aws sso login` and `aws login`: the variable that sets it, if
+#: any, and the default.
 LOGINS = {"sso": ("", "~/.aws/sso/cache"), "login": (LOGIN_CACHE, "")}
 
 
@@ -46,7 +46,7 @@ def of_environment(environ: Mapping[str, str]) -> list[str]:
 
 
 def of_uri(uri: str) -> list[str]:
-    """Return what of a container's URI lets in whoever knows it: on ECS it is all that does."""
+    """Return the secret parts of a container's URI; on ECS nothing else authorizes a request."""
     path = uri.partition("://")[2].partition("/")[2] if "://" in uri else uri
     return [
         part for part in re.split(r"[^\w-]+", path) if len(part) >= 12 and re.search(r"\d", part)
@@ -54,9 +54,9 @@ def of_uri(uri: str) -> list[str]:
 
 
 def of_files(environ: Mapping[str, str]) -> list[str]:
-    """Return the secrets in the files that the environment names, and of logins.
+    """Return the secrets in token files that variables name, and in cached sign-ins.
 
-    Only for a run that failed: whoever succeeds quotes nobody.
+    Only for a run that failed: a run that succeeds prints no message that could quote them.
     """
     found = [_contents(environ[name]).strip() for name in FILES if environ.get(name)]
     for variable, usual in LOGINS.values():
@@ -69,12 +69,12 @@ def of_files(environ: Mapping[str, str]) -> list[str]:
             try:
                 found += _secrets(json.loads(_contents(os.path.join(folder, name))))
             except (ValueError, RecursionError):
-                pass  # half-written, or no login
+                pass  # half-written, or not a sign-in
     return [secret for secret in found if secret]
 
 
 def _secrets(value: Any, name: str = "") -> Iterator[str]:
-    """Return the texts whose names speak of a token, a key or a secret."""
+    """Yield the texts whose names contain "token", "key" or "secret"."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield from _secrets(each, key)

@@ -25,11 +25,11 @@ def _tags(values: list[str]) -> list[dict[str, str]]:
 
 
 class Option:
-    """An option of a hop: its value's name, its help, its check (see limits), where it goes.
+    """An option of a hop: name, metavar, help text, check (see limits), parameter.
 
-    ``parameter`` is that of AssumeRole, "" for an option that is about the call itself, and
-    ``shape`` makes it of the value; ``key`` is the config key of a profile that says the same;
-    ``most`` is how often it may be given for one role (1: the value is not a list).
+    ``parameter`` is the AssumeRole parameter, "" for an option about the call itself, and ``shape``
+    converts the value to it; ``key`` is the equivalent config key of a profile; ``most`` is how
+    often the option may be given for one role (1: the value is not a list).
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Option:
         self.key = key
         self.shape = shape
         self.most = most
-        #: The field of a Hop that has its value.
+        #: The field of Hop that has the option's value.
         self.attribute = name[2:].replace("-", "_")
 
 
 OPTIONS = (
-    Option("--role-session-name", "NAME", "its name in logs (default: credproc-USER-HOST)",
+    Option("--role-session-name", "NAME", "session name (default: credproc-USER-HOST)",
            limits.role_session_name, "RoleSessionName", "role_session_name"),
-    Option("--external-id", "ID", "the external id that the role's trust policy requires",
+    Option("--external-id", "ID", "the external ID that the role's trust policy requires",
            limits.external_id, "ExternalId", "external_id"),
     Option("--duration-seconds", "SECONDS", "900 to 43200; AWS caps chained roles at 3600",
            limits.duration_seconds, "DurationSeconds", "duration_seconds"),
@@ -79,7 +79,7 @@ OPTIONS = (
 
 
 class Hop:
-    """One AssumeRole call of a chain; fields are named as its options, and empty if not given."""
+    """One AssumeRole call of a chain; its fields are named like the options, empty if not given."""
 
     __hash__ = None  # type: ignore[assignment]  # fields are filled in while options are read
 
@@ -103,7 +103,7 @@ class Hop:
         return "<Hop>"
 
     def set(self, option: Option, value: str) -> str:
-        """Take an option's value; return what is wrong with that, or ""."""
+        """Store an option's value; return what is wrong with it, or ""."""
         problem = option.check(value)
         if problem:
             return problem
@@ -111,7 +111,7 @@ class Hop:
         if isinstance(present, list):
             present.append(value)
         elif present:
-            return "is given twice for the same --role-arn"
+            return "given twice for the same --role-arn"
         else:
             setattr(self, option.attribute, type(present)(value))
         return ""
@@ -142,5 +142,5 @@ class Hop:
                 return f"{option.name}: at most {option.most} for one --role-arn"
         keys = [item.partition("=")[0].lower() for item in self.tag]
         if len(set(keys)) < len(keys):
-            return "--tag: the same key is given twice (keys that differ only in case are the same)"
+            return "--tag: duplicate key (keys that differ only in case are the same)"
         return ""

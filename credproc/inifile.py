@@ -1,6 +1,6 @@
-"""A shared config file, read as botocore reads it, in a tenth of the time (no configparser).
+"""Parses a shared config file as botocore does, in a tenth of the time (no configparser).
 
-Whatever is not plainly right is declined, so that botocore has the last word on it and its errors.
+It declines any file that is not clearly valid, and leaves that file and its errors to botocore.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class Declined(Exception):
-    """The file is one for botocore: it has a mistake, or what only configparser understands."""
+    """The file must be read by botocore: it has a mistake, or syntax of configparser."""
 
 
 def read(text: str) -> Sections:
     """Return the sections of a file with their keys and values; Declined, see above.
 
-    A key has one value, or a block of them that is indented further than the key.
+    A key has one value, or a block of keys and values that is indented more than the key.
     """
     found: dict[str, dict[str, list[str]]] = {}
     section: dict[str, list[str]] | None = None
-    value: list[str] | None = None  # of the latest key, its lines
+    value: list[str] | None = None  # the lines of the latest key
     indent = 0
     for line in text.split("\n"):
         content = line.strip()
@@ -53,7 +53,7 @@ def read(text: str) -> Sections:
 
 
 def _pair(content: str) -> tuple[str, str]:
-    """Return key and value of a line; either of = and : parts them, whichever comes first."""
+    """Return key and value of a line, separated by = or :, whichever comes first."""
     key, equals, value = content.partition("=")
     if not equals or ":" in key:
         key, equals, value = content.partition(":")
@@ -83,7 +83,7 @@ def _block(value: str) -> dict[str, str]:
 
 
 def profile_map(sections: Sections) -> dict[str, dict[str, dict[str, Value]]]:
-    """Return the sections as botocore sorts them: profiles, sso_sessions, services; and the rest.
+    """Return the sections grouped as in botocore: profiles, sso_sessions, services, and the rest.
 
     ``[profile NAME]`` is the profile NAME, ``[default]`` the profile default.
     """
@@ -100,7 +100,7 @@ def profile_map(sections: Sections) -> dict[str, dict[str, dict[str, Value]]]:
             found["profiles"][header] = keys
         else:
             rest[header] = keys
-    return {**rest, **found}  # type: ignore[dict-item]  # what is left over lies flat beside them
+    return {**rest, **found}  # type: ignore[dict-item]  # the rest is not nested
 
 
 def _words(header: str) -> list[str]:

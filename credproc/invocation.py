@@ -1,4 +1,4 @@
-"""An invocation, as the request that it makes; the plainest ones need no parser."""
+"""The request of an invocation; the simplest ones need no parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def plain(argv: Sequence[str]) -> Request | None:
-    """Return the request for the instance's role, and nothing else; None for every other one."""
+    """Return the request for the instance's role, if that is all there is; else None."""
     return Request().finish() if list(argv) in ([], ["--imds"]) else None
 
 
@@ -18,7 +18,7 @@ def parsed(argv: Sequence[str]) -> Request:
     """Return the request; for errors see options.parse()."""
     found = plain(argv)
     if found is None:
-        from credproc import options  # with argparse 10 ms
+        from credproc import options  # 10 ms with argparse
 
         found = options.parse(argv)
     return found

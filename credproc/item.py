@@ -1,4 +1,4 @@
-"""Something that the cache keeps and a run refreshes: an answer or a session."""
+"""Something that is cached and refreshed: an answer or a session."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Item:
-    """Something that the cache keeps: how it is read, fetched, and made into an entry.
+    """An answer or a session: how it is read, fetched, and made into an entry.
 
-    ``made`` makes an entry of credentials that came now, of the cached entry and of the time.
-    ``person`` says that getting it may need a person, and ``depends`` that it is only good as long
-    as what it depends on stays the same.
+    ``made`` makes an entry from new credentials, the cached entry and the time. ``person`` says
+    that fetching may need a person, and ``depends`` that the entry is valid only while what it
+    depends on is unchanged.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
-/* What a hit of credproc does, and nothing else: `credprocctl launcher` compiles it.
+/* A cache hit of credproc, and nothing else: `credprocctl launcher` compiles it.
  *
- * It does what __main__.hit() does with answer.py, cache.py and system.py, in the same order; where
- * those decline, or where anything is unusual, it becomes Python with the same arguments. So it may
- * decline what Python would print, and never prints what Python would not.
+ * It does what __main__.hit() does with answer.py, cache.py and system.py, in the same order. On a
+ * miss, or if anything is unusual, it executes Python with the same arguments. So it may miss where
+ * Python would print, but it never prints what Python would not.
  *
- * In front of this file credprocctl puts what it takes from Python: PYTHON, OPTIONS, CODE, PACKAGE,
+ * credprocctl prepends definitions that it takes from Python: PYTHON, OPTIONS, CODE, PACKAGE,
  * PACKAGE_SIZE, PACKAGE_MTIME, ENTRY_HEAD, MAX_ENTRY, MAX_PAUSE, LONGEST, CACHE_BELOW, BOOT, and the
  * lists VARIABLES, SECRET and ONCE, each ending with NULL.
  */
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* By which `credprocctl launcher` knows what it may write over. */
+/* The mark by which `credprocctl launcher` recognises a file that it may overwrite. */
 __attribute__((used)) static const char written_by[] = "Written by `credprocctl launcher`";
 
 __extension__ typedef unsigned __int128 Wide;
@@ -36,13 +36,13 @@ __extension__ typedef unsigned __int128 Wide;
 #define CTIME(status) (status)->st_ctim
 #endif
 
-/* Bytes with a length; they may hold zeros, and belong to somebody else. */
+/* Bytes with a length; they may contain zeros, and are not owned. */
 typedef struct {
     const char *data;
     size_t size;
 } Bytes;
 
-/* What of an entry a hit needs; see cache.Entry. */
+/* The parts of an entry that a hit needs; see cache.Entry. */
 typedef struct {
     uint64_t issued, ahead, look, expiration;
     Bytes key, witnesses, document;
@@ -61,7 +61,7 @@ static Bytes bytes(const char *text) {
     return (Bytes){text, strlen(text)};
 }
 
-/* Takes what comes before the separator, and the separator, off the front; false without one. */
+/* Removes the part before the separator, and the separator, from the front; false without one. */
 static bool take(Bytes *from, char separator, Bytes *part) {
     const char *end = memchr(from->data, separator, from->size);
     if (!end) return false;
@@ -125,7 +125,7 @@ static const char *variable(const char *name) {
     return value && *value ? value : NULL;
 }
 
-/* answer.key(): the arguments as they came, and the variables; an empty key if it is too long. */
+/* answer.key(): the unparsed arguments, and the variables; an empty key if it is too long. */
 static Bytes key_of(int count, char **words) {
     char *end = key_buffer + sizeof key_buffer, *at = key_buffer;
     int room = snprintf(at, 32, "answer%c%d", 0, count);
@@ -151,7 +151,7 @@ static Bytes key_of(int count, char **words) {
     return (Bytes){key_buffer, (size_t)(at - key_buffer)};
 }
 
-/* answer.cache_dir() and cache.directory(); NULL to decline. */
+/* answer.option() and cache.directory(); NULL if the quick rule does not apply. */
 static const char *cache_folder(int count, char **words) {
     const char *path = "", *home = variable("HOME"), *base = variable("XDG_CACHE_HOME");
     for (int i = 0; i < count; i++) {
@@ -174,14 +174,14 @@ static const char *cache_folder(int count, char **words) {
         while (size && path_buffer[size - 1] == '/') size--;
         size += (size_t)sprintf(path_buffer + size, "%s", CACHE_BELOW);
     }
-    /* Python looks for blanks of all scripts around it. */
+    /* Python looks for whitespace of all scripts around the path. */
     if (*path_buffer != '/' || path_buffer[size - 1] <= ' ' || path_buffer[size - 1] & 0x80)
         return NULL;
     sprintf(path_buffer + size, "%scredproc", path_buffer[size - 1] == '/' ? "" : "/");
     return path_buffer;
 }
 
-/* cache.Cache.open(): a descriptor of the directory, if it is safely the user's own; else -1. */
+/* cache.Cache.open(): a descriptor of the directory, if it is private to this user; else -1. */
 static int opened(char *path) {
     struct stat status;
     size_t size = strlen(path), above;
@@ -200,7 +200,7 @@ static int opened(char *path) {
     return folder;
 }
 
-/* cache.Cache.load(): the bytes of a private regular file; none if anything is odd. */
+/* cache.Cache.load(): the bytes of a private regular file; none if anything is unusual. */
 static Bytes contents(int folder, const char *name) {
     const Bytes none = {entry_buffer, 0};
     struct stat status;
@@ -213,7 +213,7 @@ static Bytes contents(int folder, const char *name) {
     return size < 0 ? none : (Bytes){entry_buffer, (size_t)size};
 }
 
-/* cache.decode(), as far as a hit needs it; false for what is no entry of this version. */
+/* cache.decode(), as far as a hit needs it; false if it is not an entry of this version. */
 static bool decoded(Bytes data, Entry *entry) {
     Bytes head, line, word, texts[5];
     uint64_t numbers[12], total = 0;
@@ -240,13 +240,13 @@ static bool decoded(Bytes data, Entry *entry) {
     return true;
 }
 
-/* cache.Entry.judge(): whether it is fresh. Whole seconds do, as all other times are whole. */
+/* cache.Entry.judge(): whether it is fresh. Whole seconds suffice, as all other times are whole. */
 static bool fresh(const Entry *entry, uint64_t now) {
     if (!entry->document.size || now >= entry->expiration || now < entry->issued) return false;
     return now < entry->ahead || (now < entry->look && entry->look <= now + MAX_PAUSE);
 }
 
-/* answer._content(): the mark of a regular file; else the error, -1 for what is not one. */
+/* answer._content(): the mark of a regular file; else the error, -1 if it is not a regular file. */
 static int content(const char *path, char digits[9]) {
     struct stat status;
     uint64_t residue = 0;
@@ -285,7 +285,7 @@ static bool file_holds(Bytes rest) {
     return content(rest.data, digits) == 0 && equal(mark, bytes(digits));
 }
 
-/* The record of a file that was not there, or could not be read: ERROR NAME. */
+/* The record of a file that did not exist, or could not be read: ERROR NAME. */
 static bool absence_holds(Bytes rest) {
     uint64_t error;
     struct stat status;
@@ -303,13 +303,13 @@ static bool directory_holds(Bytes rest) {
            stat(".", &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
-/* "BOOT HOST " of an instance, "HOST " of a machine without an id. */
+/* "BOOT HOST " of an instance, "HOST " of a machine without an ID. */
 static bool name_holds(Bytes rest, bool boot) {
     struct utsname system;
     char wanted[sizeof system.nodename + 70], line[64];
     ssize_t size = 0, start = 0;
 #ifdef __APPLE__
-    if (boot) return false; /* Python asks sysctl */
+    if (boot) return false; /* only Python calls sysctl */
 #endif
     if (uname(&system)) return false;
     if (boot) {
@@ -337,8 +337,8 @@ static bool variable_holds(Bytes rest) {
     return equal(mark, bytes(digits));
 }
 
-/* answer.hold(): whether everything is as the records say. Each ends with a zero, and so each of
- * their names can be used where it is. */
+/* answer.hold(): whether everything is still as recorded. Each record ends with a zero, so its name
+ * can be used in place. */
 static bool hold(Bytes records) {
     Bytes record, kind;
     while (take(&records, 0, &record)) {
@@ -355,14 +355,14 @@ static bool hold(Bytes records) {
     return records.size == 0;
 }
 
-/* Whether credproc is still the one from which this was made. */
+/* Whether credproc is still the one for which this launcher was built. */
 static bool current(void) {
     struct stat status;
     return stat(PACKAGE, &status) == 0 && status.st_size == PACKAGE_SIZE &&
            same_time(MTIME(&status), PACKAGE_MTIME);
 }
 
-/* The document to print; none to decline. */
+/* The document to print; none on a miss. */
 static Bytes found(int count, char **words) {
     const Bytes none = {"", 0};
     char name[48];
@@ -383,7 +383,7 @@ static Bytes found(int count, char **words) {
     return entry.document;
 }
 
-/* Whether a write of so many bytes cannot wait for a reader: Python has an alarm against that. */
+/* Whether a write of so many bytes cannot block; Python has a timer for one that may. */
 static bool is_open(size_t size) {
     struct stat status;
     struct pollfd out = {1, POLLOUT, 0};
@@ -392,7 +392,7 @@ static bool is_open(size_t size) {
     return size <= 4096 && poll(&out, 1, 0) == 1 && out.revents == POLLOUT;
 }
 
-/* Prints in one write; the exit status, or -1 if nothing was printed. */
+/* Prints the document in one write; the exit status, or -1 if nothing was printed. */
 static int printed(Bytes document) {
     if (!is_open(document.size)) return -1;
     ssize_t size = write(1, document.data, document.size);
@@ -407,7 +407,7 @@ static int printed(Bytes document) {
     return 0;
 }
 
-/* Becomes Python. */
+/* Executes Python in this process. */
 static int handed_over(int count, char **words) {
     char **given = calloc((size_t)count + 5, sizeof *given);
     if (given) {
@@ -424,7 +424,7 @@ static int handed_over(int count, char **words) {
 int main(int count, char **words) {
     if (count < 1) return 1;
     Bytes document = found(count - 1, words + 1);
-    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a closed pipe is for Python to tell */
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* Python reports a closed pipe */
     int status = document.size ? printed(document) : -1;
     signal(SIGPIPE, before);
     return status < 0 ? handed_over(count - 1, words + 1) : status;

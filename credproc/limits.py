@@ -23,7 +23,7 @@ CHAINED_MAXIMUM = 3600
 
 
 def _text(value: str, least: int, most: int, allowed: str, shown: str) -> str:
-    # strip() eats allowed characters from both ends, so something is left if any other is there.
+    # strip() removes allowed characters from both ends, so any other character is left.
     if not least <= len(value) <= most or value.strip(allowed):
         return f"must be {least} to {most} characters of {shown}"
     return ""
@@ -62,7 +62,7 @@ def role_arn(value: str) -> str:
 
 
 def policy_arn(value: str) -> str:
-    """Check a managed policy's ARN: the account's own or one of AWS."""
+    """Check a managed policy's ARN, customer managed or AWS managed."""
     parts = value.split(":", 5)
     if (
         not 20 <= len(value) <= 2048
@@ -111,7 +111,7 @@ def sts_region(value: str) -> str:
     """Check that a region can be part of a host name."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     if not 1 <= len(value) <= 63 or value.strip(letters + "-") or value != value.strip("-"):
-        return "must be a region's name, like eu-central-1"
+        return "must be a region, like eu-central-1"
     return ""
 
 
@@ -123,7 +123,7 @@ def duration_seconds(value: str) -> str:
 
 
 def mfa_session(value: str) -> str:
-    """Check the duration of a session with MFA in seconds (GetSessionToken)."""
+    """Check the duration of an MFA session in seconds (GetSessionToken)."""
     if not 1 <= len(value) <= 6 or value.strip("0123456789") or not 900 <= int(value) <= 129600:
         return "must be a whole number of seconds from 900 to 129600"
     return ""
@@ -149,7 +149,7 @@ def transitive_tag_key(value: str) -> str:
 
 
 def _is_tag_text(value: str) -> bool:
-    # The API's \p{L}\p{Z}\p{N}: letters, separators and numbers; control characters are none.
+    # The API's \p{L}\p{Z}\p{N}: letters, separators and numbers, but no control characters.
     return all(
         character.isalnum()
         or character in "_.:/=+-@ "
@@ -169,11 +169,11 @@ def policy(value: str) -> str:
 
 def profile_name(value: str) -> str:
     """Check the name of a profile in the shared config."""
-    return "" if value and value.isprintable() and "]" not in value else "must be a profile's name"
+    return "" if value and value.isprintable() and "]" not in value else "must be a profile name"
 
 
 def source(value: str) -> str:
-    """Check where a chain starts."""
+    """Check the value of --source."""
     kind, colon, rest = value.partition(":")
     if not colon:
         known = value in ("env", "imds", "container", "web-identity")
@@ -208,5 +208,5 @@ def output_field(value: str) -> str:
 
 
 def cache_dir(value: str) -> str:
-    """Check a cache directory's path. Nobody expands ~ or $HOME in a credential_process."""
+    """Check a cache directory's path. ~ and $HOME are not expanded in a credential_process."""
     return "" if value.startswith("/") and "\0" not in value else "must be an absolute path"

@@ -1,7 +1,7 @@
 """Locks: files with a flock, each with a line about the process that has taken it.
 
-A lock file may be removed by the process that has taken it. So a lock counts only if the file that
-was locked still has the name; a process that opened it before takes the next one.
+The process that has taken a lock may remove its file. So a lock is valid only if the locked file
+still has the lock's name; a process that opened the file before opens the new one.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Errors of opening what is not a private regular file; None is what _check raises.
+#: Errors of opening something other than a private regular file; None is what _check raises.
 UNFIT = (None, errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
-#: How often a lock may be removed by others in the moment between opening and locking it.
+#: How often others may remove a lock file between opening and locking it.
 TRIES = 10
-#: Seconds that a flock may take which must not wait: on NFS without a lock manager it does.
+#: Seconds that a non-blocking flock may take: on NFS without a lock manager it blocks.
 CLAIM = 2.0
-#: Seconds after the end of its time that a process may take to end.
+#: Seconds after its deadline that a process may take to end.
 GRACE = 3.0
 
 
 class Holder:
-    """The process that has taken a lock, as the lock's file says: its number, and epoch seconds.
+    """The process that has taken a lock, from its line in the lock file: its ID and times.
 
-    ``start`` tells it from another process with the same number; it took the lock at ``since`` and
-    has time until ``until``. ValueError if the file does not say so.
+    ``start`` distinguishes it from another process with the same ID. It took the lock at ``since``,
+    and its deadline is ``until`` (epoch seconds). ValueError if the line is not valid.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -48,25 +48,27 @@ class Holder:
         return found is not None and found.start == self.start and found.state in ("T", "t")
 
     def is_stuck(self, now: float) -> bool:
-        """Whether it will not release the lock: it is stopped, or its time is long over."""
+        """Whether it will not release the lock: it is stopped, or long past its deadline."""
         return self.is_stopped() or now > self.until + GRACE
 
     def described(self, now: float) -> str:
-        """Return what it is and what to do about it, for an error message."""
+        """Return the process and what to do about it, for an error message."""
         state = ""
-        advice = "wait for it, or end it"
+        advice = "wait for it, or kill it"
         if self.is_stopped():
             state = ", stopped"
-            advice = f"resume it (kill -CONT {self.pid}) or end it (kill {self.pid})"
-        return f"process {self.pid}{state}, since {max(now - self.since, 0):.0f} s: {advice}"
+            advice = f"resume it (kill -CONT {self.pid}) or kill it (kill {self.pid})"
+        return (
+            f"process {self.pid}{state}, lock taken {max(now - self.since, 0):.0f} s ago: {advice}"
+        )
 
 
 def take(name: str, folder: int, until: float = 0, shared: bool = False) -> int | None:
-    """Take the lock in the file ``name`` if it is free: a descriptor to release, else None.
+    """Take the lock in the file ``name`` if it is free: return a descriptor to release, else None.
 
-    It is filelock's own (flock on the same file), without the price of importing filelock.
-    With ``until``, when it will have been released (epoch seconds), the file then says who has it.
-    OSError if there can be no lock.
+    It is the same lock as filelock's (flock on the file), without the cost of importing filelock.
+    With ``until``, our deadline in epoch seconds, this process writes its line into the file.
+    OSError if locking does not work.
     """
     operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     for _ in range(TRIES):
@@ -83,11 +85,11 @@ def take(name: str, folder: int, until: float = 0, shared: bool = False) -> int 
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise FileNotFoundError(f"{name} is removed again and again")
+    raise FileNotFoundError(f"other processes keep removing {name}")
 
 
 def release(descriptor: int | None) -> None:
-    """Release a lock. Closing may report a fault of the file system; the lock is gone anyway."""
+    """Release a lock. Closing may report a file system error, but releases the lock anyway."""
     try:
         if descriptor is not None:
             os.close(descriptor)
@@ -96,14 +98,14 @@ def release(descriptor: int | None) -> None:
 
 
 def signature(until: float) -> bytes:
-    """Return the line about this process, which has time until ``until``, for a lock file."""
+    """Return the line about this process, whose deadline is ``until``, for a lock file."""
     own = processes.one(os.getpid())
     line = f"{os.getpid()} {time.time():.0f} {until:.0f} {own.start if own else ''}\n"
     return line.encode()
 
 
 def _sign(descriptor: int, until: float) -> None:
-    """Write who has the lock, for those who wait; a full disk is no reason not to have it."""
+    """Write our line for those who wait; on a full disk we have the lock without it."""
     try:
         os.pwrite(descriptor, signature(until), 0)
     except OSError:
@@ -111,7 +113,7 @@ def _sign(descriptor: int, until: float) -> None:
 
 
 def _flock(descriptor: int, operation: int) -> bool:
-    """Whether the lock was free; TimeoutError where even that question is not answered."""
+    """Whether the lock was free; TimeoutError if flock hangs."""
     return bounded(lambda: _is_free(descriptor, operation), "flock")
 
 
@@ -124,10 +126,10 @@ def _is_free(descriptor: int, operation: int) -> bool:
 
 
 def bounded(call: Callable[[], bool], name: str) -> bool:
-    """Return what a system call returns that should not wait; TimeoutError after CLAIM seconds.
+    """Return what a system call that should not block returns; TimeoutError after CLAIM seconds.
 
-    In a thread, because neither a signal nor a time-out ends every such wait. ``threading`` would
-    cost a hit that starts a refresh 2 ms.
+    It runs in a thread, because neither a signal nor a timeout ends every such wait. Importing
+    ``threading`` would cost a hit that starts a refresh 2 ms.
     """
     results: list[bool] = []
     errors: list[OSError] = []
@@ -144,7 +146,7 @@ def bounded(call: Callable[[], bool], name: str) -> bool:
 
     try:
         _thread.start_new_thread(work, ())
-    except RuntimeError:  # no memory or no processes left for a thread
+    except RuntimeError:  # the memory or process limit allows no thread
         return call()
     if not done.acquire(timeout=CLAIM):
         raise TimeoutError(errno.ETIMEDOUT, f"{name} does not return")
@@ -154,7 +156,7 @@ def bounded(call: Callable[[], bool], name: str) -> bool:
 
 
 def _open(name: str, folder: int) -> int:
-    """Open a lock file, without waiting; what cannot be one is removed, never followed."""
+    """Open a lock file without blocking; remove anything else of that name, never follow a link."""
     for tries_left in (2, 1, 0):  # pragma: no branch - the last of them raises or returns
         try:
             descriptor = files.make(name, os.O_RDWR | os.O_NONBLOCK, folder)
@@ -173,7 +175,7 @@ def _open(name: str, folder: int) -> int:
 
 
 def _discard(name: str, folder: int) -> None:
-    """Remove what has a lock's name and cannot be one; OSError if it stays."""
+    """Remove something that has a lock's name but is not a lock file; OSError if that fails."""
     try:
         status = os.lstat(name, dir_fd=folder)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What happens, told on stderr (--verbose) and in a file (CREDPROC_LOG), without a secret."""
+"""The log, on stderr (--verbose) and in a file (CREDPROC_LOG), without secrets."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Seconds that a line waits for a reader of stderr who does not read.
+#: Seconds to wait for a full stderr.
 PATIENCE = 0.2
 
-#: Errors of the program, whose text is made of its names and not of what it was handling.
+#: Errors whose text contains names from the program, not the data that it was handling.
 PROGRAM_ERRORS = (AttributeError, ImportError, NameError, OSError, TypeError)
 
 
 class Log:
-    """Tells each line to whoever wants it; trouble with the file costs nobody the credentials."""
+    """Writes each line to stderr and to the file, if requested; a failure to do so is not fatal."""
 
     def __init__(
         self, path: str, now: Callable[[], float], clock: Callable[[], float] = time.monotonic
@@ -32,15 +32,15 @@ class Log:
         self.clock = clock
         self.started = clock()
         self.verbose = False
-        #: Whatever must not be shown, should it turn up in somebody's message.
+        #: Secrets, which are removed from every message.
         self.secrets: list[str] = []
-        #: The latest line, not yet fit to be shown: what a run that is out of time was doing.
+        #: The latest line, not yet cleaned: what a run that ran out of time was doing.
         self.latest = ""
-        #: Why the file is not told anything, "" while it can be.
+        #: Why the file cannot be written, "" while it can.
         self.trouble = ""
 
     def __call__(self, text: str) -> None:
-        """Tell one line, after the milliseconds since the start."""
+        """Log one line, prefixed with the milliseconds since the start."""
         self.latest = text
         if not self.verbose and not self.path:
             return
@@ -50,7 +50,7 @@ class Log:
         self.record(line)
 
     def trace(self, error: BaseException) -> None:
-        """Tell, line by line, where an error was raised that is not one of ours, or follows one."""
+        """Log the traceback of an error, unless it and its causes are all our own."""
         if (self.verbose or self.path) and not all(map(_is_ours, _chain(error))):
             for line in map(self._fit, _traced(error)):
                 if self.verbose:
@@ -58,18 +58,18 @@ class Log:
                 self.record(line)
 
     def took(self, started: float) -> str:
-        """Return how long ago something began, by this clock: ``12 ms``."""
+        """Return the time since ``started`` by this clock, as in ``12 ms``."""
         return f"{(self.clock() - started) * 1000:.0f} ms"
 
     def _dated(self, text: str) -> str:
-        """Put before a line how long the run has taken so far."""
+        """Return a line prefixed with the time since the start."""
         return f"{self.took(self.started)}: {text}"
 
     def _fit(self, text: str) -> str:
         return clean(text, self.secrets)
 
     def record(self, text: str) -> None:
-        """Append a line to the file alone, as it is: the line on stderr, which people look for."""
+        """Append a line to the file only, unchanged, such as the error line on stderr."""
         if not self.path:
             return
         moment = credentials.write_time(int(self.now()))
@@ -77,7 +77,7 @@ class Log:
         try:
             descriptor = opened(self.path)
             try:
-                os.write(descriptor, line)  # whole, or it is not: O_APPEND keeps lines apart
+                os.write(descriptor, line)  # in one write: O_APPEND keeps lines of processes apart
             finally:
                 os.close(descriptor)
         except (OSError, ValueError) as error:
@@ -88,13 +88,13 @@ class Log:
 
 
 def unfit(error: OSError | ValueError) -> str:
-    """Return why a file is not written to, as opened() or writing said it."""
+    """Return why a file cannot be written, from the error of opened() or of a write."""
     reason = getattr(error, "strerror", None)
     return f"cannot be written: {reason}" if reason else str(error)
 
 
 def opened(path: str) -> int:
-    """Open the file of CREDPROC_LOG, made if need be; OSError or ValueError (see unfit) if not."""
+    """Open the CREDPROC_LOG file, creating it if needed; OSError or ValueError (see unfit)."""
     if not os.path.isabs(path):
         raise ValueError("must be an absolute path")
     flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -106,9 +106,9 @@ def opened(path: str) -> int:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-            raise ValueError("is not a plain file of this user")
+            raise ValueError("is not a regular file of this user")
         if stat.S_IMODE(status.st_mode) != 0o600:
-            os.fchmod(descriptor, 0o600)  # before the first byte of ours
+            os.fchmod(descriptor, 0o600)  # before our first byte
     except BaseException:
         os.close(descriptor)
         raise
@@ -116,20 +116,20 @@ def opened(path: str) -> int:
 
 
 def _check_folder(folder: str) -> None:
-    """Refuse, as root, to make a file that the owner of the folder could then not write to.
+    """Refuse, as root, to create a file that the owner of the directory could then not write.
 
-    Any other user makes files only where the owner of the folder lets them.
+    Other users can create files only where the directory's permissions let them.
     """
     owner = os.stat(folder).st_uid
     if owner and not os.geteuid():
         raise ValueError(
-            f"is not made, because its folder belongs to another user (uid {owner}): run this as "
-            "that user, or name a file in a folder of root's"
+            f"is not created, because its directory belongs to another user (uid {owner}): run "
+            "this as that user, or choose a file in a directory of root"
         )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error and those that it follows, the latest first."""
+    """Yield an error and its causes, the latest first."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -140,7 +140,7 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _traced(error: BaseException) -> Iterator[str]:
-    """Return a traceback without the words of other people's errors, which quote what they read."""
+    """Yield a traceback without the messages of libraries' errors, which may quote secrets."""
     import traceback  # 3 ms
 
     for each in reversed(list(_chain(error))):
@@ -151,7 +151,7 @@ def _traced(error: BaseException) -> Iterator[str]:
 
 
 def say(text: str, who: str = "credproc") -> None:
-    """Write one line to stderr, if anybody listens there."""
+    """Write one line to stderr, if it is open and not full."""
     try:
         if select.select([], [2], [], PATIENCE)[1]:
             os.write(2, f"{who}: {text}\n".encode("utf-8", "replace"))

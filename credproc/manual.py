@@ -6,9 +6,8 @@ DESCRIPTION = """\
 Print temporary AWS credentials for credential_process, from a cache that all
 processes share.
 
-The command line is the list of providers. They are asked in the order written,
-and the next one only if the one before does not apply here. Without any, the
-instance's role is meant (--imds).
+The command line is a list of providers, tried in order: credproc goes on to
+the next one only if a provider does not apply here. The default is --imds.
 """
 
 EPILOG = """\
@@ -24,7 +23,7 @@ examples, for ~/.aws/config (with the absolute path: `command -v credproc`):
         --role-arn arn:aws:iam::444455556666:role/app --external-id 42
         --source profile:laptop
 
-  A cache in front of whatever another profile describes (roles, SSO, MFA):
+  Any other profile (roles, SSO, MFA), with a cache in front of it:
     credential_process = /usr/local/bin/credproc --profile app-dev
 
 by hand and in scripts:
@@ -33,12 +32,13 @@ by hand and in scripts:
   credproc --profile app-dev --refresh --verbose
 
 exit status:
-  0 printed, 1 no credentials, 2 usage or configuration (1 and 2 with the
-  reason in one line on stderr), 129 hung up, 130 interrupted, 143 terminated
+  0 success, 1 no credentials, 2 usage or configuration error (1 and 2 print
+  the reason in one line on stderr), 129 hangup, 130 interrupted,
+  143 terminated
 
 environment:
-  CREDPROC_CACHE_DIR  where credentials are kept (an absolute path)
-  CREDPROC_LOG        a file that is told what happens (an absolute path)
+  CREDPROC_CACHE_DIR  cache directory (an absolute path)
+  CREDPROC_LOG        log file (an absolute path)
   and the variables of the SDKs: AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE,
   AWS_REGION, AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT,
   AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE, HTTPS_PROXY, ...

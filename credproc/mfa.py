@@ -1,4 +1,4 @@
-"""The code of an MFA device: from a command, or from the person at the terminal."""
+"""The code of an MFA device: from a command, or from the user at the terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Seconds that --mfa-command may take.
 COMMAND_SECONDS = 30
-#: Bytes of a command's output that are looked at.
+#: Bytes. The most that is read of a command's output.
 MAX_ANSWER = 4096
 #: Seconds for which a device shows one code.
 STEP = 30
@@ -32,15 +32,15 @@ STEP = 30
 SERIAL = "CREDPROC_MFA_SERIAL"
 
 NOT_A_CODE = "not an MFA code: expected six digits"
-USED = "this code has been used, and works once: wait for the next one"
-INSTEAD = "give --mfa-command, or run the same command once in a terminal"
+USED = "this code has been used already, and each code works once: wait for the next one"
+INSTEAD = "use --mfa-command, or run the same command once in a terminal"
 REFUSED = "AWS did not accept this code: check it, or wait for the next one"
 
 
 class Mfa:
-    """Where codes come from; ``command`` is the command line of --mfa-command, or empty.
+    """Gets MFA codes; ``command`` is the command line of --mfa-command, or empty.
 
-    ``store`` is the cache, in which every device has a lock: one question at a time.
+    ``store`` is the cache, in which every device has a lock: one prompt at a time.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class Mfa:
         self.now = now
         self.sleep = sleep
         self.turns = Turns(store or Store(""))
-        #: Processes that were started, and must not outlive the run.
+        #: Processes that the run has started, and that must not outlive it.
         self.children = children.Children()
         self._prompt: prompt.Prompt | None = None
         self._spoke = False
 
     @property
     def needs_person(self) -> bool:
-        """Whether a person has to type the code, or to do what the command says."""
+        """Whether the user has to type the code, or to do what the command says."""
         return not self.words or self._spoke
 
     def can_ask(self) -> bool:
-        """Whether there is a command, or a terminal to ask on."""
+        """Whether there is a command, or a terminal for a prompt."""
         if self.words:
             return True
         terminal = prompt.opened(os.O_RDWR)
@@ -81,10 +81,10 @@ class Mfa:
     def with_code(
         self, serial: str, purpose: str, deadline: Deadline, use: Callable[[str], Result]
     ) -> Result:
-        """Return what ``use`` returns for the six digits that the device shows now.
+        """Get a code from the device and return what ``use`` returns for it.
 
-        ``purpose`` says in the question what the code is for. One process at a time gets and uses
-        codes of a device. A person is asked again when ``use`` raises WrongCode.
+        ``purpose`` says in the prompt what the code is for. One process at a time gets and uses
+        codes of a device. If ``use`` raises WrongCode, the user is prompted again.
         """
         purpose = clean(purpose)
         question = "" if self.words else f"MFA code for {serial} ({purpose}): "
@@ -97,7 +97,7 @@ class Mfa:
                 return self._used(turn, self._commanded(serial, deadline, turn), use)
             with (
                 self._terminal(serial) as asking,
-                # Two devices on one terminal would read each other's codes.
+                # Prompts for two devices on one terminal would read each other's codes.
                 self.turns.turn(f"terminal {os.getsid(0)}", question, deadline, notice),
             ):
 
@@ -107,9 +107,10 @@ class Mfa:
                 return self._asked(serial, turn, ask, use)
 
     def tell_waiting(self, holder: Holder) -> bool:
-        """Tell the person that this run waits for a prompt of another process, if there is one.
+        """Tell the user that this run waits for the prompt of another process, if there is one.
 
-        Return whether there is nothing more to tell: the person at that terminal sees the prompt.
+        Return whether there is nothing more to tell, for instance because that prompt is on the
+        same terminal.
         """
         if _is_here(holder) or not prompt.is_there():
             return True
@@ -119,19 +120,19 @@ class Mfa:
         return bool(question)
 
     def end(self) -> None:
-        """End the helpers that still run, and a question that waits, and restore the terminal."""
+        """End running helpers and an open prompt, and restore the terminal."""
         self.children.end()
         asking = self._prompt
         if asking is not None:
             asking.leave()
 
     def resume(self) -> None:
-        """Show the question again, since the process was stopped and goes on."""
+        """Show the prompt again after the process was stopped and resumed."""
         if self._prompt is not None:
             self._prompt.show()
 
     def _commanded(self, serial: str, deadline: Deadline, turn: Turn) -> str:
-        """Return a code of the command that has not been used yet."""
+        """Return a code from the command that has not been used yet."""
         while True:
             code = six_digits(self._printed(serial, deadline))
             if not code:
@@ -143,15 +144,15 @@ class Mfa:
             pause = STEP - self.now() % STEP + 0.5
             if deadline.left() < pause + 1:
                 raise CodeNotGiven(
-                    f"--mfa-command printed a code for {serial} that has been used, and a code "
-                    f"works once: try again in {pause:.0f} s, or raise --timeout"
+                    f"--mfa-command printed a code for {serial} that has been used already, and "
+                    f"each code works once: try again in {pause:.0f} s, or raise --timeout"
                 )
-            prompt.say(f"credproc: the code for {serial} has been used: waiting {pause:.0f} s "
-                       "for the next one\n")  # fmt: skip
+            prompt.say(f"credproc: the code for {serial} has been used already: waiting "
+                       f"{pause:.0f} s for the next one\n")  # fmt: skip
             self.sleep(pause)
 
     def _printed(self, serial: str, deadline: Deadline) -> str:
-        """Return what the command prints."""
+        """Return the output of the command."""
         name = self.words[0]
         limit = min(COMMAND_SECONDS, deadline.remaining())
         environ = {**self.environ, SERIAL: serial}
@@ -174,16 +175,16 @@ class Mfa:
 
     @contextlib.contextmanager
     def _terminal(self, serial: str) -> Iterator[prompt.Prompt]:
-        """Open the terminal for questions; NobodyToAsk where a person cannot be asked."""
-        needed = f"an MFA code for {serial} is needed and "
+        """Open the terminal for a prompt; NobodyToAsk if there is none in the foreground."""
+        needed = f"an MFA code for {serial} is needed, but "
         terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
-            raise NobodyToAsk(f"{needed}there is no terminal to ask on: {INSTEAD}")
+            raise NobodyToAsk(f"{needed}there is no terminal for a prompt: {INSTEAD}")
         try:
             if not prompt.is_foreground(terminal):
                 raise NobodyToAsk(
-                    f"{needed}this run is in the background of its terminal, where it cannot ask: "
-                    "run it in the foreground (fg), or give --mfa-command"
+                    f"{needed}this process is in the background of its terminal and cannot prompt: "
+                    "run it in the foreground (fg), or use --mfa-command"
                 )
             self._prompt = prompt.Prompt(terminal)
             yield self._prompt
@@ -198,13 +199,13 @@ class Mfa:
         ask: Callable[[str], str | None],
         use: Callable[[str], Result],
     ) -> Result:
-        """Ask the person until there is a code that AWS accepts, or no time."""
+        """Prompt the user until AWS accepts a code, or no time is left."""
         told = ""
         refused: WrongCode | None = None
         while True:
             typed = ask(told)
             if not typed:
-                what = "the question ended" if typed == "" else "none was typed in time"
+                what = "the prompt was closed" if typed == "" else "none was typed in time"
                 raise refused or CodeNotGiven(f"no MFA code for {serial}: {what}")
             code = six_digits(typed)
             if not code or turn.is_used(code, self.now()):
@@ -216,7 +217,7 @@ class Mfa:
                 refused, told = error, f"credproc: {REFUSED}\n"
 
     def _used(self, turn: Turn, code: str, use: Callable[[str], Result]) -> Result:
-        """Use a code, and remember it if AWS has seen it."""
+        """Use a code, and record it if AWS has seen it."""
         try:
             result = use(code)
         except WrongCode:
@@ -227,7 +228,7 @@ class Mfa:
 
 
 def split(command: str) -> list[str]:
-    """Return the words of --mfa-command, split as a shell would; UsageError if it cannot be."""
+    """Return the words of --mfa-command, split as a shell would; UsageError if it is malformed."""
     import shlex  # 3 ms
 
     try:
@@ -240,10 +241,10 @@ def split(command: str) -> list[str]:
 
 
 def six_digits(text: str) -> str:
-    """Return the code in what was typed or printed, "" if it is none.
+    """Return the six digits of a typed or printed code, "" if it is not a code.
 
-    Blanks count for nothing (authenticator apps show and copy "123 456"); digits of other scripts,
-    which some keyboards type, are digits.
+    Spaces are ignored (authenticator apps show and copy "123 456"); digits of other scripts, which
+    some keyboards type, are accepted.
     """
     digits = "".join(text.split())
     if len(digits) != 6 or not digits.isdecimal():
@@ -258,12 +259,12 @@ def _typed(
         return asking.ask(text, deadline.left(), flush)
     except OSError:
         raise NobodyToAsk(
-            f"an MFA code for {serial} is needed and the terminal is gone: {INSTEAD}"
+            f"an MFA code for {serial} is needed, but the terminal was closed: {INSTEAD}"
         ) from None
 
 
 def _notice(holder: Holder, asked: str, purpose: str) -> str:
-    """Return what to tell the person while another process asks first."""
+    """Return what to tell the user while the prompt of another process comes first."""
     if _is_here(holder):
         return f"\ncredproc: {purpose} needs a code too, after this one.\n{asked}"
     return _elsewhere(purpose, asked, holder)
@@ -275,7 +276,7 @@ def _elsewhere(what: str, asked: str, holder: Holder) -> str:
 
 
 def _is_here(holder: Holder) -> bool:
-    """Whether a process is in this one's session, and so on its terminal."""
+    """Whether a process is in our session, and so on our terminal."""
     try:
         return os.getsid(holder.pid) == os.getsid(0)
     except OSError:
@@ -283,14 +284,14 @@ def _is_here(holder: Holder) -> bool:
 
 
 def _unfit(name: str, error: OSError | ValueError) -> str:
-    """Return why a program cannot be run; words that a shell alone understands are not shown."""
+    """Return why a program cannot be run; for NAME=VALUE without the value."""
     if "=" in name:
         return (
-            "--mfa-command: NAME=VALUE is not a program; no shell runs here, so put `env` before it"
+            "--mfa-command: NAME=VALUE is not a program (no shell runs here): put `env` before it"
         )
     return f"--mfa-command: {name} cannot be run: {getattr(error, 'strerror', None) or error}"
 
 
 def _without_digits(line: str) -> str:
-    """Return a command's words without what might be a code or a part of one."""
+    """Return a line with its digits masked, which may be a code or part of one."""
     return "".join("*" if letter.isdigit() else letter for letter in line)

@@ -1,4 +1,4 @@
-"""What a credential_process line asks of a shell, although none reads it."""
+"""Shell syntax in a credential_process line, which no shell reads."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Programs to which such words may be said.
+#: Programs that may get such words as arguments.
 SHELLS = ("sh", "bash", "dash", "zsh")
 
-COMMENT = "everything behind # is part of the command: give the comment a line of its own"
+COMMENT = "everything after # is part of the command: move the comment to its own line"
 
 _OPERATORS = ("|", "||", "&&", "&", ";", "<", ">", ">>")
 _REDIRECTION = re.compile(r"\d?>+(&?\d|/\S*)?$")
 
 
 def slip(line: str) -> str:
-    """Return why a credential_process line does not run what was probably meant; "" if it may."""
+    """Return the mistake in a credential_process line that needs a shell, "" if none is seen."""
     return next(_slips(line), "") if line else ""
 
 
 def in_words(words: Sequence[str]) -> str:
-    """Return what of a command line was written for a shell, though none read it; "" if nothing."""
+    """Return the mistake in arguments that were written for a shell, "" if none is seen."""
     for word in words:
         if word.startswith("#"):
             return COMMENT
         if word in _OPERATORS or _REDIRECTION.match(word):
-            return f"no shell reads the line, so {word} is passed on as a word"
+            return f"no shell reads the line, so {word} is passed as an argument"
     return ""
 
 
@@ -52,14 +52,14 @@ def _slips(line: str) -> Iterator[str]:
     if told != words:
         yield COMMENT
     if len(words) == 1 and " " in program and not os.path.exists(program):
-        yield "quotes around all of it make it the name of one program: remove them"
+        yield "the quotes make the whole line the name of one program: remove them"
     if program.startswith("~"):
         yield "~ is not expanded: write the absolute path"
     if program.startswith("$") or "/$" in program:
         yield "variables are not expanded: write the absolute path"
     if program.rpartition("/")[2] not in SHELLS:
         yield from (
-            f"no shell reads the line, so {word} is passed on as a word"
+            f"no shell reads the line, so {word} is passed as an argument"
             for word in words
             if word in _OPERATORS or _REDIRECTION.match(word)
         )

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-#: Options whose value may be nobody else's business.
+#: Options whose value may be confidential and is never shown.
 DISCREET = ("--external-id", "--mfa-command", "--policy", "--tag")
-#: Characters. A longer value is not shown either, lest it be a secret that lost its option.
+#: Characters. Longer values are not shown either: one may be a secret without its option.
 LONGEST_SHOWN = 32
 
-#: Bytes. AWS takes 2,048 characters, blanks aside.
+#: Bytes. AWS accepts 2,048 characters, not counting whitespace.
 MAX_POLICY_FILE = 64 * 1024
 
 
 def parse(argv: Sequence[str]) -> Request:
-    """Read the command line; UsageError says which option is wrong and what is allowed.
+    """Parse the command line; UsageError says which option is wrong and what is allowed.
 
-    TextAsked instead for --help and --version.
+    --help and --version raise TextAsked instead.
     """
     request = Request()
     try:
@@ -43,37 +43,37 @@ def parse(argv: Sequence[str]) -> Request:
     if problem:
         raise UsageError(problem)
     if request.refresh and request.no_cache:
-        raise UsageError("--refresh and --no-cache: give one of them")
+        raise UsageError("--refresh and --no-cache cannot be combined")
     if request.field and request.format != "process":
-        raise UsageError("--field and --format: give one of them")
+        raise UsageError("--field and --format cannot be combined")
     return request
 
 
 def _unknown(word: str) -> str:
-    """Return what is wrong with a word that no option takes, which may be a lost secret."""
+    """Return what is wrong with an unexpected word, which may be a misplaced secret."""
     name = word.partition("=")[0]
     if len(name) == 2 and name.startswith("-"):
-        return f"there is no option {name}"
+        return f"unknown option {name}"
     if not name.startswith("--"):
         return "unexpected argument (quote values with spaces; to use a profile: --profile NAME)"
     if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > LONGEST_SHOWN:
-        return "an option is unknown"
-    import difflib  # 3 ms, for those who mistyped
+        return "unknown option (not shown, because it may be a secret)"
+    import difflib  # 3 ms, only after a typing error
 
     known = parser().options
     near = [each for each in known if each.startswith(name)]
     near += difflib.get_close_matches(name, known, n=1)
-    return f"there is no option {name}" + (f"; is {near[0]} meant?" if near else "")
+    return f"unknown option {name}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def parser() -> _Parser:
-    """Return the parser; what it reads goes into the namespace's ``request``."""
+    """Return the parser, which fills in the namespace's ``request``."""
     made = _Parser(
         prog="credproc",
         usage="%(prog)s [PROVIDER ...] [OPTION ...]",
         description=manual.DESCRIPTION,
         epilog=manual.EPILOG,
-        # The same text on every terminal.
+        # A fixed width, so that the text is the same on every terminal.
         formatter_class=functools.partial(
             argparse.RawDescriptionHelpFormatter, width=79, max_help_position=30
         ),
@@ -81,20 +81,21 @@ def parser() -> _Parser:
         add_help=False,
     )
     _add_providers(made.add_argument_group("providers"))
-    _add_hops(made.add_argument_group("of the --role-arn before them, as in `aws sts assume-role`"))
-    _add_output(made.add_argument_group("what is printed"))
-    _add_run(made.add_argument_group("how it runs"))
+    _add_hops(made.add_argument_group("options of the --role-arn before them (names as in `aws sts "
+                                      "assume-role`)"))  # fmt: skip
+    _add_output(made.add_argument_group("output"))
+    _add_run(made.add_argument_group("other options"))
     return made
 
 
 def _add_providers(group: Any) -> None:
     _add(group, "--imds", _imds, "the role of this EC2 instance; with ROLE, only if it has that "
          "name", "ROLE", nargs="?")  # fmt: skip
-    _add(group, "--profile", _profile, "what a profile of the shared config describes: roles with "
-         "or without MFA, SSO, login, keys, or a slow credential_process", "NAME")  # fmt: skip
-    _add(group, "--role-arn", _role_arn, "a role to assume; the credentials of the first assume "
-         "the next, and so on", "ARN")  # fmt: skip
-    _add(group, "--source", _source, f"what assumes the first role: {limits.SOURCES}", "SOURCE")
+    _add(group, "--profile", _profile, "a profile of the shared config: roles (with or without "
+         "MFA), SSO, login, keys, or a slow credential_process", "NAME")  # fmt: skip
+    _add(group, "--role-arn", _role_arn, "a role to assume; repeat it for a role chain, in which "
+         "each role assumes the next", "ARN")  # fmt: skip
+    _add(group, "--source", _source, f"source credentials: {limits.SOURCES}", "SOURCE")
 
 
 def _add_hops(group: Any) -> None:
@@ -107,23 +108,23 @@ def _add_output(group: Any) -> None:
     _add(group, "--format", _field("format", limits.output_format),
          f"process (default), {', '.join(limits.FORMATS[1:])}", "FORMAT")  # fmt: skip
     _add(group, "--field", _field("field", limits.output_field),
-         f"one value alone: {', '.join(limits.FIELDS)}", "NAME")  # fmt: skip
+         f"print one value: {', '.join(limits.FIELDS)}", "NAME")  # fmt: skip
 
 
 def _add_run(group: Any) -> None:
     _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within "
-         f"{mfa.COMMAND_SECONDS} s (run without a shell); default: ask on the terminal",
+         f"{mfa.COMMAND_SECONDS} s, run without a shell (default: prompt on the terminal)",
          "CMD")  # fmt: skip
-    _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "one "
-         f"MFA code for all roles of a user's keys, for SECONDS (default: {MFA_SESSION})",
-         "SECONDS", nargs="?", const=str(MFA_SESSION))  # fmt: skip
-    _add_flag(group, "refresh", "get new credentials now, and keep them")
+    _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "type one "
+         "MFA code for all roles that a user's keys assume; it lasts SECONDS (default: "
+         f"{MFA_SESSION})", "SECONDS", nargs="?", const=str(MFA_SESSION))  # fmt: skip
+    _add_flag(group, "refresh", "fetch new credentials now, and cache them")
     _add_flag(group, "no_cache", "neither read nor write the cache")
-    _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir), "where credentials are kept "
+    _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir), "cache directory "
          "(default: CREDPROC_CACHE_DIR, else the user's cache directory)", "DIR")  # fmt: skip
     _add(group, "--timeout", _number("timeout", limits.timeout, float),
-         f"for the whole run (default: {DEFAULT_TIMEOUT:g})", "SECONDS")  # fmt: skip
-    _add_flag(group, "verbose", "tell what happens, on stderr; never a secret", "-v")
+         f"time limit of the whole run (default: {DEFAULT_TIMEOUT:g})", "SECONDS")  # fmt: skip
+    _add_flag(group, "verbose", "log to stderr (secrets are never logged)", "-v")
     _add_text(group, lambda _: f"credproc {__version__}\n", "--version", help="print the version")
     _add_text(group, lambda parser: parser.format_help(), "-h", "--help", help="print this text")
 
@@ -136,7 +137,7 @@ def _add(
     metavar: str,
     **more: Any,
 ) -> None:
-    """Add an option whose value ``take`` puts into the request, or returns what is wrong with."""
+    """Add an option; ``take`` stores its value in the request and returns what is wrong, or ""."""
 
     class Take(argparse.Action):
         def __call__(self, _parser: Any, space: Any, value: Any, _name: Any = None) -> None:
@@ -169,20 +170,20 @@ def _add_text(
 
 
 def _shown(option: str, problem: str, value: str) -> str:
-    """Return the value as the end of a message, unless it is or might be a secret."""
+    """Return the end of a message that quotes the value, unless it is or may be a secret."""
     if not problem.startswith(("must be", "has a")) or option in DISCREET:
         return ""
     most = 4 * LONGEST_SHOWN if value.startswith(("arn:", "/")) else LONGEST_SHOWN
     if len(value) > most:
-        return f", not {len(value)} characters of something else"
+        return f", not a value of {len(value)} characters"
     return f", not {value!r}"
 
 
 def _imds(request: Request, value: str | None) -> str:
     request.providers.append(Imds(value or ""))
     if value == "":
-        # More than was meant would be allowed if that read like no name at all.
-        return "ROLE is empty (an unset variable?); leave it out if any role will do"
+        # Taking this for "any role" would allow more than the user intended.
+        return "ROLE is empty (an unset variable?); omit it to accept any role"
     return limits.role_name(value) if value else ""
 
 
@@ -194,7 +195,7 @@ def _role_arn(request: Request, value: str) -> str:
 def _source(request: Request, value: str) -> str:
     chain = request.chain()
     if chain.source:
-        return "is given twice"
+        return "given twice"
     chain.source = value
     return limits.source(value)
 
@@ -207,14 +208,14 @@ def _profile(request: Request, value: str) -> str:
 def _hop_option(option: Option, request: Request, value: str) -> str:
     hops = request.chain().hops
     if not hops:
-        raise UsageError(f"{option.name}: belongs to the --role-arn before it, and there is none")
+        raise UsageError(f"{option.name}: must come after the --role-arn that it applies to")
     if option.name == "--policy":
         value = _policy(request, value)
     return hops[-1].set(option, value)
 
 
 def _policy(request: Request, value: str) -> str:
-    """Return the policy without blanks, which would count towards the API's limit."""
+    """Return the policy without whitespace, which would count towards the API's limit."""
     if value.startswith("file://"):
         path = os.path.expanduser(value[7:])
         request.files.append(path)
@@ -224,7 +225,7 @@ def _policy(request: Request, value: str) -> str:
         text = json.dumps(policy, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
-        other = "nested too deep" if deep else "a number is NaN, infinite or too long"
+        other = "nested too deeply" if deep else "a number is NaN, infinite or too long"
         reason = getattr(error, "msg", other)
         raise UsageError(f"--policy: must be JSON or file://PATH ({reason})") from None
     if not isinstance(policy, dict):
@@ -233,18 +234,18 @@ def _policy(request: Request, value: str) -> str:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; of a key that stands twice one would be lost, and what it forbids."""
+    """Return an object; UsageError for a duplicate key, whose first value would be lost."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
             shown = repr(key) if len(key) <= LONGEST_SHOWN else f"of {len(key)} characters"
-            raise UsageError(f"--policy: the key {shown} stands twice in one object")
+            raise UsageError(f"--policy: duplicate key {shown} in one object")
         found[key] = value
     return found
 
 
 def _contents(path: str) -> str:
-    """Return the text of a file with a policy."""
+    """Return the text of a policy file."""
     try:
         return system.read(path, MAX_POLICY_FILE).decode("utf-8-sig")
     except system.Unfit as error:
@@ -287,10 +288,10 @@ class _Parser(argparse.ArgumentParser):
         return [name for action in self._actions for name in action.option_strings]
 
     def error(self, message: str) -> Any:
-        """Raise instead of printing a usage and leaving."""
+        """Raise UsageError instead of printing the usage and exiting."""
         option, _, problem = message.removeprefix("argument ").partition(": ")
         if problem.startswith("ignored explicit argument"):
-            problem = "takes no value"  # the other words would show it
+            problem = "takes no value"  # argparse's message would show the value
         elif problem.startswith("expected"):
-            problem = "a value is missing; one that begins with - is written as OPTION=VALUE"
+            problem = "the value is missing (write OPTION=VALUE if it begins with -)"
         raise UsageError(f"{option}: {problem}" if problem else option)

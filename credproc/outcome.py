@@ -1,4 +1,4 @@
-"""What a refresh came to, as an entry: credentials with their times, or a shared failure.
+"""The result of a refresh as a cache entry: credentials with their times, or a shared failure.
 
 Times are epoch seconds. Nothing here reads a clock or a file.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Seconds. Long-term keys never expire, but a process that uses them should notice a rotation.
 LONG_TERM = 3600
-#: What issues a session with MFA; seconds before its end from which no role is assumed with it.
+#: The provider name of an MFA session; seconds before its end in which it assumes no more roles.
 MFA_SESSION, MOMENT = "mfa-session", 60
 
 
@@ -38,7 +38,7 @@ def answered(
     now: float,
     log: Callable[[str], None],
 ) -> cache.Entry:
-    """Return the entry of credentials that came now: a new one, or the cached one if it is as new.
+    """Return the entry for credentials fetched now: a new one, or the cached one if it is the same.
 
     An entry without a key is never written to disk.
     """
@@ -63,10 +63,10 @@ def answered(
     else:
         entry.ahead, entry.now = windows.windows(entry.issued, entry.expiration, got.draw())
         if got.provider == MFA_SESSION:
-            # Only called with, and a call takes a moment: good to its last minute.
+            # It only signs calls, which take a moment, so it can be used until its last minute.
             entry.ahead = entry.now = max(entry.issued, entry.expiration - MOMENT)
         elif got.person:
-            entry.ahead = entry.now  # no one can type a code in the background
+            entry.ahead = entry.now  # a background refresh cannot prompt for a code
     return entry
 
 
@@ -80,8 +80,7 @@ def failed(
 ) -> cache.Entry:
     """Return the entry that tells other runs of a failure: the cached one, if it is valid.
 
-    Either way no run tries again before the next look. ``seconds`` are those that --timeout
-    allowed.
+    Either way no run tries again before the next look. ``seconds`` is the run's --timeout.
     """
     if cached and cached.is_valid(now):
         entry = cached
@@ -106,24 +105,24 @@ def _kind(error: Exception) -> str:
 
 
 def words(error: Exception) -> str:
-    """Return what to say of an error, foreseen or not."""
+    """Return the message for an error, expected or not."""
     return str(error) if isinstance(error, CredprocError) else mistake(error)
 
 
 def next_look(entry: cache.Entry, now: float) -> int:
     """Return when to look again for something newer than the entry.
 
-    All entries of one set of credentials draw alike. Drawn one by one, an answer would come to its
-    next look, in half of all cases, before its last hop does, and would find nothing newer there.
+    All entries of one set of credentials get the same draw. With separate draws, an answer would in
+    half of all cases look before its last hop does, and find nothing newer there.
     """
     draw = entry.expiration % 97 / 97
     return windows.next_look(now, entry.expiration, draw)
 
 
 def concerns(entry: cache.Entry, can_ask: Callable[[], bool], seconds: float) -> bool:
-    """Whether a cached failure would also be that of a run which can do this much.
+    """Whether a cached failure would also happen to this run.
 
-    ``can_ask`` says whether it could get an MFA code; ``seconds`` are those that it may take.
+    ``can_ask`` says whether the run could get an MFA code; ``seconds`` is its --timeout.
     """
     if entry.kind == cache.UNATTENDED:
         return not can_ask()
@@ -131,10 +130,10 @@ def concerns(entry: cache.Entry, can_ask: Callable[[], bool], seconds: float) ->
 
 
 def recall(entry: cache.Entry, now: float, is_news: bool) -> None:
-    """Raise the failure of an entry without a document, if it is a few seconds old.
+    """Raise the failure of an entry without a document, if it is only a few seconds old.
 
-    It is news if it came while this process waited for the one that failed: then it is also the
-    answer here, so that a hundred waiters cost one failing call.
+    With ``is_news``, the failure happened while this process waited for the one that failed: then
+    it is raised in any case, so that a hundred waiters make one failing call.
     """
     if entry.document or not entry.failure:
         return
@@ -150,7 +149,7 @@ def recall(entry: cache.Entry, now: float, is_news: bool) -> None:
 
 
 def credentials_of(entry: cache.Entry) -> Credentials:
-    """Return the credentials of a session's entry as they were when they came."""
+    """Return the credentials in a session's entry, as they were when fetched."""
     found = credentials.from_document(entry.document, entry.provider)
     found.issued = entry.issued
     found.person = entry.person
@@ -162,7 +161,7 @@ def credentials_of(entry: cache.Entry) -> Credentials:
 
 
 def tell_use(entry: cache.Entry, sessions: Iterable[bytes], profiles: Iterable[str]) -> None:
-    """Note in an answer, for people, its sessions and the profiles that were read."""
+    """Record in an answer, for display, its sessions and the profiles that were read."""
     told = about(entry)
     told["sessions"] = list(dict.fromkeys(map(cache.fingerprint, sessions)))
     told["profiles"] = list(profiles)
@@ -170,8 +169,8 @@ def tell_use(entry: cache.Entry, sessions: Iterable[bytes], profiles: Iterable[s
 
 
 def about(entry: cache.Entry) -> dict[str, Any]:
-    """Return what an entry says of itself for people: ``arn`` and ``role`` of credentials,
-    ``sessions`` and ``profiles`` of an answer."""
+    """Return an entry's details for display: ``arn`` and ``role`` of credentials, ``sessions`` and
+    ``profiles`` of an answer."""
     try:
         found = json.loads(entry.about or b"{}")
     except ValueError:
@@ -180,7 +179,7 @@ def about(entry: cache.Entry) -> dict[str, Any]:
 
 
 def is_stable(entry: cache.Entry, now: float) -> bool:
-    """Whether IMDS served these credentials a moment ago, when they had expired already."""
+    """Whether IMDS served these credentials a moment ago, although they had already expired."""
     return has_outlived(entry) and entry.issued <= now < entry.look <= now + cache.MAX_PAUSE
 
 

@@ -1,8 +1,8 @@
-"""Processes as each system shows them: table, memory, descriptors, whether a fork is safe."""
+"""Processes on Linux and macOS: table, memory, descriptors, whether a fork is safe."""
 
 from __future__ import annotations
 
-# What signal is made of: a bare interpreter has loaded it.
+# The C module behind signal, which a bare interpreter has loaded.
 import _signal  # type: ignore[import-not-found]
 import os
 import sys
@@ -11,19 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Descriptors that are closed where no directory lists the open ones.
+#: How many descriptors are closed if no directory lists the open ones.
 MANY = 65536
-#: Seconds after its start in which a refresh in the background has ended, and was waited for.
+#: Seconds after its start by which a background refresh has ended and has been reaped.
 OLD = 120
-#: What `ps` is asked where there is no /proc.
+#: The `ps` command for systems without /proc.
 PS = ("/bin/ps", "-A", "-o", "pid=,ppid=,state=,lstart=")
 
 
 class Process:
-    """A process: its parent, its state (one letter, Z for a zombie), when it started, its name.
+    """A process: parent, state (one letter, Z for a zombie), start time, name.
 
-    ``start`` is for comparing: a process of the same number and start is the same. On Linux it is
-    in clock ticks since the boot.
+    ``start`` is for comparison: a process with the same ID and start time is the same process. On
+    Linux it is in clock ticks since boot.
     """
 
     __slots__ = ("name", "parent", "start", "state")
@@ -36,7 +36,7 @@ class Process:
 
 
 def table() -> dict[int, Process]:
-    """Return every process by its number; nothing if the system does not say."""
+    """Return all processes by ID; {} if the system does not list them."""
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -45,15 +45,15 @@ def table() -> dict[int, Process]:
 
 
 def one(pid: int) -> Process | None:
-    """Return the process of that number; None if there is none, or the system does not say."""
+    """Return the process with that ID; None if there is none, or the system does not list it."""
     if os.path.exists("/proc/self/stat"):
         return _stat(pid)
     return listed([PS[0], "-p", str(pid), *PS[2:]]).get(pid)
 
 
 def listed(command: Iterable[str]) -> dict[int, Process]:
-    """Return the processes that `ps` lists with the columns of PS; nothing if it cannot be run."""
-    import subprocess  # 6 ms, where a helper runs, which has loaded it
+    """Return the processes that `ps` lists with the columns of PS; {} if it cannot be run."""
+    import subprocess  # 6 ms, unless a helper runs, which has loaded it
 
     try:
         said = subprocess.run(
@@ -79,8 +79,8 @@ def listed(command: Iterable[str]) -> dict[int, Process]:
 def may_fork() -> bool:
     """Whether a forked process may go on in Python.
 
-    Not on macOS: a child that looks for proxies or uses the network there aborts or hangs, since
-    its libraries are not made for a fork without exec.
+    Not on macOS: a child that looks up proxies or uses the network aborts or hangs, because the
+    system libraries do not support a fork without exec.
     """
     return sys.platform != "darwin"
 
@@ -88,7 +88,7 @@ def may_fork() -> bool:
 def leaves_zombies() -> bool:
     """Whether a process that outlives its parent would stay a zombie after its end.
 
-    So it is in a container whose process 1 is an application that does not wait for orphans.
+    That happens in a container whose process 1 is an application that does not reap orphans.
     """
     try:
         with open("/proc/1/status", "rb") as file:
@@ -101,7 +101,7 @@ def leaves_zombies() -> bool:
 
 
 def _orphans() -> dict[int, Process]:
-    """Return this process, and the children of process 1, as the system lists them apart."""
+    """Return this process and the children of process 1; all processes if these are not listed."""
     pids = [os.getpid()]
     try:
         for thread in os.listdir("/proc/1/task"):
@@ -113,10 +113,10 @@ def _orphans() -> dict[int, Process]:
 
 
 def never_waits(status: bytes) -> bool:
-    """Whether process 1, by its /proc/1/status, does not learn of the end of orphans.
+    """Whether process 1, according to /proc/1/status, never learns that an orphan has ended.
 
-    It has one thread, and neither catches, ignores nor blocks SIGCHLD. One that waits for
-    everything all the time would look the same, and is too rare to leave zombies for.
+    It has one thread, and neither catches, ignores nor blocks SIGCHLD. A process 1 that calls
+    wait() all the time looks the same, but is too rare to risk zombies for.
     """
     fields = dict(line.split(b":\t", 1) for line in status.splitlines() if b":\t" in line)
     masks = [int(fields.get(name, b"0"), 16) for name in (b"SigCgt", b"SigIgn", b"SigBlk")]
@@ -125,7 +125,7 @@ def never_waits(status: bytes) -> bool:
 
 
 def has_old_zombie(found: dict[int, Process], uptime: float) -> bool:
-    """Whether an earlier process of this name is still a zombie of process 1."""
+    """Whether an earlier process with this name is still a zombie of process 1."""
     name = found[os.getpid()].name if os.getpid() in found else ""
     latest = (uptime - OLD) * os.sysconf("SC_CLK_TCK")
     return any(
@@ -135,8 +135,8 @@ def has_old_zombie(found: dict[int, Process], uptime: float) -> bool:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process has had, in bytes."""
-    import resource  # for runs that wait
+    """Return the peak memory use of this process, in bytes."""
+    import resource  # only for runs that wait
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
@@ -148,7 +148,7 @@ def close_all(first: int) -> None:
         directory = "/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"
         end = max(map(int, os.listdir(directory))) + 1
     except (OSError, ValueError):
-        end = MANY  # the limit itself may be a thousand million, and closing so many takes minutes
+        end = MANY  # the limit may be a billion, and closing that many takes minutes
     os.closerange(first, end)
 
 
@@ -163,10 +163,10 @@ def _stat(pid: int) -> Process | None:
 
 
 def readable(descriptors: Sequence[int], seconds: float) -> list[int]:
-    """Return which descriptors can be read within so many seconds; with none, just wait.
+    """Return which descriptors become readable within so many seconds; without any, just wait.
 
-    By poll, since a caller may leave open more descriptors than select can number; macOS, whose
-    poll knows no terminals, has to do with select.
+    With poll, because descriptor numbers may be too large for select; on macOS, whose poll does not
+    support terminals, with select.
     """
     import select  # 1 ms
 
@@ -180,5 +180,5 @@ def readable(descriptors: Sequence[int], seconds: float) -> list[int]:
 
 
 def is_readable(descriptor: int, seconds: float) -> bool:
-    """Whether the descriptor can be read within so many seconds."""
+    """Whether the descriptor becomes readable within so many seconds."""
     return bool(readable([descriptor], seconds))

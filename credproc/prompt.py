@@ -1,4 +1,4 @@
-"""The terminal of a person: a question on it without echo, and lines to read."""
+"""The user's terminal: prompts without echo, and messages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-#: Bytes of a typed line that are looked at.
+#: Bytes. The most that is read of a typed line.
 LINE = 4096
 
 
 def opened(mode: int = os.O_WRONLY) -> int | None:
-    """Return a descriptor of the controlling terminal that never blocks, None if there is none."""
+    """Return a non-blocking descriptor of the controlling terminal, None if there is none."""
     try:
         return os.open("/dev/tty", mode | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
@@ -35,7 +35,7 @@ def is_foreground(terminal: int) -> bool:
 
 
 def tell(terminal: int, text: bytes) -> None:
-    """Write to the terminal; what a stopped one (Ctrl-S) does not take is dropped."""
+    """Write to the terminal; if its output is stopped (Ctrl-S), the text is dropped."""
     with _unstopped():
         try:
             os.write(terminal, text)
@@ -52,7 +52,7 @@ def is_there() -> bool:
 
 
 def say(text: str) -> None:
-    """Show the person a text, if there is a terminal."""
+    """Show the user a text, if there is a terminal."""
     terminal = opened()
     if terminal is not None:
         tell(terminal, text.encode("utf-8", "replace"))
@@ -61,7 +61,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def _unstopped() -> Iterator[None]:
-    """Let a process in the background write, too: a terminal with `stty tostop` would stop it."""
+    """Let a background process write too: a terminal with `stty tostop` would stop it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:
         yield
@@ -70,10 +70,10 @@ def _unstopped() -> Iterator[None]:
 
 
 class Prompt:
-    """A question on a terminal, which is neither stdin nor stdout, and its answer.
+    """A prompt on the terminal, which is neither stdin nor stdout, and the typed line.
 
-    As with `aws`, what is typed is not shown. A terminal in raw mode hands over a line for the time
-    of the question, and has its modes back after it.
+    As in the AWS CLI, what is typed is not shown. A terminal in raw mode is switched to line mode
+    for the prompt, and back afterwards.
     """
 
     def __init__(self, terminal: int) -> None:
@@ -82,10 +82,10 @@ class Prompt:
         self._modes: list[Any] | None = None
 
     def ask(self, text: str, seconds: float, flush: bool = True) -> str | None:
-        """Return the line that is typed, "" at the end of input; None if none came in time.
+        """Return the typed line, "" at the end of input; None if nothing was typed in time.
 
-        With ``flush`` what was typed before the question is no answer to it. OSError if the
-        terminal is lost.
+        With ``flush``, what was typed before the prompt is discarded. OSError if the terminal is
+        closed.
         """
         import termios  # 1 ms
 
@@ -99,7 +99,7 @@ class Prompt:
             while processes.is_readable(self.terminal, max(end - time.monotonic(), 0)):
                 try:
                     return os.read(self.terminal, LINE).decode("utf-8", "replace")
-                except BlockingIOError:  # pragma: no cover - another process was faster to read it
+                except BlockingIOError:  # pragma: no cover - another process read it first
                     pass
             return None
         except termios.error as error:
@@ -108,14 +108,14 @@ class Prompt:
             self.leave()
 
     def show(self) -> None:
-        """Set the modes and show the question; also after the process was stopped (Ctrl-Z)."""
+        """Set the modes and show the prompt; also after the process was stopped (Ctrl-Z)."""
         if self._modes is None or not is_foreground(self.terminal):
             return
         self._set(_asking(self._modes))
         tell(self.terminal, self._text)
 
     def leave(self) -> None:
-        """End the line of the question, and give the terminal its modes back."""
+        """End the line of the prompt, and restore the terminal's modes."""
         if self._modes is not None:
             self._set(self._modes)
             self._modes = None
@@ -129,7 +129,7 @@ class Prompt:
 
 
 def _asking(modes: list[Any]) -> list[Any]:
-    """Return the modes of a terminal that hands over whole lines, and does not show them."""
+    """Return the terminal modes for reading whole lines without echo."""
     import termios
 
     read, write, control, local, *rest = modes

@@ -1,7 +1,7 @@
-"""A profile that ends up calling credproc for itself, found before it waits for its own lock.
+"""Detects a profile that ends up calling credproc for itself, before it waits for its own lock.
 
 The AWS CLI guards `configure export-credentials` in the same way. Names are joined by line ends,
-which no profile's name can hold.
+which a profile name cannot contain.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ VARIABLE = "CREDPROC_PROFILE_CHAIN"
 
 
 def check(asked: request.Request, environ: Mapping[str, str]) -> None:
-    """Raise if a profile of the request is being resolved by a run that this one is a child of."""
+    """Raise RequestError if a run that started this one is resolving a profile of the request."""
     for name in profiles(asked):
         check_way([name], environ)
 
 
 def check_way(names: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Raise if a way through these profiles meets one that a run above is resolving."""
+    """Raise RequestError if a run that started this one is resolving one of these profiles."""
     above = _above(environ)
     for count, name in enumerate(names, 1):
         if name in above:
             path = " -> ".join([*above[above.index(name) :], *names[:count]])
             raise RequestError(
-                f"profile {name} is what credproc is being asked for already ({path}): its "
-                "credential_process must not lead back to itself; let credproc read another profile"
+                f"profile {name} calls itself ({path}): its credential_process must not lead back "
+                "to the same profile; let credproc read another profile"
             )
 
 
@@ -46,12 +46,12 @@ def profiles(asked: request.Request) -> list[str]:
 
 
 def resolved(asked: request.Request) -> list[str]:
-    """Return the profiles that the request is for; what a chain's source is, may be asked for."""
+    """Return the profiles that the request resolves; a chain's source profile is not one."""
     return [each.name for each in asked.providers if isinstance(each, request.Profile)]
 
 
 def environment(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return the environment for a process that is started while these profiles are resolved."""
+    """Return the environment for a process that is started while resolving these profiles."""
     return {**environ, VARIABLE: "\n".join(dict.fromkeys([*_above(environ), *names]))}
 
 

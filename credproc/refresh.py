@@ -1,4 +1,4 @@
-"""A miss: lock, look again, call the providers in order, cache the answer."""
+"""A cache miss: lock, check the cache again, call the providers in order, cache the answer."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from credproc.run import Run
     from credproc.store import Store
 
-    #: What makes the text to print of credentials and the expiration to show.
+    #: Returns the document to print for credentials and the expiration to show.
     Render = Callable[[Credentials, int], bytes]
 
-#: Seconds. With valid credentials in the cache no run waits longer for newer ones: for a call of
-#: its own, and for another process's. The second outlasts the first, so that a process which waits
-#: for a call that hangs hears of that, and does not repeat it.
+#: Seconds. With valid credentials in the cache, the longest that a run waits for newer ones: for
+#: its own call, and for another process's. The second is longer, so that a process that waits for
+#: a call that hangs learns of its failure instead of repeating it.
 ATTEMPT, PATIENCE = 6.0, 7.0
-#: How often a run starts again because the cache was cleared; each clearing counts twice.
+#: How often a run may start again because the cache was cleared; each clearing counts twice.
 RESTARTS = 4
 
 
 class Refresher:
-    """Gets credentials from the cache, or into it.
+    """Gets credentials from the cache, or fetches them into it.
 
-    ``anew`` disregards what is cached (--refresh); ``background`` refreshes what is still fresh
-    enough to be printed. ``now`` is the clock, in epoch seconds.
+    ``anew`` ignores cached credentials (--refresh); ``background`` refreshes credentials that are
+    still fresh enough to be printed. ``now`` is the clock, in epoch seconds.
     """
 
     def __init__(
@@ -67,17 +67,17 @@ class Refresher:
         run.keeper = self._session
 
     def answer(self, key: bytes, providers: Iterable[Provider], render: Render) -> cache.Entry:
-        """Return the answer under the key: the cached one, or one of the providers' credentials.
+        """Return the answer for the key: the cached one, or a new one from the providers.
 
-        An answer that cannot be cached, or whose key is b"", is returned all the same.
+        An answer that cannot be cached, or whose key is b"", is returned but not cached.
         """
-        providers, again = itertools.tee(providers)  # each is made when it is first needed
+        providers, again = itertools.tee(providers)  # each provider is made when first needed
         found = self._answer(key, providers, render)
         for _ in range(RESTARTS):
             if self.is_new or not self.store.was_cleared():
                 break
-            # What was cached before is not printed either, once `cache clear` has said so.
-            self.log("cache: it was cleared meanwhile: starting again")
+            # Once `cache clear` has finished, older credentials must not be printed either.
+            self.log("cache: the cache was cleared meanwhile: starting again")
             self.store.generation = None
             again, providers = itertools.tee(again)
             found = self._answer(key, providers, render)
@@ -95,7 +95,7 @@ class Refresher:
             entry = outcome.answered(key, None, got, now, self.log)
             shown = entry.expiration
             if outcome.has_outlived(entry):
-                self.log("imds: the credentials have expired; printed with 15 to 20 minutes more")
+                self.log("imds: the credentials have expired; printed with 15 to 20 more minutes")
                 shown = windows.static_stability(now, windows.jitter())
                 entry.key = b""
             entry.document = render(got, shown)
@@ -122,12 +122,12 @@ class Refresher:
     def _is_enough(self, entry: cache.Entry) -> bool:
         now = self.now()
         if self.background:
-            # The run that started this one has put the next look off, for everyone else.
+            # The run that started this one has set the next look, which holds off other runs.
             return entry.is_valid(now) and now < entry.ahead
         return entry.judge(now) in (cache.FRESH, cache.AHEAD)
 
     def _witnessed(self, entry: cache.Entry) -> cache.Entry:
-        """Add what the answer depends on; one that cannot be cached loses its key."""
+        """Add what the answer depends on; an answer that cannot be cached loses its key."""
         seen = self.run.witnesses
         entry.witnesses = seen.encoded()
         outcome.tell_use(entry, self.run.sessions, self.run.profiles)
@@ -135,7 +135,7 @@ class Refresher:
             self.log(f"cache: the answer is not cached: {seen.unusual}")
             entry.key = b""
         elif entry.key and seen.compare_all():
-            self.log(f"cache: the answer is not cached: {seen.changed} has changed meanwhile")
+            self.log(f"cache: the answer is not cached: {seen.changed} changed during the run")
             entry.key = b""
         return entry
 
@@ -164,10 +164,10 @@ class Refresher:
         return found
 
     def _renewed(self, run: Run, item: Item, cached: cache.Entry | None, anew: bool) -> cache.Entry:
-        """Fetch under the lock, unless another process did so, or failed to, in the meantime.
+        """Fetch under the lock, unless another process fetched, or failed to, in the meantime.
 
-        If that fails in any way while the cached credentials are valid, they are the answer, and
-        the next look is put off; not with --refresh.
+        If fetching fails while the cached credentials are valid, return those and postpone the
+        next look; but not with --refresh.
         """
         hurried = bool(cached and self._is_hurried(cached, anew))
         deadline = run.deadline.within(PATIENCE) if hurried else run.deadline
@@ -185,7 +185,7 @@ class Refresher:
                 found = seen or (self._found(item, current, cached, anew) if current else None)
                 if found:
                     return found
-                # An entry that has gone was cleared; one that cannot be read is as good as before.
+                # A missing entry was cleared; for an unreadable one, keep what was read before.
                 cached = current if current or not self.store.trouble else cached
                 return self._fetched(run, item, cached, hurried)
         except Exception as error:
@@ -202,15 +202,15 @@ class Refresher:
             return cached
 
     def _is_hurried(self, cached: cache.Entry, anew: bool) -> bool:
-        """Whether a run waits that has valid credentials already, and whose refresh needs no
-        person."""
+        """Whether this run refreshes before printing although valid credentials are cached, and
+        without a person."""
         waits = not self.background and not anew and not cached.person
         return waits and cached.is_valid(self.now())
 
     def _found(
         self, item: Item, current: cache.Entry, cached: cache.Entry | None, anew: bool
     ) -> cache.Entry | None:
-        """Return what another process cached while this one waited; raise the failure it had."""
+        """Return what another process cached while this one waited, or raise its failure."""
         is_news = current != cached
         if anew:
             is_newer = current.document != (cached.document if cached else b"")
@@ -228,7 +228,7 @@ class Refresher:
     def _fetched(
         self, run: Run, item: Item, cached: cache.Entry | None, hurried: bool
     ) -> cache.Entry:
-        """Fetch and cache what came; a failure is cached too, for other runs, and raised."""
+        """Fetch and cache credentials; a failure is raised, and cached too, for other runs."""
         try:
             got = self._hurry(run, item.fetch) if hurried else item.fetch(run)
             self.secrets += got.secrets()
@@ -260,12 +260,12 @@ class Refresher:
         self._write(entry)
 
     def _hurry(self, run: Run, fetch: Fetch) -> Credentials:
-        """Fetch within ATTEMPT, even if that is stuck where no time-out of its own ends it."""
+        """Fetch within ATTEMPT, even if a call without a timeout of its own hangs."""
         hurried = run.until(run.deadline.within(ATTEMPT))
         return supervised(lambda: fetch(hurried), hurried.deadline, self.log)
 
     def _write(self, entry: cache.Entry) -> None:
-        """Cache an entry; no trouble with that costs the user the credentials."""
+        """Cache an entry; if that fails, the user still gets the credentials."""
         if not entry.key:
             return
         if self.run.witnesses.changed:
@@ -277,7 +277,7 @@ class Refresher:
             self.log(f"cache: not written: {reason(error)}")
 
     def _call(self, providers: Iterable[Provider], run: Run) -> Credentials:
-        """Call the providers in order; only one that is unavailable moves on to the next."""
+        """Call the providers in order; go on to the next only if one is unavailable."""
         reasons: list[str] = []
         for provider in providers:
             try:

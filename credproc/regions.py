@@ -1,8 +1,8 @@
-"""The regions of AWS: their partitions, and where STS is called when nothing says which region."""
+"""AWS regions: their partitions, and the default region for STS."""
 
 from __future__ import annotations
 
-#: The region of each partition whose STS is called if nothing says which: the oldest.
+#: The default region for STS in each partition: the oldest.
 HOME_REGIONS = {
     "aws": "us-east-1",
     "aws-cn": "cn-north-1",
@@ -13,7 +13,7 @@ HOME_REGIONS = {
     "aws-iso-f": "us-isof-south-1",
     "aws-eusc": "eusc-de-east-1",
 }
-#: What the names of regions outside the partition aws begin with.
+#: Prefixes of the names of regions outside the partition aws.
 PREFIXES = {
     "cn-": "aws-cn",
     "us-gov-": "aws-us-gov",
@@ -39,7 +39,7 @@ DEFAULT_REGIONS = {
 
 
 def home_region(role_arn: str) -> str:
-    """Return the region whose STS is called for a role if nothing says which."""
+    """Return the region for STS if none is configured, by the role's partition."""
     return HOME_REGIONS.get("".join(role_arn.split(":")[1:2]), "us-east-1")
 
 
@@ -52,6 +52,6 @@ def partition(region: str) -> str:
 
 
 def must_be_enabled(region: str) -> bool:
-    """Whether an account has the region only after its owner has enabled it."""
+    """Whether a region must be enabled before an account can use it."""
     area, _, number = region.rpartition("-")
     return partition(region) == "aws" and number not in DEFAULT_REGIONS.get(area, "")

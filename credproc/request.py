@@ -8,15 +8,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from credproc.hop import Hop
 
-#: Seconds. The SDKs for Go wait no longer than this.
+#: Seconds. The SDKs for Go do not wait longer than this.
 GO_PATIENCE = 60
 DEFAULT_TIMEOUT = 45.0
-#: Seconds of a session with MFA, if --mfa-session does not say: a working day.
+#: Seconds. The default duration of an MFA session: a working day.
 MFA_SESSION = 43200
 
 
 class Value:
-    """A plain value: equal when its fields are, and printable without its contents."""
+    """A plain value: equal if its fields are equal; its repr does not show them."""
 
     __hash__ = None  # type: ignore[assignment]  # fields are filled in while options are read
 
@@ -46,7 +46,7 @@ class Imds(Value):
 
 
 class Chain(Value):
-    """An explicit role chain: its hops in order, and where it starts."""
+    """A role chain on the command line: its hops in order, and its source."""
 
     option = "--role-arn"
 
@@ -65,7 +65,7 @@ class Chain(Value):
 
     @property
     def named(self) -> str:
-        """What its source names, a role behind imds: or a profile behind profile:, else ""."""
+        """The name in its source: a role after imds: or a profile after profile:, else ""."""
         return self.source.partition(":")[2]
 
     @property
@@ -81,9 +81,9 @@ class Chain(Value):
     def problem(self) -> str:
         """Return what is wrong with the hops taken together, or ""."""
         if not self.hops:
-            return "--source: starts a chain, which needs at least one --role-arn"
+            return "--source: needs at least one --role-arn"
         if not self.source:
-            return f"--role-arn: a chain needs --source, one of {SOURCES}"
+            return f"--role-arn: needs --source, one of {SOURCES}"
         transitive: dict[str, int] = {}
         for number, hop in enumerate(self.hops, 1):
             problem = hop.problem()
@@ -99,14 +99,14 @@ class Chain(Value):
                     )
             first = self.hops[0].source_identity
             if number > 1 and hop.source_identity and hop.source_identity != first:
-                return "--source-identity: belongs to the first --role-arn; later roles inherit it"
+                return "--source-identity: must follow the first --role-arn; later roles inherit it"
             for key in hop.transitive_tag_key:
                 transitive.setdefault(key.lower(), number)
         return ""
 
 
 class Profile(Value):
-    """What a profile of the shared config describes."""
+    """A profile of the shared config."""
 
     option = "--profile"
 
@@ -119,19 +119,19 @@ class Profile(Value):
 
     @property
     def asks_imds(self) -> bool:
-        """Whether it is known to need the metadata service; only the config says so."""
+        """Whether it is known to need the metadata service; only the config can tell."""
         return False
 
 
 class Request(Value):
-    """A command line: the providers in the order written, and how the run is to be made."""
+    """A parsed command line: the providers in order, and the other options."""
 
     def __init__(self) -> None:
         self.providers: list[Imds | Chain | Profile] = []
         self.format = "process"
         self.field = ""
         self.mfa_command = ""
-        #: Seconds of the session with MFA, 0 without one.
+        #: Seconds of the MFA session, 0 without one.
         self.mfa_session = 0
         self.refresh = False
         self.no_cache = False
@@ -142,7 +142,7 @@ class Request(Value):
         self.files: list[str] = []
 
     def chain(self) -> Chain:
-        """Return the explicit chain; its place in the order is that of its first option."""
+        """Return the chain; its place in the order is that of its first option."""
         for provider in self.providers:
             if isinstance(provider, Chain):
                 return provider
@@ -166,7 +166,7 @@ class Request(Value):
         return self._mfa_problem() if self.mfa_session else ""
 
     def _mfa_problem(self) -> str:
-        """Return why --mfa-session cannot be meant for the providers, or ""."""
+        """Return why --mfa-session does not fit the providers, or ""."""
         if all(isinstance(provider, Imds) for provider in self.providers):
             return "--mfa-session: needs --profile, or --role-arn with --serial-number"
         for provider in self.providers:
@@ -174,8 +174,8 @@ class Request(Value):
                 continue
             if provider.kind != "env":
                 return (
-                    "--mfa-session: needs the long-term keys of a user, which --source "
-                    f"{provider.source} does not give"
+                    "--mfa-session: needs the long-term keys of a user, but --source "
+                    f"{provider.source} provides temporary credentials"
                 )
             if not any(hop.serial_number for hop in provider.hops):
                 return "--mfa-session: needs --serial-number with one of the roles"

@@ -1,4 +1,4 @@
-"""One run of credproc, as providers see it: environment, deadline, log, and how to cache."""
+"""One run of credproc as providers see it: environment, deadline, log, and the cache."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """What a provider may know and use of the run that it works in."""
+    """What a provider may use of the run that calls it."""
 
     def __init__(
         self,
@@ -35,32 +35,32 @@ class Run:
     ) -> None:
         self.environ = environ
         self.deadline = deadline
-        #: The deadline of the whole run, whatever that of a part of it is (see until).
+        #: The deadline of the whole run, which that of a part may precede (see until).
         self.whole = deadline
         self.log = log
         self.mfa = mfa
-        #: Seconds of the session with MFA that roles are assumed with, 0 without one.
+        #: Seconds of the MFA session that roles are assumed with, 0 without one.
         self.mfa_session = 0
-        #: The profiles that the request names, and those that they lead to.
+        #: The profiles that the request names, and those that they refer to.
         self.profiles = list(profiles)
-        #: Processes that were started, and must not outlive the run.
+        #: Processes that the run has started, and that must not outlive it.
         self.children = mfa.children
-        #: Whatever must not be shown, should it turn up in somebody's error message.
+        #: Secrets, which are removed from every message.
         self.secrets = log.secrets
         self.secrets += hidden.of_environment(environ)
-        #: Whether a service that is only starting or busy is waited for until the deadline: not
-        #: where valid credentials are cached.
+        #: Whether to retry until the deadline if a service is only starting or busy: not if valid
+        #: credentials are cached.
         self.patient = True
         self.keeper: Keeper | None = None
         #: What the answer depends on.
         self.witnesses = Witnesses(environ)
-        #: The keys of the sessions that it needed, each before those that it is made from.
+        #: The keys of the sessions that the run used, each before the sessions that issued it.
         self.sessions: list[bytes] = []
-        #: What providers share within the run, by their names: IMDS's connection and token.
+        #: What providers share within the run, by name: the IMDS connection and its token.
         self.shared: dict[str, Any] = {}
 
     def introduce(self) -> None:
-        """Tell the log what runs, and for which profile."""
+        """Log the versions and the profile."""
         if not (self.log.verbose or self.log.path):
             return
         from credproc.providers.session import PROFILE_VARIABLES
@@ -115,8 +115,8 @@ class Run:
     ) -> Credentials:
         """Return the credentials of a session from the cache, or fetch them; with ``anew``, fetch.
 
-        Each session has an entry and a lock of its own, so that whatever invocations need it, one
-        process fetches it. ``person`` says that this may need a person.
+        Each session has its own entry and lock, so that only one process fetches it for all
+        invocations that need it. ``person`` says that fetching may need a person.
         """
         self.sessions.append(key)
         if self.keeper is None:

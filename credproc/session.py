@@ -1,7 +1,7 @@
-"""A session: credentials as they were resolved, whatever invocation needs them. Its cache key.
+"""A session: resolved credentials that any invocation may use; its cache key.
 
-The key says by name what the credentials are made of: contents, never the times of files. What
-issues a session is a part of its key, so that the key of a role has the whole chain in it.
+The key has named parts that determine the credentials: contents, never the times of files. The
+caller that gets a session is a part of its key, so the key of a role contains the whole chain.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    #: What a session is made of, by name: texts, numbers, lists, and the parts of what issues it.
+    #: The parts of a key, by name: texts, numbers, lists, and the parts of the caller's key.
     Parts = dict[str, Any]
 
 PREFIX = b"session "
 
 
 def key(parts: Parts) -> bytes:
-    """Return the key of these parts."""
+    """Return the key with these parts."""
     return PREFIX + json.dumps(parts, separators=(",", ":")).encode("ascii")
 
 
 def parts(key: bytes) -> Parts:
-    """Return the parts in a key; ValueError if it is not a session's."""
+    """Return the parts of a key; ValueError if it is not a session's."""
     if not key.startswith(PREFIX):
         raise ValueError("not a session's key")
     found = json.loads(key[len(PREFIX) :])

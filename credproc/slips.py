@@ -1,7 +1,7 @@
-"""Values of the shared files that cannot be right: what of them may be shown, and the likely slip.
+"""Invalid values in the shared config: what of them may be shown, and the likely mistake.
 
-Nothing here returns a part of a secret: of a key's value only what is wrong with it is told, and
-of any other value the first line, without whatever looks like a key.
+Nothing here returns a part of a secret. Of a key's value only the mistake is reported; of any other
+value the first line is shown, without anything that looks like a key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ACCESS, SECRET = "aws_access_key_id", "aws_secret_access_key"
 TOKENS = ("aws_session_token", "aws_security_token")
 KEYS = (ACCESS, SECRET, TOKENS[0])
 
-#: A key whose value may be nobody else's business.
+#: Keys whose value may be confidential and is never shown.
 DISCREET = ("external_id",)
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile(
     r"|replace[-_ ]?me|change[-_ ]?me|account[-_]id",
     re.IGNORECASE,
 )
-#: What a first line looks like, and what was done.
+#: Patterns of a first line, and the likely mistake.
 _SLIPS = (
     (re.compile(r"(^|\s)[#;]"), "a comment needs a line of its own"),
     (re.compile(rf"^[{_QUOTES}]|[{_QUOTES}]$"), "remove the quotes"),
@@ -44,7 +44,7 @@ _PUBLIC = ("arn:", "http://", "https://")
 
 
 def wrong(key: str, value: Any, problem: str) -> str:
-    """Return that a key's value cannot be right: what it must be, what it is, the likely slip."""
+    """Return that a key's value is invalid: what it must be, what it is, the likely mistake."""
     if isinstance(value, dict):
         return f"{key} must be one line, not an indented block"
     if not value:
@@ -54,7 +54,7 @@ def wrong(key: str, value: Any, problem: str) -> str:
 
 
 def shown(value: str) -> str:
-    """Return the first line of a value in quotes, with dots for what may be a secret."""
+    """Return the first line of a value in quotes, with possible secrets replaced by dots."""
     line = str(value).partition("\n")[0]
     words = [
         word if word.startswith(_PUBLIC) else _SECRET.sub("...", word) for word in line.split(" ")
@@ -64,7 +64,7 @@ def shown(value: str) -> str:
 
 
 def slip(value: str) -> str:
-    """Return the slip that a value most likely is, as the end of a message; "" if none is seen."""
+    """Return the likely mistake in a value, as the end of a message; "" if there is none."""
     why = _slip(str(value))
     return f" ({why})" if why else ""
 
@@ -79,16 +79,16 @@ def _slip(value: str) -> str:
 
 
 def swallowed(rest: str) -> str:
-    """Return which lines became part of the value above them."""
+    """Return a message that the lines below became part of the value."""
     names = [match[1] for line in rest.splitlines() if (match := _KEY.match(line))]
     lines = f"lines below it ({', '.join(names)})" if names else "lines below it"
-    return f"the {lines} are indented deeper, and so became part of its value"
+    return f"the {lines} are indented more, and so became part of its value"
 
 
 def keys(values: Mapping[str, Any]) -> str:
-    """Return what is wrong with the access key that a profile holds, or "".
+    """Return what is wrong with the access key in a profile's ``values``, or "".
 
-    ``values`` are the profile's; which of the keys is wrong is told, and never its value.
+    The message names the invalid key, never its value.
     """
     blank = [key for key in (ACCESS, SECRET) if key in values and not values[key]]
     if blank:
@@ -101,10 +101,10 @@ def keys(values: Mapping[str, Any]) -> str:
             return f"{key} must be one line, not an indented block"
         why = _key_slip(key, value)
         if why:
-            return f"{key} is not a key: {why}"
+            return f"{key} is not valid: {why}"
     access, secret = str(values.get(ACCESS, "")), str(values.get(SECRET, ""))
     if len(access) == 40 and len(secret) == 20 and secret.startswith(("AKIA", "ASIA")):
-        return f"{ACCESS} and {SECRET} are the wrong way round"
+        return f"{ACCESS} and {SECRET} are swapped"
     return ""
 
 
@@ -113,11 +113,11 @@ def _key_slip(key: str, value: str) -> str:
     if "\n" in value:
         return swallowed(value.partition("\n")[2])
     if all("!" <= letter <= "~" for letter in value):
-        # Any visible character may be part of a key; these are not around one.
+        # Any visible character may be part of a key, but none of these surrounds it.
         if value[0] == value[-1] and value[0] in _QUOTES and len(value) > 1:
             return "remove the quotes"
         whole = re.fullmatch(r"<[^<>]*>|\$\{?\w+\}?|\{\{.*\}\}|%\w+%", value)
         if whole or (key == ACCESS and _PLACEHOLDER.search(value)):
             return "it looks like a placeholder"
         return ""
-    return _slip(value) or "it contains a character that no key has"
+    return _slip(value) or "it contains a character that is not valid in a key"

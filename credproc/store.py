@@ -1,8 +1,8 @@
-"""A cache that can be written: entries replaced, locks taken, files removed.
+"""The writable cache: entries replaced, locks taken, files removed.
 
-A hit never gets here. Readers see an old entry or a new one, whole; the kernel frees the locks of a
-killed process. Clearing starts a new generation: a process that read entries of an earlier one
-writes no more.
+A hit does not need this module. Readers see a complete old entry or a complete new one; the kernel
+releases the locks of a killed process. Clearing starts a new generation: a process that read
+entries of an earlier generation writes no more.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from credproc.generation import CLEARED
 
 TYPE_CHECKING = False
 
-#: What the names end in: an entry, its lock, an entry that is being written.
+#: File name suffixes: of an entry, of its lock, of an entry that is being written.
 ENTRY, LOCK, TEMPORARY = ".entry", ".lock", files.TEMPORARY
-#: The lock of the one process that goes on where the one with the first lock is stuck.
+#: The lock of the one process that goes on if the process with the first lock is stuck.
 SUCCESSOR = ".next.lock"
-#: The lock of those who remove old files; its time says when that was done last.
+#: The lock for removing old files; its mtime says when that was done last.
 SWEEP = "sweep.lock"
-#: How many directories are made at most: the cache's own, and the one that it is in.
+#: The most directories that are created: the cache's own, and its parent.
 DEPTH = 2
 
 
@@ -38,32 +38,32 @@ class Store(Cache):
 
     def __init__(self, path: str, seconds: float = 60) -> None:
         super().__init__(path)
-        #: When this process will have released every lock (epoch seconds).
+        #: When this process will have released all its locks (epoch seconds).
         self.until = time.time() + seconds
-        #: Which generation of entries this process works with; None before it has read any.
+        #: The generation of entries that this process works with; None before it has read any.
         self.generation: bytes | None = None
-        #: Whether a lock was tried, and the file system did not answer.
+        #: Whether locking was tried and the file system hung.
         self.lockless = False
         self.written = False
 
     def unusable(self) -> str:
-        """Make the directory; return why it cannot be used, and then use none: "" if it can."""
+        """Make the directory; if it cannot be used, turn the cache off and return why, else ""."""
         try:
             if self.path:
                 self.make()
                 os.close(self.open())
         except OSError as error:
             self.path = ""
-            from credproc.errors import reason  # re, which a hit that starts a refresh does without
+            from credproc.errors import reason  # imports re; a hit that starts a refresh must not
 
             return reason(error)
         return ""
 
     def make(self) -> None:
-        """Make the directory if it is missing, mode 0700, and the one above it (~/.cache).
+        """Create the directory with mode 0700 if it is missing, and its parent (~/.cache).
 
-        Nothing else is made, such as a home; and nothing below a folder of another user, as sudo
-        may leave in HOME. A directory that others may read becomes private if it is a cache.
+        Nothing else is created, such as a home directory; and nothing in a directory of another
+        user, which sudo may leave in HOME. A cache directory that others may read becomes private.
         """
         if not self.path:
             return
@@ -79,7 +79,7 @@ class Store(Cache):
         if len(missing) > DEPTH:
             problem = f"{missing[-1]} does not exist"
         if problem:
-            raise PermissionError(f"{self.path} is not made, because {problem}")
+            raise PermissionError(f"not creating {self.path}: {problem}")
         for folder in reversed(missing):
             _make(folder)
 
@@ -87,29 +87,29 @@ class Store(Cache):
         status = os.lstat(self.folder)
         if not stat.S_ISDIR(status.st_mode):
             kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "a file"
-            raise NotADirectoryError(f"{self.path} is {kind} where a directory must be")
+            raise NotADirectoryError(f"{self.path} is {kind}, not a directory")
         if not _is_only_readable(status):
             return
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             names = os.listdir(folder)
-            # An empty one was only named. The user may have other plans for it.
+            # Not an empty directory, which the user may want for something else.
             if _is_only_readable(os.fstat(folder)) and names and all(map(is_ours, names)):
                 os.fchmod(folder, 0o700)
         finally:
             os.close(folder)
 
     def read(self, key: bytes) -> Entry | None:
-        """Return the entry under the key, or None."""
+        """Return the entry for the key, or None."""
         self._note()
         return super().read(key)
 
     def write(self, entry: Entry, sync: bool = True) -> None:
-        """Replace the entry under its key; OSError if that cannot be done.
+        """Write the entry in place of the old one with its key; OSError if that fails.
 
-        Readers see the old entry or the new one, whole. Without ``sync`` a power cut may lose it.
-        PermissionError if the cache was cleared since this process first read it: what was
-        resolved before does not come back.
+        Readers see the complete old entry or the complete new one. Without ``sync`` a power cut may
+        lose it. PermissionError if the cache was cleared since this process first read it: what was
+        resolved before must not come back.
         """
         if not self.path:
             return
@@ -154,11 +154,11 @@ class Store(Cache):
             os.close(folder)
 
     def clearing(self, seconds: float) -> generation.Clearing:
-        """Let entries be removed for good, in a ``with`` block: see generation.Clearing."""
+        """Return a context in which entries can be removed for good: see generation.Clearing."""
         return generation.Clearing(self.open(), seconds, self.until)
 
     def _note(self) -> None:
-        """Note which generation of entries this process works with, before it reads any."""
+        """Record the generation of entries before this process reads any."""
         if self.generation is None and self.path:
             try:
                 folder = self.open()
@@ -170,50 +170,50 @@ class Store(Cache):
                 os.close(folder)
 
     def claim(self, key: bytes, successor: bool = False) -> int | None:
-        """Take the lock if it is free: a descriptor to release, or None if another process has it.
+        """Take the lock if it is free: return a descriptor to release, None if it is taken.
 
-        ``successor``: the second lock, of the one process that goes on where the first is stuck.
+        ``successor``: the second lock, for the one process that goes on if the first is stuck.
         """
         return self.hold(_lock_name(key, successor), self.until)
 
     def hold(self, name: str, until: float = 0) -> int | None:
-        """Take the lock in the file ``name`` if it is free; OSError if there can be no lock.
+        """Take the lock in the file ``name`` if it is free; OSError if locking does not work.
 
-        With ``until`` the file then says who has it: see locks.take.
+        With ``until``, this process writes its line into the file: see locks.take.
         """
         if self.lockless:
-            raise TimeoutError(errno.ETIMEDOUT, "the file system does not answer a lock")
+            raise TimeoutError(errno.ETIMEDOUT, "locks on this file system hang")
         folder = self.open()
         try:
             return locks.take(name, folder, until)
         except TimeoutError:
-            self.lockless = True  # once is enough: each lock of a chain would wait as long
+            self.lockless = True  # once is enough: every lock of a chain would wait as long
             raise
         finally:
             os.close(folder)
 
     def holder(self, key: bytes) -> locks.Holder | None:
-        """Return the process that has the lock of a key; None if it did not say who it is."""
+        """Return the process that has the lock of a key, None if unknown."""
         return self.holder_of(_lock_name(key))
 
     def holder_of(self, name: str) -> locks.Holder | None:
-        """Return the process that has the lock in the file ``name``; None as holder()."""
+        """Return the process that has the lock in the file ``name``, None if unknown."""
         try:
             return locks.Holder(self.contents(name))
         except (OSError, ValueError):
             return None
 
     def lock_path(self, key: bytes) -> str:
-        """Return the path of the lock beside the entry under a key."""
+        """Return the path of the lock for a key."""
         return f"{self.folder}/{_lock_name(key)}"
 
     def wait(self, key: bytes, seconds: float) -> int | None:
-        """Wait for the lock: a descriptor to release, or None if it was never free.
+        """Wait for the lock: return a descriptor to release, or None if it was never free.
 
-        filelock waits; what counts is what claim() says, because filelock may have locked a file
-        that was removed while it waited.
+        filelock only waits, and claim() then takes the lock, because filelock may have locked a
+        file that was removed while it waited.
         """
-        import filelock  # 36 ms, and only for those who have to wait anyway
+        import filelock  # 36 ms, but only for a run that has to wait anyway
 
         lock = filelock.FileLock(self.lock_path(key), mode=0o600)
         end = time.monotonic() + seconds
@@ -228,11 +228,11 @@ class Store(Cache):
             return None
 
     def remove_successor(self, key: bytes) -> None:
-        """Remove the second lock of a key, by the process that has it."""
+        """Remove the second lock of a key, which this process has taken."""
         self.remove(_lock_name(key, successor=True))
 
     def remove(self, name: str) -> None:
-        """Remove a file of the cache; OSError if that cannot be done."""
+        """Remove a file of the cache; OSError if that fails."""
         folder = self.open()
         try:
             os.unlink(name, dir_fd=folder)
@@ -245,17 +245,17 @@ def _lock_name(key: bytes, successor: bool = False) -> str:
 
 
 def foreign(path: str) -> str:
-    """Return whose folder ``path`` is, or would be made in; "" if it is ours or root's."""
+    """Return that another user owns ``path``, or the directory it would be created in; else ""."""
     while not os.path.lexists(path):
         path = os.path.dirname(path)
-    for owner in (os.lstat(path).st_uid, os.stat(path).st_uid):  # of a link, and where it leads
+    for owner in (os.lstat(path).st_uid, os.stat(path).st_uid):  # of a link, and of its target
         if owner not in (0, os.geteuid()):
             return f"{path} belongs to another user (uid {owner})"
     return ""
 
 
 def is_ours(name: str) -> bool:
-    """Whether a file's name is one that the cache gives."""
+    """Whether a file name is one that the cache uses."""
     stem, end = name[:32], name[32:]
     return name in (SWEEP, CLEARED) or (
         len(stem) == 32
@@ -265,7 +265,7 @@ def is_ours(name: str) -> bool:
 
 
 def _is_only_readable(status: os.stat_result) -> bool:
-    """Whether others may look into this directory of ours, and not put anything there."""
+    """Whether others may read this directory of ours, but not write to it."""
     mode = status.st_mode
     return status.st_uid == os.geteuid() and bool(mode & 0o055) and not mode & 0o022
 
@@ -275,6 +275,6 @@ def _make(folder: str) -> None:
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
-        pass  # another run was faster
+        pass  # another run made it first
     finally:
         os.umask(before)

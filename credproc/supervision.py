@@ -1,7 +1,7 @@
-"""Work that must not outlast its deadline or a signal, whatever it is stuck in.
+"""Work that must not outlast its deadline or a signal, wherever it hangs.
 
-A name that is being resolved, a file system that hangs or a helper's helper cannot be interrupted.
-So the work is done in a thread, and the main thread, which gets the signals, waits for it.
+A name lookup, a hung file system or a helper's child cannot be interrupted. So the work is done in
+a thread, and the main thread, which gets the signals, waits for it.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-#: Seconds that work may take after its deadline to say so in its own words.
+#: Seconds that work may take after its deadline to report its own error.
 GRACE = 0.25
-#: Seconds between two looks at signals and at the memory.
+#: Seconds between two checks for signals and of the memory.
 POLL = 0.1
 
-#: Seconds that may be taken to end helpers and to write a line, when a signal ends the run.
+#: Seconds to end helpers and to write a line when a signal ends the run.
 FAREWELL = 1.0
 
 #: The signals that end a run.
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
-#: What is done before a signal ends the run; each is told the signal's name.
+#: Called before a signal ends the run, with the signal's name.
 farewells: list[Callable[[str], None]] = []
-#: What is done when the process goes on after it was stopped (Ctrl-Z, then fg).
+#: Called when the process is resumed after a stop (Ctrl-Z, then fg).
 returns: list[Callable[[], None]] = []
 
 
 def on_signals() -> None:
     """Let SIGHUP, SIGINT and SIGTERM end the run at once, with the statuses 129, 130 and 143.
 
-    Nothing is raised, since an exception might arrive where it is swallowed, or ends in a
-    traceback. A signal that the caller has ignored (`nohup`, `&` in a script) stays ignored, but
-    for SIGCHLD: with that ignored, no process learns how its helpers ended.
+    Nothing is raised, because an exception may be swallowed, or end in a traceback. A signal that
+    the caller has ignored (`nohup`, `&` in a script) stays ignored, except SIGCHLD: a process that
+    ignores it never learns how its helpers ended.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGCONT, _go_on)
@@ -55,13 +55,13 @@ def on_signals() -> None:
 
 
 def attend(farewell: Callable[[str], None], back: Callable[[], None]) -> None:
-    """Call ``farewell`` before a signal ends the run, ``back`` when it goes on after a stop."""
+    """Call ``farewell`` before a signal ends the run, and ``back`` when it resumes after a stop."""
     farewells.append(farewell)
     returns.append(back)
 
 
 def dismiss(farewell: Callable[[str], None], back: Callable[[], None]) -> None:
-    """Call them no longer."""
+    """Undo attend()."""
     farewells.remove(farewell)
     returns.remove(back)
 
@@ -73,7 +73,7 @@ def _go_on(*_: object) -> None:
 
 def _leave(number: int, _: object) -> None:
     for each in ENDING:
-        signal.signal(each, signal.SIG_IGN)  # whoever asks again gets no less done
+        signal.signal(each, signal.SIG_IGN)  # a second signal does not cut the cleanup short
     signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
     signal.setitimer(signal.ITIMER_REAL, FAREWELL)
     try:
@@ -90,10 +90,10 @@ def supervised(
     grace: float = GRACE,
     most: int = 0,
 ) -> Result:
-    """Return what ``work`` returns, or raise what it raises; DeadlineExceeded if it is stuck.
+    """Return what ``work`` returns, or raise what it raises; DeadlineExceeded if it hangs.
 
-    What is stuck goes on in its thread until the process ends. With ``most``, ProviderFailed if the
-    process has grown by more bytes than that: libraries read an answer whole, even an endless one.
+    Work that hangs stays in its thread until the process ends. With ``most``, ProviderFailed if the
+    process grows by more bytes than that: libraries read a whole response, even an endless one.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -110,10 +110,10 @@ def supervised(
     thread = threading.Thread(target=run, daemon=True)
     try:
         thread.start()
-    except RuntimeError:  # no memory for one, or too many processes: better unsupervised than not
+    except RuntimeError:  # no thread for lack of memory or processes: better unsupervised than not
         return work()
     if not _is_done(done, deadline, grace, most):
-        doing = f" (the last that was heard: {log.latest})" if log.latest else ""
+        doing = f" (last step: {log.latest})" if log.latest else ""
         raise DeadlineExceeded(f"no answer within {deadline.seconds:g} s{doing}")
     thread.join()
     if errors:
@@ -124,9 +124,9 @@ def supervised(
 def _is_done(done: threading.Event, deadline: Deadline, grace: float, most: int) -> bool:
     """Wait until ``grace`` seconds after the deadline, which the work may extend.
 
-    ProviderFailed if the process grows by more than ``most`` bytes, if not 0. It never waits long
-    at a time: the system may hand a signal to another thread, and then nothing would wake the main
-    thread, which alone acts on it.
+    ProviderFailed if the process grows by more than ``most`` bytes, if not 0. Each wait is short:
+    the system may deliver a signal to another thread, and then nothing would wake the main thread,
+    which alone handles it.
     """
     clock = deadline.clock
     started = clock.monotonic()
@@ -141,5 +141,5 @@ def _is_done(done: threading.Event, deadline: Deadline, grace: float, most: int)
         peak = processes.peak_memory() if most else 0
         least = least or peak
         if peak > least + most:
-            raise ProviderFailed(f"an answer that does not end (over {most >> 20} MiB so far)")
+            raise ProviderFailed(f"the response does not end (over {most >> 20} MiB so far)")
     return True

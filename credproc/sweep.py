@@ -1,7 +1,7 @@
-"""Old files of the cache, and their removal: ended entries, their locks, what killed runs left.
+"""Removal of old cache files: expired entries, their locks, and what killed runs have left.
 
-It follows some miss, once a day, in a process that nobody waits for. Nothing that anybody uses is
-removed: every step is taken under the lock of the entry that it is about (see store).
+It runs once a day, after a miss, in a detached process. No file that is in use is removed: every
+step is taken under the lock of the entry (see store).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 #: Seconds from one sweep to the next.
 EVERY = 86400
-#: Seconds after its end that an entry is kept, and after its writing one that cannot be read, which
-#: may be another version's.
+#: Seconds until removal: after the end of an entry, and after the last write of an unreadable one,
+#: which may belong to another version.
 ENDED, UNREADABLE = 86400, 7 * 86400
-#: Seconds. No run lasts, or writes, for longer: --timeout allows an hour.
+#: Seconds. No run writes for longer: --timeout allows at most an hour.
 WRITING = 7200
-#: Why a file that is named like an entry is of no use, if it is none.
+#: Why a file that is named like an entry, but is not one, is useless.
 NO_ENTRY = "cannot be read"
 
 
 def is_due(store: Store, now: float) -> bool:
-    """Whether no sweep came to its end today; the first is due a day after the first miss."""
+    """Whether the last sweep was a day ago; the first is due a day after the first miss."""
     try:
         stamp = _status(store, SWEEP)
         if stamp is None:
@@ -43,17 +43,17 @@ def is_due(store: Store, now: float) -> bool:
 
 
 def sweep(store: Store, now: float, log: Callable[[str], None]) -> int:
-    """Remove what is old, unless another process does; return an exit status."""
+    """Remove old files, unless another process is doing so; return an exit status."""
     try:
         _sweep(store, now, log)
     except OSError as error:
-        log(f"cache: old files stay: {reason(error)}")
+        log(f"cache: cannot remove old files: {reason(error)}")
         return 1
     return 0
 
 
 def _age(status: os.stat_result, now: float) -> float:
-    """Return the seconds since the last change; one in the future is by a clock that was wrong."""
+    """Return the seconds since the last change; a time in the future comes from a wrong clock."""
     return abs(now - status.st_mtime)
 
 
@@ -63,7 +63,7 @@ def _sweep(store: Store, now: float, log: Callable[[str], None]) -> None:
         if lock is None:
             return
     except OSError:
-        lock = None  # where there are no locks nothing can be protected by them
+        lock = None  # locks do not work here
     try:
         count = sum(remove(store, name, now) for name in _old(store, now))
         folder = store.open()
@@ -77,7 +77,7 @@ def _sweep(store: Store, now: float, log: Callable[[str], None]) -> None:
 
 
 def _old(store: Store, now: float) -> list[str]:
-    """Return the names of files that were last changed long ago."""
+    """Return the names of files whose last change was long ago."""
     folder = store.open()
     try:
         found = []
@@ -99,9 +99,9 @@ def _old(store: Store, now: float) -> list[str]:
 def remove(
     store: Store, name: str, now: float, ended: int = ENDED, unreadable: int = UNREADABLE
 ) -> bool:
-    """Remove a file if it is of no use, under the lock of its entry; whether it was removed.
+    """Remove a file if it is useless, under the lock of its entry; return whether it was removed.
 
-    Its lock goes with it, where no entry is left. For the seconds see useless().
+    If no entry is left, the lock file is removed too. For the seconds see useless().
     """
     stem = name[:32]
     try:
@@ -122,7 +122,7 @@ def remove(
             store.remove(stem + LOCK)
         return is_useless
     except OSError:
-        return False  # it went by itself, or it cannot; that is no reason to keep the others
+        return False  # already removed, or not removable: go on with the others
     finally:
         release(lock)
 
@@ -130,18 +130,18 @@ def remove(
 def useless(
     store: Store, name: str, now: float, ended: int = ENDED, unreadable: int = UNREADABLE
 ) -> str:
-    """Say why a file of ours is of no use to anybody, "" if it may be of some.
+    """Return why a cache file is useless, "" if it may be useful.
 
-    ``ended`` and ``unreadable`` are the seconds for which entries are kept all the same.
+    ``ended`` and ``unreadable`` are the seconds before such entries are removed.
     """
     status = _status(store, name)
     if status is None:
         return ""
     if name.endswith(TEMPORARY):
-        return "a killed run left it" if _age(status, now) >= WRITING else ""
+        return "left by a killed run" if _age(status, now) >= WRITING else ""
     if name.endswith(LOCK):
         is_old = _age(status, now) >= max(ended, WRITING)
-        return "the lock of nothing" if is_old and not _status(store, name[:32] + ENTRY) else ""
+        return "lock without an entry" if is_old and not _status(store, name[:32] + ENTRY) else ""
     entry = store.load(name)
     if entry is None or name != fingerprint(entry.key) + ENTRY:
         return NO_ENTRY if _age(status, now) >= unreadable else ""

@@ -1,4 +1,4 @@
-"""Why a shared config file cannot be parsed: the line and the reason, never what stands there."""
+"""Why a shared config file cannot be parsed: the line and the reason, never the line's text."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import re
 from credproc import system
 from credproc.errors import RequestError
 
-#: By the names of the errors of configparser, which is not loaded just for this, and of Python.
+#: By the names of configparser's exceptions, which is not loaded just for this, and of Python's.
 REASONS = {
-    "DuplicateSectionError": "this section appears a second time: merge the two",
-    "DuplicateOptionError": "this key appears a second time in its section: keep one of them",
+    "DuplicateSectionError": "duplicate section: merge the two",
+    "DuplicateOptionError": "duplicate key in this section: remove one of them",
     "MissingSectionHeaderError": "it is not a complete [section] header, and there is none above "
     "it",
     "ParsingError": "it is neither a complete [section] header nor KEY = VALUE",
     "UnicodeDecodeError": "it is not UTF-8",
     "BOM": "it begins with a byte order mark (BOM): save the file without one",
-    # Of botocore, which tells no line.
+    # botocore's, which does not say which line.
     "ValueError": "a line of an indented block must be KEY = VALUE (and a value must begin on the "
     "line of its key)",
 }
 
 
 class BadBlock(ValueError):
-    """What botocore raises for an indented block that it cannot read, with the line."""
+    """Like botocore's error for an indented block that it cannot parse, with the line number."""
 
     def __init__(self, line: int) -> None:
         super().__init__()
@@ -35,18 +35,18 @@ _BEGINS_BLOCK = re.compile(r"[^=:]*[=:]\s*$")
 
 
 def unreadable(path: str, error: object) -> RequestError:
-    """Return the error to raise for what configparser, or botocore after it, cannot read."""
+    """Return the error to raise for a file that configparser or botocore cannot parse."""
     number = _line(error)
     if number is None and type(error).__name__ == "ValueError":
         number = _bad_block_of(path)
     where = f", line {number}" if number else ""
-    return RequestError(f"{path}{where}: cannot be read as a config file: {_reason(error)}")
+    return RequestError(f"{path}{where}: cannot be parsed as a config file: {_reason(error)}")
 
 
 def bad_block(text: str) -> int | None:
-    """Return the number of the line for which botocore refuses the whole file, None without one.
+    """Return the number of the line because of which botocore rejects the file, None without one.
 
-    Below a key without a value it wants lines of the kind KEY = VALUE.
+    Below a key without a value it expects lines of the form KEY = VALUE.
     """
     depth, is_block = -1, False  # of the last key
     for number, line in enumerate(text.split("\n"), 1):
@@ -72,7 +72,7 @@ def _bad_block_of(path: str) -> int | None:
 
 
 def _line(error: object) -> int | None:
-    """Return the number of the (first) line that is wrong, None if nobody knows."""
+    """Return the number of the first invalid line, None if unknown."""
     number = getattr(error, "lineno", None)
     if number is None:
         number = next((line for line, _ in getattr(error, "errors", [])), None)
@@ -80,7 +80,7 @@ def _line(error: object) -> int | None:
 
 
 def _reason(error: object) -> str:
-    """Return what is wrong, and so what to do; a line may hold a secret, so none is quoted."""
+    """Return what is wrong and what to do; a line may contain a secret, so none is quoted."""
     name = type(error).__name__
     if name == "MissingSectionHeaderError" and str(getattr(error, "line", "")).startswith("\ufeff"):
         name = "BOM"

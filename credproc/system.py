@@ -1,7 +1,7 @@
-"""The machine as each system shows it: ids, host name, the directory for caches, regular files.
+"""The machine on Linux and macOS: IDs, host name, the directory for caches, regular files.
 
-Loaded on every run, so it imports only what a bare interpreter has loaded. What else differs
-between Linux and macOS is in processes and darwin.
+Loaded on every run, so it imports only what a bare interpreter has loaded. Other differences
+between Linux and macOS are in processes and darwin.
 """
 
 import os
@@ -12,15 +12,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: Bytes. No file that credproc reads is longer.
+#: Bytes. The longest file that credproc reads.
 LONGEST = 64 * 2**20
-#: Where Linux gives a new id to each boot, and where an installed machine keeps its id.
+#: The files with the ID of the current boot, and with the ID of the installed machine.
 BOOT = "/proc/sys/kernel/random/boot_id"
 MACHINE = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
 class Unfit(ValueError):
-    """Raised for a file that is not a regular one, or is too long to be read."""
+    """Raised for anything but a regular file, and for a file that is too long."""
 
 
 def read(
@@ -28,9 +28,9 @@ def read(
 ) -> bytes:
     """Return the bytes of a regular file; OSError if it cannot be read.
 
-    Unfit for anything else, which might never end or be a terminal, and for more than ``longest``
-    bytes. ``folder`` is the descriptor of the directory that a relative path starts from. A private
-    file is not a symbolic link, and is refused as check_private() does.
+    Unfit for anything else, such as a terminal or an endless device, and for more than ``longest``
+    bytes. ``folder`` is a descriptor of the directory to which a path is relative. With
+    ``is_private``, symbolic links and whatever check_private() refuses raise OSError.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if is_private else 0)
     descriptor = os.open(path, flags, dir_fd=folder)
@@ -55,10 +55,9 @@ def read(
 
 
 def check_private(status: os.stat_result) -> None:
-    """Raise PermissionError unless this is a regular file of this user's, with no access for
-    others and no second name.
+    """Raise PermissionError unless this is a private regular file of this user, without links.
 
-    It may have no name: a file that was replaced a moment ago is as good as before.
+    It may have no name, because another process may just have replaced it.
     """
     if (
         not stat.S_ISREG(status.st_mode)
@@ -70,7 +69,7 @@ def check_private(status: os.stat_result) -> None:
 
 
 def boot_id(platform: str = sys.platform) -> str:
-    """Return an id that changes with every boot, in 36 characters; "" where there is none."""
+    """Return an ID of 36 characters that changes with every boot; "" if there is none."""
     if platform != "darwin":
         return _line(BOOT)
     from credproc import darwin
@@ -79,20 +78,20 @@ def boot_id(platform: str = sys.platform) -> str:
 
 
 def host_name() -> str:
-    """Return the name that the machine has now; DHCP or a VPN may give a laptop another."""
+    """Return the machine's current name; DHCP or a VPN may change a laptop's."""
     return os.uname().nodename
 
 
 def instance() -> str:
-    """Return what tells instances apart that share a home directory: boot id and host name.
+    """Return what distinguishes instances that share a home directory: boot ID and host name.
 
-    The name is part of it because an emulator of IMDS tells apart containers on one kernel.
+    The name is included because an IMDS emulator may serve several containers on one kernel.
     """
     return f"{boot_id()} {host_name()}"
 
 
 def working_directory() -> str:
-    """Return device and inode of the working directory; they stay when it is renamed."""
+    """Return device and inode of the working directory, which do not change if it is renamed."""
     try:
         status = os.stat(".")
     except OSError:
@@ -101,7 +100,7 @@ def working_directory() -> str:
 
 
 def machine_id(paths: "Iterable[str]" = MACHINE, platform: str = sys.platform) -> str:
-    """Return an id that the machine keeps when it is renamed or restarted; else its host name.
+    """Return an ID that survives renaming and restarting the machine; else its host name.
 
     On macOS this loads ctypes (4 ms), so compare the host name first: with the same name, a default
     role session name is the same too.
@@ -119,9 +118,9 @@ def machine_id(paths: "Iterable[str]" = MACHINE, platform: str = sys.platform) -
 
 
 def cache_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str:
-    """Return the directory for the caches of programs by a quick rule, or "" to decline.
+    """Return the user's cache directory by a quick rule, "" if the rule does not apply.
 
-    The rule is platformdirs' for Linux, macOS and absolute paths; it declines what needs thought.
+    The rule is that of platformdirs for the ordinary case: Linux or macOS, and absolute paths.
     """
     if platform == "darwin":
         below = "/Library/Caches"
@@ -133,12 +132,12 @@ def cache_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> st
     home = environ.get("HOME", "")
     if not base and home.startswith("/"):
         base = home.rstrip("/") + below
-    # Releases of platformdirs differ in what they do with blanks around a path.
+    # Releases of platformdirs treat spaces around a path differently.
     return base if base.startswith("/") and base == base.strip() else ""
 
 
 def has_proxy_settings(platform: str = sys.platform) -> bool:
-    """Whether a proxy may be configured elsewhere than in variables, as macOS lets urllib know."""
+    """Whether a proxy may be configured outside of variables, as on macOS (urllib finds it)."""
     return not platform.startswith("linux")
 
 

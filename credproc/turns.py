@@ -1,4 +1,4 @@
-"""Whose turn it is to ask for a device's code, across processes, and which code was used last."""
+"""Which process may prompt for a device's code, and which code was used last."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
     from credproc.deadline import Deadline
 
-#: Seconds that a used code is remembered: as long as AWS might still take another for it.
+#: Seconds for which a used code is remembered, so that it is not sent again.
 MEMORY = 120
-#: Seconds between two looks at a lock that another process has.
+#: Seconds between two tries to take a lock that another process has.
 POLL = 0.1
-#: Bytes of a lock file that are looked at.
+#: Bytes. The most that is read of a lock file.
 SIZE = 4096
 
 
 class Note:
-    """The second line of a lock file: what its process asks, and the last code's mark.
+    """The second line of a lock file: the prompt of its process, and a mark of the last code.
 
-    ``question`` is "" if it asks nobody. The mark has 16 bits, too few to tell the code; ``used``
-    is when it was used (epoch seconds).
+    ``question`` is "" if the process does not prompt. The mark has 16 bits, too few to reveal the
+    code; ``used`` is when the code was used (epoch seconds).
     """
 
     def __init__(self, mark: str = "-", used: int = 0, question: str = "") -> None:
@@ -43,7 +43,7 @@ class Note:
 
 
 def decode(line: bytes) -> Note:
-    """Read the second line of a lock file; an empty Note for anything else."""
+    """Parse the second line of a lock file; an empty Note for anything else."""
     words = line.decode("utf-8", "replace").split(" ", 2)
     if len(words) != 3 or not words[1].isdecimal():
         return Note()
@@ -51,7 +51,7 @@ def decode(line: bytes) -> Note:
 
 
 class Turn:
-    """A device, or a terminal, that no other process uses meanwhile."""
+    """The exclusive use of a device, or of a terminal, by this process."""
 
     def __init__(self, name: str, descriptor: int | None, until: float) -> None:
         self.name = name
@@ -63,16 +63,16 @@ class Turn:
                 self.note = decode(os.pread(descriptor, SIZE, 0).partition(b"\n")[2])
 
     def ask(self, question: str) -> None:
-        """Tell other processes who has the lock, and what it asks; the last code stays."""
+        """Tell other processes which process has the lock, and its prompt; keep the last code."""
         self.note.question = question
         self._write()
 
     def is_used(self, code: str, now: float) -> bool:
-        """Whether this was the last code that AWS was sent, a moment ago."""
+        """Whether this is the last code that was sent to AWS, a moment ago."""
         return self.note.mark == self._mark(code) and abs(now - self.note.used) < MEMORY
 
     def use(self, code: str, now: float) -> None:
-        """Remember that AWS was sent the code, which works once."""
+        """Record that the code, which works once, was sent to AWS."""
         self.note.mark, self.note.used = self._mark(code), int(now)
         self._write()
 
@@ -83,13 +83,13 @@ class Turn:
         if self.descriptor is None:
             return
         text = signature(self.until) + self.note.encode()[: SIZE // 2]
-        with contextlib.suppress(OSError):  # a full disk: STS refuses the code a second time
+        with contextlib.suppress(OSError):  # if the disk is full, STS rejects a repeated code
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, text, 0)
 
 
 class Turns:
-    """One process at a time, by a lock in the cache; without a cache, this run alone."""
+    """Lets one process at a time have its turn, with locks in the cache; without it, no waiting."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -103,10 +103,10 @@ class Turns:
         deadline: Deadline,
         notice: Callable[[Holder, str], None],
     ) -> Iterator[Turn]:
-        """Wait for the turn and take it; CodeNotGiven if it does not come in time.
+        """Wait for our turn and take it; CodeNotGiven if it does not come in time.
 
-        ``notice`` is called once, if another process asks a person first: with the process, and
-        what it asks.
+        ``notice`` is called once if another process prompts first, with that process and its
+        prompt.
         """
         descriptor = self._taken(fingerprint(name.encode()) + LOCK, deadline, notice)
         until = time.time() + deadline.left()
@@ -121,7 +121,7 @@ class Turns:
             release(descriptor)
 
     def question(self, asking: Holder) -> str:
-        """Return what a process asks a person at present, "" if that is nothing."""
+        """Return the open prompt of a process, "" if it has none."""
         try:
             names = [name for name in os.listdir(self.store.folder) if name.endswith(LOCK)]
         except OSError:
@@ -135,7 +135,7 @@ class Turns:
     def _taken(
         self, file: str, deadline: Deadline, notice: Callable[[Holder, str], None]
     ) -> int | None:
-        """Return the descriptor of the lock; None where there can be none."""
+        """Return the descriptor of the lock; None if locks do not work."""
         told = False
         while True:
             try:
@@ -154,7 +154,7 @@ class Turns:
             time.sleep(POLL)
 
     def _holder(self, file: str) -> tuple[Holder | None, str]:
-        """Return the process that has the lock, and what it asks, as far as it says so."""
+        """Return the process that has the lock, and its prompt, as far as known."""
         holder = self.store.holder_of(file)
         return holder, decode(holder.note).question if holder else ""
 
@@ -163,4 +163,4 @@ def _late(holder: Holder | None, question: str) -> str:
     who = f" ({holder.described(time.time())})" if holder else ""
     if not question:
         return f"no MFA code in time: another credproc was getting one first{who}"
-    return f"no MFA code in time: another credproc asked first, {question.rstrip(': ')}{who}"
+    return f"no MFA code in time: another credproc prompted first, {question.rstrip(': ')}{who}"

@@ -1,4 +1,4 @@
-"""The environment variables of the SDKs that credproc reads, and the paths that they lead to."""
+"""The SDKs' environment variables that credproc reads, and the paths that they set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Where a container's credentials are, and the token that authorizes requests for them.
+#: The address of a container's credentials, and the token that authorizes requests for them.
 RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
@@ -17,7 +17,7 @@ WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
 #: The variables that give a container its own identity.
 CONTAINER_IDENTITIES = (RELATIVE_URI, FULL_URI, WEB_IDENTITY)
 
-#: Which profile is in use if none is named, in botocore's order.
+#: Variables that name the profile in use, in botocore's order.
 PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 #: The user's name, in the order of getpass.
@@ -25,7 +25,7 @@ USERS = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 CONFIG, CREDENTIALS = "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"
 LOGIN_CACHE = "AWS_LOGIN_CACHE_DIRECTORY"
-#: Where the files are that these name if they are not set.
+#: The default paths.
 USUAL = {
     CONFIG: "~/.aws/config",
     CREDENTIALS: "~/.aws/credentials",
@@ -46,9 +46,9 @@ ENDPOINT_KEYS = {
 
 
 def path(environ: Mapping[str, str], variable: str, usual: str = "") -> str:
-    """Return where a shared file or directory is, as botocore finds it; "" without one or a home.
+    """Return the path of a shared file or directory as botocore finds it, "" if there is none.
 
-    ``usual`` stands in for the variable's entry in USUAL.
+    ``usual`` replaces the variable's default in USUAL.
     """
     found = _written(environ, variable, usual)
     if os.path.isabs(found) or not found:
@@ -66,7 +66,7 @@ def _written(environ: Mapping[str, str], variable: str, usual: str = "") -> str:
     """Return a path with ~ and variables put in; it may be relative."""
     found = environ.get(variable) or usual or USUAL[variable]
     if "$" in found:
-        found = os.path.expandvars(found)  # from the process's environment, as botocore does it
+        found = os.path.expandvars(found)  # from the process's environment, as botocore does
     if found.startswith("~/") and "HOME" in environ:
         return environ["HOME"].rstrip("/") + found[1:]
     return os.path.expanduser(found)
@@ -78,6 +78,6 @@ def are_relative(environ: Mapping[str, str]) -> bool:
 
 
 def expanded(environ: Mapping[str, str]) -> list[str]:
-    """Return the variables that the paths of the shared files are made of."""
+    """Return the variables that appear in the configured paths of the shared files."""
     values = [environ.get(name, "") for name in USUAL]
     return [name for value in values for pair in REFERENCE.findall(value) for name in pair if name]

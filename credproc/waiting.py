@@ -1,8 +1,8 @@
-"""Waiting for another process that is getting the same credentials, and what to do if it is stuck.
+"""Waiting for another process that is fetching the same credentials, and what to do if it is stuck.
 
-A process that runs is waited for as long as there is time for a call of one's own afterwards. One
-that is stopped, or whose time is long over, will not release its lock. Then, and when that time has
-come, one of those who wait goes on in its place, and the others wait for that one.
+A run waits for a running process as long as enough time is left for a call of its own. A process
+that is stopped, or long past its deadline, will not release its lock. In both cases one waiting
+run goes on in its place, and the others wait for that one.
 """
 
 from __future__ import annotations
@@ -25,37 +25,38 @@ if TYPE_CHECKING:
 
     Look = Callable[[], "Entry | None"]
 
-#: Seconds from one look at the cache, and at the process that has the lock, to the next.
+#: Seconds between two checks of the cache and of the process that has the lock.
 SLICE = 1.0
-#: Seconds before the end of a run that are kept for a call of its own, and their part of the whole.
+#: Time at the end of a run that is reserved for its own call: in seconds, and as a fraction.
 RESERVE, PART = 15.0, 1 / 3
-#: Seconds before its end at which a run that still waits says so.
+#: Seconds before its end at which a run that is still waiting reports that.
 LAST = 0.2
 
 
 class Waiting:
-    """The waiting of one run, for any of its locks.
+    """Waits for the locks of one run.
 
-    ``tell`` tells the person of the prompt of a process that has a lock; True if that is done.
+    ``tell`` tells the user about the prompt of a process that has a lock; it returns True when
+    there is nothing more to tell.
     """
 
     def __init__(self, store: Store, log: Log, tell: Callable[[Holder], bool]) -> None:
         self.store = store
         self.log = log
         self.tell = tell
-        #: The processes that are known to be stuck: their other locks are not waited for.
+        #: Processes known to be stuck: this run does not wait for their other locks.
         self.stuck: set[tuple[int, str]] = set()
 
     @contextlib.contextmanager
     def lock(
         self, key: bytes, deadline: Deadline, look: Look, person: bool = False
     ) -> Iterator[Entry | None]:
-        """Take the lock of an entry, and give None; or what ``look`` found while another had it.
+        """Take the lock of an entry and yield None; or yield what ``look`` found while waiting.
 
         ``look`` reads the cache again: it returns what another process cached meanwhile, None if
-        that is nothing of use, and raises the failure of another process. With ``person`` the
-        other process may be waiting for one, and no second one goes on beside it while it runs.
-        StillWaiting at the end of the deadline. Without locks nothing is waited for.
+        that is of no use, and raises the failure of another process. With ``person`` the other
+        process may be waiting for the user, so no second one goes on while it runs. StillWaiting
+        at the end of the deadline. If locks do not work, there is no waiting.
         """
         found, taken, successor = None, None, False
         try:
@@ -78,7 +79,7 @@ class Waiting:
     def _wait(
         self, key: bytes, deadline: Deadline, look: Look, person: bool
     ) -> tuple[Entry | None, int | None, bool]:
-        """Return what was found, the lock that was taken, and whether it is the successor's."""
+        """Return what ``look`` found, or the lock and whether it is the successor's."""
         told = False
         while True:
             holder = self.store.holder(key)
@@ -107,13 +108,13 @@ class Waiting:
         name = (holder.pid, holder.start)
         if name not in self.stuck and holder.is_stuck(time.time()):
             self.stuck.add(name)
-            self.log(f"cache: going on without {holder.described(time.time())}")
+            self.log(f"cache: no longer waiting for {holder.described(time.time())}")
         return name in self.stuck
 
 
 def _late(holder: Holder | None, seconds: float) -> str:
-    who = holder.described(time.time()) if holder else "a process that does not say who it is"
+    who = holder.described(time.time()) if holder else "its process ID is unknown"
     return (
-        f"another credproc is getting these credentials, and has not finished within {seconds:g} s "
+        f"another credproc is fetching these credentials and has not finished within {seconds:g} s "
         f"({who})"
     )

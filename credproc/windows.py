@@ -1,4 +1,4 @@
-"""When credentials are renewed: the refresh windows of an entry, and when to look again.
+"""When to refresh credentials: the refresh windows of an entry, and the next look.
 
 Times are epoch seconds. Nothing here reads a clock.
 """
@@ -7,30 +7,30 @@ from __future__ import annotations
 
 import os
 
-#: Seconds before expiration. With less left botocore runs the process again at every signing.
+#: Seconds before expiration. With less left, botocore runs the process again for every request.
 SIGNING = 900
-#: Seconds before expiration; the second a minute before SIGNING.
+#: Seconds before expiration: to refresh in the background, and before printing (a minute before
+#: SIGNING).
 REFRESH_AHEAD = 1800
 REFRESH_NOW = 960
-#: Seconds. The longest session there is (GetSessionToken).
+#: Seconds. The longest possible session (GetSessionToken).
 LONGEST = 36 * 3600
-#: Seconds between a refresh that failed and the next try, on average.
+#: Seconds between a failed refresh and the next try, on average.
 RETRY = 60
-#: Seconds. How long a failure answers for itself, on average.
+#: Seconds. How long a failure is cached, on average.
 MEMORY = 3
 
 
 def jitter() -> float:
-    """Return a number from 0 to 1, drawn anew each time."""
+    """Return a random number from 0 to 1."""
     return int.from_bytes(os.urandom(4), "big") / 2**32  # without the 2 ms of importing random
 
 
 def windows(issued: int, expiration: int, draw: float) -> tuple[int, int]:
-    """Return when to refresh ahead and when to refresh before printing.
+    """Return when to refresh in the background and when to refresh before printing.
 
-    ``draw``, 0 to 1, shortens the first window by up to a tenth, so that hosts which started
-    together do not call STS together. What claims to live for longer than any session of AWS's is
-    renewed as if it did not.
+    ``draw``, 0 to 1, shortens the first window by up to a tenth, so that hosts that started
+    together do not call STS together. A lifetime longer than any AWS session counts as LONGEST.
     """
     expiration = min(expiration, issued + LONGEST)
     lifetime = expiration - issued
@@ -39,22 +39,23 @@ def windows(issued: int, expiration: int, draw: float) -> tuple[int, int]:
 
 
 def next_look(now: float, expiration: int, draw: float) -> int:
-    """Return when to look again after a refresh that failed or brought nothing newer.
+    """Return when to look again after a refresh that failed or found nothing newer.
 
-    In a minute, give or take a quarter; sooner if little remains.
+    In a minute, plus or minus a quarter; sooner if little time is left.
     """
     return int(now + min(RETRY * (0.75 + draw / 2), max(expiration - now, 0) / 4))
 
 
 def forgotten(now: float, draw: float) -> int:
-    """Return when a failure no longer answers for the next run: after some seconds."""
+    """Return when a cached failure expires: after some seconds."""
     return int(now + MEMORY * (0.5 + draw)) + 1
 
 
 def static_stability(now: float, draw: float) -> int:
-    """Return the expiration to print for credentials that IMDS itself handed out expired.
+    """Return the expiration to print for credentials that had expired when IMDS returned them.
 
-    IMDS goes on serving a set that AWS still honours when it cannot renew it. Consumers refuse what
-    has expired, and ask again at every signing below 15 minutes: so 15 to 20 minutes from now.
+    IMDS keeps serving credentials that it cannot renew and that AWS still accepts. Consumers reject
+    expired credentials, and run the process for every request below 15 minutes: so 15 to 20 minutes
+    from now.
     """
     return int(now + SIGNING + 300 * draw) + 1

@@ -41,7 +41,7 @@ def steps(run: Run, found: Roles) -> list[Step]:
     count = len(found.hops)
     roles = [Step(f"role {number}", found.parts(run, number), number)
              for number in range(1, count + 1)]  # fmt: skip
-    with_mfa = [Step("session with MFA", found.caller_parts(run))] if found.device(run) else []
+    with_mfa = [Step("MFA session", found.caller_parts(run))] if found.device(run) else []
     return [Step("source", found.source.parts(run)), *with_mfa, *roles]
 
 
@@ -110,7 +110,7 @@ def described(parts: Parts, name: str = "") -> str:
     ``name`` is the instance's role, as IMDS told it.
     """
     if "mfa_session" in parts:
-        return f"session with MFA of {parts['mfa_session']}"
+        return f"MFA session of {parts['mfa_session']}"
     if "role_arn" in parts:
         return " ".join([role(str(parts["role_arn"])), *_options(parts)])
     words = {

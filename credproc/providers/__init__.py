@@ -1,7 +1,7 @@
-"""What a provider is: its inputs and retrieve().
+"""The interface of a provider.
 
-A provider has three outcomes: credentials; ProviderUnavailable (it does not apply here, the next
-one is asked); ProviderFailed (it applies, and refused or broke; nobody else is asked).
+retrieve() returns credentials, raises ProviderUnavailable (the provider does not apply here, and
+the next one is tried), or raises ProviderFailed (it applies but failed, and no other is tried).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from credproc.run import Run
 
     class Provider(Protocol):
-        """A way to get credentials."""
+        """A source of credentials, such as IMDS or a role chain."""
 
         name: str
 
@@ -45,7 +45,7 @@ def providers(run: Run, asked: Request) -> Iterator[Provider]:
 
 
 def provider(asked: request.Imds | request.Chain | request.Profile) -> Provider:
-    """Return the provider that is asked for; botocore is loaded only for those that need it."""
+    """Return the requested provider; botocore's libraries are loaded only if it needs them."""
     if isinstance(asked, request.Imds):
         from credproc.providers.imds import Imds
 

@@ -1,4 +1,4 @@
-"""A role chain: AssumeRole from source credentials, hop by hop, every hop cached."""
+"""A role chain: AssumeRole hop by hop from source credentials, each hop cached."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Chain:
-    """The explicit chain of the command line."""
+    """The role chain on the command line."""
 
     name = "chain"
 
@@ -38,19 +38,19 @@ class Chain:
         self.chain = chain
 
     def retrieve(self, run: Run) -> Credentials:
-        """Return the credentials of the last hop; roles that a profile describes come first."""
+        """Return the credentials of the last hop; the roles of a source profile come first."""
         return Assuming(run, described(run, self.chain)).last()
 
 
 class Profile:
-    """What a profile of the shared config describes."""
+    """A profile of the shared config: its role chain, or credentials of its own."""
 
     def __init__(self, profile: request.Profile) -> None:
         self.name = f"profile {profile.name}"
         self.profile = profile
 
     def retrieve(self, run: Run) -> Credentials:
-        """Return the credentials of the last role that it describes, or the profile's own."""
+        """Return the credentials of the profile's last role, or else the profile's own."""
         found = described(run, self.profile)
         if not found.hops:
             return found.source.retrieve(run)
@@ -67,12 +67,12 @@ def check(loaded: Session, asked: request.Chain) -> None:
 
 
 def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
-    """Return the roles that are requested; RequestError where a run above is resolving the same
-    profile."""
+    """Return the requested roles; RequestError if a credproc that started this one is already
+    resolving the same profile."""
     name = asked.name if isinstance(asked, request.Profile) else asked.profile
     loaded = new_session(run, name)
     found = roles(loaded, name) if name else Roles(Source("", loaded), loaded)
-    # Now, because waiting for a lock that the run above has would take its whole time.
+    # Checked now: waiting for the lock of the run that started this one would last to its deadline.
     recursion.check_way(found.profiles, run.environ)
     run.profiles[:] = dict.fromkeys([*run.profiles, *found.profiles])
     if isinstance(asked, request.Chain):
@@ -87,9 +87,9 @@ def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
 
 
 class Assuming:
-    """The roles of one chain in one run, each assumed with the credentials of the one before.
+    """Assumes the roles of one chain, each with the credentials of the role before it.
 
-    ``profile`` is the profile that they are for, "" if the command line names them.
+    ``profile`` is the profile that defines them, "" if the command line does.
     """
 
     def __init__(self, run: Run, roles: Roles, profile: str = "") -> None:
@@ -100,17 +100,17 @@ class Assuming:
         self.source = roles.source
         self.sts = Sts(roles.loaded)
         for number in range(1, len(self.hops) + 1):
-            roles.region(run, number)  # a region that cannot be one is found before any call
+            roles.region(run, number)  # an invalid region is found before any call
 
     def last(self) -> Credentials:
         """Return the credentials of the last role."""
         return self._role(self.run, len(self.hops))
 
     def _role(self, run: Run, number: int, anew: bool = False) -> Credentials:
-        """Return the credentials of role ``number``; those of 0 are the source's.
+        """Return the credentials of role ``number``; 0 is the source.
 
-        Locks are taken from the last role towards the first by every chain, so that chains with a
-        common beginning wait for each other but never in a circle.
+        Every chain takes its locks from the last role to the first, so chains that begin with the
+        same roles wait for each other but never deadlock.
         """
         if not number:
             try:
@@ -118,7 +118,7 @@ class Assuming:
             except (ProviderFailed, RequestError) as error:
                 who = f"source {self.source.text}: "
                 if isinstance(error, RequestError) and self.source.kind == "profile":
-                    who = ""  # it names the profile
+                    who = ""  # the message names the profile
                 raise type(error)(f"{who}{error}") from error
 
         def fetch(run: Run) -> Credentials:
@@ -129,7 +129,7 @@ class Assuming:
         return run.session(key, fetch, anew, person)
 
     def _assume(self, run: Run, number: int) -> Credentials:
-        """Assume role ``number``; its source is got anew, once, if STS no longer accepts it."""
+        """Assume role ``number``; fetch its source credentials again, once, if STS rejects them."""
         caller = self._caller(run, number)
         try:
             return self._call(run, number, caller)
@@ -141,7 +141,7 @@ class Assuming:
             return self._call(run, number, newer)
 
     def _caller(self, run: Run, number: int, anew: bool = False) -> Credentials:
-        """Return the credentials that role ``number`` is assumed with."""
+        """Return the credentials with which to assume role ``number``."""
         if number > 1 or not self.roles.device(run):
             return self._role(run, number - 1, anew)
 
@@ -152,7 +152,7 @@ class Assuming:
         return run.session(session.key(self.roles.caller_parts(run)), fetch, anew, person=True)
 
     def _call(self, run: Run, number: int, caller: Credentials) -> Credentials:
-        """Assume one role; whatever goes wrong names it."""
+        """Assume one role; every error names it."""
         hop = self.hops[number - 1]
         parameters = self._parameters(
             run, number, is_role=number > 1 or self.source.is_role(caller)
@@ -165,10 +165,10 @@ class Assuming:
             if isinstance(error, SourceRejected):
                 origin = self.source.text if number == 1 else f"role {number - 1}"
                 if number == 1 and self.roles.device(run):
-                    origin = "the session with MFA"
-                message += f" (they come from {origin})"
+                    origin = "the MFA session"
+                message += f" (credentials from {origin})"
             raise type(error)(message) from error
-        if caller.expiration <= found.expiration:  # else it is refreshed with the same caller
+        if caller.expiration <= found.expiration:  # else the same caller can refresh the role
             found.person = found.person or caller.person
         run.log(f"role {number} of {len(self.hops)}: {hop.role_arn}: {found}")
         return found
@@ -176,9 +176,9 @@ class Assuming:
     def _called(
         self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials
     ) -> Credentials:
-        """Assume one role, with an MFA code if it requires one that the caller's session lacks.
+        """Assume one role, with an MFA code if the MFA session does not satisfy it.
 
-        The policies of some roles require a code that is newer than the session
+        Some trust policies require a code that is newer than the session
         (aws:MultiFactorAuthAge); the error does not say so.
         """
         hop = self.hops[number - 1]
@@ -189,7 +189,7 @@ class Assuming:
         try:
             return self._assumed(run, number, parameters, caller)
         except Denied as denied:
-            run.log(f"role {number}: {denied}: trying once with an MFA code of its own")
+            run.log(f"role {number}: {denied}: trying once with a new MFA code")
             if number == 1:
                 caller = self._role(run, 0)
             try:
@@ -200,7 +200,7 @@ class Assuming:
                 raise type(error)(f"{denied}; to try with a new MFA code: {error}") from error
 
     def _purpose(self, role: str = "") -> str:
-        """Return what the prompt says that a code is for; ``role`` is the role's ARN."""
+        """Return what the prompt says the code is for; ``role`` is the role's ARN."""
         named = f"role {role or self.hops[-1].role_arn}"
         if not self.profile:
             return named
@@ -225,7 +225,7 @@ class Assuming:
     def _assumed(
         self, run: Run, number: int, parameters: dict[str, Any], caller: Credentials
     ) -> Credentials:
-        """Assume one role; for an hour if it turns out that AWS allows no more."""
+        """Assume one role; for one hour if AWS turns out to allow no more."""
         region = self.roles.called_region(run, number)
         run.log(f"role {number} of {len(self.hops)}: calling STS in {region}")
         try:

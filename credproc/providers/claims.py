@@ -1,4 +1,4 @@
-"""A web identity's token: what it says of itself (never the token), and why STS refuses it."""
+"""The claims of a web identity's token (never the token itself), and why STS refuses it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_SHOWN = 200
 
 
 def read(text: str) -> dict[str, Any]:
-    """Return the claims of a JSON Web Token, not verified; {} for anything else."""
+    """Return the unverified claims of a JSON Web Token; {} for anything else."""
     parts = text.split(".")
     if len(parts) != 3:
         return {}
@@ -31,7 +31,7 @@ def read(text: str) -> dict[str, Any]:
 
 
 def denied(call: Call) -> str:
-    """Return what to do where a trust policy does not allow the token, or there is no such role."""
+    """Return what to do if a trust policy does not allow the token, or the role does not exist."""
     found = read(call.token)
     issuer = _shown(found.get("iss")).removeprefix("https://")
     keys = f"{issuer}:aud and {issuer}:sub" if issuer else "the provider's :aud and :sub"
@@ -43,7 +43,7 @@ def denied(call: Call) -> str:
 
 
 def hint(message: str, call: Call) -> str:
-    """Return what to do about a token that STS does not accept."""
+    """Return what to do about a token that STS rejected."""
     lower, whose = message.lower(), described(call.token)
     account = (call.role_arn.split(":") + [""] * 5)[4] or "of the role"
     if "no openidconnect provider" in lower:
@@ -57,11 +57,14 @@ def hint(message: str, call: Call) -> str:
     late = lateness(call.token)
     if late or "expired" in lower:
         return f"get a new token: {whose}" + (f" expired {late} s ago" if late else " has expired")
-    return f"the token must be current, and its issuer known to IAM in account {account} ({whose})"
+    return (
+        "the token must be current, and its issuer an identity provider in IAM in account "
+        f"{account} ({whose})"
+    )
 
 
 def described(text: str) -> str:
-    """Return the issuer, audience and subject that a token names."""
+    """Return the issuer, audience and subject of a token, in words."""
     found = read(text)
     if not found and text:
         form = "" if text.count(".") == 2 else " (it is not a JSON Web Token)"
@@ -78,7 +81,7 @@ def described(text: str) -> str:
 
 
 def lateness(text: str) -> int:
-    """Return for how many seconds the token has been expired by this clock, 0 if it has not."""
+    """Return how many seconds ago the token expired by this clock, 0 if it has not expired."""
     expires = read(text).get("exp")
     return max(int(time.time() - expires), 0) if isinstance(expires, (int, float)) else 0
 

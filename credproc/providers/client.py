@@ -1,4 +1,4 @@
-"""botocore's client of STS, for what the standard library alone is not trusted with."""
+"""botocore's STS client, for the unusual cases that query.py does not handle."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from credproc.providers.reply import Call
     from credproc.run import Run
 
-#: botocore's names of what is called.
+#: botocore's method names of the API actions.
 METHODS = {
     "AssumeRole": "assume_role",
     "AssumeRoleWithWebIdentity": "assume_role_with_web_identity",
@@ -34,19 +34,19 @@ METHODS = {
 
 
 class Client:
-    """One client a region, for all hops and whoever calls."""
+    """One client per region, for all hops and all callers."""
 
     def __init__(self, session: botocore.session.Session) -> None:
         self._session = session
-        session.set_credentials("nobody", "nobody")
+        session.set_credentials("unset", "unset")
         self._signer: Any = session.get_credentials()
         self._clients: dict[str, Any] = {}
         self._answered = Answered()
 
     def make(self, run: Run, region: str) -> None:
-        """Make the region's client; it signs with what the session's credentials hold then.
+        """Make the region's client, which signs with the session's credentials of the moment.
 
-        A second client would load the CA bundle again (20 ms), so one signs for every hop.
+        A second client would load the CA bundle again (20 ms), so one client signs for every hop.
         """
         if region in self._clients:
             return
@@ -61,7 +61,7 @@ class Client:
         self._clients[region] = client
 
     def call(self, call: Call, action: str, parameters: dict[str, Any]) -> tuple[Reply, Any]:
-        """Call STS; return its reply, and what botocore read in it. Failed without credentials."""
+        """Call STS; return its reply and what botocore parsed from it. Failed if STS refuses."""
         if call.caller is not None:
             self._signer.access_key = call.caller.access_key
             self._signer.secret_key = call.caller.secret_key
@@ -69,13 +69,13 @@ class Client:
         self._answered.reply = Reply()
         try:
             answer = getattr(self._clients[call.region], METHODS[action])(**parameters)
-        except Exception as error:  # botocore lets out what an answer of others leads to
+        except Exception as error:  # botocore may raise anything for a response of another server
             raise Failed(explain(error, self._answered, call)) from error
         return self._answered.reply, answer
 
 
 def check_proxy(client: Any) -> None:
-    """Raise RequestError if the environment names a proxy for a client that it cannot use."""
+    """Raise RequestError if the environment sets a proxy that the client cannot use."""
     url = client.meta.endpoint_url
     scheme = url.partition(":")[0]
     proxy = get_environ_proxies(url).get(scheme)
@@ -86,7 +86,7 @@ def check_proxy(client: Any) -> None:
 
 
 def client_config(run: Run, attempts: int = 1) -> Config:
-    """Return timeouts inside the run's deadline; one attempt means no retries of botocore's own."""
+    """Return timeouts within the run's deadline; with one attempt botocore does not retry."""
     left = run.deadline.remaining()
     return Config(
         connect_timeout=min(CONNECT, left),
@@ -97,9 +97,9 @@ def client_config(run: Run, attempts: int = 1) -> Config:
 
 
 def built(session: botocore.session.Session, build: Callable[[], Any], what: str = "") -> Any:
-    """Return what botocore builds of a session's settings; RequestError names the wrong one.
+    """Return what botocore builds from a session's settings; RequestError names an invalid setting.
 
-    It takes their values as they come, so that a mistake in one may be any error.
+    botocore does not check the values, so an invalid one may cause any exception.
     """
     try:
         return build()
@@ -116,14 +116,14 @@ def built(session: botocore.session.Session, build: Callable[[], Any], what: str
 
 
 def _unusable(session: botocore.session.Session, build: Callable[[], Any], reason: str) -> str:
-    """Return the setting that is wrong: the key without which it works, or a variable."""
+    """Return the invalid setting: the key without which the build succeeds, or a variable."""
     scoped = session.get_scoped_config()
     name = session.get_config_variable("profile") or "default"
     for key, value in list(scoped.items()):
         del scoped[key]
         try:
             build()
-        except Exception:  # noqa: S112  # it is not this one, or not alone
+        except Exception:  # noqa: S112  # the invalid key is another, or not the only one
             continue
         finally:
             scoped[key] = value

@@ -1,4 +1,4 @@
-"""An HTTP connection to IMDS, straight, bounded in time and in bytes."""
+"""A direct HTTP connection to IMDS, limited in time and in bytes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from credproc.log import Log
     from credproc.providers.endpoint import Settings
 
-#: Bytes of a body, and of all that is sent for one request. Real answers have about 1,500.
+#: Bytes of a body, and of a whole response. Real ones have about 1,500.
 MAX_BODY = 64 * 1024
 MAX_ANSWER = 2 * MAX_BODY
 
-#: What says for certain that nothing is there, or that the way is barred.
+#: Errors that show that nothing listens there, or that it cannot be reached.
 ABSENT = (
     errno.ECONNREFUSED,
     errno.ENETUNREACH,
@@ -35,16 +35,16 @@ ABSENT = (
     errno.EACCES,
     errno.EPERM,
 )
-#: Those that mean that there is no route, as where a machine has IPv6 only.
+#: Errors that show that there is no route, for instance on a machine that has only IPv6.
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-#: How EC2's own service calls itself.
+#: The Server header of EC2's own service.
 EC2 = "EC2ws"
 
 
 class Connection:
-    """A connection that is made straight (no proxy, whatever the environment says).
+    """A direct connection (no proxy, whatever the environment says).
 
-    ``deadline`` is that of the next exchange.
+    ``deadline`` applies to the next exchange.
     """
 
     deadline: Deadline
@@ -55,14 +55,14 @@ class Connection:
         self.url = chosen.url
         self.log = log
         self.sock: socket.socket | None = None
-        #: Whether a connection was ever made, and anything ever heard from the other side.
+        #: Whether a connection was ever made, and whether the server ever sent anything.
         self.connected = False
         self.heard = False
-        #: The headers of the latest answer, by their names in lower case.
+        #: The headers of the latest response, by lower-case name.
         self.headers: Mapping[str, str] = {}
 
     def close(self) -> None:
-        """Close the connection; the next exchange makes a new one."""
+        """Close the connection; the next exchange opens a new one."""
         if self.sock is not None:
             self.sock.close()
             self.sock = None
@@ -75,7 +75,7 @@ class Connection:
         return left
 
     def connect(self) -> socket.socket:
-        """Connect to the first address that answers; unavailable if none does."""
+        """Connect to the first address that accepts; ProviderUnavailable if none does."""
         addresses = self._addresses()
         for number, each in enumerate(addresses, 1):  # pragma: no branch - there is one at least
             family, kind, protocol, _, address = each
@@ -90,10 +90,10 @@ class Connection:
         return sock
 
     def _addresses(self) -> list[Any]:
-        """Return what the host's name stands for; a resolver that hangs is not waited for."""
+        """Return the addresses of the host; TimeoutError if the resolver hangs."""
 
         def resolve() -> list[Any]:
-            # As bytes, which spares a plain name the tables of international ones.
+            # As bytes, so that Python does not load its tables of international names.
             host = self.host.encode("ascii")
             return socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
 
@@ -102,9 +102,9 @@ class Connection:
         except DeadlineExceeded:
             raise TimeoutError("timed out") from None
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", "") or "no host has such a name"
+            reason = getattr(error, "strerror", "") or "not a valid host name"
             raise ProviderUnavailable(
-                f"the host of {self.url} has no address ({reason.lower()})"
+                f"cannot resolve the host of {self.url} ({reason.lower()})"
             ) from None
 
     def _connected(self, family: int, kind: int, protocol: int, address: Any) -> socket.socket:
@@ -119,11 +119,11 @@ class Connection:
         return sock
 
     def _explain(self, error: OSError) -> None:
-        """Raise what a failed connection means."""
+        """Raise the error for a failed connection."""
         if error.errno not in ABSENT or self.heard:
             raise error
         reason = (error.strerror or "").lower()
-        hint = f"{NO_INSTANCE}, or its metadata service is out of reach"
+        hint = f"{NO_INSTANCE}, or its metadata service cannot be reached"
         mode = self._other_mode() if error.errno in NO_ROUTE else ""
         if mode:
             hint += (
@@ -133,7 +133,7 @@ class Connection:
         raise ProviderUnavailable(f"nothing answers at {self.url} ({reason}): {hint}") from None
 
     def _other_mode(self) -> str:
-        """Return the mode, IPv4 or IPv6, that has a route to IMDS where this one has none."""
+        """Return the other mode, IPv4 or IPv6, if it has a route to IMDS."""
         is_ipv6 = ":" in self.host
         family = socket.AF_INET if is_ipv6 else socket.AF_INET6
         address = "169.254.169.254" if is_ipv6 else "fd00:ec2::254"
@@ -145,7 +145,7 @@ class Connection:
         return "IPv4" if is_ipv6 else "IPv6"
 
     def other_server(self) -> str:
-        """Return which server answered last, "" if it may be EC2's own."""
+        """Return a phrase that names the server of the last response, "" if it may be EC2's own."""
         if "metadata-flavor" in self.headers:
             return f", by {clean(self.headers['metadata-flavor'])[:40]}'s metadata service"
         server = clean(self.headers.get("server", ""))[:60]
@@ -154,7 +154,7 @@ class Connection:
     def exchange(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
         """Send a request; return the status and the whole body.
 
-        TimeoutError says that the time was over, Fault everything else that may pass.
+        TimeoutError if the time is up, Fault for everything else that may pass.
         """
         names = {
             "Host": http.host(self.host, self.port, 80),
@@ -177,6 +177,6 @@ class Connection:
             if not stream.lasts:
                 self.close()
         if answer.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Fault("an answer in an encoding that was not requested")
+            raise Fault("a response in an encoding that was not requested")
         self.headers = answer.headers
         return answer.status, answer.body

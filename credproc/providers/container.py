@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from credproc.run import Run
 
 METHOD = "container-role"
-#: Seconds for connecting, and for the answer: with valid credentials cached, and without. An agent
-#: that has just started fetches them itself, which takes time.
+#: Seconds to connect, and to wait for the response with and without valid cached credentials. An
+#: agent that has just started must fetch the credentials itself, which takes time.
 CONNECT, HURRIED, READ = 2, 2, 10
-#: Seconds that the first pause may last: after throttling, after other faults.
+#: Seconds. The longest first pause before a retry: after throttling, after other faults.
 THROTTLED_PAUSE, PAUSE = 0.5, 0.2
-#: Characters of an answer's text that are shown.
+#: Characters of a response that are shown.
 MOST_SHOWN = 300
 WHERE = "the container's endpoint"
 
@@ -45,25 +45,25 @@ def retrieve(run: Run) -> Credentials | None:
     uri = fetcher.full_url(relative) if relative else full
     try:
         answer = sts.bounded(run, lambda: fetcher.retrieve_full_uri(uri, headers))
-    except ValueError as error:  # an address that anyone on the network could have
+    except ValueError as error:  # not a loopback or link-local address
         raise RequestError(f"{FULL_URI}: {str(error).lower()}") from None
     names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
     return credentials.from_answer(answer, names, METHOD, WHERE)
 
 
 def _token(run: Run) -> str:
-    """Return what identifies the caller; a line end behind it belongs to the file alone."""
+    """Return the authorization token, without the line end of its file."""
     path = run.environ.get(TOKEN_FILE)
     token = (
         tokenfile.contents(run, path, TOKEN_FILE) if path else run.environ.get(TOKEN, "").strip()
     )
     if not token.isprintable():
-        raise RequestError(f"{TOKEN_FILE if path else TOKEN}: it is not one line of text")
+        raise RequestError(f"{TOKEN_FILE if path else TOKEN}: the token is not one line of text")
     return token
 
 
 class _Session:
-    """Sends botocore's request, with tries and pauses of our own: what it returns is good."""
+    """Sends botocore's request with our own retries; what it returns is a valid response."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -77,7 +77,7 @@ class _Session:
 
         left = max(self.run.deadline.left(), 0.001)
         read = READ if self.run.patient else HURRIED
-        timeout: Any = (min(CONNECT, left), min(read, left))  # the stubs know no pairs
+        timeout: Any = (min(CONNECT, left), min(read, left))  # the stubs do not allow a pair
         session = URLLib3Session(timeout=timeout)
         started = self.run.log.clock()
         try:
@@ -96,7 +96,7 @@ class _Session:
 
 
 def _fault(reply: Reply, body: bytes) -> Fault | None:
-    """Return what is wrong with an answer; None if it is an object of JSON."""
+    """Return what is wrong with a response; None if it is a JSON object."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
@@ -110,7 +110,7 @@ def _fault(reply: Reply, body: bytes) -> Fault | None:
     text = f"{WHERE} answered {reply.status}" + (f" ({said})" if said else "")
     if reply.status == 429:
         return Fault(f"{text}: too many requests", pause=THROTTLED_PAUSE, least=reply.pause(),
-                     hint="other containers of the task may use it too much; try again",
+                     hint="other containers of the task may call it too often; try again",
                      busy=True)  # fmt: skip
     if reply.status >= 500:
         return Fault(text, pause=PAUSE, least=reply.pause(), busy=True, hint="try again")
@@ -118,7 +118,7 @@ def _fault(reply: Reply, body: bytes) -> Fault | None:
 
 
 def _said(parsed: Any, body: bytes) -> str:
-    """Return the code and message of an error, or its text."""
+    """Return the code and message of an error, or else its text."""
     if isinstance(parsed, dict):
         said = [parsed.get(name) for name in ("code", "message", "Code", "Message")]
         return ": ".join(text for text in said if isinstance(text, str) and text)[:MOST_SHOWN]

@@ -1,4 +1,4 @@
-"""Where IMDS is, and how long it may take: the SDKs' variables and their config keys."""
+"""The IMDS endpoint and its time limits, from the SDKs' variables and config keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IPV4 = "http://169.254.169.254"
 IPV6 = "http://[fd00:ec2::254]"
 
-#: Seconds for everything that one run asks of IMDS, and how often one request is tried.
+#: Seconds for all IMDS requests of one run, and the tries of one request.
 TOTAL = 2.0
 ATTEMPTS = 4
 
@@ -26,7 +26,7 @@ USE_IPV6 = "AWS_IMDS_USE_IPV6"
 TIMEOUT = "AWS_METADATA_SERVICE_TIMEOUT"
 NUM_ATTEMPTS = "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
 
-#: Variables, and the keys that stand in the shared config for them.
+#: Variables, and the equivalent keys of the shared config.
 KEYS = {
     ENDPOINT: "ec2_metadata_service_endpoint",
     MODE: "ec2_metadata_service_endpoint_mode",
@@ -36,7 +36,7 @@ KEYS = {
 }
 
 
-# Without a user's name, a query or a fragment; of the visible characters of ASCII alone.
+# Without user name, query or fragment; only visible ASCII characters.
 _URL = re.compile(
     r"http://(?P<netloc>(?P<host>\[[0-9a-f:.]+(?:%[\w.~-]+)?\]|[\w.~!$&'()*+,;=%-]+)"
     r"(?::(?P<port>\d{0,5}))?)(?P<path>(?:/[!\"$->@-~]*)?)",
@@ -45,10 +45,10 @@ _URL = re.compile(
 
 
 class Settings:
-    """A checked endpoint, the seconds it may take in all and for one try, the tries of a request.
+    """A checked endpoint, its time limits in all and for one try, and the tries of a request.
 
-    The SDKs' time-out is for one try of one request; together with their number of attempts it can
-    make the total longer, never shorter.
+    The SDKs' timeout is for one try of one request; together with their number of attempts it can
+    lengthen the total, never shorten it.
     """
 
     __slots__ = ("address", "attempts", "host", "path", "patience", "port", "seconds", "url")
@@ -65,7 +65,7 @@ class Settings:
         self.url = f"http://{match['netloc']}"
         self.port = port
         self.path = match["path"].rstrip("/")
-        #: The whole of it.
+        #: URL and path.
         self.address = self.url + self.path
         self.patience = float(timeout)
         self.attempts = max(ATTEMPTS, attempts)
@@ -73,18 +73,18 @@ class Settings:
 
 
 def settings(environ: Mapping[str, str], log: Callable[[str], None], profile: str = "") -> Settings:
-    """Return where IMDS is; unavailable if the user has turned it off.
+    """Return the IMDS settings; ProviderUnavailable if the user has turned IMDS off.
 
-    ``profile`` is the one whose config keys count, "" for the one in use.
+    ``profile`` is the profile whose config keys apply, "" for the profile in use.
 
-    Variables come before config keys, an endpoint before a mode, a mode before AWS_IMDS_USE_IPV6,
-    as in the SDKs.
+    Variables override config keys, an endpoint overrides a mode, a mode overrides
+    AWS_IMDS_USE_IPV6, as in the SDKs.
     """
     disabled = environ.get("AWS_EC2_METADATA_DISABLED", "")
     if disabled.lower() == "true":
         raise ProviderUnavailable("turned off by AWS_EC2_METADATA_DISABLED=true")
     if disabled and disabled.lower() != "false":
-        log(f"imds: AWS_EC2_METADATA_DISABLED={disabled} turns nothing off; only `true` does")
+        log(f"imds: AWS_EC2_METADATA_DISABLED={disabled} has no effect; only `true` turns IMDS off")
     configured = _configured(environ, profile)
     values = {name: environ.get(name) or configured.get(key, "") for name, key in KEYS.items()}
     usual = _usual_endpoint(values)
@@ -95,8 +95,8 @@ def settings(environ: Mapping[str, str], log: Callable[[str], None], profile: st
     )
     if values[ENDPOINT] and not _is_near(chosen.host):
         log(
-            f"imds: {chosen.url} is neither on this machine nor link-local: whoever answers there "
-            "chooses the identity, and whoever is on the way can read the credentials"
+            f"imds: {chosen.url} is neither on this machine nor link-local: that server chooses "
+            "the identity, and the network in between can read the credentials"
         )
     return chosen
 
@@ -119,10 +119,10 @@ def _number(values: Mapping[str, str], name: str) -> int:
 
 
 def _is_near(host: str) -> bool:
-    """Whether what is sent to the host stays on this machine, or goes no further than EC2's own."""
+    """Whether requests to the host stay on this machine or reach only EC2's own service."""
     if host in ("127.0.0.1", "169.254.169.254"):
         return True
-    import ipaddress  # 3 ms, for an unusual one
+    import ipaddress  # 3 ms, only for an unusual address
 
     try:
         address = ipaddress.ip_address(host)
@@ -132,7 +132,7 @@ def _is_near(host: str) -> bool:
 
 
 def _configured(environ: Mapping[str, str], profile: str) -> Mapping[str, str]:
-    """Return the keys of the profile; the file is parsed only if it speaks of them."""
+    """Return the keys of the profile; the file is parsed only if it mentions an IMDS key."""
     file_path = path(environ, CONFIG)
     try:
         text = system.read(file_path).decode("utf-8", "replace")
@@ -140,7 +140,7 @@ def _configured(environ: Mapping[str, str], profile: str) -> Mapping[str, str]:
         return {}
     if not any(key in text.lower() for key in KEYS.values()):
         return {}
-    import configparser  # 5 ms, for the few who have such a key
+    import configparser  # 5 ms, only for a file with such a key
 
     from credproc.headers import config_profile
 
@@ -153,5 +153,5 @@ def _configured(environ: Mapping[str, str], profile: str) -> Mapping[str, str]:
     found: Mapping[str, str] = {}
     for section in parser.sections():
         if config_profile(section) == profile:
-            found = parser[section]  # of two sections with one name the later counts
+            found = parser[section]  # the later of two sections with the same name wins
     return found

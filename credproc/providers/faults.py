@@ -1,11 +1,11 @@
-"""What a failed call means: the words for it, and whether it is worth another try."""
+"""What a failed call means: its error message, and whether to retry."""
 
 from __future__ import annotations
 
 from credproc.providers import refusals
 from credproc.providers.reply import Call, Fault, Reply
 
-#: Seconds that the first pause before another try may last: after throttling, after other faults.
+#: Seconds. The longest first pause before a retry: after throttling, after other faults.
 THROTTLED_PAUSE, PAUSE = 1.0, 0.05
 
 THROTTLED = (
@@ -20,17 +20,17 @@ THROTTLED = (
     "PriorRequestNotComplete",
 )
 UNWELL = ("InternalFailure", "InternalError", "ServiceUnavailable")
-#: What STS says when it cannot reach an identity provider, which passes within seconds.
+#: What STS says when it cannot reach an identity provider: a fault that passes within seconds.
 IDP_UNREACHED = "couldn't retrieve verification key"
 #: botocore's own codes, for errors without one.
 _NO_CODES = ("", "Unknown")
 
 
 def explain(reply: Reply, call: Call) -> Fault:
-    """Return what an answer means that brought no credentials, however it was read.
+    """Return the fault of a response without credentials, whichever client read it.
 
-    An answer without a code of AWS's (``Reply.code`` is then empty, or the status as text) was not
-    sent by STS.
+    A response without an AWS error code (``Reply.code`` is then empty, or the status as text) was
+    not sent by STS.
     """
     fault = passing(reply, call)
     if fault:
@@ -39,12 +39,12 @@ def explain(reply: Reply, call: Call) -> Fault:
 
 
 def is_strange(reply: Reply) -> bool:
-    """Whether an error has no code of AWS's, so that it was not sent by the service."""
+    """Whether an error has no AWS error code, so it was not sent by the service."""
     return reply.code in _NO_CODES or reply.code == str(reply.status)
 
 
 def passing(reply: Reply, call: Call) -> Fault | None:
-    """Return what an answer means that says "not now"; None for a refusal."""
+    """Return the fault of a response that means "try again later"; None for a refusal."""
     code, text = reply.code, reply.text()
     if code in THROTTLED or reply.status == 429:
         is_own = code in THROTTLED
@@ -53,8 +53,8 @@ def passing(reply: Reply, call: Call) -> Fault | None:
         return Fault(
             f"{call.where} could not reach the identity provider ({text})",
             pause=THROTTLED_PAUSE,
-            hint="try again in a minute; if it stays, the provider's issuer URL with its "
-            "/.well-known/openid-configuration and keys must be reachable from the internet",
+            hint="try again in a minute; if it persists, make sure that the provider's "
+            "/.well-known/openid-configuration and keys can be reached from the internet",
             least=reply.pause(),
             busy=True,
         )
@@ -72,9 +72,9 @@ def passing(reply: Reply, call: Call) -> Fault | None:
 
 
 def throttled(where: str, reply: Reply, call: Call) -> Fault:
-    """Return what too many calls mean; ``where`` says who counted them."""
+    """Return the fault of too many calls; ``where`` says who throttled them."""
     return Fault(
-        f"throttled {where or f'on the way to {call.where} ({reply.status})'}",
+        f"throttled {where or f'between this machine and {call.where} ({reply.status})'}",
         pause=THROTTLED_PAUSE,
         hint="the account makes too many calls at once; try again in a minute",
         least=reply.pause(),
@@ -83,7 +83,7 @@ def throttled(where: str, reply: Reply, call: Call) -> Fault:
 
 
 def stranger(reply: Reply, call: Call) -> Fault:
-    """Return what an answer means that STS does not give."""
+    """Return the fault of a response that was not sent by the service."""
     if reply.status == 429:
         return throttled("", reply, call)
     if reply.status == 407:
@@ -98,25 +98,25 @@ def stranger(reply: Reply, call: Call) -> Fault:
 
 
 def proxy_wants_password(call: Call) -> Fault:
-    """Return what the status 407 of a proxy means."""
+    """Return the fault of a proxy's status 407."""
     return Fault(
-        f"the proxy for {call.where} requires credentials (407): put a name and a "
+        f"the proxy for {call.where} requires credentials (407): put a user name and a "
         "password into HTTPS_PROXY"
     )
 
 
 def unreached(call: Call, text: str) -> Fault:
-    """Return what it means that no answer came; ``text`` says why."""
+    """Return the fault of a call that got no response; ``text`` says why."""
     return Fault(f"no answer from {call.where}: {text}", pause=PAUSE)
 
 
 def late(call: Call, seconds: float) -> Fault:
-    """Return what it means that no whole answer came within the seconds of one try."""
-    return Fault(f"no whole answer from {call.where} within {seconds:.0f} s", pause=PAUSE)
+    """Return the fault of a call that got no complete response within the seconds of one try."""
+    return Fault(f"no complete answer from {call.where} within {seconds:.0f} s", pause=PAUSE)
 
 
 def untrusted(call: Call, text: str) -> Fault:
-    """Return what it means that TLS failed; ``text`` is what the TLS library says."""
+    """Return the fault of a failed TLS handshake; ``text`` is the TLS library's message."""
     if "CERTIFICATE_VERIFY_FAILED" not in text:
         return Fault(f"no TLS connection to {call.where}: {text}", pause=PAUSE)
     hint = "set AWS_CA_BUNDLE to the certificate authority of your proxy, or check the endpoint"

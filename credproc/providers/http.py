@@ -1,6 +1,6 @@
-"""One HTTP/1.1 exchange over a connected socket, bounded in time and in bytes.
+"""One HTTP/1.1 exchange over a connected socket, limited in time and in bytes.
 
-http.client would do it, too, but takes longer to load (email, ssl) than IMDS takes to answer.
+http.client takes longer to load (email, ssl) than IMDS takes to answer.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
 
-#: Bytes that are read at once, of a header's line, and how many headers there may be.
+#: Bytes that are read at once, bytes of a header line, and the number of headers.
 BLOCK = 64 * 1024
 MAX_LINE = 64 * 1024
 MAX_HEADERS = 100
 
-CLOSED = "the connection was closed without an answer"
-_CUT_OFF = "an answer that was cut off"
-_NOT_HTTP = "an answer that is not HTTP"
-_HEADERS = "an answer with headers beyond all bounds"
+CLOSED = "the connection was closed without a response"
+_CUT_OFF = "a truncated response"
+_NOT_HTTP = "a response that is not HTTP"
+_HEADERS = "response headers too large"
 
 
 class Fault(Exception):
-    """Something that may be better a moment later; its message holds nothing of what was sent."""
+    """A failure that may pass; its message quotes nothing that was sent."""
 
 
 class Answer:
-    """A status, headers by their names in lower case, the whole body."""
+    """A response: status, headers by lower-case name, the whole body."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -37,10 +37,10 @@ class Answer:
 
 
 class Stream:
-    """A connected socket with the time and the room that are left for one exchange.
+    """A connected socket with the time and the bytes that are left for one exchange.
 
-    ``left`` returns the seconds for the next step, or raises TimeoutError; ``most`` is in bytes,
-    of all that is received.
+    ``left`` returns the seconds for the next step, or raises TimeoutError; ``most`` is the maximum
+    number of bytes received.
     """
 
     def __init__(self, sock: socket.socket, left: Callable[[], float], most: int) -> None:
@@ -49,14 +49,14 @@ class Stream:
         self._most = self._room = most
         self._buffer = bytearray()
         self._delimited = False
-        #: Whether anything came, and whether the connection may be used again.
+        #: Whether the server sent anything, and whether the connection may be used again.
         self.heard = False
         self.lasts = False
 
     def exchange(self, request: bytes, most: int) -> Answer:
-        """Send a request; return the answer, whose body has ``most`` bytes at most.
+        """Send a request; return the response, whose body has at most ``most`` bytes.
 
-        TimeoutError says that the time was over, Fault everything else that may pass.
+        TimeoutError if the time is up, Fault for everything else that may pass.
         """
         try:
             self.lasts = False
@@ -76,13 +76,13 @@ class Stream:
         return Answer(status, headers, body)
 
     def _more(self) -> bool:
-        """Wait for more bytes; whether some came, and not the end."""
+        """Wait for more bytes; return False at the end of the stream."""
         self._sock.settimeout(self._left())
         data = self._sock.recv(BLOCK)
         self.heard = self.heard or bool(data)
         self._room -= len(data)
         if self._room < 0:
-            raise Fault(f"an answer of more than {self._most} bytes")
+            raise Fault(f"a response of more than {self._most} bytes")
         self._buffer += data
         return bool(data)
 
@@ -98,13 +98,13 @@ class Stream:
         return line.rstrip(b"\r\n")
 
     def _taken(self, size: int) -> bytes:
-        """Take so many bytes out of the buffer."""
+        """Remove ``size`` bytes from the buffer and return them."""
         taken = bytes(self._buffer[:size])
         del self._buffer[:size]
         return taken
 
     def _status(self) -> tuple[bytes, int]:
-        """Return the version and the status of the answer that begins here."""
+        """Return the version and the status of the response that begins here."""
         while len(self._buffer) < 5 and self._more():
             pass
         if not self._buffer:
@@ -156,7 +156,7 @@ class Stream:
                 raise Fault(_NOT_HTTP)
             size = int(digits[:16], 16)
             if not size:
-                self._headers()  # what may follow the last chunk
+                self._headers()  # trailers
                 return bytes(body)
             _check(len(body) + size, most)
             body += self._block(size, most)
@@ -164,15 +164,15 @@ class Stream:
 
 
 def request(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    """Return the bytes of a request; ValueError for what would end a line."""
+    """Return the bytes of a request; ValueError for a header that contains a line end."""
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     if not all(line.isprintable() and line.isascii() for line in lines):
-        raise ValueError("a header holds characters that no header has")
+        raise ValueError("a header contains invalid characters")
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
 def host(name: str, port: int, usual: int) -> str:
-    """Return the Host header for an address whose scheme has the port ``usual``."""
+    """Return the Host header for an address whose scheme has the default port ``usual``."""
     shown = f"[{name}]" if ":" in name else name
     return shown if port == usual else f"{shown}:{port}"
 

@@ -1,4 +1,4 @@
-"""The instance's role, from IMDSv2: token, role, credentials; one connection, one deadline."""
+"""The instance's role from IMDSv2: token, role and credentials on one connection."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Imds:
 
 
 def parts(run: Run, role: str, profile: str = "") -> Parts:
-    """Return what the session of the instance's role is made of.
+    """Return the cache key parts of the instance role's session.
 
-    ``profile`` is the one whose settings of IMDS count, "" for the one in use. Unavailable where
-    the instance's role is not what a container or the user wants.
+    ``profile`` is the profile whose IMDS settings apply, "" for the profile in use.
+    ProviderUnavailable in a container with an identity of its own, unless the role is named.
     """
     if not role:
         _check_container(run.environ)
@@ -52,7 +52,7 @@ def parts(run: Run, role: str, profile: str = "") -> Parts:
 
 
 def fetch(run: Run, role: str, profile: str = "") -> Credentials:
-    """Return the credentials that IMDS has now; with ``role``, only those of that role."""
+    """Return the credentials that IMDS serves now; with ``role``, only those of that role."""
     with conversation(run, profile) as service:
         while True:
             name = service.role()
@@ -67,8 +67,8 @@ def fetch(run: Run, role: str, profile: str = "") -> Credentials:
             if not service.may_list_again():
                 break
     raise ProviderFailed(
-        f"IMDS lists the role {name} but has no credentials for it, as for some seconds after a "
-        "role was attached or replaced: try again"
+        f"IMDS lists the role {name} but has no credentials for it yet, which is normal for some "
+        "seconds after a role was attached or replaced: try again"
     )
 
 
@@ -97,7 +97,7 @@ def _check_container(environ: Mapping[str, str]) -> None:
         if environ.get(name):
             raise ProviderUnavailable(
                 f"{name} is set, so this container has its own identity; the instance role is the "
-                "node's (--imds ROLE uses it all the same)"
+                "node's (--imds ROLE uses it anyway)"
             )
 
 
@@ -112,7 +112,7 @@ def _credentials(answer: dict[str, Any], role: str, secrets: list[str]) -> Crede
             if isinstance(value, str)
         ]
         message = clean(" ".join(said), known) or "an unreadable Code"
-        hint = HINTS.get(str(code), "try again in some minutes, and look at the instance's profile")
+        hint = HINTS.get(str(code), "try again in a few minutes, and check the instance profile")
         raise ProviderFailed(f"{where} answered {message} ({hint})")
     found = credentials.from_answer(
         answer, ("AccessKeyId", "SecretAccessKey", "Token", "Expiration"), "imds", where

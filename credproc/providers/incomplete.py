@@ -1,4 +1,4 @@
-"""A profile that gives no credentials: which key is missing from it, blank, or written wrong."""
+"""Why a profile gives no credentials: which key is missing, blank or misspelt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROLE, ORIGINS = "role_arn", ("source_profile", "credential_source")
-#: Keys that say more about a role, and nothing without one.
+#: Keys that describe a role, and mean nothing without role_arn.
 OF_A_ROLE = (
     *ORIGINS,
     "mfa_serial",
@@ -24,9 +24,9 @@ OF_A_ROLE = (
 SSO = ("sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
 ACCESS, SECRET, _ = slips.KEYS
 TOKEN_FILE, PROCESS, LOGIN = "web_identity_token_file", "credential_process", "login_session"
-#: Every key that has to do with where credentials come from.
+#: Every key that says where credentials come from.
 KNOWN = (ROLE, *OF_A_ROLE, *SSO, ACCESS, SECRET, "aws_session_token", TOKEN_FILE, PROCESS, LOGIN)
-#: What other tools call them.
+#: Names that other tools use for these keys.
 OTHERS = {
     "access_key": ACCESS,
     "access_key_id": ACCESS,
@@ -42,21 +42,21 @@ OTHERS = {
 }
 #: Where botocore puts sections whose headers have two words.
 GATHERED = ("profiles", "services", "sso_sessions")
-WAYS = "keys, credential_process, sso_session, login_session, or role_arn with source_profile"
+METHODS = "keys, credential_process, sso_session, login_session, or role_arn with source_profile"
 
 
 def why(values: Mapping[str, Any]) -> str:
-    """Return why a profile of these keys and values gives no credentials, and what it needs."""
+    """Return why a profile with these keys and values gives no credentials, and what it needs."""
     return misspelt(values) or next(_reasons(values))
 
 
 def problem(
     values: Mapping[str, Any], config: Mapping[str, Any], own: Mapping[str, Any] | None = None
 ) -> str:
-    """Return why a profile that assumes no role will give no credentials, "" if it may.
+    """Return why a profile that assumes no role cannot give credentials, "" if it may.
 
-    ``config`` is all of the shared config, by botocore's names; ``own`` what the credentials file
-    alone has of the profile, if that is known.
+    ``config`` is the whole shared config as botocore returns it; ``own`` is the profile's section
+    in the credentials file alone, if that is known.
     """
     if values.get(TOKEN_FILE):
         return "" if values.get(ROLE) else f"{ROLE} is missing beside {TOKEN_FILE}"
@@ -68,7 +68,7 @@ def problem(
 
 
 def _of_keys(values: Mapping[str, Any], own: Mapping[str, Any] | None) -> str:
-    """Return what is wrong with a profile's keys, which botocore takes from one file alone."""
+    """Return what is wrong with a profile's keys, which botocore reads from one file alone."""
     first = own if own is not None and ACCESS in own else values
     found = slips.keys(first)
     if not found and SECRET not in first:
@@ -78,7 +78,7 @@ def _of_keys(values: Mapping[str, Any], own: Mapping[str, Any] | None) -> str:
 
 
 def sso(values: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Return what a profile with an account or a role of SSO lacks, "" if nothing."""
+    """Return what is missing from a profile with an SSO account or role, "" if nothing."""
     told = dict(values)
     name = values.get("sso_session")
     if name is not None:
@@ -102,7 +102,7 @@ def sso(values: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 
 def no_session(name: str, config: Mapping[str, Any]) -> str:
-    """Return that there is no such sso-session, and what may have been meant."""
+    """Return that there is no such sso-session, and the section that the user may have meant."""
     if not name:
         return "sso_session is blank"
     near = [each for each in config if each.split()[-1:] == [name] and each not in GATHERED]
@@ -112,7 +112,7 @@ def no_session(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _reasons(values: Mapping[str, Any]) -> Iterator[str]:
-    """Go through what is wrong, the likeliest first."""
+    """Yield what is wrong, the likeliest reason first."""
     for key, value in values.items():
         if isinstance(value, str) and "\n" in value:
             yield f"{key} must be one line{slips.slip(value)}"
@@ -132,12 +132,12 @@ def _reasons(values: Mapping[str, Any]) -> Iterator[str]:
     missing = [key for key in (*start, *SSO[3:]) if key not in values]
     if sso and missing:
         yield f"{_are(missing)} missing beside {_and(sso)}"
-    what = "nothing in it" if values else "it is empty: nothing"
-    yield f"{what} says where credentials come from ({WAYS})"
+    what = "it does not say" if values else "it is empty and does not say"
+    yield f"{what} where credentials come from ({METHODS})"
 
 
 def misspelt(values: Mapping[str, Any]) -> str:
-    """Return which key is written wrong, and what was probably meant; "" if none is."""
+    """Return which key is misspelt, and what the user probably meant; "" if none is."""
     for key in values:
         if key in KNOWN:
             continue

@@ -1,6 +1,6 @@
-"""Credentials for which we assumed no role: a profile's own, a web identity's.
+"""Credentials that a chain can start from: a profile's own, and a web identity's.
 
-SSO, `aws login` and whatever is unusual are botocore's to resolve.
+botocore resolves SSO, `aws login` and everything unusual.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from credproc.providers.session import Session
     from credproc.run import Run
 
-#: botocore's providers that read nothing but the profile, before and after its credential_process.
+#: botocore's providers that read only the profile, before and after its credential_process.
 BEFORE, AFTER = ("sso", "shared-credentials-file", "login"), ("config-file",)
 
-#: How keys of a profile begin that come before its access key, or that botocore always checks.
+#: Prefixes of the keys that take precedence over an access key, or that botocore always checks.
 FIRST = ("credential_process", "login_", "metadata_service_", "sso_", "web_identity_")
 
 
@@ -35,7 +35,7 @@ def profile(run: Run, name: str) -> Credentials:
     except RequestError as error:
         raise RequestError(f"profile {name}: {error}") from error
     except CredprocError:
-        run.secrets += hidden.of_files(run.environ)  # a portal that refuses may quote them
+        run.secrets += hidden.of_files(run.environ)  # a service's error message may quote them
         raise
     run.log(f"profile {name}: {found}")
     return found
@@ -73,9 +73,9 @@ def _elsewhere(run: Run, session: Session, name: str, values: dict[str, Any]) ->
 
 
 def _keys(session: Session, name: str) -> Credentials | None:
-    """Return the keys that one of the files has for a profile of plain keys, as botocore does.
+    """Return the keys of a profile that has plain keys in one of the files, as botocore does.
 
-    None for everything else, and for keys that cannot be right: botocore resolves those.
+    None for any other profile, and for invalid keys: botocore resolves those.
     """
     if session.config is None or session.credentials is None:
         return None
@@ -98,7 +98,7 @@ def _keys(session: Session, name: str) -> Credentials | None:
 
 
 def web_identity(run: Run) -> Credentials | None:
-    """Return the credentials that the token in AWS_WEB_IDENTITY_TOKEN_FILE is good for."""
+    """Return the credentials for the token in AWS_WEB_IDENTITY_TOKEN_FILE, None if not set."""
     file, arn, name = web_identity_variables(run.environ)
     if not file:
         return None
@@ -107,8 +107,7 @@ def web_identity(run: Run) -> Credentials | None:
 
 
 def web_identity_variables(environ: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return the path of the token, the role's ARN and the session's name, as far as they are
-    set."""
+    """Return the token's path, the role's ARN and the session name, each "" if it is not set."""
     names = (WEB_IDENTITY, "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
     file, arn, name = (environ.get(each, "") for each in names)
     return file, arn, name
@@ -130,9 +129,9 @@ def _with_web_identity(
     name: str,
     names: tuple[str, str],
 ) -> Credentials:
-    """Exchange a token for a role's credentials; one that is turned away is read again, once.
+    """Exchange a token for a role's credentials; if STS rejects it, read the file again, once.
 
-    ``names`` are what the role's ARN and the session's name are called where they are set.
+    ``names`` are the names of the settings of the role's ARN and the session name.
     """
     name = name or sts.default_name()
     problems = (place.role_arn(session)(arn), limits.role_session_name(name))
@@ -152,7 +151,7 @@ def _with_web_identity(
         try:
             return exchanged()
         except SourceRejected as error:
-            run.log(f"web identity: {error}; {file} is read again")
+            run.log(f"web identity: {error}; reading {file} again")
             return exchanged(again=True)
     except ProviderFailed as error:
         raise type(error)(f"{arn} (with the token in {file}): {error}") from error

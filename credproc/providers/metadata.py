@@ -1,4 +1,4 @@
-"""The instance metadata service as one run meets it: its token, its answers, patience with it."""
+"""The instance metadata service (IMDS) in one run: its token, its responses, its retries."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 TOKEN = "/latest/api/token"  # noqa: S105  # a path
 ROLES = "/latest/meta-data/iam/security-credentials/"
-TOKEN_SECONDS = "21600"  # noqa: S105  # what every SDK requests, and the most there is
+TOKEN_SECONDS = "21600"  # noqa: S105  # what every SDK requests, and the maximum
 
-#: Seconds that the first pause between two tries may last, and the longest.
+#: Seconds. The longest first pause between two tries, and the longest of all.
 PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
-#: What to do where another service than EC2's answers at its address.
+#: What to do if a service other than EC2's answers at its address.
 DISABLE = "set AWS_EC2_METADATA_DISABLED=true to skip it"
 
 
 class Busy(Fault):
-    """An answer of a service that is starting or busy: waited for, if nothing valid is cached."""
+    """A response of a service that is starting or busy; retried if nothing valid is cached."""
 
 
 @contextlib.contextmanager
 def conversation(run: Run, profile: str = "") -> Iterator[Service]:
-    """Talk to IMDS; all conversations of one run share a token, and the time that there is for it.
+    """Talk to IMDS; all conversations of one run share a token and a time limit.
 
-    So a chain that needs the region, and then the role, waits only once for a service that does
-    not answer.
+    So a chain that needs the region and then the role waits only once for a service that does not
+    answer.
     """
     memo = f"imds {profile}".rstrip()
     if memo not in run.shared:
@@ -67,25 +67,25 @@ def where(run: Run, profile: str = "") -> Settings:
 
 
 class Service:
-    """IMDS as one run meets it."""
+    """IMDS in one run."""
 
     def __init__(self, run: Run, profile: str = "") -> None:
         self.run = run
         self.log = run.log
         self.secrets = run.secrets
         self.settings = where(run, profile)
-        #: Seconds that all conversations of the run may still take; no limit but the run's deadline
-        #: once the service was waited for.
+        #: Seconds that all conversations of the run may still take; only the run's deadline limits
+        #: them once credproc has begun to wait for a service that is starting or busy.
         self.left = self.settings.seconds
         self.limit = min(self.settings.seconds, run.deadline.seconds)
         self.deadline = run.deadline
         self.connection = Connection(self.settings, run.log)
         self.token = ""
-        #: How often a token was replaced, and the role looked up again.
+        #: How often the token was replaced, and how often the role was looked up again.
         self.renewed = self.relisted = 0
 
     def role(self) -> str:
-        """Return the name of the role; unavailable if there is none."""
+        """Return the name of the role; ProviderUnavailable if the instance has none."""
         status, name = self._get(ROLES, "the list of roles", _read_name)
         if status == 404:
             raise ProviderUnavailable(
@@ -99,7 +99,7 @@ class Service:
         return name
 
     def credentials(self, role: str) -> dict[str, Any] | None:
-        """Return the parsed answer for the role; None if IMDS does not know it (any more)."""
+        """Return the parsed response for the role; None if IMDS does not know it (any more)."""
         what = f"the credentials of {role}"
         status, answer = self._get(ROLES + role, what, _read_object)
         if status != 404 and answer is None:
@@ -107,24 +107,24 @@ class Service:
         return answer
 
     def may_list_again(self) -> bool:
-        """Wait and say whether the role, which IMDS listed but did not know, is worth another look.
+        """Wait, and return whether to look up a role again that IMDS listed but did not know.
 
-        It may have been exchanged between the two requests, once. A role that was just attached
+        It may have been replaced between the two requests, once. A role that was just attached
         takes some seconds to appear.
         """
         self.relisted += 1
         return self.relisted == 1 or self._waited(self.relisted - 1)
 
     def value(self, path: str, what: str) -> str:
-        """Return the one line that a path has, "" if IMDS does not say."""
+        """Return the one line of a metadata path, "" if IMDS does not have it."""
         return self._get(path, what, _read_name, essential=False)[1] or ""
 
     def _get(
         self, path: str, what: str, read: Callable[[bytes], Read], essential: bool = True
     ) -> tuple[int, Read | None]:
-        """GET with a token; one that is not accepted (any more) is replaced, once in a run.
+        """GET with a token; a rejected token is replaced, once in a run.
 
-        A service that has just started gives tokens before it takes them.
+        A service that has just started issues tokens before it accepts them.
         """
         while True:
             self.token = self.token or self._new_token()
@@ -141,10 +141,10 @@ class Service:
         is_other = self.connection.other_server()
         if status == 403 and not is_other:
             raise ProviderUnavailable(
-                "IMDS refuses to give a token (403): it is turned off for this instance "
+                "IMDS refuses to issue a token (403): it is turned off for this instance "
                 "(aws ec2 modify-instance-metadata-options --http-endpoint enabled)"
             )
-        if status in (400, 403, 404, 405):  # as other clouds' services answer at the same address
+        if status in (400, 403, 404, 405):  # the metadata services of other clouds return these
             raise ProviderUnavailable(
                 f"{self.settings.url} does not offer IMDSv2 ({status} for a token{is_other}): "
                 f"{NO_INSTANCE}, or a VPN or a proxy answers in its place; {DISABLE}"
@@ -163,7 +163,7 @@ class Service:
         read: Callable[[bytes], Read],
         essential: bool = True,
     ) -> tuple[int, Read | None]:
-        """Return the status and, for 200, what ``read`` makes of the body; try again on faults."""
+        """Return the status and, for 200, what ``read`` makes of the body; retry after faults."""
         faulty = busy = 0
         while True:
             self.connection.deadline = self.deadline.within(self.settings.patience)
@@ -190,9 +190,9 @@ class Service:
                 raise self._broken(what, f"in {faulty + busy} tries ({fault})")
 
     def _waited(self, number: int) -> bool:
-        """Wait for a service that is starting or busy, until the run's deadline.
+        """Pause for a service that is starting or busy; after that, only the run's deadline counts.
 
-        False where there is no time left, or valid credentials are cached.
+        False if no time is left, or if valid credentials are cached.
         """
         if not self.run.patient:
             return False
@@ -201,7 +201,7 @@ class Service:
         return self._paused(number)
 
     def _paused(self, number: int) -> bool:
-        """Pause before the next try; False where no time is left for it."""
+        """Pause before the next try; False if no time is left for it."""
         pause = min(PAUSE * 2 ** min(number - 1, 10), LONGEST_PAUSE) * windows.jitter()
         if self.deadline.left() <= pause:
             return False
@@ -209,7 +209,7 @@ class Service:
         return True
 
     def _broken(self, what: str, how: str) -> ProviderFailed:
-        hint = "try again, or look with -v at what it answers"
+        hint = "try again, or run with -v to see its responses"
         if not self.token:  # nothing has shown yet that this is EC2's service
             hint += (
                 f"; if this is not an EC2 instance, and a VPN, a proxy or another cloud answers at "
@@ -218,19 +218,19 @@ class Service:
         return ProviderFailed(f"IMDS gave no usable answer for {what} {how}: {hint}")
 
     def _silence(self, what: str, fault: str) -> Exception:
-        """Return what it means that the time is over."""
+        """Return the error for a conversation that ran out of time."""
         seconds = f"{self.limit:g} s"
         if self.connection.heard:
             return self._broken(what, f"within {seconds} ({fault})")
         if self.connection.connected:
             return ProviderUnavailable(
-                f"{self.settings.url} took the connection but sent no token within {seconds}: in a "
-                "container, the instance's metadata hop limit must be 2 or more "
+                f"{self.settings.url} accepted the connection but sent no token within {seconds}: "
+                "in a container, the instance's metadata hop limit must be 2 or more "
                 "(aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)",
             )
         return ProviderUnavailable(
             f"no connection to {self.settings.url} within {seconds}: {NO_INSTANCE}, or a firewall "
-            "is in the way",
+            "blocks it",
         )
 
     def _refused(self, what: str, status: int) -> ProviderFailed:
@@ -246,7 +246,7 @@ class Service:
 def _read_token(body: bytes) -> str:
     token = _text(body)
     if len(token) > 1024 or not all("!" <= letter <= "~" and letter != "<" for letter in token):
-        raise Fault("something else than a token")
+        raise Fault("a response that is not a token")
     return token
 
 
@@ -260,7 +260,7 @@ def _read_name(body: bytes) -> str:
 def _text(body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     if not text:
-        raise Busy("an empty answer")
+        raise Busy("an empty response")
     return text
 
 
@@ -269,7 +269,7 @@ def _read_object(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise Fault("an answer that is not JSON") from None
+        raise Fault("a response that is not JSON") from None
     if not isinstance(answer, dict):
         raise Fault("JSON that is not an object")
     return answer

@@ -1,7 +1,7 @@
-"""A session with MFA: credentials of the user itself (GetSessionToken), for many roles, for a day.
+"""An MFA session: a user's temporary credentials (GetSessionToken), for many roles, for a day.
 
-The roles of a chain are assumed with it without a code. It is no role, so that AWS's limit of an
-hour for chained roles does not apply.
+They assume the roles of a chain without another code. They are not a role's, so AWS's limit of one
+hour for role chaining does not apply.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from credproc.providers.sts import Sts
     from credproc.run import Run
 
-#: What the parts of source credentials have that may be long-term keys.
+#: Cache key parts of source credentials that may be long-term keys.
 LONG_TERM = ("keys", "helper")
 
 
 def check(run: Run, roles: Roles) -> None:
-    """Raise if --mfa-session cannot be of use to the roles; no network."""
+    """Raise RequestError if the roles cannot use --mfa-session; without any network call."""
     if not roles.device(run):
         which = f"profile {roles.profiles[0]}: " if roles.profiles else ""
         what = "no role has a device (mfa_serial, --serial-number)" if roles.hops else (
@@ -35,13 +35,13 @@ def check(run: Run, roles: Roles) -> None:
 
 def _temporary(roles: Roles) -> RequestError:
     return RequestError(
-        "--mfa-session needs the long-term keys of a user, and the credentials of source "
-        f"{roles.source.text} are temporary: leave out --mfa-session"
+        "--mfa-session needs the long-term keys of a user, but the credentials of source "
+        f"{roles.source.text} are temporary: omit --mfa-session"
     )
 
 
 def fetch(run: Run, roles: Roles, sts: Sts, source: Credentials, purpose: str) -> Credentials:
-    """Return the session that STS gives for the source credentials and a code of the device.
+    """Return the MFA session for the source credentials and a code of the device.
 
     ``purpose`` says which role or profile needs it.
     """
@@ -49,7 +49,7 @@ def fetch(run: Run, roles: Roles, sts: Sts, source: Credentials, purpose: str) -
         raise _temporary(roles)
     device = roles.device(run)
     region = roles.called_region(run, 1)
-    run.log(f"session with MFA: calling STS in {region}")
+    run.log(f"MFA session: calling STS in {region}")
 
     def use(code: str) -> Credentials:
         run.secrets.append(code)
@@ -64,14 +64,14 @@ def fetch(run: Run, roles: Roles, sts: Sts, source: Credentials, purpose: str) -
     try:
         found = run.mfa.with_code(device, purpose, run.deadline, use)
     except ProviderFailed as error:
-        raise type(error)(f"session with MFA of {device}: {error}") from error
+        raise type(error)(f"MFA session of {device}: {error}") from error
     found.provider = outcome.MFA_SESSION
     found.person = source.person or run.mfa.needs_person
-    run.log(f"session with MFA of {device}: {found}")
+    run.log(f"MFA session of {device}: {found}")
     return found
 
 
 def _period(seconds: int) -> str:
-    """Return a duration as people say it."""
+    """Return a duration in hours or minutes, in words."""
     hours, rest = divmod(seconds, 3600)
     return f"{hours} h" if not rest else f"{seconds // 60} min"

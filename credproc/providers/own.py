@@ -1,7 +1,7 @@
-"""What a profile's own credentials are made of: keys, SSO, login, web identity, a helper.
+"""Cache key parts of a profile's own credentials: keys, SSO, login, web identity, a helper.
 
-The order is botocore's: web identity, SSO, keys of the credentials file, `aws login`,
-credential_process, keys of the config file.
+The order is botocore's: web identity, SSO, keys in the credentials file, `aws login`,
+credential_process, keys in the config file.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from credproc.session import Parts
 
 WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
-#: Variables that a helper's credentials do not depend on by themselves: the region counts as it is
-#: resolved, and the files as what they contain.
+#: Variables that are not part of a helper's key as such: the resolved region is, and so are the
+#: contents of the files.
 RESOLVED = ("AWS_REGION", "AWS_DEFAULT_REGION", CONFIG, CREDENTIALS, *SECRET)
 
 
 def parts(run: Run, loaded: Session, name: str) -> Parts:
-    """Return what the profile's own credentials are made of; of keys only the id."""
+    """Return the cache key parts of the profile's own credentials; of keys only the ID."""
     values = _values(loaded, name)
     if loaded.profile != name:
-        loaded = sts.new_session(run, name)  # whose region and endpoints count
+        loaded = sts.new_session(run, name)  # the profile's own region and endpoints apply
     if values.get("web_identity_token_file"):
         told = [str(values.get(key) or "") for key in WEB_IDENTITY]
         return web_identity(run, loaded, told[0], told[1], told[2])
@@ -63,7 +63,7 @@ def _values(loaded: Session, name: str) -> dict[str, Any]:
 
 
 def web_identity(run: Run, loaded: Session, token_file: str, arn: str, name: str) -> Parts:
-    """Return what the session of a web identity is made of: its role, a mark of its token."""
+    """Return the cache key parts of a web identity's session: its role and a mark of its token."""
     token = content(run, token_file)
     region = sts.configured_region(run.environ, loaded) or home_region(arn)
     return {
@@ -75,10 +75,10 @@ def web_identity(run: Run, loaded: Session, token_file: str, arn: str, name: str
 
 
 def called(environ: Mapping[str, str], loaded: Session, region: str, role_arn: str) -> Parts:
-    """Return what of the STS endpoint a role's session depends on.
+    """Return the cache key parts of the STS endpoint that issues a role's session.
 
-    Its region is not: what any regional endpoint gives is the same session, valid everywhere. But
-    the global endpoint's, which old settings may still choose, is not valid in every region.
+    The region is not one of them: sessions from any regional endpoint are valid everywhere. But
+    sessions from the global endpoint, which old settings may choose, are not valid in all regions.
     """
     found = endpoints(environ, loaded, "STS")
     if found.get("sts_regional_endpoints", "regional") != "regional":
@@ -87,9 +87,9 @@ def called(environ: Mapping[str, str], loaded: Session, region: str, role_arn: s
 
 
 def session_name(run: Run, name: str) -> Parts:
-    """Return the role session name, or what the default one is made of.
+    """Return the cache key parts of the role session name.
 
-    Its host name is not: a laptop gets a new one with every network.
+    The host name in the default name is not one of them: a laptop's changes with every network.
     """
     if name:
         return {"name": name}
@@ -98,7 +98,7 @@ def session_name(run: Run, name: str) -> Parts:
 
 
 def endpoints(environ: Mapping[str, str], loaded: Session, *services: str) -> Parts:
-    """Return all that chooses the endpoints of the services, as far as it is set."""
+    """Return the settings that choose the services' endpoints, as far as they are set."""
     scoped = loaded.get_scoped_config()
     found = {key: environ.get(name) or scoped.get(key) for name, key in ENDPOINT_KEYS.items()}
     for service in services:
@@ -140,17 +140,17 @@ def _login(run: Run, loaded: Session, name: str) -> Parts:
 
 
 def person(signed_in: Mapping[str, Any]) -> str:
-    """Return a mark of who has signed in, which stays the same while the tokens are renewed.
+    """Return a mark of the signed-in user, which does not change when the tokens are renewed.
 
-    Renewing SSO's access token leaves the refresh token as it is, or gives a new one; `aws login`
-    has a key of its own.
+    A renewal of SSO's access token keeps the refresh token, or replaces it; `aws login` has a key
+    of its own.
     """
     names = ("dpopKey", "refreshToken", "accessToken")
     return mark(str(next(filter(None, map(signed_in.get, names)), "")).encode())
 
 
 def sign_in(run: Run, file: str) -> dict[str, Any]:
-    """Return what a sign-in left in its file; nothing if it cannot be read."""
+    """Return the sign-in in a file, {} if it cannot be read."""
     try:
         found = json.loads(content(run, file))
     except (ValueError, RecursionError):
@@ -159,9 +159,9 @@ def sign_in(run: Run, file: str) -> dict[str, Any]:
 
 
 def _helper(run: Run, loaded: Session, command: str) -> Parts:
-    """Return what a helper's credentials are made of: it may read anything that credproc knows of.
+    """Return the cache key parts of a helper's credentials, which may depend on anything we know.
 
-    Its command, working directory, variables, instance, and both config files.
+    They are its command, the working directory, variables, instance, and both config files.
     """
     run.witnesses.directory()
     run.witnesses.instance()
@@ -183,12 +183,12 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
     }
     return {
         "helper": os.path.basename(word),
-        # It may contain a password, which is the config file's to keep.
+        # As a hash, because the command may contain a password.
         "command": hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest(),
         "directory": system.working_directory(),
         "path": "" if "/" in word else environ.get("PATH", ""),
         "instance": system.instance(),
-        "region": sts.named_region(environ, loaded)[0],  # credproc itself does not need it
+        "region": sts.named_region(environ, loaded)[0],  # unchecked: only the helper uses it
         **variables,
         **secrets,
         **{name: mark(os.fsencode(text)) for name, text in shared.items()},
@@ -196,10 +196,9 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
 
 
 def _is_in_credentials_file(run: Run, loaded: Session, name: str) -> bool:
-    """Whether the credentials file itself has keys of the profile: those of the config file come
-    last."""
+    """Whether the credentials file has keys for the profile; keys in the config file come last."""
     sections = loaded.credentials
-    if sections is None:  # botocore has read the files, and only tells both together
+    if sections is None:  # botocore has read the files and merged them
         from botocore import configloader, exceptions
 
         try:
@@ -210,7 +209,7 @@ def _is_in_credentials_file(run: Run, loaded: Session, name: str) -> bool:
 
 
 def content(run: Run, file: str) -> str:
-    """Return the text of a small file, "" if it cannot be read; what reads it for good says why."""
+    """Return the text of a small file; "" if it cannot be read, which a later read will report."""
     try:
         return run.contents(file).decode("utf-8", "surrogateescape") if file else ""
     except (OSError, ValueError):

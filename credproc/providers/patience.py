@@ -1,4 +1,4 @@
-"""How long a call is tried: its pauses, its tries, and the deadline."""
+"""Retries of a call: their number, the pauses between them, and the deadline."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-#: Tries of a call that fails in a way which may pass; a service that is only starting or busy gets
-#: as many as fit into the deadline, unless valid credentials are cached.
+#: Tries of a call that fails in a way that may pass. If a service is starting or busy and no valid
+#: credentials are cached, the call is retried until the deadline.
 ATTEMPTS = 4
-#: Seconds. A pause is not longer than this, unless the service asks for more.
+#: Seconds. The longest pause, unless the service requests a longer one.
 LONGEST_PAUSE = 10.0
 
 
 def tried(run: Run, what: str, once: Callable[[], Result | Fault], limit: int = 0) -> Result:
-    """Return what ``once`` returns when it returns no Fault; raise the fault that is final.
+    """Call ``once`` until it does not return a Fault, and return the result; raise the last fault.
 
-    ``what`` names the call in the log. ``limit`` is the number of tries where the user has set one.
+    ``what`` names the call in the log. ``limit`` is the user's number of tries, 0 if not set.
     """
     attempt = 1
     while True:
@@ -39,13 +39,13 @@ def tried(run: Run, what: str, once: Callable[[], Result | Fault], limit: int = 
         pause = max(drawn, outcome.least)
         if run.deadline.left() <= pause:
             raise _out_of_time(outcome, attempt)
-        run.log(f"{what}: {outcome.message}; again in {pause:.2f} s")
+        run.log(f"{what}: {outcome.message}; retrying in {pause:.2f} s")
         run.deadline.clock.sleep(pause)
         attempt += 1
 
 
 def _most(run: Run, fault: Fault, limit: int) -> float:
-    """Return how many tries there are at most."""
+    """Return the maximum number of tries."""
     if not run.patient:
         return min(limit or ATTEMPTS, ATTEMPTS)
     return limit or (math.inf if fault.busy else ATTEMPTS)
@@ -54,7 +54,7 @@ def _most(run: Run, fault: Fault, limit: int) -> float:
 def _out_of_time(fault: Fault, attempt: int) -> DeadlineExceeded:
     words = [f"{fault.message}; no time is left to try again"]
     if fault.least:
-        words.append(f" after the {fault.least:g} s that it asks to wait")
+        words.append(f" after the pause of {fault.least:g} s that it requests")
     elif attempt > 1:
         words.append(f" ({attempt} tries)")
     return DeadlineExceeded("".join(words) + (f": {fault.hint}" if fault.hint else ""))

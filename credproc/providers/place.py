@@ -1,4 +1,4 @@
-"""Where STS is called, if botocore is not needed to say: regional endpoints, and given ones."""
+"""STS endpoints that can be found without botocore: the regional ones, and configured URLs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from credproc.providers.session import Session
 
-#: The partitions, by the names of their regions: where STS is, in each region.
+#: The partitions, as patterns of region names, with the DNS suffix of their STS endpoints.
 PARTITIONS = {
     r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+": "amazonaws.com",
     r"us-gov-\w+-\d+": "amazonaws.com",
@@ -26,7 +26,7 @@ PARTITIONS = {
     r"us-isof-\w+-\d+": "csp.hci.ic.gov",
     r"eusc-de-\w+-\d+": "amazonaws.eu",
 }
-#: Variables and config keys that make botocore's client another one, or refuse it.
+#: Variables and config keys that change botocore's client, or make it fail.
 UNUSUAL = (
     "AWS_ACCOUNT_ID_ENDPOINT_MODE",
     "AWS_AUTH_SCHEME_PREFERENCE",
@@ -69,14 +69,14 @@ UNUSUAL_KEYS = (
     "use_dualstack_endpoint",
     "use_fips_endpoint",
 )
-#: botocore's default since its release 1.40.
+#: botocore's default since release 1.40.
 REGIONAL = "regional"
 
 _URL = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?/?", re.IGNORECASE)
 
 
 class Place:
-    """Where STS is called: URL, host, port, whether over TLS; and the region to sign for."""
+    """An STS endpoint: URL, host, port, whether it uses TLS, and the region to sign for."""
 
     def __init__(self, url: str, region: str) -> None:
         match = _URL.fullmatch(url)
@@ -92,8 +92,8 @@ class Place:
 
 
 def place(session: Session, region: str) -> Place | None:
-    """Return where STS is called, None if that is for botocore to say."""
-    environ = os.environ  # that of the process, which botocore reads
+    """Return the STS endpoint of a region, None if only botocore can find it."""
+    environ = os.environ  # the process's own, which botocore reads
     scoped = session.get_scoped_config()
     legacy = environ.get("AWS_STS_REGIONAL_ENDPOINTS", scoped.get("sts_regional_endpoints"))
     if (
@@ -113,7 +113,7 @@ def place(session: Session, region: str) -> Place | None:
         url = _given(session, scoped, environ) or f"https://sts.{region}.{suffix}"
         return Place(url, region)
     except (AttributeError, KeyError, TypeError, ValueError):
-        return None  # a setting that botocore has words for
+        return None  # botocore reports the invalid setting
 
 
 def custom(session: Session) -> str:
@@ -144,7 +144,7 @@ def _has_proxy(environ: Mapping[str, str]) -> bool:
 
 
 def _given(session: Session, scoped: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    """Return the endpoint that is configured, "" if none is."""
+    """Return the configured endpoint URL, "" if there is none."""
     found = environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL")
     if not found and "services" in scoped:
         found = session.full_config["services"][scoped["services"]].get("sts", {})

@@ -1,4 +1,4 @@
-"""Another credential_process: one that is slow, asks for something, or knows another identity."""
+"""Another program's credential_process, for instance a slow one or one that prompts the user."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from credproc.run import Run
 
 
-#: Bytes of a document that are read.
+#: Bytes. The largest document that is read.
 MOST = 2**20
 
 
 def retrieve(run: Run, profile: str, command: str) -> Credentials:
-    """Return what the profile's credential_process prints; it is run once, and without a shell.
+    """Return the credentials that the profile's credential_process prints; it runs without a shell.
 
-    One that told a person something on the terminal is not run in the background.
+    A helper that wrote to the user's terminal is not run in the background later.
     """
     try:
         words = shlex.split(command)
@@ -56,7 +56,7 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
 
 
 def _heard(run: Run, profile: str, words: list[str], name: str, hint: str) -> helper.Heard:
-    """Run the command to its end; return what it left."""
+    """Run the command to its end; return its status and output."""
     environ = recursion.environment(run.environ, [*run.profiles, profile])
     seconds = run.deadline.remaining()
     started = run.log.clock()
@@ -76,13 +76,13 @@ def _heard(run: Run, profile: str, words: list[str], name: str, hint: str) -> he
 
 
 def _read(output: bytes, who: str) -> Credentials:
-    """Read the document; ProviderFailed for anything that every consumer would refuse."""
+    """Parse the document; ProviderFailed for anything that all consumers would refuse."""
     try:
         answer = json.loads(output)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise ProviderFailed(f"{who} printed no JSON object")
+        raise ProviderFailed(f"{who} did not print a JSON object")
     if answer.get("Version") != 1:
         raise ProviderFailed(f"{who} printed a document whose Version is not 1")
     access_key, secret_key = (
@@ -106,17 +106,17 @@ def _read(output: bytes, who: str) -> Credentials:
 
 
 def _time(text: str, who: str) -> int:
-    """Return the epoch seconds of an Expiration in any form that botocore takes from a helper."""
+    """Return the epoch seconds of an Expiration in any form that botocore accepts from a helper."""
     try:
         return credentials.read_time(text, who)
     except ProviderFailed:
         if not text.strip().strip("0123456789."):
-            raise  # seconds, or milliseconds: no SDK reads them
+            raise  # seconds or milliseconds, which no SDK accepts
         from botocore.utils import parse_timestamp  # 120 ms
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a zone that it does not know
+                warnings.simplefilter("ignore")  # about unknown time zones
                 moment = parse_timestamp(text)
         except ValueError:
             moment = None

@@ -1,8 +1,8 @@
-"""What a profile of the shared config describes: roles to assume, and where the first one starts.
+"""The role chain that a profile of the shared config describes, and its source credentials.
 
-The rules are botocore's (AssumeRoleProvider): a role_arn with source_profile or credential_source;
-a source profile with keys of its own is used for those; a profile with web_identity_token_file has
-credentials of its own.
+The rules are botocore's (AssumeRoleProvider): role_arn comes with source_profile or
+credential_source; the chain ends at a source profile with keys of its own; a profile with
+web_identity_token_file has credentials of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from credproc.providers.session import Session
 
-#: Keys that mean nothing when they are blank, for botocore and so here.
+#: Keys that are ignored when blank, as botocore does.
 DEFAULTED = ("role_session_name", "duration_seconds")
 CREDENTIAL_SOURCES = {
     "Environment": "env",
@@ -63,7 +63,7 @@ def roles(loaded: Session, name: str) -> Roles:
 
 
 def _check_own(loaded: Session, name: str, values: dict[str, Any]) -> None:
-    """Raise if the profile cannot have credentials of its own."""
+    """Raise RequestError if the profile cannot have credentials of its own."""
     own = None if loaded.credentials is None else loaded.credentials.get(name, {})
     problem = incomplete.problem(values, loaded.full_config, own)
     if problem:

@@ -1,7 +1,7 @@
-"""STS without botocore, in the ordinary case: signed, sent and read by the standard library.
+"""STS without botocore, in the ordinary case: signed, sent and parsed by the standard library.
 
-Loading botocore and making its client takes longer than ten calls. It declines, and never
-disagrees: what is unusual about settings, endpoint or region is left to botocore's client.
+Loading botocore and making its client takes longer than ten calls. This module never disagrees
+with botocore: it leaves unusual settings, endpoints and regions to botocore's client.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from credproc.providers.place import Place
     from credproc.providers.reply import Call, Fault
 
-#: Seconds for connecting, and for each wait for a piece of the answer.
+#: Seconds to connect, and to wait for each piece of the response.
 CONNECT, READ = 3, 5
 #: Seconds for one try.
 TRY = CONNECT + READ
-#: Bytes of an answer's body, and of all that is received for one. STS's have some kilobytes.
+#: Bytes of a response's body, and of a whole response. Those of STS have a few kilobytes.
 MAX_BODY = 256 * 1024
 MAX_ANSWER = 2 * MAX_BODY
 
@@ -44,7 +44,7 @@ ERRORS = ("Error/", "Errors/Error/", "")
 
 
 class Query:
-    """STS as one run calls it: a connection that the next hop to the same place uses again."""
+    """Calls to STS in one run; the next hop to the same endpoint reuses the connection."""
 
     def __init__(self) -> None:
         self._lasting: tuple[Place, socket.socket] | None = None
@@ -62,7 +62,7 @@ class Query:
         parameters: Mapping[str, Any],
         deadline: Deadline,
     ) -> tuple[Reply, dict[str, Any]]:
-        """Call STS; return its reply, and the credentials in botocore's form. Failed without."""
+        """Call STS; return its reply, and the credentials as botocore does. Failed if refused."""
         end = deadline.within(TRY)
         body = urlencode(flat({"Action": action, "Version": VERSION, **parameters})).encode()
         headers = {
@@ -95,7 +95,7 @@ class Query:
         return answer
 
     def _kept(self, where: Place) -> socket.socket | None:
-        """Return the connection that lasted, unless it leads elsewhere or was closed over there."""
+        """Return the open connection, unless it is to another endpoint or the server closed it."""
         if self._lasting is None:
             return None
         (place, sock), self._lasting = self._lasting, None
@@ -107,7 +107,7 @@ class Query:
     def _connected(self, where: Place, call: Call, end: Deadline) -> socket.socket:
         sock = None
         try:
-            # As bytes, which spares a plain name the tables of international ones.
+            # As bytes, so that Python does not load its tables of international names.
             host: Any = where.host.encode()
             sock = socket.create_connection((host, where.port), _left(end, CONNECT))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -123,7 +123,7 @@ class Query:
 
 
 def _unanswered(error: Exception, where: Place, call: Call, end: Deadline) -> Fault:
-    """Return what it means that a connection brought no answer, in botocore's words if any."""
+    """Return the fault of a connection without a response, worded as in botocore."""
     text = str(error)
     if isinstance(error, TimeoutError):
         if end.left() <= 0:
@@ -136,7 +136,7 @@ def _unanswered(error: Exception, where: Place, call: Call, end: Deadline) -> Fa
 
 
 def _unconnected(error: OSError, where: Place, call: Call) -> Fault:
-    """Return what it means that there is no connection, in botocore's words."""
+    """Return the fault of a failed connection, worded as in botocore."""
     if isinstance(error, TimeoutError):
         return faults.unreached(call, f'Connect timeout on endpoint URL: "{where.url}"')
     if type(error).__module__ == "ssl":
@@ -147,7 +147,7 @@ def _unconnected(error: OSError, where: Place, call: Call) -> Fault:
 
 
 def _phrase(status: int) -> str:
-    """Return what a server error says that says nothing else."""
+    """Return the message for a server error without one."""
     if status < 500:
         return ""
     from http import HTTPStatus
@@ -163,7 +163,7 @@ def _left(end: Deadline, most: float) -> float:
 
 
 def context() -> ssl.SSLContext:
-    """Return the TLS settings of botocore's client, with the authorities that it trusts."""
+    """Return the TLS settings of botocore's client, with the CA certificates that it trusts."""
     import ssl
 
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -174,7 +174,7 @@ def context() -> ssl.SSLContext:
 
 
 def authorities() -> str:
-    """Return the file of the authorities that botocore trusts: certifi's, or else its own."""
+    """Return the file of CA certificates that botocore trusts: certifi's, or else its own."""
     for package in ("certifi", "botocore"):
         for folder in sys.path:
             path = os.path.join(folder, package, "cacert.pem")
@@ -184,7 +184,7 @@ def authorities() -> str:
 
 
 def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return parameters as the query protocol names them: lists as NAME.member.1 and so on."""
+    """Return parameters with the names of the query protocol: lists as NAME.member.1 and so on."""
     found = {}
     for name, value in parameters.items():
         if not isinstance(value, list):
@@ -198,9 +198,9 @@ def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def signed(where: Place, body: bytes, caller: Credentials | None, now: float) -> dict[str, str]:
-    """Return the headers of a POST to / that its signature covers, and the signature (SigV4).
+    """Return the signed headers of a POST to / and their signature (SigV4).
 
-    Without a caller it is not signed.
+    Without a caller the request is not signed.
     """
     headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
     headers["host"] = where.header
@@ -230,9 +230,9 @@ def _digest(data: bytes) -> str:
 
 
 def fields(body: bytes) -> dict[str, str]:
-    """Return the texts of an XML document by their paths below the root; none if it is not XML.
+    """Return the texts of an XML document by their path below the root; {} if it is not XML.
 
-    A document type is refused, and with it every entity: STS sends none.
+    A document type, and with it every entity, is refused: STS sends none.
     """
     found: dict[str, str] = {}
     path: list[str] = []
@@ -260,7 +260,7 @@ def fields(body: bytes) -> dict[str, str]:
 
 
 def _result(found: Mapping[str, str], lead: str) -> dict[str, Any]:
-    """Return the result of a call as botocore does, as far as it is needed."""
+    """Return the needed parts of a call's result, in botocore's form."""
     lead += "Credentials/"
     keys = {path[len(lead) :]: text for path, text in found.items() if path.startswith(lead)}
     arn = found.get(lead.replace("Credentials/", "AssumedRoleUser/Arn"), "")

@@ -1,4 +1,4 @@
-"""What botocore raises, as a fault: an answer with its code, or the reason why none came."""
+"""Faults made from botocore's exceptions: an error response, or the reason why there was none."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from credproc.providers.reply import Call, Fault, Reply
 if TYPE_CHECKING:
     from typing import Any
 
-#: What botocore makes of an answer that was not sent by the service.
+#: What botocore raises for a response that the service did not send.
 _NOT_STS = (ResponseParserError, LookupError, TypeError, ValueError)
 
 
 class Answered:
-    """The status and the headers of the latest answer, which not every error of botocore's has."""
+    """Status and headers of the latest response, which not every botocore exception has."""
 
     def __init__(self) -> None:
         self.reply = Reply()
 
     def note(self, response_dict: Any = None, **_: Any) -> None:
-        """Take both from an answer that is about to be parsed (botocore's before-parse event)."""
+        """Record both before the response is parsed (botocore's before-parse event)."""
         headers = {
             str(name).lower(): str(value) for name, value in response_dict["headers"].items()
         }
@@ -32,12 +32,12 @@ class Answered:
 
 
 def explain(error: Exception, answered: Answered, call: Call) -> Fault:
-    """Return what the error of one call of STS means."""
+    """Return the fault for an exception of one STS call."""
     if isinstance(error, exceptions.ClientError):
         return faults.explain(reply_of(error, answered), call)
     if isinstance(error, exceptions.ParamValidationError):
-        # Never the text: it may hold an external id.
-        return Fault("botocore refuses the parameters; is this botocore too old?")
+        # Without botocore's text, which may contain an external ID.
+        return Fault("botocore rejects the parameters: upgrade botocore, which may be too old")
     if isinstance(error, exceptions.SSLError):
         return _tls(error, call)
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
@@ -48,8 +48,8 @@ def explain(error: Exception, answered: Answered, call: Call) -> Fault:
 
 
 def reply_of(error: exceptions.ClientError, answered: Answered | None = None) -> Reply:
-    """Return the answer that an error of botocore's was made of."""
-    # An error in S3's form, which other services than AWS's give, is not in an element of its own.
+    """Return the response in a botocore exception."""
+    # Services other than AWS's return errors in S3's form, without an Error element.
     said: Any = error.response.get("Error") or error.response
     metadata: Any = error.response.get("ResponseMetadata", {})
     headers = answered.reply.headers if answered else metadata.get("HTTPHeaders", {})
@@ -61,7 +61,7 @@ def _tls(error: exceptions.SSLError, call: Call) -> Fault:
     text = str(error)
     if "[Errno " in text or "[X509" in text:  # the bundle is read when the connection is made
         return Fault(
-            "AWS_CA_BUNDLE (or ca_bundle in the config) is not a readable file of certificates"
+            "AWS_CA_BUNDLE (or ca_bundle in the config) is not a readable certificate file"
         )
     return faults.untrusted(call, short(error))
 
@@ -75,7 +75,7 @@ def _connection(error: Exception, call: Call) -> Fault:
 
 
 def _cause(error: BaseException) -> OSError | None:
-    """Return the error of the operating system that another one was made of."""
+    """Return the OSError that caused another exception."""
     found: OSError | None = None
     seen: list[BaseException] = []
     following: Any = error
@@ -99,6 +99,6 @@ def _words(error: OSError) -> str:
 
 
 def short(error: Exception) -> str:
-    """Return an error's text; its type where urllib3 shows the address of an object."""
+    """Return an error's text, or its type if urllib3's text shows the address of an object."""
     text = str(error)
     return text if "object at 0x" not in text else type(error).__name__

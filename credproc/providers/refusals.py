@@ -1,4 +1,4 @@
-"""What STS refuses: which policy denied, which token or key it did not accept, and who can help."""
+"""Refusals by STS: which policy denied the call, or which key or token is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ SKEWED = (
 DENIED = ("AccessDenied", "AccessDeniedException")
 
 _MANGLED = "a proxy may have changed the request, or AWS_ENDPOINT_URL_STS is not STS"
-#: What to do about codes that mean one thing only; {region} is filled in.
+#: What to do about codes that have only one meaning; {region} is filled in.
 HINTS = {
-    "RegionDisabledException": "activate STS for {region} in the IAM console, or give another "
+    "RegionDisabledException": "activate STS for {region} in the IAM console, or use another "
     "--sts-region",
     "MalformedPolicyDocument": "check --policy and --policy-arn",
     "IncompleteSignature": _MANGLED,
@@ -46,13 +46,13 @@ BARE = {
 
 #: "... is not authorized to perform: sts:X on resource: ..."
 _WHO = re.compile(r"User: (arn:\S+) is not authorized to perform: (sts:\w+)")
-#: How STS ends such a message where it says which kind of policy it was.
+#: The end of such a message where STS says which kind of policy denied the call.
 _WHY = re.compile(
     r"with an (explicit) deny in (?:an?|the) ([A-Za-z -]+?(?:policy|boundary))\b|"
     r"because no ([A-Za-z -]+?(?:policy|boundary)) allows"
 )
-#: Kinds of policy, as STS names them: where it is, and who can change it. {who} is the caller,
-#: {theirs} and {ours} are the accounts of the role and of the caller.
+#: Kinds of policy, as STS names them, with where each is and who can change it. {who} is the
+#: caller, {theirs} and {ours} are the accounts of the role and of the caller.
 POLICIES = {
     "service control policy": "a service control policy (SCP) of the organization: only an "
     "administrator of the organization can change it",
@@ -73,15 +73,15 @@ POLICIES = {
 
 
 class Denied(ProviderFailed):
-    """A policy denied the call, perhaps because its condition requires a newer MFA code."""
+    """A policy denied the call, perhaps because it requires a more recent MFA code."""
 
 
 class SessionTooLong(ProviderFailed):
-    """AWS counts the caller as a role, whose roles last an hour at most."""
+    """The call is role chaining, for which AWS limits a session to one hour."""
 
 
 def explain(reply: Reply, call: Call) -> Fault:
-    """Return what a refusal by STS itself means; none of them is worth the same call again."""
+    """Return the fault of a refusal by STS itself; repeating the same call would not help."""
     code = reply.code
     if code in SKEWED:
         return _signature(reply, call)
@@ -99,7 +99,7 @@ def explain(reply: Reply, call: Call) -> Fault:
 
 
 def _token(reply: Reply, call: Call) -> Fault:
-    """Return what is wrong with a web identity: there is no caller, whose policies could matter."""
+    """Return the fault of a web identity call, which has no caller whose policies could matter."""
     if reply.code in DENIED:
         return Fault(f"{reply.text()}: {claims.denied(call)}")
     if reply.code in (*TOKEN_REJECTED, *EXPIRED, *KEYS_REJECTED):
@@ -108,7 +108,7 @@ def _token(reply: Reply, call: Call) -> Fault:
 
 
 def _partition(code: str, call: Call) -> str:
-    """Return that role and region are of two partitions, where that can be the reason."""
+    """Return that role and region are in different partitions, if that explains the error."""
     wanted, asked = call.role_arn.split(":")[1:2], partition(call.region)
     if code not in (*KEYS_REJECTED, *DENIED, "ValidationError"):
         return ""
@@ -130,10 +130,10 @@ def _keys(code: str, call: Call, caller: Credentials) -> str:
         return f"{which} are temporary, but their session token is missing (AWS_SESSION_TOKEN)"
     if key.startswith("AKIA") and has_token:
         return (
-            f"{which} are long-term keys with a session token, which belongs to other ones: remove "
-            "it (AWS_SESSION_TOKEN, aws_session_token)"
+            f"{which} are long-term keys with a session token that belongs to other keys: remove "
+            "the token (AWS_SESSION_TOKEN, aws_session_token)"
         )
-    why = "they are revoked, deleted, mistyped or of another partition"
+    why = "they are revoked, deleted, mistyped or from another partition"
     if must_be_enabled(call.region):
         why += f", or the account has not enabled the region {call.region}"
     service = "the service" if code == "InvalidAccessKeyId" else "AWS"
@@ -145,7 +145,7 @@ def _denied(reply: Reply, call: Call) -> Fault:
     if "MultiFactorAuthentication failed" in reply.message:
         return _mfa(reply)
     if "root account" in reply.message:
-        return Fault(f"{text}: call it with the keys of a user or a role, not of the root user")
+        return Fault(f"{text}: use the keys of a user or a role, not of the root user")
     found, why = _WHO.search(reply.message), _WHY.search(reply.message)
     who = found[1] if found else "the caller"
     action = found[2] if found else "sts:AssumeRole"
@@ -159,17 +159,17 @@ def _denied(reply: Reply, call: Call) -> Fault:
 
 
 def _no_session(reply: Reply) -> Fault:
-    """Return what it means that a user gets no session (GetSessionToken)."""
+    """Return the fault of a denied GetSessionToken."""
     if "MultiFactorAuthentication failed" in reply.message:
         return _mfa(reply)
     return Fault(
-        f"{reply.text()}: every user may call GetSessionToken with long-term keys, unless a policy "
+        f"{reply.text()}: any user may call GetSessionToken with long-term keys, unless a policy "
         "denies it"
     )
 
 
 def _policy(why: re.Match[str], who: str, action: str, call: Call) -> str:
-    """Return what to do where STS says which kind of policy it was."""
+    """Return what to do where STS says which kind of policy denied the call."""
     kind = (why[2] or why[3]).strip()
     where = POLICIES.get(kind, f"a {kind}").format(
         who=who, ours=_account(who, "the caller's account"), theirs=_account(call.role_arn)
@@ -186,7 +186,7 @@ def _account(arn: str, otherwise: str = "the role's account") -> str:
 
 
 def _unsaid(who: str, call: Call) -> str:
-    """Return what to do where STS does not say why: it does not tell whether the role exists."""
+    """Return what to do where STS gives no reason; it does not even say whether the role exists."""
     options = {
         "ExternalId": "--external-id",
         "SerialNumber": "--serial-number (MFA)",
@@ -195,10 +195,10 @@ def _unsaid(who: str, call: Call) -> str:
     }
     missing = [option for name, option in options.items() if name not in call.given]
     if "ExternalId" in call.given:
-        missing.insert(0, "another --external-id")
+        missing.insert(0, "a different --external-id")
     demand = f" (a condition may require {', '.join(missing)})" if missing else ""
     is_one = _account(who, "") in ("", _account(call.role_arn))
-    whose = "the caller's policies" if is_one else "the caller's policies, in its own account,"
+    whose = "the caller's policies" if is_one else "the caller's policies in its own account"
     return (
         "check that the role exists (STS does not say), that its trust policy allows this caller"
         f"{demand}, and that {whose} allow sts:AssumeRole on it"
@@ -210,8 +210,8 @@ def _tags(call: Call) -> str:
     if "Tags" in call.given:
         return f"{allow}, or leave out --tag"
     return (
-        f"{allow}: no --tag was given, but the calling session passes its transitive tags on (as "
-        "those of EKS Pod Identity and of identity providers do)"
+        f"{allow}: no --tag was given, but the calling session passes on its transitive tags (as "
+        "sessions from EKS Pod Identity and identity providers do)"
     )
 
 
@@ -225,14 +225,14 @@ def _source_identity(call: Call) -> str:
 def _mfa(reply: Reply) -> Fault:
     text = reply.text()
     if "must provide" in reply.message:
-        return Fault(f"{text}: give the MFA device with --serial-number (mfa_serial in a profile)")
+        return Fault(f"{text}: name the MFA device with --serial-number (mfa_serial in a profile)")
     if "serial number" in reply.message.lower():
         return Fault(
             f"{text}: the code is wrong, or --serial-number (mfa_serial) is not the caller's own "
             "device",
             CodeNotGiven,
         )
-    return Fault(f"{text}: a code works once, so wait for the next one", WrongCode)
+    return Fault(f"{text}: each code works once, so wait for the next one", WrongCode)
 
 
 def _terms(reply: Reply, call: Call) -> Fault:
@@ -245,7 +245,7 @@ def _terms(reply: Reply, call: Call) -> Fault:
     elif code.startswith("PackedPolicyTooLarge"):
         hint = _too_large(lower, call)
     elif "transitive tag" in lower:
-        hint = "a transitive tag of the calling session cannot be changed: leave out that --tag"
+        hint = "the calling session's transitive tags cannot be changed: leave out that --tag"
     elif "not attachable" in lower or "does not exist" in lower:
         hint = "check --policy-arn"
     elif code == "ValidationError" and "durationseconds" in lower:
@@ -271,9 +271,9 @@ def _too_large(lower: str, call: Call) -> str:
         return f"shorten {', '.join(sent) or 'the session policy'}"
     inherited = (
         "the transitive tags that the calling session passes on count too (EKS Pod Identity: turn "
-        "its session tags off)"
+        "off its session tags)"
     )
-    return f"give fewer or shorter --tag; {inherited}" if "Tags" in call.given else inherited
+    return f"use fewer or shorter --tag; {inherited}" if "Tags" in call.given else inherited
 
 
 def _signature(reply: Reply, call: Call) -> Fault:
@@ -281,7 +281,7 @@ def _signature(reply: Reply, call: Call) -> Fault:
     if abs(off) > SKEW:
         side = "ahead of" if off > 0 else "behind"
         return Fault(
-            f"{text}: this machine's clock is {abs(off)} s {side} STS's: set it (timedatectl)"
+            f"{text}: this machine's clock is {abs(off)} s {side} STS: set it (timedatectl)"
         )
     if "xpired" in text or "not yet current" in text:
         return Fault(f"{text}: the request took too long to arrive, or the clock was just set")

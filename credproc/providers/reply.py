@@ -1,4 +1,4 @@
-"""One reply of a service, the call that it answers, and the fault that it comes to."""
+"""One reply of a service, the call that it answers, and the fault that results."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
 
-#: Seconds that the clocks of two machines may be apart without a fault of either.
+#: Seconds by which the clocks of two machines may normally differ.
 SKEW = 60
-#: Characters of a message that are shown; STS's longest have some hundreds.
+#: Characters of a message that are shown; the longest of STS have some hundreds.
 MOST_SHOWN = 700
 
-# The value that broke a rule may be an external id or a tag.
+# The invalid value may be an external ID or a tag.
 _BROKEN = re.compile(r"Value '.*?' at '", re.DOTALL)
 # The service's time, as in "(20261124T010203Z - 15 min.)".
 _NOW = re.compile(r"\((\d{8}T\d{6})Z [+-]")
 
 
 class Reply:
-    """What a service answered: HTTP status, headers (names in lower case), error code, message."""
+    """A service's response: HTTP status, headers (lower-case names), error code, message."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Reply:
         self.message = message
 
     def text(self) -> str:
-        """Return the code and the message, without a web page and without values sent to it."""
+        """Return the code and the message, without web pages and without values that we sent."""
         message = _BROKEN.sub("Value '...' at '", self.message).strip().rstrip(".")
         if is_page(message):
             message = "a web page (from a proxy or a portal?)"
@@ -50,7 +50,7 @@ class Reply:
         return f"{self.code}: {message}" if message and self.code else message or self.code
 
     def pause(self) -> float:
-        """Return the seconds that the service says to wait at least, 0 if it says nothing."""
+        """Return the pause that the service requests, in seconds; 0 if it requests none."""
         milliseconds = self.headers.get("x-amz-retry-after", "")
         if milliseconds.isdecimal():
             return int(milliseconds[:9]) / 1000
@@ -64,7 +64,7 @@ class Reply:
         return max(moment - (time.time() - self.skew()), 0)
 
     def skew(self) -> int:
-        """Return by how many seconds the local clock is ahead of the service's, 0 if unknown."""
+        """Return how many seconds the local clock is ahead of the service's, 0 if unknown."""
         try:
             date = self.headers.get("date", "")
             then = email.utils.parsedate_to_datetime(date).timestamp()
@@ -78,7 +78,7 @@ class Reply:
 
 
 class Call:
-    """What was called: a service of a region (STS), for a role, by a caller.
+    """A call of a service (STS) in a region, for a role, by a caller.
 
     Without ``caller`` the call is not signed, and exchanges the ``token`` of a web identity.
     ``given`` are the names of the parameters that were sent.
@@ -107,11 +107,11 @@ class Call:
 
 
 class Fault:
-    """What an error means: the words, the exception, the first pause before another try (0: none).
+    """A failed try: its message, the exception to raise, the first pause before a retry (0: none).
 
-    ``hint`` is what to do when all tries have failed. ``least`` are the seconds that the service
-    wants to be left alone. ``busy`` says that the service is only starting or busy: with nothing
-    valid cached, tries go on until the deadline.
+    ``hint`` is what to do when all tries have failed. ``least`` is the pause in seconds that the
+    service requests. ``busy`` says that the service is only starting or busy: if nothing valid is
+    cached, the call is retried until the deadline.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Fault:
         self.busy = busy
 
     def error(self) -> ProviderFailed:
-        """Return the exception that ends the tries."""
+        """Return the exception to raise when there are no more tries."""
         return self.kind(self.words())
 
     def words(self) -> str:
@@ -140,7 +140,7 @@ class Fault:
 
 
 class Failed(Exception):
-    """A call that brought no credentials; its fault says why."""
+    """A call without credentials in its response; the fault says why."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
@@ -148,6 +148,6 @@ class Failed(Exception):
 
 
 def is_page(text: str) -> bool:
-    """Whether a message is a web page, which says nothing in one line of a terminal."""
+    """Whether a message is a web page, which is useless in one line."""
     start = text.lstrip("\ufeff \t\r\n'\"b")[:200].lower()
     return start.startswith(("<!doctype", "<html", "<head", "<body")) or "<html" in start

@@ -1,4 +1,4 @@
-"""What botocore's own providers find in a profile: SSO, `aws login`, and keys in a file."""
+"""Credentials that botocore's own providers find in a profile: SSO, `aws login`, keys in a file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from credproc.providers.session import Session
     from credproc.run import Run
 
-#: Those of botocore's providers that find keys in a file, and what botocore calls that.
+#: botocore's providers that find keys in a file, with botocore's setting for that file.
 FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}
 
 
 def resolved(run: Run, shared: Session, name: str, methods: tuple[str, ...]) -> Credentials | None:
-    """Return what the first of botocore's providers finds; what goes wrong, in our words."""
+    """Return what the first successful provider of botocore finds; its errors become ours."""
     session = shared.botocore()
-    if "login_session" in session.get_scoped_config():  # SSO has a region of its own
+    if "login_session" in session.get_scoped_config():  # SSO has its own region setting
         region = sts.configured_region(run.environ, shared)
         session.set_config_variable("region", region or None)
     signins = Signins(run, session, name)
@@ -53,7 +53,7 @@ def resolved(run: Run, shared: Session, name: str, methods: tuple[str, ...]) -> 
 
 
 def _kept(session: botocore.session.Session, found: Any, frozen: Any) -> Credentials:
-    """Return what botocore found, as credentials of ours."""
+    """Return what botocore found as our Credentials."""
     kept = Credentials(
         frozen.access_key,
         frozen.secret_key,
@@ -68,15 +68,15 @@ def _kept(session: botocore.session.Session, found: Any, frozen: Any) -> Credent
         if problem:
             raise RequestError(f"{problem} ({path})")
     elif not all(map(credentials.is_key_text, kept.secrets())):
-        raise ProviderFailed(f"{found.method} gave credentials that no request can carry")
+        raise ProviderFailed(f"{found.method} returned credentials with invalid characters")
     return kept
 
 
 def _expiration(found: Any) -> int:
-    """Return when botocore's credentials end, 0 for keys that never do.
+    """Return when botocore's credentials expire, 0 for keys that never do.
 
-    No public name of botocore's gives it; the AWS CLI reads it so, too. A botocore that calls it
-    otherwise must not make long-term keys of what expires, so an AttributeError is right.
+    botocore has no public name for this; the AWS CLI reads the same attribute. If a botocore
+    renames it, temporary credentials must not pass for long-term keys, so AttributeError is right.
     """
     if not isinstance(found, RefreshableCredentials):
         return 0
@@ -92,10 +92,10 @@ def _worded(signins: Signins, method: str, load: Callable[[], tuple[Any, Any]]) 
     except (exceptions.PartialCredentialsError, exceptions.InvalidConfigError) as error:
         raise RequestError(str(error)) from error
     except exceptions.MissingDependencyException as error:
-        # botocore's words do not say where: credproc often has an environment of its own.
+        # botocore's message does not say where: credproc often has its own environment.
         python = shlex.quote(sys.executable or "python3")
         raise ProviderFailed(
-            "`aws login` needs an extra of botocore, which is not installed here: run "
+            "`aws login` needs botocore[crt], which is not installed in credproc's Python: run "
             f'{python} -m pip install "botocore[crt]"'
         ) from error
     except Exception as error:
@@ -111,5 +111,5 @@ def _explained(error: Exception) -> ProviderFailed:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return ProviderFailed(f"{where}{error.strerror or type(error).__name__}")
-    # What was answered stays out of the message.
-    return ProviderFailed(f"an answer that cannot be read ({type(error).__name__})")
+    # The message may quote the response, so it is not shown.
+    return ProviderFailed(f"the response could not be parsed ({type(error).__name__})")

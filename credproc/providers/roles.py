@@ -1,6 +1,6 @@
-"""A role chain as command line and config describe it: its hops, where it starts, its sessions.
+"""A role chain as the command line and the config describe it: hops, source, cache key parts.
 
-The one model of a chain: a run assumes the roles, `credprocctl explain` shows them.
+This is the one model of a chain: a run assumes its roles, `credprocctl explain` shows them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Roles:
-    """Roles in the order in which they are assumed, and the source of the first.
+    """Roles in the order in which they are assumed, and the source credentials of the first.
 
-    ``loaded`` is botocore's session of the profile that the chain belongs to; ``regions`` those
-    that the roles' own profiles name, "" where one names none; ``profiles`` all that were read.
+    ``loaded`` is the shared config for the profile that the chain belongs to; ``regions`` are the
+    regions of the profiles that define the roles, "" if not set; ``profiles`` are all that were
+    read.
     """
 
     def __init__(self, source: Source, loaded: Session) -> None:
@@ -33,28 +34,28 @@ class Roles:
         self.hops: list[Hop] = []
         self.regions: list[str] = []
         self.profiles: list[str] = []
-        #: Profiles whose mfa_serial has no effect: only that beside role_arn has.
+        #: Profiles whose mfa_serial has no effect, because it is not beside a role_arn.
         self.unused: list[str] = []
         self._instance_region: str | None = None
 
     def add(self, hop: Hop, region: str = "", first: bool = False) -> None:
-        """Add a hop behind the others, or before them."""
+        """Add a hop after the others, or before them if ``first``."""
         place = 0 if first else len(self.hops)
         self.hops.insert(place, hop)
         self.regions.insert(place, region)
 
     def device(self, run: Run) -> str:
-        """Return the device of the session that the first role is assumed with, "" without one."""
+        """Return the MFA device of the MFA session that assumes the first role, "" without one."""
         found = [hop.serial_number for hop in self.hops if hop.serial_number]
         return found[0] if run.mfa_session and found else ""
 
     def notes(self) -> list[str]:
-        """Return what is written and has no effect, in words."""
+        """Return messages about settings that have no effect."""
         if any(hop.serial_number for hop in self.hops):
             return []
         where = "beside its role_arn" if self.hops else "beside a role_arn"
         return [
-            f"mfa_serial of profile {name} has no effect, and no MFA code is requested: it counts "
+            f"mfa_serial of profile {name} has no effect, and no MFA code is requested: it applies "
             f"only {where}"
             + (f", in profile {self.profiles[-2]}" if len(self.profiles) > 1 else "")
             for name in self.unused
@@ -65,7 +66,7 @@ class Roles:
         return self.hops[number - 1].role_session_name or default_name()
 
     def parts(self, run: Run, number: int) -> Parts:
-        """Return what the session of role ``number`` is made of; of 0, that of the source."""
+        """Return the cache key parts of role ``number``; 0 is the source."""
         if not number:
             return self.source.parts(run)
         hop = self.hops[number - 1]
@@ -81,7 +82,7 @@ class Roles:
         }
 
     def caller_parts(self, run: Run) -> Parts:
-        """Return what the credentials are made of that the first role is assumed with."""
+        """Return the cache key parts of the credentials that assume the first role."""
         device = self.device(run)
         if not device:
             return self.source.parts(run)
@@ -94,8 +95,8 @@ class Roles:
         }
 
     def region(self, run: Run, number: int) -> tuple[str, str]:
-        """Return the region whose STS is called for role ``number``, and why; "" for the
-        instance's own, which only IMDS knows."""
+        """Return the region of the STS endpoint for role ``number``, and why; "" if it is the
+        instance's, which only IMDS knows."""
         hop, profile_region = self.hops[number - 1], self.regions[number - 1]
         if hop.sts_region:
             return checked_region(hop.sts_region), "--sts-region"
@@ -107,7 +108,7 @@ class Roles:
         return home_region(hop.role_arn), "none is configured"
 
     def called_region(self, run: Run, number: int) -> str:
-        """Return the region whose STS is called for role ``number``; IMDS may be called for it."""
+        """Return the region of the STS endpoint for role ``number``, from IMDS if necessary."""
         region, _ = self.region(run, number)
         if region:
             return region

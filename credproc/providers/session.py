@@ -1,6 +1,6 @@
-"""The shared config as botocore reads it, without botocore, whose loading takes longer than a call.
+"""The shared config as botocore reads it, without loading botocore, which takes longer than a call.
 
-botocore has the last word: what a file says that is not plainly right is read by botocore itself.
+botocore has the last word: it reads any file whose meaning is not perfectly clear.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
     import botocore.session
 
-#: The profile in use if none is named, in botocore's order. An empty variable names none.
+#: Variables that name the profile in use, in botocore's order. An empty one counts as not set.
 PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
-#: The variables that name the two files, and where they are without.
+#: The variables that name the two files, and the default paths.
 CONFIG = ("AWS_CONFIG_FILE", "~/.aws/config")
 CREDENTIALS = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
 
 class Session:
-    """Config and credentials file from the view of one profile, "" for the one that is in use.
+    """The config file and the credentials file for one profile, "" for the profile in use.
 
-    ``full_config`` is botocore's: profiles (with what the credentials file has of them),
-    sso_sessions, services, and the other sections by their names. ``known`` is a session that has
-    read the files before.
+    ``full_config`` has the form of botocore's: profiles (merged with the credentials file),
+    sso_sessions, services, and the other sections by name. ``known`` is a shared config that has
+    already read the files.
     """
 
-    # The process's own environment: botocore takes all else of a session from there, and no other.
+    # Reads the process's own environment, as botocore does for everything else.
     def __init__(self, profile: str = "", known: Session | None = None) -> None:
         named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
         self._profile = profile
         self._variables = named
-        #: The profile, "" if none is named.
+        #: The profile, "" if there is no name.
         self.profile = profile or next((os.environ[name] for name in named), "")
-        #: The sections of each file alone; None where botocore read them.
+        #: The sections of each file alone; None if botocore read them.
         self.config: dict[str, Any] | None = known.config if known else None
         self.credentials: dict[str, Any] | None = known.credentials if known else None
         self._full_config: dict[str, Any] | None = known.full_config if known else None
@@ -46,7 +46,7 @@ class Session:
 
     @property
     def full_config(self) -> dict[str, Any]:
-        """Both files as one; botocore's ConfigParseError if one cannot be read."""
+        """Both files merged; botocore's ConfigParseError if one cannot be parsed."""
         if self._full_config is None:
             try:
                 self._full_config = self._read()
@@ -55,7 +55,7 @@ class Session:
         return self._full_config
 
     def get_scoped_config(self) -> dict[str, Any]:
-        """Return the keys of the profile; botocore's ProfileNotFound if a named one is missing."""
+        """Return the keys of the profile; botocore's ProfileNotFound if it does not exist."""
         profiles = self.full_config["profiles"]
         if not self.profile:
             found = profiles.get("default", {})
@@ -66,13 +66,13 @@ class Session:
         return dict(found)
 
     def is_readable(self) -> bool:
-        """Whether the files were read, and have the profile, without asking botocore."""
+        """Whether the files could be read without botocore, and have the profile."""
         profiles = self.full_config["profiles"]
         return self._botocore is None and (not self.profile or self.profile in profiles)
 
     @property
     def named(self) -> tuple[str, str]:
-        """The profile, and the variable that names it, "" if it was given."""
+        """The profile, and the variable that names it, "" if the caller named it."""
         return self.profile, "" if self._profile else next(iter(self._variables), "")
 
     def get_config_variable(self, name: str) -> Any:
@@ -80,7 +80,7 @@ class Session:
         return self.botocore().get_config_variable(name)
 
     def botocore(self) -> botocore.session.Session:
-        """Return botocore's own session for the same profile."""
+        """Return botocore's session for the same profile."""
         if self._botocore is None:
             import botocore.session  # 150 ms
 
@@ -101,7 +101,7 @@ class Session:
 
 
 def _sections(variable: str, usual: str) -> inifile.Sections:
-    """Return the sections of a file; one that does not exist, or may not be read, has none."""
+    """Return the sections of a file; {} if it does not exist or is not readable."""
     path = os.path.expanduser(os.path.expandvars(os.environ.get(variable, usual)))
     if not os.path.isfile(path):
         return {}

@@ -1,6 +1,6 @@
-"""Sign-ins of `aws sso login` and `aws login`: a token exchanged once, SSO's role credentials.
+"""Sign-ins of `aws sso login` and `aws login`: the token exchange, and SSO role credentials.
 
-botocore does the work; the token files, the tries and the time are ours.
+botocore does the work; token files, retries and time limits are ours.
 """
 
 from __future__ import annotations
@@ -33,36 +33,36 @@ if TYPE_CHECKING:
 
     from credproc.run import Run
 
-#: Seconds that a token service may take: botocore's own. It may have used up a token that was sent,
-#: so the exchange is not repeated, and what it brings must not be missed.
+#: Seconds that a token service may take, as in botocore. It may have used up the refresh token, so
+#: the exchange is not repeated and its response must not be lost.
 EXCHANGE = 60
-#: The fields without which an answer of the portal is of no use.
+#: The fields that a response of the portal must have.
 FIELDS = ("accessKeyId", "secretAccessKey", "sessionToken", "expiration")
-#: The exchanges of a token, by their botocore events, and a field that their answers must have.
+#: The token exchanges, by botocore event, with a field that each response must have.
 EXCHANGES = {"sso-oidc.CreateToken": "accessToken", "signin.CreateOAuth2Token": "tokenOutput"}
 TOKEN_SERVICE = Call("", service="the token service")
-#: botocore's providers, and the commands that sign in for them.
+#: botocore's providers, and the command that signs in for each.
 COMMANDS = {"sso": "aws sso login", "login": "aws login"}
-#: Errors with which no token can have arrived.
+#: Errors after which the service cannot have received the token.
 _NOT_SENT = (
     exceptions.EndpointConnectionError,
     exceptions.ConnectTimeoutError,
     exceptions.ProxyConnectionError,
     exceptions.SSLError,
 )
-#: What botocore makes of a token with other fields than a login leaves.
+#: What botocore raises for a token file whose fields are not those of a sign-in.
 _ODD = (exceptions.ParamValidationError, LookupError, TypeError, ValueError)
 
 
 class Signins:
-    """botocore's two providers of signed-in people, for one profile in one run."""
+    """botocore's two sign-in providers, for one profile in one run."""
 
     def __init__(self, run: Run, session: botocore.session.Session, profile: str) -> None:
         self.run = run
         self.session = session
         self.profile = profile
         self.answered = raised.Answered()
-        #: Whether the exchange of a token has begun and not come back; what came back.
+        #: Whether a token exchange is under way, and the response to the last one.
         self.exchanging = False
         self.exchanged = Reply()
         self.started = 0.0
@@ -74,7 +74,7 @@ class Signins:
             session.register(f"after-call.{event}", partial(self._end, field))
 
     def login(self, method: str) -> str:
-        """Return what to do about a sign-in that is over."""
+        """Return what to do when the sign-in has expired."""
         return f"run `{COMMANDS[method]} --profile {self.profile}`"
 
     def provider(self, method: str) -> Any:
@@ -94,7 +94,7 @@ class Signins:
         return SSOProvider(**arguments, token_provider=provider)
 
     def _client(self, service: str, **options: Any) -> Any:
-        """Return botocore's client; for the portal, one that tries again."""
+        """Return botocore's client; for the SSO portal, one that retries."""
         if service != "sso":
             return self.session.create_client(service, **options)
         config = options.pop("config")
@@ -104,7 +104,7 @@ class Signins:
         return _Portal(self.run, client, self._limit())
 
     def _limit(self) -> int:
-        """Return how many tries the user allows, 0 if nothing says so."""
+        """Return the configured number of tries, 0 if it is not configured."""
         configured = self.session.get_scoped_config().get("max_attempts", "")
         said = self.run.environ.get("AWS_MAX_ATTEMPTS") or configured
         return int(said) if isinstance(said, str) and said.isdecimal() else 0
@@ -116,7 +116,7 @@ class Signins:
         self.exchanging = True
 
     def _end(self, field: str, http_response: Any, parsed: Any, **_: Any) -> None:
-        """Take note of the answer to an exchange; ProviderFailed if it lacks what was wanted."""
+        """Record the response to an exchange; ProviderFailed if it lacks its required field."""
         self.exchanging = False
         took = self.run.log.took(self.started)
         self.run.log(f"sign-in: the token service answered {http_response.status_code} in {took}")
@@ -133,7 +133,7 @@ class Signins:
             raise ProviderFailed(f"the token service answered without {field}")
 
     def explain(self, error: Exception, method: str) -> ProviderFailed | None:
-        """Return what an error means that has to do with a token; None for other ones."""
+        """Return our error for one about a token; None for other errors."""
         login = self.login(method)
         if self.exchanging:
             return ProviderFailed(self._unanswered(error, login))
@@ -146,11 +146,11 @@ class Signins:
             is_passing = refused and login not in refused
             return ProviderFailed(refused if is_passing else told)
         if isinstance(error, _ODD):
-            return ProviderFailed(f"the token of the sign-in cannot be used: {login}")
+            return ProviderFailed(f"the cached sign-in is not usable: {login}")
         return None
 
     def _unanswered(self, error: Exception, login: str) -> str:
-        """Return what it means that an exchange did not come back."""
+        """Return the message for an exchange that got no response."""
         fault = raised.explain(error, self.answered, TOKEN_SERVICE)
         if isinstance(error, (*_NOT_SENT, ResponseParserError)):
             return fault.words()
@@ -160,18 +160,17 @@ class Signins:
         )
 
     def _refused(self, login: str) -> str:
-        """Return what an error of the token service means; with what to do if it is final."""
+        """Return the message for an error of the token service."""
         passing = faults.passing(self.exchanged, TOKEN_SERVICE)
         if passing:
-            return f"{passing.words()} (the sign-in itself may still be good)"
+            return f"{passing.words()} (the sign-in itself may still be valid)"
         return f"{self.exchanged.text()}: {login}"
 
 
 class Tokens:
-    """The tokens that a login left in a folder, as botocore caches want it.
+    """The tokens of sign-ins in a directory, with the interface of a botocore cache.
 
-    A folder that cannot be written to costs nothing but the next exchange: a new token is used all
-    the same.
+    If the directory is not writable, a new token is still used, and the next run exchanges again.
     """
 
     def __init__(self, folder: str, login: str, run: Run) -> None:
@@ -191,7 +190,7 @@ class Tokens:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
-            return True  # reading it says why
+            return True  # reading the file raises the error
 
     def __getitem__(self, key: str) -> Any:
         if key in self._new:
@@ -218,8 +217,8 @@ class Tokens:
             JSONFileCache(self._folder)[key] = self._new[key]
         except OSError as error:
             self._log(
-                f"sign-in: {self._folder} cannot be written to ({error.strerror}): the new token "
-                "is used by this run only"
+                f"sign-in: {self._folder} is not writable ({error.strerror}): only this run uses "
+                "the new token"
             )
 
 
@@ -230,7 +229,7 @@ def _moment(value: Any) -> str:
 
 
 class _Portal:
-    """The client of SSO's portal, whose one call is tried again while the portal is busy."""
+    """The client of the SSO portal, which retries its one call while the portal is busy."""
 
     def __init__(self, run: Run, client: Any, limit: int) -> None:
         self.exceptions = client.exceptions
@@ -242,7 +241,7 @@ class _Portal:
         client.meta.events.register("before-parse.sso", self._answered.note)
 
     def get_role_credentials(self, **parameters: Any) -> Any:
-        """Return the portal's answer, which has credentials."""
+        """Return the portal's response, which has credentials."""
         return tried(self._run, "sso", lambda: self._once(parameters), self._limit)
 
     def _once(self, parameters: dict[str, Any]) -> Any:
@@ -251,10 +250,10 @@ class _Portal:
         try:
             answer = self._client.get_role_credentials(**parameters)
         except (self.exceptions.UnauthorizedException, exceptions.ParamValidationError):
-            raise  # which are about the token
+            raise  # these are about the token
         except exceptions.ClientError as error:
             return _refusal(raised.reply_of(error, self._answered), self._call)
-        except Exception as error:  # botocore lets out what an answer of others leads to
+        except Exception as error:  # botocore may raise anything for a response of another server
             return raised.explain(error, self._answered, self._call)
         finally:
             role = f"{parameters['roleName']} of account {parameters['accountId']}"
@@ -276,6 +275,6 @@ def _refusal(reply: Reply, call: Call) -> Fault:
     if faults.is_strange(reply):
         return faults.stranger(reply, call)
     if reply.code == "ForbiddenException":
-        hint = "check sso_account_id and sso_role_name, and that you are assigned that role there"
+        hint = "check sso_account_id and sso_role_name, and that the role is assigned to you there"
         return Fault(f"{reply.text()}: {hint}")
     return Fault(reply.text())

@@ -1,4 +1,4 @@
-"""Where a chain starts: source credentials, and what they are made of."""
+"""Source credentials: where a chain gets the credentials that assume its first role."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from credproc.run import Run
     from credproc.session import Parts
 
-#: The names of what gives nothing but role sessions: ours, and botocore's for its own.
+#: Names of providers that return only role sessions: ours, and botocore's.
 ROLES = ("imds", container.METHOD, "assume-role-with-web-identity", "sso")
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-#: In botocore's order, so that boto3 and the AWS CLI sign with the same ones: of two that differ
-#: the old name counts.
+#: In botocore's order, so that boto3 and the AWS CLI sign with the same token: if the two differ,
+#: the old name wins.
 TOKENS = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 MISSING = {
     "env": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
@@ -32,9 +32,9 @@ MISSING = {
 
 
 class Source:
-    """Source credentials by the name that --source gives them; ``profile:NAME``: its own ones.
+    """Source credentials, named as in --source; ``profile:NAME`` is the profile's own credentials.
 
-    ``loaded`` is botocore's session of the profile that the chain belongs to.
+    ``loaded`` is the shared config for the profile that the chain belongs to.
     """
 
     def __init__(self, text: str, loaded: Session) -> None:
@@ -44,7 +44,7 @@ class Source:
         self.loaded = loaded
 
     def parts(self, run: Run) -> Parts:
-        """Return what the source credentials are made of; of long-term keys only the id."""
+        """Return the cache key parts of the source credentials; of long-term keys only the ID."""
         if self.kind == "env":
             return {"keys": run.environ.get(KEYS[0], "")}
         if self.kind == "imds":
@@ -57,13 +57,13 @@ class Source:
 
     @property
     def person(self) -> bool:
-        """Whether fetching them may need a person: a helper may prompt for anything."""
+        """Whether fetching may need a person: a helper may prompt for anything."""
         return self.kind == "profile" and own.is_helper(self.loaded, self.name)
 
     def retrieve(self, run: Run, anew: bool = False) -> Credentials:
-        """Return the source credentials: from the cache, or with ``anew`` from where they come.
+        """Return the source credentials, from the cache unless ``anew``.
 
-        Long-term keys and those of the environment are at hand already, and never on the disk.
+        Long-term keys and keys from the environment are never written to disk.
         """
         if self.kind == "env":
             return _from_environment(run)
@@ -81,21 +81,21 @@ class Source:
 
     @property
     def profile(self) -> str:
-        """The profile whose settings of IMDS count, "" for the one in use."""
+        """The profile whose IMDS settings apply, "" for the profile in use."""
         return self.loaded.profile
 
     def is_role(self, caller: Credentials) -> bool:
-        """Whether AWS is known to count a role assumed from here as chained.
+        """Whether a role assumed with these credentials certainly counts as role chaining.
 
-        Keys with a token may be those of a user (GetSessionToken); then only AWS knows.
+        Keys with a token may belong to a user (GetSessionToken), and then only AWS knows.
         """
         return caller.provider in ROLES
 
 
 def _container(run: Run) -> Parts:
-    """Return what a container's credentials are made of: its address and token, as marks.
+    """Return the cache key parts of a container's credentials: marks of its address and token.
 
-    One endpoint may serve many containers, each with a token of its own, as on every EKS node.
+    One endpoint may serve many containers, each with its own token, as on every EKS node.
     """
     uri = run.environ.get(RELATIVE_URI) or run.environ.get(FULL_URI, "")
     path = run.environ.get(TOKEN_FILE, "")

@@ -1,4 +1,4 @@
-"""One call of STS: its client, its retries, the credentials in its answer."""
+"""One STS call: its client, its retries, the credentials in its response."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-#: Bytes. A library that reads an answer whole is not let to read more; STS's have some kilobytes.
+#: Bytes. The most that a library may read of a response; those of STS have a few kilobytes.
 MOST = 256 * 2**20
 
 #: What botocore calls the config file and the credentials file.
@@ -36,10 +36,9 @@ FILES = ("config_file", "credentials_file")
 
 
 def new_session(run: Run, profile: str = "") -> Session:
-    """Return the shared config as the profile sees it; RequestError if it cannot be read.
+    """Return the shared config for a profile; RequestError if it cannot be read.
 
-    A run reads the files once, whatever profiles it needs: what replaces them meanwhile counts for
-    the next run.
+    A run reads the files once, for all profiles: changes during the run apply to the next run.
     """
     for variable in (CONFIG, CREDENTIALS):
         run.witnesses.file(path(run.environ, variable))
@@ -47,7 +46,7 @@ def new_session(run: Run, profile: str = "") -> Session:
     run.shared.setdefault("config", session)
     try:
         is_readable = session.is_readable()
-    except Exception as error:  # only botocore's own, which is not loaded otherwise
+    except Exception as error:  # only botocore's own; loading it to name them would cost 100 ms
         raise _refused(session, error) from error
     if not is_readable:
         try:
@@ -58,22 +57,22 @@ def new_session(run: Run, profile: str = "") -> Session:
 
 
 def _refused(session: Session, error: Exception) -> Exception:
-    """Return what to raise for what botocore raises when it reads the shared config."""
+    """Return our exception for one that botocore raised when it read the shared config."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ProfileNotFound):
         missing, variable = session.named
-        who = f"profile {missing}" + (f", which {variable} names," if variable else "")
+        who = f"profile {missing}" + (f" (from {variable})" if variable else "")
         first, second = (_shown(session.get_config_variable(key)) for key in FILES)
         why = misnamed(session, missing)
-        return RequestError(f"{who} is neither in {first} nor in {second}{why}")
+        return RequestError(f"{who} is in neither {first} nor {second}{why}")
     if isinstance(error, exceptions.ConfigParseError):
         return unreadable(error.kwargs.get("path", ""), error.kwargs.get("error"))
     return error
 
 
 def _shown(path: str) -> str:
-    """Return a file's path; botocore takes one that it cannot find or read for an empty one."""
+    """Return a file's path, and why it may be unread: botocore treats such a file as empty."""
     path = expanded(path)
     try:
         os.stat(path)
@@ -86,12 +85,12 @@ def _shown(path: str) -> str:
 
 
 def expanded(path: str) -> str:
-    """Return a path with ~ and variables put in, as botocore does it."""
-    return os.path.expanduser(os.path.expandvars(path))  # the process's own
+    """Return a path with ~ and this process's variables expanded, as botocore does."""
+    return os.path.expanduser(os.path.expandvars(path))
 
 
 def misnamed(session: Session, profile: str) -> str:
-    """Return, as the end of a message, what a profile that is not found may be; "" if nothing."""
+    """Return the end of a message: what the user may have meant by an unknown profile, or ""."""
     known = list(session.full_config["profiles"])
     config, credentials = (expanded(session.get_config_variable(key)) for key in FILES)
     found = headers.near(config, credentials, profile)
@@ -102,24 +101,24 @@ def misnamed(session: Session, profile: str) -> str:
 
 
 def configured_region(environ: Mapping[str, str], session: Session, own: str = "") -> str:
-    """Return the region that the variables or the config name; botocore ignores AWS_REGION.
+    """Return the region from the variables or the config (botocore ignores AWS_REGION).
 
-    ``own`` is that of the profile in which a role is written, if it has one.
+    ``own`` is the region of the profile that defines the role, if it has one.
     """
     region, name = named_region(environ, session, own)
     return checked_region(region, name) if region else ""
 
 
 def named_region(environ: Mapping[str, str], session: Session, own: str = "") -> tuple[Any, str]:
-    """Return the region that is named, whatever it is, and what names it."""
+    """Return the configured region, valid or not, and where it is configured."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         if environ.get(name):
             return environ[name], name
-    return own or session.get_scoped_config().get("region"), "the region of the profile"
+    return own or session.get_scoped_config().get("region"), "the profile's region"
 
 
 def checked_region(region: Any, name: str = "the region") -> str:
-    """Return the region; RequestError if no region can have such a name. ``name`` says whose."""
+    """Return the region; RequestError if it is not a valid name. ``name`` says where it is set."""
     problem = limits.sts_region(region) if isinstance(region, str) else "must be one line"
     if problem:
         raise RequestError(slips.wrong(name, region, problem))
@@ -127,7 +126,7 @@ def checked_region(region: Any, name: str = "the region") -> str:
 
 
 def user(name: Callable[[], str] = getpass.getuser) -> str:
-    """Return the user's name, or else the number."""
+    """Return the user name, or the user ID if there is none."""
     try:
         return name()
     except (KeyError, OSError, ImportError):
@@ -135,22 +134,22 @@ def user(name: Callable[[], str] = getpass.getuser) -> str:
 
 
 def default_name() -> str:
-    """Return a role session name that tells who and where: credproc-USER-HOST, sanitised."""
+    """Return the default role session name: credproc-USER-HOST, sanitised."""
     name = f"credproc-{user()}-{socket.gethostname().partition('.')[0]}"
     return "".join(letter if letter in limits.NAME else "-" for letter in name)[:64]
 
 
 def bounded(run: Run, work: Callable[[], Result], seconds: float | None = None) -> Result:
-    """Return what a library's call returns; DeadlineExceeded if it is not back in time.
+    """Return what a library call returns; DeadlineExceeded if it does not return in time.
 
-    Its own timeouts end neither a name that is being resolved nor an answer that drips.
+    The library's own timeouts stop neither a name lookup nor a response that drips.
     """
     deadline = run.deadline if seconds is None else run.deadline.within(seconds)
     return supervision.supervised(work, deadline, run.log, grace=0, most=MOST)
 
 
 class Sts:
-    """STS as one run uses it, for all hops and whoever calls: without botocore if that will do."""
+    """STS as one run uses it, for all hops and callers; without botocore's client if possible."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -161,14 +160,14 @@ class Sts:
     def assume(
         self, run: Run, region: str, parameters: dict[str, Any], caller: Credentials
     ) -> Credentials:
-        """Return the role's credentials; ProviderFailed says what STS said and what to do."""
+        """Return the role's credentials; ProviderFailed with the message of STS and what to do."""
         call = Call(region, parameters["RoleArn"], caller, given=tuple(parameters))
         return self._tried(run, call, "AssumeRole", parameters)
 
     def assume_with_web_identity(
         self, run: Run, region: str, parameters: dict[str, Any]
     ) -> Credentials:
-        """Return the credentials of the role that a web identity's token is good for."""
+        """Return the credentials of a role that is assumed with a web identity's token."""
         call = Call(region, parameters["RoleArn"], None, parameters["WebIdentityToken"])
         found = self._tried(run, call, "AssumeRoleWithWebIdentity", parameters)
         found.provider = "assume-role-with-web-identity"
@@ -177,12 +176,12 @@ class Sts:
     def session_token(
         self, run: Run, region: str, parameters: dict[str, Any], caller: Credentials
     ) -> Credentials:
-        """Return credentials of the caller itself, a user, with what MFA adds to them."""
+        """Return temporary credentials of the calling user, authenticated with MFA."""
         call = Call(region, "", caller, given=tuple(parameters))
         return self._tried(run, call, "GetSessionToken", parameters)
 
     def _tried(self, run: Run, call: Call, action: str, parameters: dict[str, Any]) -> Credentials:
-        """Call until there is an answer, or an error that a repetition does not mend."""
+        """Call until STS returns credentials, or an error that retrying does not cure."""
         where = self._place(call.region)
         if where is None:
             ask = partial(self._made(run, call.region).call, call, action, parameters)
@@ -196,7 +195,7 @@ class Sts:
         return self._places[region]
 
     def _made(self, run: Run, region: str) -> Client:
-        """Return botocore's client, for this region too."""
+        """Return botocore's client, prepared for this region."""
         from credproc.providers.client import Client
 
         self._client = self._client or Client(self.session.botocore())
@@ -205,7 +204,7 @@ class Sts:
 
 
 def _once(run: Run, call: Call, ask: Callable[[], tuple[Reply, Any]]) -> Credentials | Fault:
-    """Call once; return the credentials, or what the error means."""
+    """Call once; return the credentials, or the fault."""
     started = run.log.clock()
     try:
         reply, answer = bounded(run, ask, TRY)

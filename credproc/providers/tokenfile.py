@@ -1,4 +1,4 @@
-"""A file with one token: a web identity's, or what lets a container in."""
+"""A file with one token: a web identity's, or a container's authorization token."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def contents(run: Run, path: str, what: str, again: bool = False) -> str:
-    """Return the token in a file; ProviderFailed, which says ``what`` it is, if there is none.
+    """Return the token in a file; ProviderFailed, which names ``what`` it is, if it has none.
 
-    ``again``: not what the run has read before, but what the file contains now.
+    With ``again``, read the file again instead of using what this run has read before.
     """
     try:
         text = run.contents(path, again).decode("utf-8").strip()

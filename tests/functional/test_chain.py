@@ -232,7 +232,7 @@ def test_rotated_keys_that_sts_rejects_are_named_by_their_source(cloud: Cloud) -
     result = cloud.host.run(*CHAIN)
     assert result.status == 1
     assert f"role 1 of 2, {ONE}: ExpiredToken: " in result.stderr
-    assert "(...MPLE) have expired (they come from env)" in result.stderr
+    assert "(...MPLE) have expired (credentials from env)" in result.stderr
     assert cloud.roles == (1, 0)
 
 

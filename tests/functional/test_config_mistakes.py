@@ -89,10 +89,10 @@ def test_default_with_two_sections_is_read_as_botocore_reads_it(host: Host) -> N
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        (f"{CREDPROC} --imds # the app", "everything behind # is part of the command"),
-        (f'"{CREDPROC} --imds"', "quotes around all of it make it the name of one program"),
+        (f"{CREDPROC} --imds # the app", "everything after # is part of the command"),
+        (f'"{CREDPROC} --imds"', "the quotes make the whole line the name of one program"),
         ("~/bin/credproc --imds", "~ is not expanded"),
-        (f"{CREDPROC} --imds 2>/dev/null", "no shell reads the line, so 2>/dev/null is passed on"),
+        (f"{CREDPROC} --imds 2>/dev/null", "no shell reads the line, so 2>/dev/null is passed as"),
     ],
 )
 def test_line_of_credproc_that_asks_for_a_shell_is_told(line: str, told: str, online: Host) -> None:
@@ -104,7 +104,7 @@ def test_line_of_credproc_that_asks_for_a_shell_is_told(line: str, told: str, on
 
 def test_file_that_only_botocore_cannot_read_is_told_with_its_line(host: Host) -> None:
     path = host.config(f"[profile a]\ns3 =\n  max_concurrent_requests: 20\n[profile p]\n{KEYS}")
-    where = f"{path}, line 3: cannot be read as a config file"
+    where = f"{path}, line 3: cannot be parsed as a config file"
 
     checks = doctor(host, "p", status=1)
 

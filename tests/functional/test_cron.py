@@ -88,8 +88,8 @@ def test_role_that_needs_mfa_fails_at_once_and_says_what_to_do(machine: Machine)
     assert machine.seconds("ann", "mfa") < AT_ONCE
     line = (
         f"credproc: profile ann-role: role 1 of 1, {arn('reports')}: "
-        f"an MFA code for arn:aws:iam::{ACCOUNT}:mfa/ann is needed and there is no "
-        "terminal to ask on: give --mfa-command, or run the same command once in a terminal"
+        f"an MFA code for arn:aws:iam::{ACCOUNT}:mfa/ann is needed, but there is "
+        "no terminal for a prompt: use --mfa-command, or run the same command once in a terminal"
     )
     output, error = machine.said("ann", "mfa")
     assert output == ""

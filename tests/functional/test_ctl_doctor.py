@@ -198,7 +198,7 @@ def test_config_that_no_sdk_reads(cloud: Host) -> None:
 
     checks = examine(cloud, "app", status=1)
 
-    assert "line 2: cannot be read as a config file" in bad(checks)["config file"]
+    assert "line 2: cannot be parsed as a config file" in bad(checks)["config file"]
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
         ("/proc/nowhere/at/all/log", "there is no folder /proc/nowhere/at/all"),
         ("{home}/link", "it is a symbolic link, which is not followed"),
         ("{home}", "is a directory"),
-        ("/dev/null", "it is not a plain file of this user"),
+        ("/dev/null", "it is not a regular file of this user"),
     ],
 )
 def test_log_that_is_not_written_is_told(cloud: Host, name: str, reason: str) -> None:
@@ -424,7 +424,7 @@ def test_imds_that_is_out_of_reach(cloud: Host) -> None:
     with backlog_full() as url:
         found = examine(cloud, "app", status=1, AWS_EC2_METADATA_SERVICE_ENDPOINT=url)
 
-    assert "this is no EC2 instance, or a firewall is in the way" in bad(found)["imds"]
+    assert "this is not an EC2 instance, or a firewall blocks it" in bad(found)["imds"]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "RegionDisabledException"])

@@ -340,7 +340,7 @@ def test_cache_that_is_off_is_told(cloud: Host) -> None:
         (["--profile", "x", "--", "--imds"], "not both"),
         (["--profile", "nobody"], "there is no profile nobody"),
         (["--", "--help"], "print no credentials"),
-        (["--", "--role-arn", JUMP], "a chain needs --source"),
+        (["--", "--role-arn", JUMP], "needs --source"),
     ],
 )
 def test_mistake_is_one_line(cloud: Host, words: list[str], reason: str) -> None:

@@ -540,7 +540,7 @@ def answer(body: str) -> Any:
 
 
 def test_this_needs_an_instance(admin: Host) -> None:
-    assert "this is no EC2 instance" in failed(
+    assert "this is not an EC2 instance" in failed(
         admin, "role", "attach", "x", "--instance", "this", status=1
     )
 

@@ -187,6 +187,8 @@ def test_mistake_of_its_own_is_one_line(host: Host) -> None:
 
     assert result.status == 1
     assert result.stderr.count("\n") == 1
-    assert "a mistake in credprocctl: RuntimeError at boto3.py:1; please report" in result.stderr
+    assert (
+        "internal error in credprocctl: RuntimeError at boto3.py:1; please report" in result.stderr
+    )
     assert "geheim" not in result.stderr
     assert "Traceback" not in result.stderr

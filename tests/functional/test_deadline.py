@@ -43,7 +43,7 @@ def test_message_says_how_long_it_waited_and_for_what(place: Place, name: str) -
     said = process.wait().stderr
 
     words = {
-        "sts": rf"role 1 of 2, {A}: no whole answer from STS in us-east-1 within \d",
+        "sts": rf"role 1 of 2, {A}: no complete answer from STS in us-east-1 within \d",
         "helper": r"profile p: credential_process helper took longer than \d",
         "imds token": r"sent no token within \d s",
         "mfa command": rf"role 1 of 1, {A}: --mfa-command: .*/helper took longer than \d",

@@ -173,7 +173,7 @@ def test_read_only_mount_is_read(host: Host, imds: ImdsServer) -> None:
     ("made", "problem"),
     [
         (".cache", "Not a directory"),
-        (".cache/credproc", "is a file where a directory must be"),
+        (".cache/credproc", "is a file, not a directory"),
     ],
 )
 def test_file_where_a_directory_should_be_stays(
@@ -228,7 +228,7 @@ def test_directory_that_was_only_named_is_not_changed(host: Host, imds: ImdsServ
 
     result = host.run("--cache-dir", str(folder), "-v")
     assert result.status == 0
-    assert f"{folder} has mode 0755 and must be private: use a directory of mode 0700" in (
+    assert f"{folder} has mode 0755 and must be private: use a directory with mode 0700" in (
         result.stderr
     )
     assert folder.stat().st_mode & 0o777 == 0o755
@@ -260,7 +260,7 @@ def test_directory_that_holds_other_things_keeps_its_mode(host: Host, mode: int)
     host.document(CREDPROC_CACHE_DIR=str(folder))
 
     told = log(host)
-    assert f"has mode {mode:04o} and must be private: use a directory of mode 0700 that" in told
+    assert f"has mode {mode:04o} and must be private: use a directory with mode 0700 that" in told
     assert "chmod" not in told
     assert "CacheDirectoryMode=0700" in told
     assert folder.stat().st_mode & 0o777 == mode

@@ -74,14 +74,14 @@ FAILED = [
     (
         ["--profile", "roleless"],
         2,
-        ["profile roleless: nothing in it says where"],
+        ["profile roleless: it does not say where"],
     ),
     (["--profile", "loop"], 2, ["leads back to itself", "loop -> loop2 -> loop"]),
     (["--profile", "half"], 2, ["profile half: ", "source_profile", "credential_source"]),
     (["--profile", "itself"], 1, ["profile itself"]),
     (["--role-arn", A, "--source", "profile:nobody"], 2, ["nobody"]),
     (["--role-arn", A], 2, ["--source", "(see credproc --help)"]),
-    (["--formt", "env"], 2, ["there is no option --formt", "(see credproc --help)"]),
+    (["--formt", "env"], 2, ["unknown option --formt", "(see credproc --help)"]),
 ]
 
 
@@ -128,7 +128,7 @@ def test_without_imds_and_chain_it_fails_fast_and_says_what_was_tried(host: Host
     assert result.seconds < 3
 
 
-REMEDY = "; on other machines name --profile NAME, or --role-arn ARN with --source SOURCE\n"
+REMEDY = "; on other machines use --profile NAME, or --role-arn ARN with --source SOURCE\n"
 
 
 def test_machine_that_is_no_instance_is_told_what_to_name_unless_imds_was_named(host: Host) -> None:
@@ -139,7 +139,7 @@ def test_machine_that_is_no_instance_is_told_what_to_name_unless_imds_was_named(
         host.run("--role-arn", A, "--source", "imds"),
     ]
 
-    assert first.stderr.endswith(f"or its metadata service is out of reach{REMEDY}")
+    assert first.stderr.endswith(f"or its metadata service cannot be reached{REMEDY}")
     assert "(cached failure; " in again.stderr
     assert again.stderr.count(REMEDY) == 1
     assert not any(REMEDY in each.stderr for each in named)
@@ -162,7 +162,7 @@ def test_every_provider_has_its_reason(host: Host) -> None:
 
     assert result.status != 0
     assert [reason.partition(":")[0] for reason in reasons[:2]] == ["imds", "chain"]
-    assert reasons[2].startswith("profile p is neither in ")
+    assert reasons[2].startswith("profile p is in neither ")
     assert result.stderr.count("\n") == 1
 
 

@@ -214,7 +214,7 @@ def test_long_term_keys_of_a_profile_go_through_a_shell(host: Host, value: str) 
     ("argv", "reason"),
     [
         (["--field", "SessionToken"], "have no SessionToken: these are long-term keys"),
-        (["--field", "AccountId"], "have no AccountId: their issuer did not say"),
+        (["--field", "AccountId"], "have no AccountId: their issuer did not return it"),
     ],
 )
 def test_field_that_is_not_there_is_an_error(host: Host, argv: list[str], reason: str) -> None:
@@ -323,5 +323,5 @@ def test_powershell_reads_back_what_was_written(value: str) -> None:
 def test_windows_cmd_is_refused_what_it_cannot_quote(value: str) -> None:
     data = json.dumps(PLAIN | {"SecretAccessKey": value}).encode()
 
-    with pytest.raises(RequestError, match=r"cmd\.exe has no way to quote"):
+    with pytest.raises(RequestError, match=r"cmd\.exe cannot quote"):
         credentials.formatted(data, "windows-cmd")

@@ -261,14 +261,14 @@ def below_a_writable_one(path: Path, outside: Path) -> None:
 
 DIRECTORIES: dict[str, tuple[Spoil, str]] = {
     "symbolic link": (own_folder_elsewhere, "is a symbolic link where a directory must be"),
-    "dangling link": (lambda path, out: path.symlink_to(out), "is a symbolic link where"),
-    "file": (lambda path, out: path.touch(mode=0o600), "is a file where a directory must be"),
-    "fifo": (lambda path, out: os.mkfifo(path, 0o600), "is a file where a directory must be"),
+    "dangling link": (lambda path, out: path.symlink_to(out), "is a symbolic link, not"),
+    "file": (lambda path, out: path.touch(mode=0o600), "is a file, not a directory"),
+    "fifo": (lambda path, out: os.mkfifo(path, 0o600), "is a file, not a directory"),
     "foreign": (foreign_folder, f"belongs to another user (uid {NOBODY})"),
     "writable by the group": (folder_of_mode(0o770), "has mode 0770 and must be private"),
     "writable by all": (folder_of_mode(0o777), "has mode 0777 and must be private"),
     "a second /tmp": (folder_of_mode(0o1777), "has mode 1777 and must be private"),
-    "below a writable one": (below_a_writable_one, "the folder above is writable"),
+    "below a writable one": (below_a_writable_one, "its parent is world-writable"),
 }
 
 

@@ -126,7 +126,7 @@ def test_only_true_turns_imds_off(instance: Host) -> None:
 def test_imds_that_the_instance_turned_off_says_so(instance: Host, imds: ImdsServer) -> None:
     imds.enabled = False
     said = refusal(instance.run())
-    assert "refuses to give a token (403): it is turned off for this instance" in said
+    assert "refuses to issue a token (403): it is turned off for this instance" in said
 
 
 def test_no_instance_is_noticed_at_once(host: Host) -> None:
@@ -134,7 +134,9 @@ def test_no_instance_is_noticed_at_once(host: Host) -> None:
     host.environ[ENDPOINT] = url
     result = host.run()
     said = refusal(result)
-    assert f"imds: nothing answers at {url} (connection refused): this is no EC2 instance" in said
+    assert (
+        f"imds: nothing answers at {url} (connection refused): this is not an EC2 instance" in said
+    )
     assert result.seconds < 3
 
 
@@ -143,7 +145,9 @@ def test_dropped_packets_are_noticed_within_three_seconds(host: Host) -> None:
     with backlog_full() as url:
         host.environ[ENDPOINT] = url
         result = host.run()
-    assert f"imds: no connection to {url} within 2 s: this is no EC2 instance" in refusal(result)
+    assert f"imds: no connection to {url} within 2 s: this is not an EC2 instance" in refusal(
+        result
+    )
     assert result.seconds - busy < 3
 
 
@@ -172,7 +176,7 @@ def test_token_that_cannot_come_so_far_names_the_hop_limit(
     imds.hops = 2
     result = instance.run()
     said = refusal(result)
-    assert "took the connection but sent no token within 2 s" in said
+    assert "accepted the connection but sent no token within 2 s" in said
     assert "--http-put-response-hop-limit 2" in said
     assert result.seconds < 5
     assert imds.v1_requests == 0
@@ -279,7 +283,7 @@ def test_keys_of_the_profile_in_use_say_where_imds_is(host: Host, imds: ImdsServ
     [
         (
             "ec2_metadata_service_endpoint = x\n",
-            "/config, line 1: cannot be read as a config file: it is not a complete [section]",
+            "/config, line 1: cannot be parsed as a config file: it is not a complete [section]",
         ),
         ("[default]\nec2_metadata_service_endpoint = ftp://x\n", "must be an address like"),
         ("[default]\nmetadata_service_timeout = soon\n", "must be a whole number from 1 to 3600"),
@@ -367,7 +371,7 @@ def test_printing_what_has_expired_is_talked_about(host: Host, frozen: ImdsServe
         result = host.run("-v")
         assert result.status == 0
         assert (
-            "imds: the credentials have expired; printed with 15 to 20 minutes more"
+            "imds: the credentials have expired; printed with 15 to 20 more minutes"
             in result.stderr
         )
 

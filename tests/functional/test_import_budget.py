@@ -195,6 +195,6 @@ def test_failure_without_an_instance_loads_no_library_of_aws(host: Host, pure: C
     result = host.run(command=pure.script, PYTHONPROFILEIMPORTTIME="1")
 
     assert result.status == 1
-    assert "this is no EC2 instance" in result.stderr
+    assert "this is not an EC2 instance" in result.stderr
     assert "credproc.providers.imds" in _modules(result.stderr)
     assert _modules(result.stderr) & HEAVY <= IMDS_MISS

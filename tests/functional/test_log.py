@@ -161,8 +161,8 @@ def test_library_that_does_not_load_is_no_mistake_of_credproc(online: Host) -> N
     loads = online.run("-c", "import ssl", command=python, **variables).status == 0
     said = online.run(*words, **variables).stderr
 
-    assert "a mistake in" not in said
-    assert loads != ("Python cannot load what credproc needs (" in said), said
+    assert "internal error in" not in said
+    assert loads != ("Python cannot load a module that credproc needs (" in said), said
     assert loads != ("LD_LIBRARY_PATH may make Python load the wrong libraries" in said)
 
 
@@ -208,7 +208,7 @@ def test_file_that_cannot_be_costs_nothing(online: Host, name: str) -> None:
     [
         ("log", "must be an absolute path"),
         ("/proc/nowhere/log", "cannot be written: No such file or directory"),
-        ("/dev/full", "is not a plain file of this user"),
+        ("/dev/full", "is not a regular file of this user"),
     ],
 )
 @pytest.mark.parametrize("argv", [["--imds", "other"], ["--imds", "other", "-v"], ["stray"]])
@@ -227,8 +227,8 @@ def test_root_makes_no_file_in_a_folder_of_another_user(online: Host) -> None:
     os.chown(online.home, NOBODY, NOBODY)
     log = online.home / "log"
     reason = (
-        f"is not made, because its folder belongs to another user (uid {NOBODY}): run this as "
-        "that user, or name a file in a folder of root's"
+        f"is not created, because its directory belongs to another user (uid {NOBODY}): run this "
+        "as that user, or choose a file in a directory of root"
     )
 
     assert online.document("--imds", CREDPROC_LOG=str(log))

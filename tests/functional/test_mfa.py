@@ -30,14 +30,14 @@ DEVICE = "arn:aws:iam::111122223333:mfa/me"
 CODE, NEXT = "314159", "265358"
 ARGV = ["--role-arn", A, "--serial-number", DEVICE, "--source", "env"]
 PROMPT = f"MFA code for {DEVICE} (role {A}): "
-NEEDED = f"an MFA code for {DEVICE} is needed and"
+NEEDED = f"an MFA code for {DEVICE} is needed, but"
 NOBODY = (
-    f"{NEEDED} there is no terminal to ask on: give --mfa-command, or run the same command once in "
-    "a terminal"
+    f"{NEEDED} there is no terminal for a prompt: use --mfa-command, or run the same command once "
+    "in a terminal"
 )
 BACKGROUND = (
-    f"{NEEDED} this run is in the background of its terminal, where it cannot ask: run it in the "
-    "foreground (fg), or give --mfa-command"
+    f"{NEEDED} this process is in the background of its terminal and cannot prompt: run it in the "
+    "foreground (fg), or use --mfa-command"
 )
 
 
@@ -135,7 +135,10 @@ def test_command_that_repeats_a_used_code_is_not_believed(person: Host, sts: Sts
     )
 
     assert (again.status, again.stdout) == (1, b"")
-    assert f"printed a code for {DEVICE} that has been used, and a code works once" in again.stderr
+    assert (
+        f"printed a code for {DEVICE} that has been used already, and each code works once"
+        in again.stderr
+    )
     assert len(sts.calls) == 1
 
 
@@ -278,7 +281,10 @@ def test_person_who_mistypes_is_asked_again(terminal: Terminal, sts: StsServer) 
         ("27182", "not an MFA code: expected six digits"),
         ("314-159", "not an MFA code: expected six digits"),
         ("271828", "AWS did not accept this code: check it, or wait for the next one"),
-        ("271828", "this code has been used, and works once: wait for the next one"),
+        (
+            "271828",
+            "this code has been used already, and each code works once: wait for the next one",
+        ),
     ):
         terminal.wait_for(asked)
         terminal.type(f"{typed}\n")
@@ -299,7 +305,7 @@ def test_end_of_input_ends_the_question(terminal: Terminal, sts: StsServer) -> N
 
     assert (failed.status, failed.stdout) == (1, b"")
     assert failed.stderr == (
-        f"credproc: chain: role 1 of 1, {A}: no MFA code for {DEVICE}: the question ended\n"
+        f"credproc: chain: role 1 of 1, {A}: no MFA code for {DEVICE}: the prompt was closed\n"
     )
     assert sts.calls == []
 
@@ -371,7 +377,7 @@ def test_other_terminals_say_what_they_wait_for(terminal: Terminal) -> None:
         argv = ["--role-arn", B, "--serial-number", DEVICE, "--source", "env"]
         second = other.start(*argv)
         other.wait_for(f"credproc: role {B} waits for another terminal: {PROMPT[:-2]} (process ")
-        assert f"(process {first.pid}, since " in other.read()
+        assert f"(process {first.pid}, lock taken " in other.read()
         terminal.type(f"{CODE}\n")
         assert result(first).status == 0
         other.wait_for(f"MFA code for {DEVICE} (role {B}): ")
@@ -384,8 +390,9 @@ def test_other_terminals_say_what_they_wait_for(terminal: Terminal) -> None:
         waiting = result(other.start(*argv, "--refresh", "--timeout", "1"))
         late.kill()
     assert waiting.status == 1
-    assert f"another credproc asked first, {PROMPT[:-2]} (process {late.pid}, stopped, since " in (
-        waiting.stderr
+    assert (
+        f"another credproc prompted first, {PROMPT[:-2]} (process {late.pid}, stopped, lock taken "
+        in (waiting.stderr)
     )
 
 

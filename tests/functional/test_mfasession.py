@@ -126,7 +126,7 @@ def test_another_terminal_says_whose_prompt_it_waits_for(
         second = other.start("--role-arn", B, *ARGV[2:])
         unseen = terminal.host.start(*ARGV)
         other.wait_for("credproc: this run waits for another terminal: MFA code for ")
-        other.wait_for(f"(role {A}, then none for 12 h) (process {first.pid}, since ")
+        other.wait_for(f"(role {A}, then none for 12 h) (process {first.pid}, lock taken ")
         terminal.type(f"{CODES[0]}\n")
         documents = [result(first).document, result(second).document]
 
@@ -135,7 +135,7 @@ def test_another_terminal_says_whose_prompt_it_waits_for(
 
 
 def leave_roles(host: Host, seconds: float) -> None:
-    """Leave roles and answers so many seconds; the session with MFA is as it was."""
+    """Leave roles and answers so many seconds; the MFA session is as it was."""
     kept = [entry for entry in cachedir.entries(host.cache) if entry.provider == "mfa-session"]
     cachedir.leave(host.cache, seconds)
     for entry in kept:
@@ -240,9 +240,9 @@ def test_wrong_code_and_denial_read_alike_both_ways(person: Host, sts: StsServer
     sts.fail(sts_error("AccessDenied"), action="GetSessionToken")
     denied = person.run(*ARGV, "--mfa-command", "printf 222222", **WAYS[way])
 
-    begin = f"credproc: chain: session with MFA of {DEVICE}: AccessDenied: "
+    begin = f"credproc: chain: MFA session of {DEVICE}: AccessDenied: "
     assert wrong.stderr.startswith(f"{begin}MultiFactorAuthentication failed with invalid MFA")
-    assert wrong.stderr.endswith("a code works once, so wait for the next one\n")
+    assert wrong.stderr.endswith("each code works once, so wait for the next one\n")
     assert denied.stderr.startswith(begin)
     assert denied.stderr.endswith("with long-term keys, unless a policy denies it\n")
 
@@ -254,13 +254,13 @@ def test_wrong_code_and_denial_read_alike_both_ways(person: Host, sts: StsServer
     ("argv", "words"),
     [
         (["--imds"], "--mfa-session: needs --profile, or --role-arn with --serial-number"),
-        (["--role-arn", A, "--source", "imds"], "long-term keys of a user, which --source imds"),
+        (["--role-arn", A, "--source", "imds"], "long-term keys of a user, but --source imds"),
         (["--role-arn", A, "--source", "env"], "needs --serial-number with one of the roles"),
         (["--profile", "p", "--mfa-session=899"], "must be a whole number of seconds from 900"),
         (["--profile", "p", "--mfa-session=129601"], "seconds from 900 to 129600, not '129601'"),
         (["--profile", "plain"], "profile plain: --mfa-session is for roles that require an MFA"),
-        (["--profile", "sso"], "needs the long-term keys of a user, and the credentials of source"),
-        (["--profile", "helped"], "source profile:helper are temporary: leave out --mfa-session"),
+        (["--profile", "sso"], "needs the long-term keys of a user, but the credentials of source"),
+        (["--profile", "helped"], "source profile:helper are temporary: omit --mfa-session"),
     ],
 )
 def test_what_cannot_have_a_session_says_why(
@@ -294,7 +294,7 @@ def test_temporary_keys_of_the_environment_are_not_a_user(person: Host, sts: Sts
     failed = person.run(*ARGV, code(person), AWS_SESSION_TOKEN="token")
 
     assert failed.status == 2
-    assert "the credentials of source env are temporary: leave out --mfa-session" in failed.stderr
+    assert "the credentials of source env are temporary: omit --mfa-session" in failed.stderr
     assert sts.calls == []
 
 
@@ -306,8 +306,8 @@ def test_explain_knows_the_session(person: Host) -> None:
     person.document(*ARGV, code(person))
     after = ctl.ctl(person, "explain", "--", *ARGV)
 
-    assert f"session with MFA  {DEVICE} for 43200 s; needs an MFA code; not cached" in before
-    assert "fetch session with MFA, role 1" in before
+    assert f"MFA session  {DEVICE} for 43200 s; needs an MFA code; not cached" in before
+    assert "fetch MFA session, role 1" in before
     assert "needs an MFA code; cached (" in after
     assert "print the cached session; nothing is fetched" in after
 
@@ -326,7 +326,7 @@ def test_device_without_effect_is_told(person: Host, below: str, where: str) -> 
     )
     options = ["--", "--profile", "p" if below else "keys"]
     note = (
-        "mfa_serial of profile keys has no effect, and no MFA code is requested: it counts only "
+        "mfa_serial of profile keys has no effect, and no MFA code is requested: it applies only "
         f"beside {where}"
     )
 

@@ -96,7 +96,7 @@ def test_files_are_where_the_environment_says(cloud: Cloud, tmp_path: Path) -> N
     missing = cloud.host.run("--profile", "nowhere", **paths)
     assert missing.status == 2
     assert missing.stderr == (
-        f"credproc: profile nowhere is neither in {tmp_path}/my config nor in "
+        f"credproc: profile nowhere is in neither {tmp_path}/my config nor "
         f"{tmp_path}/my credentials\n"
     )
 
@@ -105,7 +105,7 @@ def test_file_behind_what_is_no_folder_is_named_as_it_is(cloud: Cloud) -> None:
     config = cloud.host.config("")
     result = cloud.host.run("--profile", "p", AWS_CONFIG_FILE=f"{config}/config")
     assert result.status == 2
-    assert f"profile p is neither in {config}/config nor in " in result.stderr
+    assert f"profile p is in neither {config}/config nor " in result.stderr
 
 
 def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
@@ -114,7 +114,7 @@ def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
     config = cloud.host.config(
         f"[deploy]\n[the role]\n[profile p]\nrole_arn = {ONE}\nsource_profile = deploy\n"
     )
-    where = f"neither in {config} nor in {config.parent}/credentials (which does not exist)"
+    where = f"in neither {config} nor {config.parent}/credentials (which does not exist)"
     words = {
         "deploy": f"deploy is {where}: {config}, line 1: [deploy] must be written [profile deploy]",
         "the role": f"the role is {where}: {config}, line 2: [the role] must be written "
@@ -183,10 +183,10 @@ def test_role_arn_comes_before_credential_process(laptop: Cloud) -> None:
 
 
 LOOP = f"role_arn = {ONE}\nsource_profile = q\n[profile q]\nrole_arn = {TWO}\nsource_profile = p\n"
-BROKEN = "{{config}}, line {}: cannot be read as a config file: "
+BROKEN = "{{config}}, line {}: cannot be parsed as a config file: "
 NEITHER = "it is neither a complete [section] header nor KEY = VALUE"
 NOTHING = (
-    "profile p: nothing in it says where credentials come from (keys, credential_process, "
+    "profile p: it does not say where credentials come from (keys, credential_process, "
     "sso_session, login_session, or role_arn with source_profile)"
 )
 
@@ -208,9 +208,9 @@ NOTHING = (
          ("profile p: role_arn must be a role's ARN, like arn:aws:iam::123456789012:role/NAME, not "
           "'x'")),
         ("[profile p]\n",
-         BROKEN.format(2) + "this section appears a second time: merge the two"),
+         BROKEN.format(2) + "duplicate section: merge the two"),
         ("region = eu-west-1\nregion = eu-west-1\n",
-         BROKEN.format(3) + "this key appears a second time in its section: keep one of them"),
+         BROKEN.format(3) + "duplicate key in this section: remove one of them"),
         ("[profile broken\n", BROKEN.format(2) + NEITHER),
         ("region = eu-west-1\nfoo bar\n", BROKEN.format(3) + NEITHER),
     ],

@@ -49,7 +49,7 @@ def is_named(result: Result, cloud: Cloud, way: str) -> None:
     assert result.stdout == b""
     assert result.status != 0
     assert result.stderr.count("\n") == 1, result
-    assert f"is what credproc is being asked for already ({way}): " in result.stderr
+    assert f"calls itself ({way}): " in result.stderr
     assert "let credproc read another profile" in result.stderr
     assert result.seconds < AT_ONCE
     assert cloud.sts.count() == 0
@@ -71,7 +71,7 @@ def test_tool_that_is_given_such_a_profile_shows_the_line(cloud: Cloud) -> None:
         AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None,
     )  # fmt: skip
     assert result.status != 0
-    assert "profile a is what credproc is being asked for already (a -> a)" in result.stderr
+    assert "profile a calls itself (a -> a)" in result.stderr
     assert result.seconds < AT_ONCE
 
 
@@ -82,7 +82,7 @@ def test_command_for_the_code_that_calls_credproc_for_the_same_profile(cloud: Cl
     )
     command = f"{CREDPROC} --profile a --mfa-command 'echo 123456'"
     result = cloud.host.run("--profile", "a", "--mfa-command", command)
-    assert "profile a is what credproc is being asked for already (a -> a)" in result.stderr
+    assert "profile a calls itself (a -> a)" in result.stderr
     assert result.status == 1
     assert result.seconds < AT_ONCE
 

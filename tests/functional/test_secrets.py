@@ -150,7 +150,7 @@ IMDS |= {
         "creds",
         faults.mutate(lambda data: {**data, "Code": data["SecretAccessKey"]}),
     ),
-    "cut off": ("creds", cut_off()),
+    "truncated": ("creds", cut_off()),
     "cut off in a secret": ("creds", cut_off(share=0.5)),
     "a bad status": ("creds", cut_off(400, 1)),
     "not well": ("creds", cut_off(500, 1)),
@@ -188,7 +188,7 @@ STS |= {
     "a bad signature": sts_error("SignatureDoesNotMatch", "whole"),
     "not well": sts_error("InternalFailure", "whole"),
     "throttled": sts_error("Throttling", "the first half"),
-    "cut off": cut_off(),
+    "truncated": cut_off(),
     "a page": page(200),
     "a refusal that is a page": page(403),
     "a page behind a gateway": page(502),
@@ -229,7 +229,7 @@ CONTAINER: dict[str, Fault] = {
     "refused with all it has": cut_off(403, 1),
     "a created status": cut_off(201, 1),
     "not well": page(500),
-    "cut off": cut_off(),
+    "truncated": cut_off(),
     "cut off in a secret": cut_off(share=0.5),
     "no end": faults.without("Expiration"),
     "an odd end": faults.fields(Expiration="canaryToken"),
@@ -373,7 +373,7 @@ DOCUMENT = (
     f'"SecretAccessKey": "{canaries.HELPER_SECRET}", "SessionToken": "{canaries.SESSION_TOKEN}"'
 )
 HELPERS = {
-    "cut off": f"echo '{DOCUMENT}'",
+    "truncated": f"echo '{DOCUMENT}'",
     "without a version": f"echo '{DOCUMENT[:1]}{DOCUMENT[15:]}}}'",
     "an odd end": f"""echo '{DOCUMENT}, "Expiration": "canaryToken"}}'""",
     "failed after all": f"echo '{DOCUMENT}}}'; exit 3",
@@ -485,7 +485,7 @@ def test_mistake_is_traced_without_what_it_was_handling(
 
     assert result.status == 1
     assert "Traceback" in result.stderr or "line " in result.stderr
-    assert "a mistake in credproc" in result.stderr.splitlines()[-1]
+    assert "internal error in credproc" in result.stderr.splitlines()[-1]
 
 
 def test_core_dumps_are_off_for_a_miss_and_its_helpers(scene: Scene) -> None:

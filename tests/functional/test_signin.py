@@ -193,7 +193,7 @@ def test_new_token_is_used_where_it_cannot_be_written(host: Host, portal: sso.Ss
         words = (*prefix[1:], str(CREDPROC), *DEV, "--no-cache", "-v")
         result = host.run(*words, command=prefix[0], HOME=str(home))
     assert json.loads(result.stdout)["AccountId"] == "123456789012"
-    assert "cannot be written to (Permission denied): the new token is used by this run only" in (
+    assert "is not writable (Permission denied): only this run uses the new token" in (
         result.stderr
     )
     assert path.read_bytes() == before

@@ -370,9 +370,9 @@ def test_source_that_does_not_apply_leaves_it_to_the_next_provider(
     ("variables", "source", "words"),
     [
         ({"AWS_SECRET_ACCESS_KEY": None}, "env", "source env: AWS_SECRET_ACCESS_KEY is not set"),
-        ({}, "profile:nowhere", "profile nowhere is neither in "),
+        ({}, "profile:nowhere", "profile nowhere is in neither "),
         ({}, "profile:half", "credproc: profile half: aws_secret_access_key is missing"),
-        ({"AWS_PROFILE": "gone"}, "env", "profile gone, which AWS_PROFILE names, is neither in "),
+        ({"AWS_PROFILE": "gone"}, "env", "profile gone (from AWS_PROFILE) is in neither "),
         ({FULL: "http://192.0.2.1/"}, "container", f"source container: {FULL}: unsupported host"),
     ],
 )

@@ -336,5 +336,5 @@ def test_pipe_that_is_never_read_does_not_outlast_the_deadline(
 
     assert status == 1
     assert stderr == (
-        b"credproc: stdout is full, and the process that started credproc did not read it in time\n"
+        b"credproc: stdout is full: the process that started credproc did not read it in time\n"
     )

@@ -59,8 +59,8 @@ FAULTS: dict[str, tuple[Fault, int, str]] = {
         "AWS does not know the calling credentials (...MPLE)",
     ),
     "secret": (error("SignatureDoesNotMatch"), 1, "is wrong"),
-    "clock behind": (skewed(5000), 1, "s behind STS's: set it (timedatectl)"),
-    "clock ahead": (skewed(-5000), 1, "s ahead of STS's: set it (timedatectl)"),
+    "clock behind": (skewed(5000), 1, "s behind STS: set it (timedatectl)"),
+    "clock ahead": (skewed(-5000), 1, "s ahead of STS: set it (timedatectl)"),
     "portal": (faults.html(), 4, "is not from STS (status 200; a proxy or a captive portal?)"),
     "redirect": (faults.redirect(302, NOWHERE), 4, "is not from STS (status 302;"),
     "nothing": (faults.body(b""), 4, "is not from STS (status 200;"),
@@ -185,7 +185,7 @@ def test_answer_without_end_is_given_up(cloud: Cloud) -> None:
 def test_answer_without_end_is_given_up_by_the_client_of_botocore_too(cloud: Cloud) -> None:
     cloud.sts.fail(faults.endless())
     result = cloud.host.run(*ONE_HOP, AWS_STS_REGIONAL_ENDPOINTS="legacy")
-    assert "an answer that does not end (over 256 MiB so far)" in refusal(result)
+    assert "the response does not end (over 256 MiB so far)" in refusal(result)
     assert result.seconds < IN_TIME
 
 
@@ -261,9 +261,7 @@ def test_bundle_that_is_none_is_named(
     if content is not None:
         path.write_text(content)
     said = refusal(host.run(*ONE_HOP, AWS_CA_BUNDLE=str(path)))
-    assert (
-        "AWS_CA_BUNDLE (or ca_bundle in the config) is not a readable file of certificates" in said
-    )
+    assert "AWS_CA_BUNDLE (or ca_bundle in the config) is not a readable certificate file" in said
 
 
 def test_sts_is_asked_through_the_proxy_of_the_environment_and_imds_is_not(
@@ -293,7 +291,7 @@ def test_sts_is_asked_through_the_proxy_of_the_environment_and_imds_is_not(
         ("", "the proxy for STS in eu-central-1 requires credentials (407)"),
         (
             "joe:wrong-hunter2",
-            "requires credentials (407): put a name and a password into HTTPS_PROXY",
+            "requires credentials (407): put a user name and a password into HTTPS_PROXY",
         ),
     ],
 )
@@ -330,7 +328,7 @@ def test_password_that_ends_the_proxys_host_is_a_mistake_that_is_named_without_i
     for argv in (ONE_HOP, (*ONE_HOP, "-v")):
         result = cloud.host.run(*argv, **variables)
         assert (result.status, result.stdout) == (2, b"")
-        assert "HTTPS_PROXY holds a name or a password with a character that ends the host" in (
+        assert "HTTPS_PROXY has a user name or password with characters that must be escaped" in (
             result.stderr
         )
         for part in ("corpuser", "hunter2", "Wxyz"):
@@ -344,6 +342,6 @@ def test_socks_proxy_is_a_mistake_unless_it_is_not_used(cloud: Cloud) -> None:
     variables: dict[str, Any] = {"HTTP_PROXY": "socks5h://127.0.0.1:1"}
     result = cloud.host.run(*ONE_HOP, **variables)
     assert result.status == 2
-    assert "HTTP_PROXY is a SOCKS proxy, which AWS's SDK for Python cannot use" in result.stderr
+    assert "HTTP_PROXY is a SOCKS proxy, which the AWS SDK for Python cannot use" in result.stderr
     assert cloud.host.document(*ONE_HOP, **variables, NO_PROXY="127.0.0.1")
     assert cloud.host.document(*ONE_HOP, "--no-cache", ALL_PROXY="socks5h://127.0.0.1:1")

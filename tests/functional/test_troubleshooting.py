@@ -159,7 +159,7 @@ class Machine:
         return self.run("--profile", "ann", "--mfa-command", "false")
 
     def no_profile(self) -> Result:
-        return self.run("--profile", "nobody")
+        return self.run("--profile", "reports")
 
     def empty_profile(self) -> Result:
         return self.run("--profile", "empty")

@@ -135,7 +135,7 @@ def test_region_that_cannot_be_one_is_refused_before_any_call(
     machine.set(**{variable: "eu.evil.example/"})
     outcome = machine.ask(hop(A))
     assert isinstance(outcome.error, RequestError)
-    assert "must be a region's name, like eu-central-1, not 'eu.evil.example/'" in outcome.said
+    assert "must be a region, like eu-central-1, not 'eu.evil.example/'" in outcome.said
     assert sts.count() == 0
 
 
@@ -245,7 +245,7 @@ def test_source_that_stays_rejected_is_named(
     outcome = machine.ask(hop(A), hop(B), source="imds")
     assert isinstance(outcome.error, ProviderFailed)
     assert outcome.said.startswith(f"role 1 of 2, {A}: ExpiredToken: ")
-    assert outcome.said.endswith("have expired (they come from imds)")
+    assert outcome.said.endswith("have expired (credentials from imds)")
     assert sts.count() == 1
     assert imds.count("creds") == 2
 

@@ -100,8 +100,8 @@ def test_mistake_tells_where_it_is_and_not_what_it_handled(
 
     assert cli.respond(argv, environ) == 1
     *trace, line = capfd.readouterr().err.splitlines()
-    where = r"ValueError at test_cli\.py:\d+; please report what -v tells"
-    assert re.fullmatch(f"credproc: a mistake in credproc: {where}", line)
+    where = r"ValueError at test_cli\.py:\d+; please report it with the output of -v"
+    assert re.fullmatch(f"credproc: internal error in credproc: {where}", line)
     assert bool(trace) == bool(argv)
     assert not argv or any("in answer" in each for each in trace)
     assert SECRET[:12] not in "".join(trace)
@@ -116,7 +116,7 @@ def test_mistake_is_traced_in_the_file(
 
     text = (tmp_path / "log").read_text("utf-8")
     assert "AttributeError: 'Run' object has no attribute 'x'" in text
-    assert "a mistake in credproc: AttributeError at test_cli.py:" in text.splitlines()[-1]
+    assert "internal error in credproc: AttributeError at test_cli.py:" in text.splitlines()[-1]
 
 
 def test_background_run_says_nothing_on_stderr_but_the_error(

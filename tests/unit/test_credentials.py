@@ -183,7 +183,7 @@ def test_odd_field_is_named_and_not_shown(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("answer", [None, [], "x", 0, True, [ANSWER]])
 def test_answer_that_is_no_object_is_refused(answer: object) -> None:
-    with pytest.raises(ProviderFailed, match="something else than credentials"):
+    with pytest.raises(ProviderFailed, match="something other than credentials"):
         credentials.from_answer(answer, NAMES, "imds", "IMDS")
 
 

@@ -193,8 +193,8 @@ def test_profile_with_two_sections_is_read_as_botocore_does_and_not_changed(text
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"[a]\nx = 1\n[a]\n", "line 3: .*section appears a second time"),
-        (b"[a]\nx = 1\nx = 2\n", "line 3: .*key appears a second time"),
+        (b"[a]\nx = 1\n[a]\n", "line 3: .*duplicate section"),
+        (b"[a]\nx = 1\nx = 2\n", "line 3: .*duplicate key"),
         (b"[a]\nnonsense\n", "line 2: .*neither a complete .section. header"),
         (b"x = 1\n", "line 1: .*there is none above"),
         (b"[a]\nx = \xff\n", "not UTF-8"),

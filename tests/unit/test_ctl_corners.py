@@ -114,7 +114,7 @@ def test_command_line_that_cannot_be_read_is_a_fault() -> None:
     last = examined("--nonsense")[-1]
 
     assert (last.status, last.name) == ("fail", "command")
-    assert last.text.startswith("there is no option --nonsense")
+    assert last.text.startswith("unknown option --nonsense")
 
 
 def said_of_a_first_check(error: Exception) -> Check:
@@ -143,8 +143,10 @@ def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
     last = said_of_a_first_check(ZeroDivisionError("geheim"))
 
     assert (last.status, last.name) == ("fail", "first check")
-    assert last.text.startswith("a mistake in credprocctl: ZeroDivisionError at test_ctl_corners")
-    assert last.text.endswith("; please report what -v tells")
+    assert last.text.startswith(
+        "internal error in credprocctl: ZeroDivisionError at test_ctl_corners"
+    )
+    assert last.text.endswith("; please report it with the output of -v")
 
 
 def test_cache_of_nobody_has_no_place() -> None:

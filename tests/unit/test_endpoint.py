@@ -98,7 +98,9 @@ def test_imds_can_be_turned_off(value: str) -> None:
 def test_nothing_but_true_turns_it_off_and_that_is_said(value: str) -> None:
     said: list[str] = []
     assert read({"AWS_EC2_METADATA_DISABLED": value}, said).url == IPV4
-    assert said == [f"imds: AWS_EC2_METADATA_DISABLED={value} turns nothing off; only `true` does"]
+    assert said == [
+        f"imds: AWS_EC2_METADATA_DISABLED={value} has no effect; only `true` turns IMDS off"
+    ]
 
 
 @pytest.mark.parametrize("value", ["", "false", "False"])
@@ -278,7 +280,7 @@ def test_config_that_cannot_be_read_is_named(tmp_path: Path, config: str, where:
     environ = configured(tmp_path, config)
     with pytest.raises(RequestError) as caught:
         read(environ)
-    assert f"config{where}: cannot be read as a config file" in str(caught.value)
+    assert f"config{where}: cannot be parsed as a config file" in str(caught.value)
 
 
 def test_config_in_another_encoding_is_read(tmp_path: Path) -> None:

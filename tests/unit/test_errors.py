@@ -131,8 +131,10 @@ def test_mistake_is_told_by_its_kind_and_place_and_by_no_word_of_its_own() -> No
     except ValueError as raised:
         said = errors.mistake(raised, "credprocctl")
 
-    assert said.startswith("a mistake in credprocctl: ValueError at test_errors.py:")
-    assert said.endswith("; please report what -v tells")
-    assert errors.mistake(KeyError("canary")).startswith("a mistake in credproc: KeyError; ")
-    assert outcome.words(ValueError("canary")).startswith("a mistake in credproc: ValueError; ")
+    assert said.startswith("internal error in credprocctl: ValueError at test_errors.py:")
+    assert said.endswith("; please report it with the output of -v")
+    assert errors.mistake(KeyError("canary")).startswith("internal error in credproc: KeyError; ")
+    assert outcome.words(ValueError("canary")).startswith(
+        "internal error in credproc: ValueError; "
+    )
     assert "canary" not in said

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         ("[profile P]", "[profile P] names another profile: upper and lower case differ"),
         ("[sso-session p]", "[sso-session p] describes an SSO session, not a profile"),
         ("#[profile p]", "[profile p] is commented out"),
-        ("  [profile p]", "[profile p] is indented, and so part of the value above it"),
+        ("  [profile p]", "[profile p] is indented, which makes it part of the value above it"),
     ],
 )
 def test_header_of_the_config_file_is_told_what_it_must_be(

@@ -35,7 +35,7 @@ LENGTHS: dict[str, tuple[Callable[[str], str], int, int, str]] = {
     "source identity": (limits.source_identity, 2, 256, "2 to 256 characters"),
     "external id": (limits.external_id, 2, 1224, "2 to 1224 characters"),
     "serial number": (limits.serial_number, 9, 256, "9 to 256 characters"),
-    "sts region": (limits.sts_region, 1, 63, "region's name"),
+    "sts region": (limits.sts_region, 1, 63, "must be a region"),
     "transitive tag key": (limits.transitive_tag_key, 1, 128, "1 to 128 letters"),
     "tag key": (lambda value: limits.tag(f"{value}=x"), 1, 128, "1 to 128 letters"),
     "tag value": (lambda value: limits.tag(f"k={value}"), 0, 256, "0 to 256 letters"),
@@ -123,7 +123,7 @@ def test_region(value: str) -> None:
     ],
 )
 def test_region_that_could_be_another_host_is_refused(value: str) -> None:
-    assert limits.sts_region(value) == "must be a region's name, like eu-central-1"
+    assert limits.sts_region(value) == "must be a region, like eu-central-1"
 
 
 # ARNs.
@@ -359,7 +359,7 @@ def test_profile_name(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "a]", "a\nb", "\x00", "\x1b[m", "\udce9", "\u202e"])
 def test_profile_name_that_is_none(value: str) -> None:
-    assert limits.profile_name(value) == "must be a profile's name"
+    assert limits.profile_name(value) == "must be a profile name"
 
 
 @pytest.mark.parametrize("value", ["", "x", "./x", "~/x", "$HOME/x", "/x\0y"])
@@ -422,8 +422,8 @@ def test_number_of_values(field: str, most: int, option: str) -> None:
     ("hops", "words"),
     [
         ([hop(tag=["k=1", "l=2"])], ""),
-        ([hop(tag=["k=1", "k=1"])], "--tag: the same key is given twice"),
-        ([hop(tag=["Key=1", "kEY=2"])], "--tag: the same key is given twice"),
+        ([hop(tag=["k=1", "k=1"])], "--tag: duplicate key"),
+        ([hop(tag=["Key=1", "kEY=2"])], "--tag: duplicate key"),
         ([hop(tag=["k=1"]), hop(tag=["k=2"])], ""),
         ([hop(tag=["k=1"], transitive_tag_key=["k"]), hop()], ""),
         ([hop(tag=["k=1"], transitive_tag_key=["k"]), hop(tag=["l=1"])], ""),
@@ -440,9 +440,9 @@ def test_number_of_values(field: str, most: int, option: str) -> None:
         ([hop(source_identity="me"), hop(source_identity="me")], ""),
         (
             [hop(source_identity="me"), hop(source_identity="you")],
-            "--source-identity: belongs to the first",
+            "--source-identity: must follow the first",
         ),
-        ([hop(), hop(source_identity="me")], "--source-identity: belongs to the first"),
+        ([hop(), hop(source_identity="me")], "--source-identity: must follow the first"),
     ],
 )
 def test_what_the_hops_of_one_chain_may_do(hops: list[Hop], words: str) -> None:
@@ -462,8 +462,8 @@ def test_what_the_hops_of_one_chain_may_do(hops: list[Hop], words: str) -> None:
             request(Profile("a"), Imds(), Profile("a")),
             "--profile: the same provider is given twice",
         ),
-        (chain(), "--source: starts a chain, which needs at least one --role-arn"),
-        (chain(hop(), source=""), "--role-arn: a chain needs --source, one of env, profile:NAME"),
+        (chain(), "--source: needs at least one --role-arn"),
+        (chain(hop(), source=""), "--role-arn: needs --source, one of env, profile:NAME"),
         (chain(hop(), hop()), ""),
     ],
 )

@@ -153,8 +153,8 @@ def reason_of(name: str) -> str:
         ("log", "must be an absolute path"),
         ("~/log", "must be an absolute path"),
         ("/proc/nowhere/log", "cannot be written: No such file or directory"),
-        ("/dev/null", "is not a plain file of this user"),
-        ("/dev/full", "is not a plain file of this user"),
+        ("/dev/null", "is not a regular file of this user"),
+        ("/dev/full", "is not a regular file of this user"),
         ("/dev/stdout", "cannot be written: Too many levels of symbolic links"),
         ("/proc/self/fd/1", "cannot be written: Too many levels of symbolic links"),
         ("/etc/passwd/log", "cannot be written: Not a directory"),
@@ -185,7 +185,7 @@ def test_file_of_somebody_else_is_left_alone(
     log_at(path, verbose=True)("one")
 
     assert path.read_text("ascii") == "theirs\n"
-    assert f"CREDPROC_LOG: {path}: is not a plain file of this user" in capfd.readouterr().err
+    assert f"CREDPROC_LOG: {path}: is not a regular file of this user" in capfd.readouterr().err
 
 
 def test_fifo_with_a_reader_gets_nothing(path: Path) -> None:

@@ -95,7 +95,7 @@ def test_hop_option_of_the_last_role_is_not_the_first_ones() -> None:
 def test_hop_option_without_a_role_before_it_is_refused(option: str) -> None:
     said = refused("--source", "env", option, HOP_VALUES[option][0], "--role-arn", A)
 
-    assert said == f"{option}: belongs to the --role-arn before it, and there is none"
+    assert said == f"{option}: must come after the --role-arn that it applies to"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_hop_option_that_holds_one_value_is_not_given_twice(option: str) -> None
     value = HOP_VALUES[option][0]
     said = refused(*CHAIN, option, value, option, value)
 
-    assert said == f"{option}: is given twice for the same --role-arn"
+    assert said == f"{option}: given twice for the same --role-arn"
 
 
 def test_list_options_collect_in_order() -> None:
@@ -155,8 +155,8 @@ REFUSED = [
     (["--imds", "r" * 65], "--imds", "1 to 64 characters"),
     (["--imds", ""], "--imds", "ROLE is empty"),
     (["--imds="], "--imds", "ROLE is empty"),
-    (["--profile", ""], "--profile", "must be a profile's name"),
-    (["--profile", "a]b"], "--profile", "must be a profile's name"),
+    (["--profile", ""], "--profile", "must be a profile name"),
+    (["--profile", "a]b"], "--profile", "must be a profile name"),
     (["--role-arn", "app"], "--role-arn", "like arn:aws:iam::123456789012:role/NAME"),
     (["--role-arn", A + "\n"], "--role-arn", "must be a role's ARN"),
     (["--role-arn", A + "x" * 2048], "--role-arn", "must be a role's ARN"),
@@ -165,7 +165,7 @@ REFUSED = [
     (["--role-arn", A, "--source", "ec2"], "--source", "must be one of env, profile:NAME, imds"),
     (["--role-arn", A, "--source", "profile:"], "--source", "must be one of env, profile:NAME"),
     (["--role-arn", A, "--source", "imds:a b"], "--source", "must be one of env, profile:NAME"),
-    ([*CHAIN, "--source", "imds"], "--source", "is given twice"),
+    ([*CHAIN, "--source", "imds"], "--source", "given twice"),
     ([*CHAIN, "--role-session-name", "x"], "--role-session-name", "2 to 64 characters"),
     ([*CHAIN, "--role-session-name", "a b"], "--role-session-name", "A-Z a-z 0-9 _ + = , . @ -"),
     ([*CHAIN, "--external-id", "x"], "--external-id", "2 to 1224 characters"),
@@ -176,10 +176,10 @@ REFUSED = [
     ([*CHAIN, "--duration-seconds", "\N{ARABIC-INDIC DIGIT NINE}00"], "--duration-seconds", "900"),
     ([*CHAIN, "--policy", "{"], "--policy", "must be JSON or file://PATH"),
     ([*CHAIN, "--policy", "[]"], "--policy", "must be a JSON object"),
-    ([*CHAIN, "--policy", "[" * 100_000], "--policy", "nested too deep"),
-    ([*CHAIN, "--policy", '{"a": 1, "b": 2, "a": 1}'], "--policy", "key 'a' stands twice"),
-    ([*CHAIN, "--policy", '{"a": [{"b": 1, "\\u0062": 2}]}'], "--policy", "key 'b' stands twice"),
-    ([*CHAIN, "--policy", '{"\\n": 1, "\\u000a": 2}'], "--policy", r"key '\n' stands twice"),
+    ([*CHAIN, "--policy", "[" * 100_000], "--policy", "nested too deeply"),
+    ([*CHAIN, "--policy", '{"a": 1, "b": 2, "a": 1}'], "--policy", "duplicate key 'a'"),
+    ([*CHAIN, "--policy", '{"a": [{"b": 1, "\\u0062": 2}]}'], "--policy", "duplicate key 'b'"),
+    ([*CHAIN, "--policy", '{"\\n": 1, "\\u000a": 2}'], "--policy", r"duplicate key '\n'"),
     *(
         ([*CHAIN, "--policy", f'{{"a": [{number}]}}'], "--policy", "NaN, infinite or too long")
         for number in ("NaN", "Infinity", "-Infinity", "1e999", "9" * 5000)
@@ -191,14 +191,14 @@ REFUSED = [
     ([*CHAIN, "--tag", "x"], "--tag", "must be KEY=VALUE"),
     ([*CHAIN, "--tag", "=x"], "--tag", "key that must be 1 to 128"),
     ([*CHAIN, "--tag", "k=" + "v" * 257], "--tag", "0 to 256"),
-    ([*CHAIN, "--tag", "k=a", "--tag", "K=b"], "--tag", "same key is given twice"),
+    ([*CHAIN, "--tag", "k=a", "--tag", "K=b"], "--tag", "duplicate key"),
     ([*CHAIN, *[f"--tag=k{n}=" for n in range(51)]], "--tag", "at most 50"),
     ([*CHAIN, "--transitive-tag-key", "a;b"], "--transitive-tag-key", "1 to 128 letters"),
     ([*CHAIN, "--source-identity", "x"], "--source-identity", "2 to 256 characters"),
     (
         [*CHAIN, "--role-arn", B, "--source-identity", "me"],
         "--source-identity",
-        "belongs to the first --role-arn",
+        "must follow the first --role-arn",
     ),
     (
         [*CHAIN, "--transitive-tag-key", "t", "--role-arn", B, "--tag", "T=2"],
@@ -218,8 +218,8 @@ REFUSED = [
         "--field",
         "AccessKeyId, SecretAccessKey, SessionToken, Expiration, Acc",
     ),
-    (["--field", "Expiration", "--format", "env"], "--field and --format", "give one of them"),
-    (["--refresh", "--no-cache"], "--refresh and --no-cache", "give one of them"),
+    (["--field", "Expiration", "--format", "env"], "--field and --format", "cannot be combined"),
+    (["--refresh", "--no-cache"], "--refresh and --no-cache", "cannot be combined"),
     (["--cache-dir", "~/cache"], "--cache-dir", "must be an absolute path"),
     (["--timeout", "0"], "--timeout", "from 1 to 3600"),
     (["--timeout", "3601"], "--timeout", "from 1 to 3600"),
@@ -228,14 +228,14 @@ REFUSED = [
     (["--mfa-command", " "], "--mfa-command", "must be a command"),
     (["--mfa-command", "oathtool 'x"], "--mfa-command", "no closing quotation"),
     (["--imds", "--imds"], "--imds", "the same provider is given twice"),
-    (["--imds", "--profile"], "--profile", "a value is missing"),
-    (["--external-id"], "--external-id", "a value is missing"),
-    ([*CHAIN, "--external-id", "-x"], "--external-id", "written as OPTION=VALUE"),
+    (["--imds", "--profile"], "--profile", "the value is missing"),
+    (["--external-id"], "--external-id", "the value is missing"),
+    ([*CHAIN, "--external-id", "-x"], "--external-id", "write OPTION=VALUE"),
     (["--refresh=now"], "--refresh", "takes no value"),
-    (["--versoin"], "there is no option --versoin", "is --version meant?"),
-    (["--region", "x"], "there is no option --region", ""),
-    (["--role", A], "there is no option --role", "--role-arn"),
-    (["-x"], "there is no option -x", ""),
+    (["--versoin"], "unknown option --versoin", "did you mean --version?"),
+    (["--region", "x"], "unknown option --region", ""),
+    (["--role", A], "unknown option --role", "--role-arn"),
+    (["-x"], "unknown option -x", ""),
     (["app"], "unexpected argument", "quote values with spaces"),
 ]
 

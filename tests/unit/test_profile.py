@@ -170,7 +170,7 @@ def test_profile_that_is_not_there_is_named_with_the_files(machine: Machine) -> 
     outcome = machine.profile("nowhere")
     folder = machine.folder
     assert outcome.said == (
-        f"profile nowhere is neither in {folder}/config (which does not exist) nor in "
+        f"profile nowhere is in neither {folder}/config (which does not exist) nor "
         f"{folder}/credentials (which does not exist)"
     )
 
@@ -178,11 +178,11 @@ def test_profile_that_is_not_there_is_named_with_the_files(machine: Machine) -> 
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("[profile p]\nregion = eu-west-1\n", "profile p: nothing in it says where"),
+        ("[profile p]\nregion = eu-west-1\n", "profile p: it does not say where"),
         (f"[profile p]\naws_access_key_id = {KEY}\n",
          "aws_secret_access_key is missing beside aws_access_key_id (in the config file)"),
         (f"[profile p]\naws_access_key_id = {KEY}\naws_secret_access_key = s # my key\n",
-         "aws_secret_access_key is not a key: a comment needs a line of its own"),
+         "aws_secret_access_key is not valid: a comment needs a line of its own"),
         ("[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n",
          'profile p: there is no [sso-session s] for sso_session'),
         ("[profile p]\nsso_account_id = 123456789012\nsso_role_name = r\n",

@@ -38,7 +38,7 @@ def test_usable_proxy_has_no_problem(value: str) -> None:
         ("SOCKS5H://corpuser:secret@proxy.example:1080", "is a SOCKS proxy"),
         ("ftp://proxy.example", "must begin with http:// or https://"),
         ("http://proxy.example:http", "has a port that is not a number"),
-        ("http://", "names no host"),
+        ("http://", "has no host"),
     ],
 )
 def test_unusable_proxy_is_explained_without_a_part_of_it(value: str, words: str) -> None:

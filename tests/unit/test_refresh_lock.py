@@ -151,7 +151,7 @@ def test_run_that_waited_to_its_end_says_for_whom(world: World) -> None:
     next_lock = world.store.claim(world.key, successor=True)
     run = world.refresher(seconds=0.5)
     try:
-        with pytest.raises(StillWaiting, match=rf"process {os.getpid()}, since \d+ s"):
+        with pytest.raises(StillWaiting, match=rf"process {os.getpid()}, lock taken \d+ s ago"):
             run.answer(world.key, [Gives(world.credentials())], credentials.document)
     finally:
         release(lock)

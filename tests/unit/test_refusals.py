@@ -102,20 +102,20 @@ def test_role_that_may_not_exist_is_one_of_the_reasons_where_sts_names_none() ->
     said = refused("AccessDenied", f"{WHO}sts:AssumeRole on resource: {ROLE}").words()
     assert "check that the role exists (STS does not say), that its trust policy allows" in said
     assert "--external-id, --serial-number (MFA), --tag, --source-identity)" in said
-    assert "the caller's policies, in its own account, allow" in said
+    assert "the caller's policies in its own account allow" in said
 
 
 def test_condition_that_was_met_is_not_suggested() -> None:
     given = ("RoleArn", "ExternalId", "SerialNumber", "Tags")
     said = refused("AccessDenied", f"{WHO}sts:AssumeRole on resource: {ROLE}", given).words()
-    assert "(a condition may require another --external-id, --source-identity)" in said
+    assert "(a condition may require a different --external-id, --source-identity)" in said
 
 
 @pytest.mark.parametrize(
     ("action", "given", "words"),
     [
         ("TagSession", ("Tags",), "must allow sts:TagSession too, or leave out --tag"),
-        ("TagSession", (), "no --tag was given, but the calling session passes its transitive"),
+        ("TagSession", (), "no --tag was given, but the calling session passes on its"),
         ("SetSourceIdentity", ("SourceIdentity",), "must allow sts:SetSourceIdentity too (a ses"),
         ("SetSourceIdentity", (), "the calling session has a source identity, which is passed on"),
     ],
@@ -140,12 +140,12 @@ def test_missing_permission_to_tag_or_to_name_the_source_has_its_words(
         ("PackedPolicyTooLarge", "Packed policy consumes 112% of allotted space.", ("PolicyArns",),
          "shorten --policy-arn"),
         ("PackedPolicyTooLarge", "Packed size of session tags consumes 112% of allotted space.",
-         ("Tags",), "give fewer or shorter --tag; the transitive tags that the calling session"),
+         ("Tags",), "use fewer or shorter --tag; the transitive tags that the calling session"),
         ("PackedPolicyTooLargeException", ("Packed size of session tags consumes 112% of allotted "
          "space."), (), ": the transitive tags that the calling session passes on count too (EKS"),
         ("InvalidParameterValue", ("One of the specified transitive tag keys can't be set because "
          "it conflicts with a transitive tag key from the calling session."), ("Tags",),
-         "a transitive tag of the calling session cannot be changed: leave out that --tag"),
+         "the calling session's transitive tags cannot be changed: leave out that --tag"),
         ("ValidationError", "Policy arn:aws:iam::1:policy/x does not exist or is not attachable.",
          ("PolicyArns",), "check --policy-arn"),
         ("ValidationError", ("The requested DurationSeconds exceeds the MaxSessionDuration set for "
@@ -155,7 +155,7 @@ def test_missing_permission_to_tag_or_to_name_the_source_has_its_words(
         ("RegionDisabledException", "STS is not activated in this region for account:1.", (),
          "activate STS for eu-central-1"),
         ("AccessDenied", "Roles may not be assumed by root accounts.", (),
-         "call it with the keys of a user or a role, not of the root user"),
+         "use the keys of a user or a role, not of the root user"),
     ],
 )  # fmt: skip
 def test_refusal_with_one_meaning_has_its_own_words(
@@ -171,9 +171,9 @@ def test_refusal_with_one_meaning_has_its_own_words(
     ("message", "words", "kind"),
     [
         ("MultiFactorAuthentication failed, must provide MFA information. ",
-         "give the MFA device with --serial-number", ProviderFailed),
+         "name the MFA device with --serial-number", ProviderFailed),
         ("MultiFactorAuthentication failed with invalid MFA one time pass code. ",
-         "a code works once", CodeNotGiven),
+         "each code works once", CodeNotGiven),
         (("MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA "
          "serial number is valid and associated with this user."),
          "or --serial-number (mfa_serial) is not the caller's own device", CodeNotGiven),
@@ -194,7 +194,7 @@ def test_kinds_of_trouble_with_mfa_are_told_apart(
     ("key", "token", "region", "words"),
     [
         ("AKIAIOSFODNN7EXAMPLE", "", "eu-central-1", "AWS does not know the calling credentials"),
-        ("AKIAIOSFODNN7EXAMPLE", "t", "eu-central-1", "long-term keys with a session token, which"),
+        ("AKIAIOSFODNN7EXAMPLE", "t", "eu-central-1", "long-term keys with a session token that"),
         ("ASIAIOSFODNN7EXAMPLE", "", "eu-central-1", "are temporary, but their session token is"),
         ("ASIAIOSFODNN7EXAMPLE", "t", "af-south-1", "or the account has not enabled the region af"),
         ("ASIAIOSFODNN7EXAMPLE", "t", "eu-south-2", "has not enabled the region eu-south-2"),
@@ -282,7 +282,7 @@ def test_token_that_no_trust_policy_allows_is_described() -> None:
          "configured thumbprint"), "update the thumbprints of the identity provider"),
         ("InvalidIdentityToken", "The ID Token provided is not a valid JWT.", "not an access tok"),
         ("IDPRejectedClaim", "The identity provider reported that authentication failed.",
-         "the token must be current, and its issuer known to IAM in account 444455556666"),
+         "the token must be current, and its issuer an identity provider in IAM"),
     ],
 )  # fmt: skip
 def test_token_that_is_refused_has_the_reason(code: str, message: str, words: str) -> None:

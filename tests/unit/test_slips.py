@@ -27,15 +27,15 @@ KEY = "AKIAIOSFODNN7EXAMPLE"
         ("EU-WEST-1", "not 'EU-WEST-1'"),
         (f"eu-west-1\noutput = json\naws_secret_access_key = {SECRET}",
          ("not 'eu-west-1' (the lines below it (output, aws_secret_access_key) are indented "
-          "deeper, and so became part of its value)")),
-        (f"eu-west-1\n{SECRET}", "not 'eu-west-1' (the lines below it are indented deeper"),
+          "more, and so became part of its value)")),
+        (f"eu-west-1\n{SECRET}", "not 'eu-west-1' (the lines below it are indented more"),
         (SECRET, "not '...'"),
         (f"eu-west-1 {SECRET}", "not 'eu-west-1 ...'"),
     ],
 )  # fmt: skip
 def test_first_line_and_the_likely_slip_are_told(value: str, told: str) -> None:
-    found = slips.wrong("region", value, "must be a region's name")
-    assert found.startswith("region must be a region's name, not ")
+    found = slips.wrong("region", value, "must be a region")
+    assert found.startswith("region must be a region, not ")
     assert told in found
     assert not any(SECRET[at : at + 8] in found for at in range(len(SECRET) - 7))
 
@@ -58,17 +58,17 @@ def test_external_id_is_not_shown() -> None:
         ("minio", "minio-secret", None, ""),
         ("", "", None, "aws_access_key_id and aws_secret_access_key are blank"),
         (KEY, "", None, "aws_secret_access_key is blank"),
-        (f'"{KEY}"', f'"{SECRET}"', None, "aws_access_key_id is not a key: remove the quotes"),
+        (f'"{KEY}"', f'"{SECRET}"', None, "aws_access_key_id is not valid: remove the quotes"),
         (KEY, f"{SECRET} # mine", None,
-         "aws_secret_access_key is not a key: a comment needs a line of its own"),
+         "aws_secret_access_key is not valid: a comment needs a line of its own"),
         (KEY, f"{SECRET}\nregion = x", None,
-         "aws_secret_access_key is not a key: the lines below it (region) are indented deeper"),
-        (KEY, "<secret>", None, "aws_secret_access_key is not a key: it looks like a placeholder"),
+         "aws_secret_access_key is not valid: the lines below it (region) are indented more"),
+        (KEY, "<secret>", None, "aws_secret_access_key is not valid: it looks like a placeholder"),
         ("YOUR_ACCESS_KEY", SECRET, None,
-         "aws_access_key_id is not a key: it looks like a placeholder"),
-        (KEY, SECRET, "${TOKEN}", "aws_session_token is not a key: it looks like a placeholder"),
-        (KEY, f"{SECRET[:9]}\u00a0{SECRET[9:]}", None, "aws_secret_access_key is not a key: it "),
-        (SECRET[:40], KEY, None, "aws_access_key_id and aws_secret_access_key are the wrong way"),
+         "aws_access_key_id is not valid: it looks like a placeholder"),
+        (KEY, SECRET, "${TOKEN}", "aws_session_token is not valid: it looks like a placeholder"),
+        (KEY, f"{SECRET[:9]}\u00a0{SECRET[9:]}", None, "aws_secret_access_key is not valid: it "),
+        (SECRET[:40], KEY, None, "aws_access_key_id and aws_secret_access_key are swapped"),
     ],
 )  # fmt: skip
 def test_what_is_no_key_is_told_without_its_value(
@@ -87,14 +87,14 @@ def test_what_is_no_key_is_told_without_its_value(
         ("/bin/credproc --imds", ""),
         ("/bin/credproc --external-id 'a #b'", ""),
         ("/bin/sh -c 'a | b' 2>/dev/null", ""),
-        ("/bin/credproc --imds # app", "everything behind # is part of the command"),
-        ('"/bin/credproc --imds"', "quotes around all of it make it the name of one program"),
+        ("/bin/credproc --imds # app", "everything after # is part of the command"),
+        ('"/bin/credproc --imds"', "the quotes make the whole line the name of one program"),
         ("~/bin/credproc --imds", "~ is not expanded"),
         ("$HOME/bin/credproc --imds", "variables are not expanded"),
         ("/bin/credproc --imds 2>/dev/null", "no shell reads the line, so 2>/dev/null is passed"),
-        ("/bin/helper | jq .", "no shell reads the line, so | is passed on"),
+        ("/bin/helper | jq .", "no shell reads the line, so | is passed as"),
         ("/bin/credproc 'x", "its quotes do not match"),
-        ("/bin/credproc\nregion = x", "the lines below it (region) are indented deeper"),
+        ("/bin/credproc\nregion = x", "the lines below it (region) are indented more"),
     ],
 )
 def test_what_a_command_asks_of_a_shell_is_told(line: str, told: str) -> None:
@@ -106,10 +106,10 @@ def test_what_a_command_asks_of_a_shell_is_told(line: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--imds", "#", "the", "app"], "everything behind # is part of the command"),
-        (["--imds", "app", "#the", "app"], "everything behind # is part of the command"),
-        (["--imds", "app", "2>/dev/null"], "no shell reads the line, so 2>/dev/null is passed on"),
-        (["--imds", "app", "|", "jq"], "no shell reads the line, so | is passed on as a word"),
+        (["--imds", "#", "the", "app"], "everything after # is part of the command"),
+        (["--imds", "app", "#the", "app"], "everything after # is part of the command"),
+        (["--imds", "app", "2>/dev/null"], "no shell reads the line, so 2>/dev/null is passed as"),
+        (["--imds", "app", "|", "jq"], "no shell reads the line, so | is passed as an argument"),
         (["--imds", "app", "other"], "unexpected argument (quote values with spaces;"),
     ],
 )
@@ -137,8 +137,8 @@ def test_what_was_written_for_a_shell_is_told_to_who_runs_the_command(
         ({"web_identity_token_file": "", "role_arn": "r"},
          "web_identity_token_file is blank; role_arn is ignored beside it"),
         ({"credential_process": ""}, "credential_process is blank"),
-        ({"region": "r"}, "nothing in it says where credentials come from (keys, "),
-        ({}, "it is empty: nothing says where credentials come from (keys, "),
+        ({"region": "r"}, "it does not say where credentials come from (keys, "),
+        ({}, "it is empty and does not say where credentials come from (keys, "),
     ],
 )  # fmt: skip
 def test_missing_key_is_named(keys: dict[str, str], told: str) -> None:

@@ -229,7 +229,7 @@ def test_container_endpoint_is_left_alone_as_long_as_it_says(
 ) -> None:
     machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
     task.fail(faults.status(429, b"", {"Retry-After": "3600"}))
-    with pytest.raises(DeadlineExceeded, match=r"no time is left .* after the 3600 s that it asks"):
+    with pytest.raises(DeadlineExceeded, match=r"no time is left .* after the pause of 3600 s"):
         retrieve(machine, "container")
     assert task.count() == 1
 
@@ -257,7 +257,7 @@ def test_wrong_container_token_is_not_shown(machine: Machine, task: ContainerSer
         (None, ProviderFailed, "No such file"),
         (b" \n", ProviderFailed, "is empty"),
         (b"\xff\xfe", ProviderFailed, "not text"),
-        (b"one\ntwo", RequestError, "it is not one line of text"),
+        (b"one\ntwo", RequestError, "the token is not one line of text"),
     ],
 )
 def test_container_token_file_that_is_no_token_is_named(
@@ -487,9 +487,9 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
         ),
         ("kill -9 $$", "ended with signal 9"),
         ("printf '\\377\\n' >&2; exit 1", "status 1: \ufffd"),
-        ("true", "printed no JSON object"),
-        ("echo '[1]'", "printed no JSON object"),
-        ("echo not JSON", "printed no JSON object"),
+        ("true", "did not print a JSON object"),
+        ("echo '[1]'", "did not print a JSON object"),
+        ("echo not JSON", "did not print a JSON object"),
         (f"echo '{document(Version=2)}'", "printed a document whose Version is not 1"),
         (f"echo '{document(Version=None)}'", "printed a document whose Version is not 1"),
         (f"echo '{document(AccessKeyId=None)}'", "printed no AccessKeyId"),
@@ -583,7 +583,7 @@ def test_keys_in_the_credentials_file_beat_a_credential_process_and_that_beats_t
 
 def test_keys_of_the_environment_are_not_taken_for_a_profiles(machine: Machine) -> None:
     machine.config("[profile empty]\nregion = eu-west-1\n")
-    with pytest.raises(RequestError, match="profile empty: nothing in it says"):
+    with pytest.raises(RequestError, match="profile empty: it does not say"):
         retrieve(machine, "profile:empty")
 
 
@@ -617,7 +617,7 @@ def test_botocore_that_says_it_otherwise_is_not_taken_for_long_term_keys() -> No
     [
         (PermissionError(13, "Permission denied", "/x/token"), "/x/token: Permission denied"),
         (TimeoutError(), "TimeoutError"),
-        (ZeroDivisionError("geheim"), "an answer that cannot be read (ZeroDivisionError)"),
+        (ZeroDivisionError("geheim"), "the response could not be parsed (ZeroDivisionError)"),
     ],
 )
 def test_trouble_with_a_profile_of_any_kind_is_a_failure_in_words(

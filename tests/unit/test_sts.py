@@ -168,7 +168,7 @@ FINAL = {
     "InvalidAction": "a proxy may have changed the request",
     "SignatureDoesNotMatch": "the secret key of ...MPLE is wrong",
     "RequestExpired": "took too long to arrive",
-    "ExpiredToken": "(...MPLE) have expired (they come from env)",
+    "ExpiredToken": "(...MPLE) have expired (credentials from env)",
     "ExpiredTokenException": "(...MPLE) have expired",
     "InvalidClientTokenId": "AWS does not know the calling credentials (...MPLE)",
     "UnrecognizedClientException": "AWS does not know the calling credentials (...MPLE)",
@@ -221,7 +221,7 @@ def test_passing_error_is_repeated_and_then_said(
     assert outcome.said.startswith(f"role 1 of 1, {A}: {REPEATED[code]}")
     assert sts.count() == 3 + patience.ATTEMPTS
     assert f"sts: {A}: {REPEATED[code]}" in outcome.log
-    assert "; again in " in outcome.log
+    assert "; retrying in " in outcome.log
     assert "try again in a minute" in outcome.said
     assert "try again in a minute" not in outcome.log
 
@@ -243,10 +243,13 @@ STRANGERS: dict[str, tuple[Fault, str]] = {
     "blocked": (faults.status(403, b"<html><p>blocked</p></html>"), "is not from STS (status 403;"),
     "blocked in words": (faults.status(403, b"blocked"), "is not from STS (status 403;"),
     "404": (faults.status(404), "is not from STS (status 404;"),
-    "429 without a body": (faults.status(429), "throttled on the way to STS in eu-central-1"),
+    "429 without a body": (
+        faults.status(429),
+        "throttled between this machine and STS in eu-central-1",
+    ),
     "429 with a page": (
         faults.status(429, b"<html><p>no</p></html>"),
-        "throttled on the way to STS in eu-central-1 (429)",
+        "throttled between this machine and STS in eu-central-1 (429)",
     ),
     "500 without a body": (
         faults.status(500),
@@ -259,7 +262,7 @@ STRANGERS: dict[str, tuple[Fault, str]] = {
     "reset": (faults.reset(), "no answer from STS in eu-central-1: Connection was closed"),
     "reset within": (faults.reset(mid_body=True), "no answer from STS in eu-central-1"),
     "closed": (faults.close(), "no answer from STS in eu-central-1"),
-    "cut off": (faults.truncated(), "eu-central-1"),
+    "truncated": (faults.truncated(), "eu-central-1"),
     "chunks": (faults.chunked(broken=True), "no answer from STS in eu-central-1"),
     "gzip": (faults.gzip(), "is not from STS (status 200;"),
     "not UTF-8": (faults.invalid_utf8(), "is not from STS (status 200;"),
@@ -297,7 +300,7 @@ def test_call_that_never_ends_is_given_up_in_time(
     outcome = machine.ask(hop(), run=machine.run(seconds=60, clock=Hurry(25)))
     assert type(outcome.error) is ProviderFailed
     assert "answer from STS in eu-central-1" in outcome.said
-    assert outcome.log.count("; again in ") == patience.ATTEMPTS - 1
+    assert outcome.log.count("; retrying in ") == patience.ATTEMPTS - 1
     assert outcome.seconds < IN_TIME
 
 
@@ -305,7 +308,7 @@ def test_call_ends_with_the_deadline_of_the_run(machine: Machine, sts: StsServer
     sts.fail(faults.drip(0.02))
     outcome = machine.ask(hop(), run=machine.run(seconds=0.5))
     assert isinstance(outcome.error, DeadlineExceeded)
-    assert outcome.said.startswith(f"role 1 of 1, {A}: no whole answer from STS in eu-central-1")
+    assert outcome.said.startswith(f"role 1 of 1, {A}: no complete answer from STS in eu-central-1")
     assert outcome.said.endswith("no time is left to try again")
     assert outcome.seconds < IN_TIME
 
@@ -335,7 +338,7 @@ def test_answer_without_end_is_given_up_before_it_fills_the_memory(
     if request.node.callspec.id == "lean":
         assert "a body of more than 262144 bytes" in outcome.said
     else:
-        assert "an answer that does not end (over 32 MiB so far)" in outcome.said
+        assert "the response does not end (over 32 MiB so far)" in outcome.said
         assert sts.count() == 1
     # Its thread reads on until the service ends, and what it holds is not the next test's.
     sts.stop()
@@ -367,7 +370,7 @@ def test_wrong_clock_is_named_with_seconds_and_direction(
 ) -> None:
     sts.fail(skewed(off, code))
     outcome = machine.ask(hop())
-    match = re.search(r"this machine's clock is (\d+) s (ahead of|behind) STS's", outcome.said)
+    match = re.search(r"this machine's clock is (\d+) s (ahead of|behind) STS", outcome.said)
     assert match, outcome.said
     assert abs(int(match[1]) - abs(off)) <= 3
     assert match[2] == ("behind" if off > 0 else "ahead of")
@@ -385,7 +388,7 @@ def test_wrong_clock_is_known_from_the_message_where_no_date_is_sent(
 
     sts.fail(without_date)
     outcome = machine.ask(hop())
-    assert re.search(r"clock is (2999|300\d) s behind STS's", outcome.said), outcome.said
+    assert re.search(r"clock is (2999|300\d) s behind STS", outcome.said), outcome.said
 
 
 def test_wrong_clock_that_sts_still_takes_is_told_in_verbose(
@@ -422,7 +425,7 @@ def test_wrong_mfa_code_may_be_followed_by_another_at_once(
     outcome = machine.ask(hop(serial_number=device), run=run)
     assert isinstance(outcome.error, CodeNotGiven)
     assert not outcome.error.remembered
-    assert "a code works once, so wait for the next one" in outcome.said
+    assert "each code works once, so wait for the next one" in outcome.said
     assert "123456" not in outcome.said
 
 
@@ -475,8 +478,8 @@ def test_one_client_serves_all_roles_of_a_region(machine: Machine, sts: StsServe
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[default]\nregion = eu-west-1\n[default]\n", "/config, line 3: cannot be read as a"),
-        ("no section\n", "/config, line 1: cannot be read as a config file"),
+        ("[default]\nregion = eu-west-1\n[default]\n", "/config, line 3: cannot be parsed as a"),
+        ("no section\n", "/config, line 1: cannot be parsed as a config file"),
     ],
 )
 def test_config_that_cannot_be_read_is_named_with_its_line(
@@ -494,8 +497,8 @@ def test_profile_that_the_environment_names_must_exist(machine: Machine) -> None
     assert isinstance(outcome.error, RequestError)
     folder = machine.folder
     assert outcome.said == (
-        f"profile nowhere, which AWS_PROFILE names, is neither in {folder}/config (which does not "
-        f"exist) nor in {folder}/credentials (which does not exist)"
+        f"profile nowhere (from AWS_PROFILE) is in neither {folder}/config (which does not "
+        f"exist) nor {folder}/credentials (which does not exist)"
     )
 
 
@@ -531,7 +534,7 @@ def _tls(text: str) -> Exception:
 @pytest.mark.parametrize(
     ("wrong", "words", "again"),
     [
-        (exceptions.ParamValidationError(report="geheim"), "botocore refuses the", False),
+        (exceptions.ParamValidationError(report="geheim"), "botocore rejects the", False),
         (_tls("[SSL: WRONG_VERSION_NUMBER] x"), "no TLS connection to STS in eu-central-1", True),
         (_tls("CERTIFICATE_VERIFY_FAILED: has expired"), "set this machine's clock, or", False),
         (_tls("CERTIFICATE_VERIFY_FAILED: self-signed"), ": set AWS_CA_BUNDLE to", False),

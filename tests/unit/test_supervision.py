@@ -71,7 +71,7 @@ def test_stuck_work_is_told_by_what_was_heard_last(never: threading.Event) -> No
 
     with pytest.raises(DeadlineExceeded) as caught:
         supervised(work, Deadline(0.3), told)
-    assert "(the last that was heard: resolving sts.amazonaws.com)" in str(caught.value)
+    assert "(last step: resolving sts.amazonaws.com)" in str(caught.value)
 
 
 def test_work_has_a_moment_to_say_so_in_its_own_words() -> None:

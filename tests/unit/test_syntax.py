@@ -24,8 +24,8 @@ SECRET = "wJalrXUtnFEMI"
         ("\ufeff[a]\n", ", line 1: C: it begins with a byte order mark (BOM)"),
         (f"[a]\n\n{SECRET}\n", ", line 3: C: it is neither a complete [section] header nor"),
         (f"[a]\n[{SECRET}\n{SECRET}\n", ", line 2: C: it is neither a complete [section] header"),
-        (f"[{SECRET}]\n[{SECRET}]\n", ", line 2: C: this section appears a second time"),
-        (f"[a]\n{SECRET}=1\n{SECRET}=1\n", ", line 3: C: this key appears a second time in its"),
+        (f"[{SECRET}]\n[{SECRET}]\n", ", line 2: C: duplicate section"),
+        (f"[a]\n{SECRET}=1\n{SECRET}=1\n", ", line 3: C: duplicate key in this section"),
         (f"[a]\nb =\n  {SECRET}\n", ": C: a line of an indented block must be KEY = VALUE"),
         (f"[a]\nb = \udcff{SECRET}\n", ": C: it is not UTF-8"),
     ],
@@ -41,5 +41,5 @@ def test_line_and_reason_are_told_and_nothing_that_stands_there(
     passed_on: Any = caught.value.kwargs
     said = str(unreadable("x", passed_on["error"]))
 
-    assert said.startswith("x" + words.replace("C:", "cannot be read as a config file:"))
+    assert said.startswith("x" + words.replace("C:", "cannot be parsed as a config file:"))
     assert SECRET.lower() not in said.lower()

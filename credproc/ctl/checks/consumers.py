@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _AWS = re.compile(r"aws-cli/(\d+)[.\d]*")
 _CORE = re.compile(r"botocore/([.\d]+)")
 
-#: Tools that use AWS's SDK for Go: they give up after 60 s, and credproc goes on without them.
+#: Tools that use the AWS SDK for Go: they give up after 60 s, and credproc goes on without them.
 GO = ("terraform", "tofu", "rclone", "s5cmd", "packer", "kops", "eksctl")
 
 
