@@ -3,16 +3,16 @@
 
     python3 tests/demo.py [--shell] [--venv FOLDER]
 
-Needs Python and pip. Everything is in a temporary directory that is removed at the end, however it
-ends; every step is checked, and the first one with a wrong result ends the demo. With ``--shell``,
-a shell in which the simulated EC2 instance, STS and S3 can be used takes the place of the steps.
+Needs Python and pip. Everything is in a temporary directory, which is always removed at the end.
+Every step is checked, and the first wrong result ends the demo. ``--shell`` opens a shell with the
+simulated EC2 instance, STS and S3, instead of running the steps.
 """
 
 from __future__ import annotations
 
 import sys
 
-if sys.version_info < (3, 10):  # noqa: UP036  # the one file that an older Python may get to see
+if sys.version_info < (3, 10):  # noqa: UP036  # the only file that an older Python may run
     sys.exit("demo: needs Python 3.10 or newer")
 
 import argparse
@@ -58,7 +58,7 @@ CONFIG = """\
 [profile app]
 credential_process = {app}
 
-# The instance's role, else two roles, the first with the keys of `laptop`.
+# The instance's role; without one, two roles, assumed with the keys of `laptop`.
 [profile anywhere]
 credential_process = {anywhere}
 
@@ -70,19 +70,19 @@ credential_process = {reports}
 role_arn = {role}
 source_profile = laptop
 """
-#: A program that uses an SDK, as there are many.
+#: A program that uses an SDK.
 PROGRAM = """\
 import sys, boto3
 print(boto3.Session(profile_name=sys.argv[1]).get_credentials().access_key)
 """
 #: The commands that people try first in the shell of --shell.
 TRY = """\
-Here is an EC2 instance with the role `app`, and ~/.aws/config as above. For example:
+This shell runs on an EC2 instance with the role `app`, with ~/.aws/config as above. Try:
   aws sts get-caller-identity --profile app
   credprocctl explain app
   credprocctl cache list
   credprocctl doctor app
-To be a laptop, without instance metadata:
+To simulate a laptop, without instance metadata:
   export AWS_EC2_METADATA_SERVICE_ENDPOINT={nowhere}
 `exit` removes everything.
 """
@@ -94,7 +94,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Failed(Exception):
-    """A step with a wrong result."""
+    """A step had a wrong result."""
 
 
 def main() -> int:
@@ -114,10 +114,10 @@ def main() -> int:
         print(f"\ndemo: FAILED: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, SystemExit) as left:
-        print("\ndemo: interrupted; everything is removed", file=sys.stderr)
+        print("\ndemo: interrupted; everything has been removed", file=sys.stderr)
         return int(left.code or 1) if isinstance(left, SystemExit) else 130
     seconds = time.monotonic() - started
-    print(f"\nEvery step had the right result ({seconds:.0f} s). Everything is removed.")
+    print(f"\nEvery step had the right result ({seconds:.0f} s). Everything has been removed.")
     return 0
 
 
@@ -127,10 +127,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--shell", action="store_true", help="open a shell to try things in, instead of the steps"
+        "--shell", action="store_true", help="open a shell to try things in, and run no steps"
     )
     parser.add_argument(
-        "--venv", type=Path, help="use this environment; it has credproc, awscli, moto's server"
+        "--venv", type=Path, help="use this environment, with credproc, awscli and moto's server"
     )
     return parser
 
@@ -141,12 +141,12 @@ def _leave(number: int, _: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def set_up(given: Path | None) -> Iterator[Stage]:
-    """Set up a home, the programs and the servers; take all of it away afterwards."""
+    """Set up a home directory, the programs and the servers; remove all of it afterwards."""
     with contextlib.ExitStack() as stack:
         try:
             made = tempfile.TemporaryDirectory(prefix="credproc-demo-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(made)).resolve()
-            os.environ["TMPDIR"] = str(folder)  # pip, if it is ended, leaves its own files behind
+            os.environ["TMPDIR"] = str(folder)  # pip leaves files behind if it is killed
             title("Getting ready")
             venv = venvs.Venv(given or folder / "venv")
             if not given:
@@ -161,7 +161,7 @@ def set_up(given: Path | None) -> Iterator[Stage]:
             world.furnish(host)
             yield Stage(host, world, venv.scripts / "credproc")
         finally:
-            # Tidying up takes a second, and nobody's impatience should leave half of it.
+            # Removing everything takes a second, and must not be interrupted.
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
 
@@ -179,8 +179,8 @@ def _install(venv: venvs.Venv, folder: Path) -> None:
 
 
 def on_an_instance(stage: Stage) -> None:
-    """Show the instance's role, cold and cached."""
-    title("An EC2 instance: its role")
+    """Show the instance's role, fetched and cached."""
+    title("The role of an EC2 instance")
     stage.host.environ.update(stage.world.instance)
     stage.who("app", identity("app"), Cost(imds=3))
     stage.who("app", identity("app"), Cost())
@@ -189,21 +189,21 @@ def on_an_instance(stage: Stage) -> None:
 
 
 def anywhere(stage: Stage) -> None:
-    """Show one profile on an instance, and the same without a metadata service."""
-    title("One profile for every machine: the instance's role, else two roles")
-    say("On the instance, whose credentials the profile `app` has cached:")
+    """Show one profile on an instance, and then without a metadata service."""
+    title("One profile for every machine: the instance's role, or two roles")
+    say("On the instance, whose credentials are cached from the profile `app`:")
     stage.who("anywhere", identity("app"), Cost())
-    say("On a laptop, where the connection to IMDS is refused:")
+    say("On a laptop, where connections to IMDS are refused:")
     stage.host.environ.update(stage.world.laptop)
     deploy = identity("deploy", "credproc-", OTHER_ACCOUNT)
     stage.who("anywhere", deploy, Cost(roles=2))
     stage.who("anywhere", deploy, Cost())
-    tell("without credproc", "not with one profile: a profile has one source", bad=True)
+    tell("without credproc", "impossible with one profile, which has only one source", bad=True)
     stage.buckets("anywhere", "other-account-data")
 
 
 def in_programs(stage: Stage) -> None:
-    """Show a program that assumes a role at each start, and one that finds it in the cache."""
+    """Show a program that assumes a role at each start, and one that uses the cache."""
     title("A role in your own programs (boto3)")
     stage.who("reports", identity("reports", "credproc-"), Cost(roles=1))
     stage.measured("python program.py reports", Cost())
@@ -212,8 +212,8 @@ def in_programs(stage: Stage) -> None:
 
 
 def by_hand(stage: Stage) -> None:
-    """Show what people otherwise get out of IMDS with curl, awk and sed."""
-    title("By hand on the instance, without curl, awk or sed")
+    """Show how to get credentials from IMDS without curl, awk and sed."""
+    title("In scripts on the instance, without curl, awk or sed")
     stage.host.environ.update(stage.world.instance)
     served = stage.world.imds.current
     say("The name of the instance's role:")
@@ -225,12 +225,12 @@ def by_hand(stage: Stage) -> None:
     for name, key in (("SecretAccessKey", "SecretAccessKey"), ("SessionToken", "Token")):
         expect(document[name], served[key], name)
     for name in ("AccessKeyId", "SecretAccessKey", "Expiration"):
-        say(f"The {name} alone:")
+        say(f"Only the {name}:")
         expect(stage.run(f"credproc --field {name}"), served[name])
 
 
 def all_at_once(stage: Stage) -> None:
-    """Show how many calls programs make that start at once, with nothing cached."""
+    """Show how many calls are made by programs that start at once, with nothing cached."""
     title(f"{CROWD} programs at once, with nothing cached")
     stage.host.environ.update(stage.world.laptop)
     empty = {"CREDPROC_CACHE_DIR": str(stage.host.folder / "empty-cache")}
@@ -248,14 +248,14 @@ def a_shell(stage: Stage) -> int:
     print(TRY.format(nowhere=stage.world.laptop["AWS_EC2_METADATA_SERVICE_ENDPOINT"]), flush=True)
     shell = shutil.which("bash") or "/bin/sh"
     env = host.env(PS1="(credproc demo) $ ", TERM=os.environ.get("TERM", "dumb"))
-    # Ctrl-C is for what runs in the shell.
+    # Ctrl-C is for the programs in the shell.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         options = ["--norc"] if shell.endswith("bash") else []
         done = subprocess.run([shell, *options], env=env, cwd=host.home, check=False)
     finally:
         signal.signal(signal.SIGINT, before)
-    print("Everything is removed.")
+    print("Everything has been removed.")
     return done.returncode
 
 
@@ -271,13 +271,13 @@ class Cost:
 
 
 class Stage:
-    """A made-up machine, the services that it talks to, and the commands that are run there."""
+    """A simulated machine, the services that it calls, and the commands that run there."""
 
     def __init__(self, host: Host, world: Loopback, credproc: Path) -> None:
         self.host = host
         self.world = world
         self.credproc = credproc
-        say(f"IMDS, of an instance with the role `app`: {world.imds.url}")
+        say(f"IMDS of an instance with the role `app`: {world.imds.url}")
         say(f"STS and S3, which check every signature: {world.moto.url}")
         say("~/.aws/config:")
         quoted = shlex.quote(str(credproc))
@@ -289,11 +289,11 @@ class Stage:
             print(wrapped(line, "    "))
 
     def path(self, program: str) -> Path:
-        """Return where a program of the environment is."""
+        """Return the path of a program in the environment."""
         return self.credproc.with_name(program)
 
     def run(self, command: str, shown: bool = True) -> str:
-        """Show and run a command, which must succeed in silence; return what it printed."""
+        """Show and run a command, which must succeed without a message; return its output."""
         command_line(command)
         program, *arguments = shlex.split(command)
         said = printed(self.host.run(*arguments, command=self.path(program)))
@@ -302,7 +302,7 @@ class Stage:
         return said
 
     def who(self, profile: str, wanted: str, cost: Cost) -> None:
-        """Ask STS, by the AWS CLI, who the profile is; check that, and what it cost."""
+        """Get the profile's identity from STS by the AWS CLI; check it, and the calls made."""
         found = self.measured(
             f"aws sts get-caller-identity --profile {profile} --query Arn --output text", cost
         )
@@ -312,11 +312,11 @@ class Stage:
         expect(self.world.callers, [key], "the access key that `aws` signed with")
 
     def measured(self, command: str, cost: Cost) -> str:
-        """Show and run a command that uses credproc; check what it cost."""
+        """Show and run a command that uses credproc; check the calls made."""
         return self._measured(command, cost, bad=False)
 
     def without(self, command: str, cost: Cost) -> None:
-        """Run a command that does the same without credproc; check what it cost."""
+        """Run a command that does the same without credproc; check the calls made."""
         self._measured(command, cost, bad=True)
 
     def _measured(self, command: str, cost: Cost, *, bad: bool) -> str:
@@ -329,11 +329,11 @@ class Stage:
         return found
 
     def cost(self) -> Cost:
-        """Return what was requested since the last step began."""
+        """Return the requests since the beginning of the last step."""
         return Cost(len(self.world.imds.requests), len(self.world.assumed))
 
     def crowd(self, command: str, cost: Cost, env: Mapping[str, str], *, bad: bool = False) -> None:
-        """Run a command many times at once; check what all of them together cost."""
+        """Run a command many times at once; check the calls made by all of them together."""
         self.world.forget()
         program, *arguments = shlex.split(command)
         results = herd(self.host, CROWD, *arguments, command=self.path(program), env=env)
@@ -344,32 +344,32 @@ class Stage:
         tell("without credproc" if bad else "with credproc", f"{seconds:5.2f} s   {cost}", bad=bad)
 
     def buckets(self, profile: str, bucket: str) -> None:
-        """List the buckets of the profile's account, of which each has one."""
+        """List the buckets of the profile's account; each account has one."""
         lines = self.run(f"aws s3 ls --profile {profile}").splitlines()
         expect([line.split()[-1] for line in lines], [bucket], "the buckets")
 
 
 def printed(result: Result) -> str:
-    """Return what a command printed; it must have succeeded in silence."""
+    """Return the output of a command, which must have succeeded without a message."""
     if result.status or result.stderr:
         raise Failed(f"status {result.status}: {result.stderr.strip()}")
     return result.stdout.decode().rstrip("\n")
 
 
 def expect(found: object, wanted: object, what: str = "it") -> None:
-    """Fail unless that was found which should be."""
+    """Fail if a wrong value was found."""
     if found != wanted:
         raise Failed(f"{what} should be {wanted}, not {found}")
 
 
-# How it is told.
+# Output.
 
 
 BOLD, DIM, GREEN, YELLOW = "1", "2", "32", "33"
 
 
 def colour(text: str, code: str) -> str:
-    """Return the text in a colour, if stdout is a terminal that has one."""
+    """Return the text in a colour, if stdout is a terminal that has colours."""
     plain = (
         not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     )
@@ -382,23 +382,23 @@ def title(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Say a sentence."""
+    """Print a comment."""
     print(colour(wrapped(f"# {text}", ""), DIM), flush=True)
 
 
 def command_line(text: str) -> None:
-    """Show a command as it would be typed."""
+    """Print a command as it would be typed."""
     print(f"$ {colour(text, BOLD)}", flush=True)
 
 
 def tell(label: str, text: str, *, bad: bool) -> None:
-    """Tell what a step cost."""
+    """Print the cost of a step."""
     print(colour(f"  {label:16} {text}", YELLOW if bad else GREEN), flush=True)
 
 
 @contextlib.contextmanager
 def timed(text: str) -> Iterator[None]:
-    """Say what is done, and then how long it took."""
+    """Print what is being done, and then how long it took."""
     print(colour(f"# {text} ... ", DIM), end="", flush=True)
     started = time.monotonic()
     yield

@@ -1,1 +1,1 @@
-"""credprocctl, for people: set up, look inside, find out why it does not work."""
+"""credprocctl, the command for people: set up credproc, inspect its cache, diagnose problems."""

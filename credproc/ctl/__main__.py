@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Command = Callable[[argparse.Namespace, Console], Result]
 
 DESCRIPTION = """\
-Set credproc up, look inside, and find out why it does not work.
+Set up credproc, inspect what it has cached, and diagnose problems.
 """
 
 EPILOG = """\
@@ -38,8 +38,8 @@ on an EC2 instance, from nothing to credentials:
   aws s3 ls --profile app
 
 exit status:
-  0 done, 1 failed, or the doctor found a fault, 2 usage or configuration,
-  130 interrupted
+  0 success, 1 failure (or doctor found an error), 2 usage or configuration
+  error, 130 interrupted
 """
 
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return 1  # whoever read has seen enough
+        return 1  # the reader of the pipe has closed it
     except Exception as error:
         log.trace(error)
         say(mistake(error, "credprocctl"), "credprocctl")
@@ -69,12 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_failure(line: str, error: CredprocError, argv: Sequence[str]) -> None:
-    """Print a failure, and the steps before it, as JSON if stdout is for a machine."""
+    """Print a failure and the steps completed before it as JSON, with --output json."""
     words = [*argv, ""]
     if "--output=json" not in words and ("--output", "json") not in pairwise(words):
         return
     steps = getattr(error, "steps", [])
-    with contextlib.suppress(OSError, ValueError):  # the line on stderr says it, too
+    with contextlib.suppress(OSError, ValueError):  # stderr has the error line anyway
         json.dump({"error": line, "status": error.status, "steps": steps}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         sys.stdout.flush()
@@ -86,7 +86,7 @@ def run(argv: Sequence[str], log: Log) -> int:
         raise ProviderFailed("stdout is closed")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # what the locale has no letter for
+            stream.reconfigure(errors="replace")  # characters that the locale cannot encode
     _check_blank(split(argv)[0])
     given, rest = parser().parse_known_args(split(argv)[0])
     if rest:
@@ -102,7 +102,7 @@ def run(argv: Sequence[str], log: Log) -> int:
         result = command(given, console)
         console.show(result)
     except OSError as error:
-        # If it was stdout that took nothing: nothing is left to be flushed at the end.
+        # If writing to stdout failed, the interpreter must not flush it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if isinstance(error, BrokenPipeError):
             raise
@@ -112,25 +112,25 @@ def run(argv: Sequence[str], log: Log) -> int:
 
 
 def _check_blank(words: Sequence[str]) -> None:
-    """Refuse empty values: an unset variable of a script must not mean everything, or nothing."""
+    """Refuse empty values: a script's unset variable must not select everything, or nothing."""
     for before, word in pairwise(["", *words]):
         name, equals, value = word.partition("=") if word.startswith("--") else ("", "=", word)
         if equals and not value.strip():
             name = name or (before if before.startswith("-") else "an argument")
-            raise UsageError(f"{name}: is empty (an unset variable?)")
+            raise UsageError(f"{name}: empty value (an unset variable?)")
 
 
 def _unknown(word: str, takes_options: bool) -> str:
-    """Return what is wrong with a word that the command does not know."""
+    """Return the error for an option or argument that the command does not have."""
     kind = "option" if word.startswith("-") else "argument"
-    text = f"there is no {kind} {word} here"
+    text = f"unknown {kind} {word}"
     if takes_options and word in options.parser().options:
-        return f"{text}: credproc's options go behind --"
+        return f"{text}: credproc's options go after --"
     return text
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
-    """Return the words before ``--``, and those behind it, which are credproc's; None without."""
+    """Return the words before ``--`` and those after it, which are None without ``--``."""
     words = list(argv)
     if "--" not in words:
         return words, None
@@ -139,7 +139,7 @@ def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser; each command sets ``command`` to what runs it and returns its result."""
+    """Return the parser; each command sets ``command`` to the function that runs it."""
     made = Parser(
         prog="credprocctl",
         description=DESCRIPTION,

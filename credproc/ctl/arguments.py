@@ -1,4 +1,4 @@
-"""The options that many commands have in common."""
+"""Helpers for the commands' parsers, and the options that many commands have in common."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 #: Kinds of values that a shell can complete.
 FILE, FOLDER, PROFILE = "file", "directory", "profile"
 
-#: What stands in a usage for the words behind ``--``.
+#: The placeholder in a usage line for the words after ``--``.
 OPTIONS = "-- CREDPROC OPTIONS"
-#: What stands there for the name of a command.
+#: The placeholder for the name of a command.
 COMMAND = "COMMAND"
 _TIME = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s?)?", re.ASCII)
 #: Columns of a description.
@@ -26,7 +26,7 @@ WIDTH = 79
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser, and so those of its commands, whose errors are raised, not printed."""
+    """A parser that raises its errors instead of printing them, as do its commands' parsers."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -34,13 +34,13 @@ class Parser(argparse.ArgumentParser):
         )
 
     def add_subparsers(self, **options: Any) -> Any:
-        """Add the place of a command, whose names an error then tells."""
+        """Add subcommands, and remember their names for the error if none is given."""
         made: Any = super().add_subparsers(**options)
         self.commands: Iterable[str] = made.choices
         return made
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing a usage and leaving."""
+        """Raise UsageError instead of printing the usage and exiting."""
         if message.endswith(f"required: {COMMAND}"):
             *names, last = self.commands
             message = f"give a command: {', '.join(names)} or {last}"
@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def group(commands: Any, name: str, text: str) -> Any:
-    """Add a command that has commands of its own; return what they are added to."""
+    """Add a command that has subcommands; return the object that they are added to."""
     made = commands.add_parser(name, help=text, description=f"{sentence(text)}.")
     return made.add_subparsers(title="commands", required=True, metavar=COMMAND)
 
@@ -60,35 +60,42 @@ def command(
     text: str,
     more: str = "",
     *,
+    example: str,
     takes_options: bool = False,
 ) -> Any:
-    """Add a command that ``run`` carries out; ``takes_options``: credproc's, behind ``--``."""
+    """Add a command that calls ``run``; ``takes_options``: credproc's options, after ``--``.
+
+    ``example`` is one command line or several, or all of the text at the end of --help.
+    """
     description = f"{sentence(text)}.{more and f' {more}'}"
-    # Here, because the formatter leaves what stands below the options as it is laid out.
+    # Folded here, because the formatter must leave the layout of the example alone.
     folded = textwrap.fill(description, WIDTH, break_on_hyphens=False)
-    made = commands.add_parser(name, help=text, description=folded)
+    if example.startswith("credprocctl"):
+        title = "examples" if "\n" in example else "example"
+        example = f"{title}:\n{textwrap.indent(example, '  ')}"
+    made = commands.add_parser(name, help=text, description=folded, epilog=example)
     made.set_defaults(command=run, takes_options=takes_options)
     common = made.add_argument_group("common options")
     common.add_argument(
         "--output",
         choices=("text", "json"),
         default="text",
-        help="text for people (default), or JSON for machines",
+        help="text for people (default), or JSON for scripts",
     )
     common.add_argument(
-        "-v", "--verbose", action="store_true", help="tell what happens, on stderr; never a secret"
+        "-v", "--verbose", action="store_true", help="log to stderr (secrets are never logged)"
     )
     return made
 
 
 def changes(made: Any, question: bool = True) -> None:
-    """Add the options of a command that changes something; ``question``: it asks first."""
+    """Add the options of a command that changes something; ``question``: it asks you first."""
     made.add_argument(
-        "--dry-run", action="store_true", help="say what would be done, and change nothing"
+        "--dry-run", action="store_true", help="show what would be done, and change nothing"
     )
     if question:
         made.add_argument(
-            "--yes", action="store_true", help="do not ask (without a terminal nothing is done)"
+            "--yes", action="store_true", help="do not ask first (required without a terminal)"
         )
 
 
@@ -107,9 +114,9 @@ def value(made: Any, kind: str, *names: str, **more: Any) -> None:
 
 
 def account(made: Any) -> None:
-    """Add the options that say whose account is meant, as the AWS CLI has them."""
+    """Add the options that choose the account and the region, as in the AWS CLI."""
     made.add_argument(
-        "--profile", help="the profile that may do this (default: as for the AWS CLI)"
+        "--profile", help="the profile whose credentials are used (default: as for the AWS CLI)"
     )
     made.add_argument("--region", help="the region of the instances (default: as configured)")
 
@@ -118,7 +125,7 @@ def cache_dir(made: Any) -> None:
     """Add credproc's own --cache-dir."""
     value(
         made, FOLDER, "--cache-dir", metavar="DIR",
-        help="the cache directory (default: credproc's own)",
+        help="the cache directory (default: the one that credproc uses)",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""AWS as the commands use it: clients, errors in words, and patience with what is new."""
+"""AWS for the commands: clients, one-line errors, and waiting for resources that are new."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
-#: Seconds that AWS gets to pass on what was just made, and that the first pause may last.
+#: Seconds to wait until a new resource is visible everywhere; the first and the longest pause.
 PATIENCE, PAUSE, LONGEST_PAUSE = 60.0, 0.5, 5.0
 
-#: What EC2 and IAM answer about something that was just made and is not known everywhere yet. IAM
-#: has NoSuchEntity for it; EC2 has a code that also stands for other mistakes, so its words count.
+#: Error codes of IAM and EC2 for a new resource that is not visible everywhere yet, and text that
+#: the message must contain: EC2 uses the same code for other mistakes.
 NOT_YET = (
     ("NoSuchEntity", ""),
     ("InvalidParameterValue", "Invalid IAM Instance Profile"),
 )
 
 HINTS = {
-    "ExpiredToken": "log in again, or let credproc give the credentials",
-    "InvalidClientTokenId": "AWS does not know the access key in use",
+    "ExpiredToken": "sign in again, or use a profile that runs credproc",
+    "InvalidClientTokenId": "AWS does not know this access key",
 }
 
-#: What IAM, STS and EC2 answer to a caller that is not allowed to do something.
+#: Error codes of IAM, STS and EC2 for a caller that lacks a permission.
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _ACTION = re.compile(r"not authorized to perform: (\w[\w-]*:\w+)")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
@@ -42,11 +42,11 @@ _ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
 PASSING = ("AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation")
 
 
-NOBODY = "there are no AWS credentials that may do this: give --profile, or `aws configure`"
+NO_CREDENTIALS = "no AWS credentials found: give --profile NAME, or run `aws configure`"
 
 
 class Refused(CredprocError):
-    """AWS answered no; ``code`` is its own word for why."""
+    """AWS refused a request; ``code`` is its error code."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -56,9 +56,9 @@ class Refused(CredprocError):
 
 
 class Aws:
-    """Clients of one account, for whoever ``--profile`` or the environment names.
+    """Clients for the account that ``--profile`` or the environment selects.
 
-    What must not be shown is added to ``secrets``.
+    The secrets of the credentials are added to ``secrets``, so that they are never shown.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Aws:
 
     @functools.cached_property
     def iam(self) -> Any:
-        """IAM, which is the same in all regions of a partition."""
+        """IAM, which is one service for all regions of a partition."""
         return self._client("iam")
 
     @functools.cached_property
     def ec2(self) -> Any:
-        """EC2 of the region."""
+        """EC2 in the region."""
         if not self.region:
             raise RequestError(
                 "no region: give --region, set AWS_REGION, or add a region to the profile"
@@ -97,44 +97,44 @@ class Aws:
         """The partition of the account (aws, aws-cn, ...)."""
         arn = str(ask(self._client("sts").get_caller_identity)["Arn"])
         if arn.count(":") < 5:
-            raise Refused("", f"STS answered GetCallerIdentity with {arn}, which is not an ARN")
+            raise Refused("", f"GetCallerIdentity returned {arn}, which is not an ARN")
         return arn.split(":")[1]
 
     def _client(self, service: str) -> Any:
         found = ask(self.session.get_credentials)
         if found is None:
-            raise RequestError(NOBODY)
+            raise RequestError(NO_CREDENTIALS)
         keys = ask(found.get_frozen_credentials)
         self._secrets += [text for text in (keys.secret_key, keys.token) if text]
-        # IAM, and STS for this, are everywhere the same; a client wants a region all the same.
+        # IAM and GetCallerIdentity do not depend on the region, but a client requires one.
         region = self.region or "us-east-1"
         return ask(self.session.client, service, region_name=region, config=self.config)
 
 
-class Told(dict[str, Any]):
-    """An object in an answer of AWS; what it lacks is the fault of the answer."""
+class Reply(dict[str, Any]):
+    """An object in a response of AWS; a missing key is an error of the response."""
 
     def __missing__(self, key: str) -> Any:
-        raise Refused("", f"AWS answered without {key} (is the endpoint AWS's own?)")
+        raise Refused("", f"the response has no {key} (is the endpoint one of AWS?)")
 
 
-def _told(value: Any) -> Any:
-    """Return an answer with all objects in it as Told."""
+def _reply(value: Any) -> Any:
+    """Return a response with all objects in it as Reply."""
     if isinstance(value, dict):
-        return Told({key: _told(each) for key, each in value.items()})
-    return [_told(each) for each in value] if isinstance(value, list) else value
+        return Reply({key: _reply(each) for key, each in value.items()})
+    return [_reply(each) for each in value] if isinstance(value, list) else value
 
 
 def ask(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
-    """Call something of boto3's; its errors become ours, each one line."""
+    """Call a function of boto3; its errors become errors of one line."""
     from botocore import exceptions
 
     try:
-        return _told(operation(*args, **parameters))
+        return _reply(operation(*args, **parameters))
     except exceptions.ClientError as error:
         raise refused(error) from error
     except exceptions.NoCredentialsError:
-        raise RequestError(NOBODY) from None
+        raise RequestError(NO_CREDENTIALS) from None
     except exceptions.ProfileNotFound as error:
         raise RequestError(str(error)) from None
     except (exceptions.BotoCoreError, ValueError) as error:
@@ -142,7 +142,7 @@ def ask(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
 
 
 def refused(error: Any) -> Refused:
-    """Return an answer of AWS that is an error, in our words."""
+    """Return an error response of AWS as Refused, with a hint where there is one."""
     said = error.response.get("Error", {})
     code, text = str(said.get("Code", "")), str(said.get("Message", ""))
     text = _ENCODED.sub("", f"{code}: {text}" if text else code)
@@ -151,19 +151,19 @@ def refused(error: Any) -> Refused:
 
 
 def _permission(code: str, text: str, operation: str) -> str:
-    """Return which action the caller is not allowed, and whose policy has to change."""
+    """Return which action is missing or denied, and which policy must change."""
     named = _ACTION.search(text)
     service = "ec2" if code == "UnauthorizedOperation" else "iam"
     action = named[1] if named else f"{service}:{operation}"
     if "explicit deny" in text:
-        return f"a policy denies {action} explicitly, and has to be changed"
+        return f"a policy explicitly denies {action} and must be changed"
     if not named and operation in PASSING:
         return f"a policy of the caller must allow {action}, and iam:PassRole for the role"
     return f"a policy of the caller must allow {action}"
 
 
 def allowed(call: Callable[[], Answer], denials: list[str]) -> Answer | None:
-    """Return what the call returns; None if the caller is not allowed it, which goes to denials."""
+    """Return the result of the call; if access is denied, None, and the error goes to denials."""
     try:
         return call()
     except Refused as error:
@@ -173,22 +173,8 @@ def allowed(call: Callable[[], Answer], denials: list[str]) -> Answer | None:
         return None
 
 
-class Unchecked:
-    """The checks before a change: what the caller is not allowed to look up ends the command; in a
-    dry run it is noted, and taken for unknown."""
-
-    def __init__(self, dry_run: bool) -> None:
-        self.dry_run = dry_run
-        #: What could not be looked up, and the action that is missing.
-        self.denials: list[str] = []
-
-    def look(self, call: Callable[[], Answer]) -> Answer | None:
-        """Return what the call returns; None if that is not allowed to be known."""
-        return allowed(call, self.denials) if self.dry_run else call()
-
-
 def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
-    """Go through all items of a list that AWS hands out in pages."""
+    """Yield all items of a list that AWS returns in pages."""
     answers = iter(client.get_paginator(operation).paginate(**parameters))
     while True:
         answer = ask(next, answers, None)
@@ -198,7 +184,7 @@ def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[
 
 
 def settled(console: Console, subject: str, call: Callable[[], Answer]) -> Answer:
-    """Return what the call does once AWS knows, everywhere, what was made a moment ago."""
+    """Return the result of the call, retried until a new resource is visible everywhere."""
 
     def attempt() -> tuple[Answer | None, str]:
         try:
@@ -208,7 +194,7 @@ def settled(console: Console, subject: str, call: Callable[[], Answer]) -> Answe
                 raise
             return None, str(error)
 
-    return waited(console, f"{subject}: AWS does not know it everywhere yet", attempt)
+    return waited(console, f"{subject}: not visible everywhere in AWS yet", attempt)
 
 
 def waited(
@@ -217,7 +203,7 @@ def waited(
     attempt: Callable[[], tuple[Answer | None, str]],
     patience: float = PATIENCE,
 ) -> Answer:
-    """Try until there is an answer; the attempts say what is missing, the console that we wait."""
+    """Repeat ``attempt`` until it has a result; Failed, with what it says is missing, if not."""
     begin = time.monotonic()
     pause = PAUSE
     told = False
@@ -227,9 +213,9 @@ def waited(
             return answer
         passed = time.monotonic() - begin
         if passed + pause > patience:
-            raise Failed(f"not within {patience:g} s: {missing}")
+            raise Failed(f"timed out after {patience:g} s: {missing}")
         if not told:
-            console.note(f"{progress}: waiting, up to {patience:g} s")
+            console.note(f"{progress}: waiting for up to {patience:g} s")
             told = True
         time.sleep(pause * (0.5 + windows.jitter() / 2))
         pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""credprocctl cache: what credproc has cached, and clearing it. Never a secret."""
+"""credprocctl cache: list, show and clear what credproc has cached; never a secret."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
     from credproc.session import Parts
 
-EPILOG = """\
-example, for a prompt:
+EXAMPLES = """\
+examples:
+  credprocctl cache list
+  credprocctl cache list --all
+in a shell's prompt:
   credprocctl cache list --expiring 15m >/dev/null || printf 'aws! '
 """
 
 HEAD = ("ID", "STATE", "EXPIRES", "CACHED")
-#: Columns of a terminal that has room for ARNs.
+#: A terminal with at least as many columns has room for ARNs.
 WIDE = 120
 
 
@@ -36,28 +39,32 @@ def add(commands: Any) -> None:
     parts = arguments.group(commands, "cache", "the credentials that credproc has cached")
     made = arguments.command(
         parts, "list", listed, "list the cached answers and their sessions",
-        "An answer is what a command line prints. Below it are the sessions that it was made with: "
-        "the last role, what that was assumed from, and so on. Each session is listed once.",
+        "An answer is what one command line prints. Below it are the sessions that it was made "
+        "with: the last role, the credentials that assumed it, and so on. Each session is listed "
+        "once.",
+        example=EXAMPLES,
     )  # fmt: skip
     made.add_argument(
         "--all", action="store_true",
-        help="also failures, sessions that no answer needs, and files that are not entries",
+        help="also list failures, sessions that no answer needs, and files that are not entries",
     )  # fmt: skip
-    made.epilog = EPILOG
     made.add_argument(
         "--expiring", type=arguments.seconds, metavar="TIME",
-        help="only what expires within this time, like 15m or 1h30m, or has just expired; the "
-        "exit status is 1 if there is anything",
+        help="list only what expires within this time (like 15m or 1h30m), or expired no longer "
+        "ago; the exit status is 1 if there is any",
     )  # fmt: skip
     arguments.cache_dir(made)
     cache_warm.add(parts)
     made = arguments.command(
-        parts, "show", show, "show an entry: its times, its sessions, what it depends on"
-    )
+        parts, "show", show, "show an entry: its times, its sessions, what it depends on",
+        example="credprocctl cache show 1a2b3c4d",
+    )  # fmt: skip
     made.add_argument("id", metavar="ID", help="from `cache list`")
     arguments.cache_dir(made)
     cache_clear.add(parts)
-    made = arguments.command(parts, "path", path, "print the cache directory")
+    made = arguments.command(
+        parts, "path", path, "print the cache directory", example="credprocctl cache path"
+    )
     arguments.cache_dir(made)
 
 
@@ -76,7 +83,7 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
     strangers = foreign(place)
     rows, data = [], []
     items = [item for item in items if _is_expiring(item, now, given.expiring)]
-    listing = tree(usage, [item for item in items if given.all or _is_of_use(item)])
+    listing = tree(usage, [item for item in items if given.all or _is_useful(item)])
     for item, depth, shared in listing:
         rows.append(_row(item, depth, shared, now, arns=not 0 < console.width < WIDE))
         data.append({**item.data(now), "needs": [each.id for each, _ in usage.needs(item)]})
@@ -87,16 +94,16 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
         count = f"nothing expires within {span(given.expiring)}"
     text = f"{place.path}: {count}\n" + (console.table(HEAD, rows) if rows else "")
     if hidden:
-        text += f"{hidden} more with --all: failures, or what no answer needs\n"
+        text += f"{hidden} more with --all: failed, unreadable, or not needed by any answer\n"
     for name in strangers:
-        text += f"not a file of credproc's, and ignored: {legible(name)}\n"
+        text += f"not a credproc file, ignored: {legible(name)}\n"
     return Result(text, found, 1 if listing and given.expiring is not None else 0)
 
 
 def _is_expiring(item: Cached, now: float, seconds: float | None) -> bool:
-    """Whether credentials expire within the time, or have expired no longer ago; None: all do.
+    """Whether credentials expire within ``seconds``, or expired no longer ago; None selects all.
 
-    What has expired long ago is of no use to anyone, and nothing to be told at a prompt.
+    Credentials that expired long ago are no news for a prompt.
     """
     if seconds is None:
         return True
@@ -115,12 +122,12 @@ def _count(listing: list[tuple[Cached, int, list[Cached]]]) -> str:
     )
 
 
-def _is_of_use(item: Cached) -> bool:
+def _is_useful(item: Cached) -> bool:
     return item.entry is not None and not item.failed and item.unused != ORPHAN
 
 
 def tree(usage: Usage, items: list[Cached]) -> list[tuple[Cached, int, list[Cached]]]:
-    """Return the entries in order, each with its depth, and what it needs that is further up."""
+    """Return the entries in order, each with its depth and the sessions listed further up."""
     found: list[tuple[Cached, int, list[Cached]]] = []
     placed: set[str] = set()
     for item in sorted(items, key=_first_to_end):
@@ -137,13 +144,13 @@ def tree(usage: Usage, items: list[Cached]) -> list[tuple[Cached, int, list[Cach
 
 
 def _first_to_end(item: Cached) -> tuple[bool, bool, int, str]:
-    """Return an entry's place: what expires first, then failures, then what cannot be read."""
+    """Return the sort key: by expiration, then failures, then entries that cannot be read."""
     end = item.entry.expiration if item.entry else 0
     return item.entry is None, not end, end, item.name
 
 
 def _row(item: Cached, depth: int, above: list[Cached], now: float, arns: bool) -> tuple[str, ...]:
-    """Return the cells of an entry; ``arns``: with the whole ARN of a session."""
+    """Return the cells of an entry's row; ``arns``: with the full ARN of a session."""
     entry = item.entry
     if entry is None:
         return (item.id, item.state(now), "-", f"{item.name}: {item.trouble}")
@@ -189,7 +196,7 @@ def show(given: argparse.Namespace, console: Console) -> Result:
 
 
 def dependences(entry: cache.Entry) -> list[str]:
-    """Return in words what an answer depends on: variables, files, the machine."""
+    """Describe everything that an answer depends on: variables, files, the machine."""
     try:
         answer.words(entry.key)
     except ValueError:
@@ -198,7 +205,7 @@ def dependences(entry: cache.Entry) -> list[str]:
 
 
 def _facts(item: Cached, entry: cache.Entry, now: float) -> list[tuple[str, str]]:
-    """Return what is known of an entry, in words."""
+    """Return what is known about an entry, as labels and text."""
     document = item.document
     facts = [("provider", entry.provider), ("state", item.state(now))]
     facts += [("changed", text) for text in item.changed]
@@ -223,7 +230,7 @@ def _facts(item: Cached, entry: cache.Entry, now: float) -> list[tuple[str, str]
 
 
 def _role(parts: Parts) -> list[tuple[str, str]]:
-    """Return the whole names in a role's session."""
+    """Return the full ARNs in the key of a role's session."""
     names = (("role_arn", "role"), ("web_identity", "role"), ("serial_number", "MFA device"))
     facts = [(label, str(parts[name])) for name, label in names if parts.get(name)]
     if sessions.is_elsewhere(parts):

@@ -1,4 +1,4 @@
-"""credprocctl cache clear and prune: entries removed, so that no run brings them back."""
+"""credprocctl cache clear and prune: remove entries so that no run writes them again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
     from credproc.store import Store
 
-#: Seconds that other processes get to finish writing an entry.
+#: Seconds to wait for other processes to finish writing an entry.
 PATIENCE = 5.0
 
 
@@ -34,31 +34,34 @@ def add(parts: Any) -> None:
     """Add the commands to those of ``cache``."""
     made = arguments.command(
         parts, "clear", clear, "remove entries, so that the next run fetches new credentials",
-        "By their ids, all that a profile uses, or all. An answer is removed with its sessions, "
-        "and a session with all that was made from it. Runs that have begun before do not bring "
-        "the old credentials back.",
+        "Give ids, a profile, or --all. An answer is removed with its sessions, and a session "
+        "with everything that was made from it. Runs that have already started do not write the "
+        "old credentials again.",
+        example="credprocctl cache clear --profile dev\ncredprocctl cache clear --all --dry-run",
     )  # fmt: skip
     made.add_argument("id", metavar="ID", nargs="*", help="from `cache list`")
     arguments.value(
-        made, arguments.PROFILE, "--profile", metavar="NAME", help="all that this profile uses"
-    )
+        made, arguments.PROFILE, "--profile", metavar="NAME",
+        help="everything that this profile uses",
+    )  # fmt: skip
     made.add_argument("--all", action="store_true", help="everything")
     arguments.changes(made, question=False)
     arguments.cache_dir(made)
     made = arguments.command(
-        parts, "prune", prune, "remove what is of no use any more",
-        "Entries that have expired or cannot be read, and what killed runs left behind. credproc "
-        "does the same by itself, later.",
+        parts, "prune", prune, "remove entries that no run can use",
+        "Removes entries that have expired or cannot be read, and temporary files of killed runs. "
+        "credproc itself does the same, but only after a day.",
+        example="credprocctl cache prune --dry-run",
     )  # fmt: skip
     arguments.changes(made, question=False)
     arguments.cache_dir(made)
 
 
 def clear(given: argparse.Namespace, console: Console) -> Result:
-    """Remove the entries that are named."""
+    """Remove the selected entries."""
     _check(given)
     store = machine.store(given)
-    # What to clear is chosen while no other process writes an entry.
+    # The entries are selected while no other process writes one.
     alone = contextlib.nullcontext() if given.dry_run else _clearing(store)
     with Steps(console, given.dry_run) as steps, alone:
         _clear(given, store, steps)
@@ -90,11 +93,11 @@ def _clear(given: argparse.Namespace, store: Store, steps: Steps) -> None:
         name = f"{item.id} ({item.described})"
         steps.change(name, "removed", partial(_remove, store, item.name))
     if not chosen:
-        steps.same(store.path, "nothing of that is cached")
+        steps.same(store.path, "nothing to clear")
 
 
 def _chosen(given: argparse.Namespace, items: list[Cached]) -> list[Cached]:
-    """Return the entries to remove; UsageError or RequestError if that is not clear."""
+    """Return the entries to remove; RequestError for an id that is unknown or ambiguous."""
     if given.all:
         return items
     usage = Usage(items, partial(machine.run, given))
@@ -106,8 +109,8 @@ def _chosen(given: argparse.Namespace, items: list[Cached]) -> list[Cached]:
 
 
 def _with_sessions(usage: Usage, chosen: list[Cached]) -> list[Cached]:
-    """Return these entries, the sessions of those that are answers, and what prints a session of
-    them."""
+    """Return these entries, the sessions of the answers among them, and each answer that needs one
+    of these sessions."""
     removed = {item.name for item in chosen}
     for item in chosen:
         if item.kind == ANSWER:
@@ -119,13 +122,13 @@ def _with_sessions(usage: Usage, chosen: list[Cached]) -> list[Cached]:
 
 
 def _of_profile(given: argparse.Namespace, usage: Usage) -> list[Cached]:
-    """Return what a profile uses: by what the config says today, and by what answers say."""
+    """Return what a profile uses, by today's config and by the cached answers."""
     needed: set[str] = set()
     try:
         asked = shared.of_profile(shared.Shared(os.environ), given.profile)
         needed |= sessions.reachable(machine.run(given), asked.argv)
     except CredprocError:
-        pass  # it is gone, or wrong; what was cached for it can be cleared all the same
+        pass  # the profile is gone or invalid; what was cached for it can still be cleared
     return usage.of_profile(given.profile, needed)
 
 
@@ -147,12 +150,12 @@ def prune(given: argparse.Namespace, console: Console) -> Result:
             if given.dry_run or _is_swept(store, name, now):
                 steps.change(name, f"removed ({why})", lambda: None)
             else:
-                steps.same(name, "not removed: it is in use, or this user may not remove it")
+                steps.same(name, "not removed: in use, or this user may not remove it")
         if not steps.taken:
             steps.same(store.path, "nothing to remove")
         strangers = foreign(store)
         for name in strangers:
-            steps.same(name, "not a file of credproc's, and ignored")
+            steps.same(name, "not a credproc file, ignored")
     data = {
         "path": store.path,
         "dry_run": given.dry_run,
@@ -163,7 +166,7 @@ def prune(given: argparse.Namespace, console: Console) -> Result:
 
 
 def _useless(store: Store, now: float) -> list[tuple[str, str]]:
-    """Return the files to remove, and why: as the sweep does, but without waiting a day or more."""
+    """Return the files to remove and why: as the sweep does, but without waiting for a day."""
     troubles = {item.name: item.trouble for item in cached(store)}
     found = []
     for name in names(store):
@@ -175,6 +178,9 @@ def _useless(store: Store, now: float) -> list[tuple[str, str]]:
 
 
 def _is_swept(store: Store, name: str, now: float) -> bool:
-    """Remove a file under the lock of its entry, which another process may be replacing."""
+    """Remove a file under its entry's lock, since another process may be replacing the entry.
+
+    Return whether the file is gone.
+    """
     removed = sweep.remove(store, name, now, ended=0, unreadable=0)
     return removed or name not in names(store)

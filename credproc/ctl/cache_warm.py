@@ -1,4 +1,4 @@
-"""credprocctl cache warm: credentials fetched now, for all profiles that will be used."""
+"""credprocctl cache warm: fetch the credentials of profiles before they are needed."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
     from credproc.ctl.output import Console
 
-EPILOG = """\
-example:
+EXAMPLES = """\
+examples:
   credprocctl cache warm dev prod
   credprocctl cache warm --all && echo ready to go offline
 
 exit status:
-  0 all are ready, 1 some are not
+  0 all profiles are ready, 1 some are not
 """
 
-#: What becomes of a profile.
+#: The states of a profile.
 READY, CODE, SIGN_IN, FAILED = "ready", "MFA code", "sign-in", "failed"
-#: What credproc says where a person has to do something, and which of these it then is.
-NEEDS = {"there is no terminal to ask on": CODE, "aws sso login": SIGN_IN, "aws login": SIGN_IN}
+#: Text in an error of credproc that tells a person to do something, and the state it stands for.
+NEEDS = {"there is no terminal for a prompt": CODE, "aws sso login": SIGN_IN, "aws login": SIGN_IN}
 #: Processes at a time: each loads botocore, and AWS throttles.
 MOST = 8
 
 
 class Warmed:
-    """What came of one profile: its state, the line of an error, when its credentials expire."""
+    """The result for one profile: its state, its error line, when its credentials expire."""
 
     def __init__(self, name: str, words: Sequence[str]) -> None:
         self.name = name
@@ -49,14 +49,14 @@ class Warmed:
         self.error = ""
         self.expiration = 0
 
-    def run(self, ask: bool = False, anew: bool = False) -> Warmed:
-        """Run credproc as the profile does; without ``ask`` it has no terminal, and no prompt."""
+    def run(self, prompt: bool = False, refresh: bool = False) -> Warmed:
+        """Run credproc as the profile does; without ``prompt`` it has no terminal."""
         try:
             done = subprocess.run(
-                [*self.words, *["--refresh"] * anew],
+                [*self.words, *["--refresh"] * refresh],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                start_new_session=not ask,
+                start_new_session=not prompt,
                 check=False,
             )
         except OSError as error:
@@ -72,8 +72,8 @@ class Warmed:
             self.expiration = credentials.read_time(document["Expiration"], "credproc")
         return self
 
-    def told(self, now: float) -> str:
-        """Return it as a line."""
+    def line(self, now: float) -> str:
+        """Return the line that reports the result."""
         if self.state == READY:
             return f"{self.name}: ready, expires in {span(self.expiration - now)}"
         if self.state == CODE:
@@ -83,7 +83,7 @@ class Warmed:
         return f"{self.name}: {needed}: {self.error}"
 
     def data(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the result as data for JSON."""
         return {
             "profile": self.name,
             "state": self.state,
@@ -96,12 +96,12 @@ def add(parts: Any) -> None:
     """Add the command to those of ``cache``."""
     made = arguments.command(
         parts, "warm", warm, "fetch credentials now, so that they are cached when needed",
-        "In parallel; one MFA code is requested at most, after all that needs none. What needs "
-        "another code or a sign-in is said.",
+        "Profiles are fetched in parallel, those that need an MFA code last. You are asked for "
+        "one code at most; profiles that need another code or a sign-in are reported.",
+        example=EXAMPLES,
     )  # fmt: skip
-    made.epilog = EPILOG
     arguments.value(
-        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="the profile; or several"
+        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="one or more profiles"
     )
     made.add_argument(
         "--all", action="store_true", dest="every", help="all profiles that run credproc"
@@ -109,7 +109,7 @@ def add(parts: Any) -> None:
     made.add_argument(
         "--dry-run",
         action="store_true",
-        help="say which profiles would be warmed, and fetch nothing",
+        help="show which profiles would be fetched, and fetch nothing",
     )
 
 
@@ -127,12 +127,12 @@ def warm(given: argparse.Namespace, console: Console) -> Result:
         return Result("".join(f"{name}\n" for name in names), {"profiles": names, "dry_run": True})
 
     def tell(each: Warmed) -> None:
-        console.say(each.told(time.time()))
+        console.say(each.line(time.time()))
 
     _fetch(found, tell)
     ready = sum(each.state == READY for each in found)
     data = {"profiles": [each.data() for each in found], "dry_run": False}
-    text = f"{ready} of {len(found)} are ready.\n"
+    text = f"{ready} of {len(found)} profiles are ready.\n"
     return Result(text, data, 0 if ready == len(found) else 1)
 
 
@@ -145,12 +145,12 @@ def _words(shared: Shared, name: str) -> list[str]:
 
 
 def _fetch(found: Sequence[Warmed], tell: Callable[[Warmed], None]) -> None:
-    """Run all of them; ask for one code, then try once more whether that was good for others."""
+    """Run all of them; prompt for one code, then retry the others, which may need no more codes."""
     with ThreadPoolExecutor(MOST) as pool:
         _together(pool, found, tell)
         waiting = [each for each in found if each.state == CODE]
         if waiting and _has_terminal():
-            first = waiting.pop(0).run(ask=True)
+            first = waiting.pop(0).run(prompt=True)
             tell(first)
             if first.state == READY:
                 _together(pool, waiting, tell)
@@ -162,7 +162,7 @@ def _fetch(found: Sequence[Warmed], tell: Callable[[Warmed], None]) -> None:
 def _together(
     pool: ThreadPoolExecutor, found: Iterable[Warmed], tell: Callable[[Warmed], None]
 ) -> None:
-    """Run them in parallel, and tell of each when it is done, unless a code may follow."""
+    """Run them in parallel and report each when it is done, unless it needs a code."""
     for future in as_completed([pool.submit(_warmed, each) for each in found]):
         each = future.result()
         if each.state != CODE:
@@ -170,10 +170,10 @@ def _together(
 
 
 def _warmed(found: Warmed) -> Warmed:
-    """Fetch what is not cached, and anew what credproc would soon refresh."""
+    """Fetch what is not cached, and refresh what credproc would soon refresh."""
     found.run()
     if found.state == READY and found.expiration - time.time() < windows.REFRESH_AHEAD:
-        again = Warmed(found.name, found.words).run(anew=True)
+        again = Warmed(found.name, found.words).run(refresh=True)
         return found if again.state != READY else _taken(found, again)
     return found
 

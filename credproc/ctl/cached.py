@@ -1,4 +1,4 @@
-"""What the cache directory contains, as people see it: answers, sessions, and other files."""
+"""The contents of the cache directory, for display: answers, sessions, and other files."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from credproc.session import Parts
 
-#: What an entry is.
+#: The kinds of entries.
 ANSWER, SESSION, UNKNOWN = "answer", "session", "unknown"
 
-#: What may be done with an entry, in a word or two; STALE and ORPHAN are what no run uses.
+#: The states of an entry, for display; no run uses an entry that is STALE or an ORPHAN.
 STATES = {
     cache.FRESH: "fresh",
     cache.AHEAD: "refresh due",
@@ -37,7 +37,7 @@ STALE, ORPHAN, UNREADABLE = "stale", "orphaned", "unreadable"
 
 
 class Cached:
-    """A file of the cache that is named like an entry; ``trouble`` says why it is none.
+    """A file of the cache that is named like an entry; ``trouble`` says why it is not one.
 
     ``unused`` is STALE if the entry can no longer be used, ORPHAN if no answer needs it, and
     ``changed`` says in words what has changed.
@@ -59,7 +59,7 @@ class Cached:
 
     @property
     def id(self) -> str:
-        """A short name: file names of similar command lines are similar."""
+        """A short id: the file names of similar command lines are hard to tell apart."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:8]
 
     @functools.cached_property
@@ -72,7 +72,7 @@ class Cached:
 
     @functools.cached_property
     def parts(self) -> Parts | None:
-        """What a session is made of; None for anything else."""
+        """The parts of a session's key; None for anything else."""
         try:
             return session.parts(self.entry.key) if self.entry else None
         except ValueError:
@@ -87,12 +87,12 @@ class Cached:
 
     @functools.cached_property
     def about(self) -> dict[str, Any]:
-        """What the entry says of itself for people."""
+        """The entry's description for people: ARN, profiles and the like."""
         return outcome.about(self.entry) if self.entry else {}
 
     @property
     def failed(self) -> bool:
-        """Whether it is a failure, without any credentials."""
+        """Whether it is a cached failure, without credentials."""
         return self.entry is not None and not self.entry.document
 
     @functools.cached_property
@@ -107,7 +107,7 @@ class Cached:
 
     @property
     def described(self) -> str:
-        """What it is as one line, without what is private."""
+        """Its description in one line, without private values."""
         if self.words is not None:
             return shown(["credproc", *self.words])
         if self.parts is not None:
@@ -115,7 +115,7 @@ class Cached:
         return self.name
 
     def state(self, now: float) -> str:
-        """Say in a word or two what may be done with it now."""
+        """Return its state now, in a word or two."""
         if self.entry is None:
             return UNREADABLE
         found = STATES[self.entry.judge(now)]
@@ -124,7 +124,7 @@ class Cached:
         return (self.unused or found) + (" (failing)" if self.entry.failure else "")
 
     def data(self, now: float) -> dict[str, Any]:
-        """Return it for machines: never a secret."""
+        """Return it as data for JSON; never a secret."""
         found: dict[str, Any] = {"id": self.id, "file": self.name}
         if self.entry is None:
             return {**found, "state": UNREADABLE, "trouble": self.trouble}
@@ -158,9 +158,9 @@ def when(seconds: int, now: float) -> str:
 
 
 def renewal(entry: cache.Entry, now: float, since: float) -> list[str]:
-    """Say how an entry is refreshed, and from when on, as far as that begins after ``since``."""
+    """Say how an entry is refreshed and from when on, if that begins after ``since``."""
     steps = [("in the background", entry.ahead), ("before printing", entry.now)]
-    if entry.person:  # a run that waits for the credentials prompts for a code, and no other run
+    if entry.person:  # only a run that waits for the credentials prompts for a code
         steps = [("before printing, with a new MFA code,", entry.now)]
     return [f"{how} from {when(begin, now)}" for how, begin in steps if begin > since]
 
@@ -189,19 +189,19 @@ def cached(store: Store) -> list[Cached]:
                 found.append(Cached(name, None, "contains the entry of another file"))
             elif entry is not None or store.trouble:
                 found.append(Cached(name, entry, _trouble(store.trouble)))
-            # Without either it has just been removed.
+            # Otherwise it has just been removed.
     return found
 
 
 def _trouble(error: Exception | None) -> str:
-    """Return in words why a file is not an entry."""
+    """Say why a file is not an entry."""
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return "a symbolic link, which is not followed"
     return getattr(error, "strerror", None) or str(error or "")
 
 
 def foreign(store: Store) -> list[str]:
-    """Return the names of files that credproc never made."""
+    """Return the names of files that credproc did not create."""
     return [name for name in names(store) if not is_ours(name)]
 
 

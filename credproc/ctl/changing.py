@@ -1,4 +1,4 @@
-"""A change of a shared file: said or made, and shown as a diff without what must stay secret."""
+"""A change to a shared config file: reported or made, and shown as a diff without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from credproc.ctl.configfile import ConfigFile, Item
     from credproc.ctl.steps import Steps
 
-#: Parts of the names of keys whose values are not shown.
+#: Parts of key names that mark values as secret.
 SECRET = ("secret", "session_token", "security_token", "password", "external_id")
 
 
@@ -47,13 +47,13 @@ def change(
         data = after.encode()
         backup = steps.change(subject, f"{participle} {path}", lambda: file.replace(data))
         if backup:
-            steps.same("your original file", f"kept as {backup}")
+            steps.same("your original file", f"saved as {backup}")
 
 
 def check(path: str) -> None:
-    """Raise if there is no such file and no place for one, or if it cannot be replaced."""
+    """Raise if the file has no path, or cannot be replaced."""
     if not path:
-        raise RequestError("there is no home directory for ~/.aws/config: set HOME")
+        raise RequestError("no home directory for ~/.aws/config: set HOME")
     reason = rewriting.obstacle(os.path.realpath(path))
     if reason:
         raise Unwritable(f"{path} {reason}")
@@ -77,7 +77,7 @@ def _shown(file: ConfigFile) -> list[str]:
 
 
 def _value(item: Item, value: str) -> str | None:
-    """Return what to show for a value that is not shown as it is, None for one that is."""
+    """Return the text to show instead of a value; None if the value itself can be shown."""
     if item.name == KEY:
         return commandline.line_shown(value)
     if item.name == "aws_access_key_id":

@@ -1,7 +1,7 @@
-"""A credential_process line: written for consumers with and without a shell, and read again.
+"""A credential_process line: written for consumers with and without a shell, and parsed.
 
-botocore splits it like a POSIX shell, but starts none; the other SDKs hand it to ``sh -c``. What is
-written here means the same to both; SDKs that cut comments off a value leave it whole.
+botocore splits it like a POSIX shell, but runs no shell; the other SDKs pass it to ``sh -c``. A
+line that is written here means the same to both, and SDKs that strip comments leave it whole.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from credproc.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# What neither a shell nor shlex, nor cmd.exe, takes for anything but itself; and what one may.
+# Characters that are literal for shells, shlex and cmd.exe alike; and those that may not be.
 _PLAIN = re.compile(r"[A-Za-z0-9_+=:,./@-]+", re.ASCII)
 _SPECIAL = re.compile(r"[^A-Za-z0-9_+=:,./@\x80-\U0010ffff-]")
-# What a shell would still look at inside double quotes, or shlex would not.
+# Characters that are special to a shell inside double quotes, or treated differently by shlex.
 _LIVELY = re.compile(r'[$`"\\!]')
 _CUT = re.compile(r"\s[#;]")
 # The command, and what `credprocctl launcher` writes.
@@ -32,20 +32,20 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 
 
 def join(words: Sequence[str]) -> str:
-    """Return the words as one line; RequestError for what no config file can carry."""
+    """Return the words as one line; RequestError for a word that a config file cannot contain."""
     command, *arguments = words
     return " ".join([_escaped(command), *map(_quoted, arguments)])
 
 
 def _escaped(word: str) -> str:
-    """Return the first word, with backslashes and no quotes at its beginning.
+    """Return the first word, escaped with backslashes, without a quote at its beginning.
 
-    The SDKs for Go take quotes away: old ones those that a line begins with, newer ones a pair
-    around the whole line; the path then ends at its first blank.
+    The SDKs for Go strip quotes, old ones at the start of a line, newer ones a pair around the
+    whole line; the path would then end at its first space.
     """
     _check(word)
     escaped = _SPECIAL.sub(r"\\\g<0>", word)
-    # A reader of config files would cut the blank off the end of a line.
+    # Parsers of config files strip a space at the end of a line.
     return escaped.removesuffix("\\ ") + "' '" if word.endswith(" ") else escaped
 
 
@@ -60,10 +60,12 @@ def _quoted(word: str) -> str:
 
 def _check(word: str) -> None:
     if not word.isprintable():
-        raise RequestError("a config file cannot hold line ends or control characters in an option")
+        raise RequestError(
+            "an option contains a line break or a control character, which a config file cannot"
+        )
     if _CUT.search(word):
         raise RequestError(
-            "a blank before # or ; in an option: some SDKs would take the rest for a comment"
+            "an option contains a space before # or ;: some SDKs take the rest for a comment"
         )
 
 
@@ -72,11 +74,11 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise RequestError(f"credential_process cannot be split: {str(error).lower()}") from None
+        raise RequestError(f"credential_process cannot be parsed: {str(error).lower()}") from None
 
 
 def credproc_arguments(words: Sequence[str]) -> list[str] | None:
-    """Return credproc's own arguments, or None if the words start something else."""
+    """Return credproc's own arguments, or None if the words run another program."""
     rest = list(words)
     if rest and os.path.basename(rest[0]) == "env":
         rest = rest[1:]
@@ -98,17 +100,17 @@ def runs_credproc(line: str) -> bool:
 
 
 def line_shown(line: str) -> str:
-    """Return a credential_process line for people, without what must stay secret."""
+    """Return a credential_process line for display, without secrets."""
     try:
         return shown(split(line))
     except RequestError:
-        return "(open quotes)"
+        return "(unbalanced quotes)"
 
 
 def shown(words: Sequence[str]) -> str:
-    """Return the words as one line for people, without what is nobody else's business.
+    """Return the words as one line for display, without private values.
 
-    Of another program only the name: its arguments may be anything.
+    Of another program only the name is shown, because its arguments may contain secrets.
     """
     argv = credproc_arguments(words)
     if argv is None:
@@ -123,7 +125,7 @@ def shown(words: Sequence[str]) -> str:
 
 
 def discreet(argv: Sequence[str]) -> list[str]:
-    """Return credproc's arguments with dots for the values that must not be shown."""
+    """Return credproc's arguments with ``...`` for the values that must not be shown."""
     told = []
     hide = False
     for word in argv:
@@ -141,14 +143,14 @@ def executable(
 ) -> str:
     """Return the absolute path of the credproc that profiles are to run.
 
-    ``own`` are the directories of this installation; PATH comes between the first and the others.
+    ``own`` are the directories of this installation; PATH is searched after the first of them.
     """
     if chosen:
         if not os.path.isabs(chosen) or not _runs(chosen):
             raise RequestError(f"--executable: must be the absolute path of credproc, not {chosen}")
         return chosen
-    # Beside this very command first: PATH may hold another installation. Links stay links, since
-    # they outlive what they point at (pipx, alternatives).
+    # The directory of this command comes first, since PATH may contain another installation. Links
+    # are not resolved, since they outlive their targets (pipx, alternatives).
     if own is None:
         own = [os.path.dirname(os.path.abspath(sys.argv[0])), sysconfig.get_path("scripts")]
     found = [os.path.join(folder, "credproc") for folder in own]
@@ -156,7 +158,7 @@ def executable(
     for path in found:
         if path and _runs(path):
             return os.path.abspath(path)
-    raise RequestError("the executable credproc is not found: give --executable PATH")
+    raise RequestError("credproc was not found: give its path with --executable PATH")
 
 
 def _runs(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""credprocctl completion: the scripts that make a shell complete both commands."""
+"""credprocctl completion: print the scripts that make a shell complete both commands."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ COMMANDS = ("credproc", "credprocctl")
 #: For each shell, the name under which it looks for the script of a command.
 SHELLS = {"bash": "{}", "zsh": "_{}", "fish": "{}.fish"}
 
-EPILOG = """\
-to have it in every new shell, add one line:
+EXAMPLES = """\
+examples, one line for each shell:
   bash  to ~/.bashrc:                   eval "$(credprocctl completion bash)"
   zsh   to ~/.zshrc, after compinit:    eval "$(credprocctl completion zsh)"
   fish  to ~/.config/fish/config.fish:  credprocctl completion fish | source
 
-The same scripts are installed below share/, where the shells look for them if
-that is /usr/share or /usr/local/share.
+The same scripts are installed under share/, where the shells find them if that
+is /usr/share or /usr/local/share.
 """
 
 
@@ -33,9 +33,10 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     made = arguments.command(
         commands, "completion", completion, "print the script that makes a shell complete both "
-        "commands", "The line below loads it in every new shell.",
+        "commands", "To load it in every new shell, add the line below to the shell's start-up "
+        "file.",
+        example=EXAMPLES,
     )  # fmt: skip
-    made.epilog = EPILOG
     made.add_argument("shell", metavar="SHELL", choices=tuple(SHELLS), help="bash, zsh or fish")
     made.add_argument("--only", choices=COMMANDS, help="one of the two commands alone")
 

@@ -1,7 +1,7 @@
-"""A shared config file whose lines stay as they are, except for one key of one section.
+"""A shared config file in which one key is changed and every other line stays as it is.
 
-Lines are told apart by the rules of configparser, which botocore reads the file with; whatever is
-changed is read by configparser itself before and after, and refused if anything else would differ.
+Lines are interpreted by the rules of configparser, which botocore uses. configparser itself reads
+the text before and after a change, and the change is refused if anything else would differ.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COMMENT = ("#", ";")
 
 
 class Item:
-    """A key of a section, and the lines it takes: from ``first`` up to, without, ``after``."""
+    """A key of a section and its lines: from ``first`` up to, but not including, ``after``."""
 
     def __init__(self, name: str, indent: str, first: int) -> None:
         self.name = name
@@ -50,7 +50,7 @@ class Section:
 
 
 class ConfigFile:
-    """The text of a shared file, its lines with their ends; ``path`` is for messages.
+    """The text of a shared file as lines with their line ends; ``path`` is for messages.
 
     ``naming`` says which profile a header names: config_profile, or credentials_profile.
     """
@@ -63,7 +63,7 @@ class ConfigFile:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            raise RequestError(f"{path}: is not UTF-8") from None
+            raise RequestError(f"{path} is not valid UTF-8") from None
         self.values = _values(text, path)
         self.lines = list(io.StringIO(text, newline=""))
         self.sections = _scan(self.lines, naming)
@@ -77,25 +77,25 @@ class ConfigFile:
         return "".join(self.lines).encode("utf-8")
 
     def check(self) -> None:
-        """Raise for what configparser reads, and botocore does not."""
+        """Raise if botocore cannot read the file although configparser can."""
         line = bad_block("".join(self.lines).replace("\r\n", "\n").replace("\r", "\n"))
         if line is not None:
             raise unreadable(self.path, BadBlock(line))
 
     def section(self, profile: str) -> Section | None:
-        """Return the profile's section; of two with differing headers the last, as botocore."""
+        """Return the profile's section; if two headers name it, the last one, like botocore."""
         found = self._by_profile.get(profile)
         return found[-1] if found else None
 
     def twice(self, profile: str) -> str:
-        """Return where a profile has two sections, whose headers differ; "" if it has not."""
+        """Say where a profile has two sections with different headers; "" if it does not."""
         found = self._by_profile.get(profile, [])
         if len(found) < 2:
             return ""
         (one, other), lines = found[-2:], [section.line + 1 for section in found[-2:]]
         return (
-            f"{self.path}: profile {profile} has two sections, [{one.header}] in line {lines[0]} "
-            f"and [{other.header}] in line {lines[1]}"
+            f"{self.path}: profile {profile} has two sections, [{one.header}] on line {lines[0]} "
+            f"and [{other.header}] on line {lines[1]}"
         )
 
     def keys(self, profile: str) -> dict[str, str]:
@@ -114,7 +114,7 @@ class ConfigFile:
     def with_value(self, profile: str, key: str, value: str) -> ConfigFile:
         """Return the file with this value; a key or a section that is missing is added.
 
-        A file without a last line end stays one, so that what is added can be removed to the byte.
+        A file without a final newline stays that way, so that the change can be undone to the byte.
         """
         section = self._one_section(profile)
         lines = list(self.lines)
@@ -135,9 +135,9 @@ class ConfigFile:
         return self.checked(lines, {name: {key: value}})
 
     def without(self, profile: str, *keys: str, empty: bool = False) -> ConfigFile:
-        """Return the file without these keys; a section of which nothing is left is removed, too.
+        """Return the file without these keys; a section that is then empty is removed, too.
 
-        Unless it was there before, ``empty``. What with_value added is removed to the byte.
+        It is not removed if it was ``empty`` before. What with_value added is removed to the byte.
         """
         section = self._one_section(profile)
         items = [item for item in section.items if item.name in keys] if section else []
@@ -148,7 +148,7 @@ class ConfigFile:
         if not empty and not any(self.lines[number].strip() for number in left):
             gone.add(section.line)
             first = section.line
-            blank = first - 1 if first else max(gone) + 1  # the line that sets it apart
+            blank = first - 1 if first else max(gone) + 1  # the line that separates it
             if blank < len(self.lines) and not self.lines[blank].strip("\r\n"):
                 gone.add(blank)
         lines = [line for number, line in enumerate(self.lines) if number not in gone]
@@ -157,7 +157,7 @@ class ConfigFile:
         return self.checked(lines, {section.header: dict.fromkeys(item.name for item in items)})
 
     def _one_section(self, profile: str) -> Section | None:
-        """Return the section to change; RequestError for two, of which tools choose one."""
+        """Return the section to change; RequestError for two, since tools use either one."""
         twice = self.twice(profile)
         if twice:
             raise RequestError(f"{twice}: merge them by hand first")
@@ -170,10 +170,10 @@ class ConfigFile:
         renamed: Mapping[str, str] | None = None,
         gone: Collection[str] = (),
     ) -> ConfigFile:
-        """Return the file of these lines, if it differs in nothing but these changes.
+        """Return the file with these lines; RequestError if anything but these changes differs.
 
-        ``gone`` are headers of sections that are removed, ``renamed`` those that have become
-        others, and ``changes`` then the new values of keys by header, None for a key that is gone.
+        ``gone`` are the headers of removed sections, ``renamed`` maps old headers to new ones, and
+        ``changes`` are the new values of keys by new header, None for a removed key.
         """
         names = renamed or {}
         wanted = {
@@ -189,15 +189,14 @@ class ConfigFile:
         try:
             changed = ConfigFile("".join(lines).encode("utf-8"), self.path, self.naming)
         except RequestError:
-            pass  # then nothing has changed, which is not what is wanted
+            pass  # the unchanged file then differs from the wanted one
         for header in changes:
             if header not in changed.values and wanted[header] == wanted["DEFAULT"]:
                 del wanted[header]
         if changed.values != wanted:
             where = " and ".join(f"[{header}]" for header in [*changes][:3]) or "its headers"
             raise RequestError(
-                f"{self.path}: its layout makes it unsafe to change {where} by program "
-                "(odd indentation?): edit it by hand"
+                f"{self.path}: {where} cannot be changed safely (odd indentation?): edit it by hand"
             )
         changed.check()
         return changed
@@ -243,7 +242,7 @@ def _scan(lines: list[str], naming: Callable[[str], str | None]) -> list[Section
 
 
 def _put(lines: list[str], section: Section, key: str, value: str, end: str) -> None:
-    """Set a key of a section in its lines; one that is missing comes below the last one."""
+    """Set a key in a section's lines; a missing key is added below the last one."""
     item = next((item for item in section.items if item.name == key), None)
     if item is None:
         place = max((each.after for each in section.items), default=section.line + 1)
@@ -254,13 +253,13 @@ def _put(lines: list[str], section: Section, key: str, value: str, end: str) -> 
     match = KEY_LINE.fullmatch(lines[item.first])
     lead = "".join(match.group(1, 2, 3)) if match else f"{item.indent}{key} = "
     if lead.endswith(("\n", "\r")):
-        lead = f"{lead.rstrip()} "  # the value was in the line below
+        lead = f"{lead.rstrip()} "  # the value was on the next line
     last = lines[item.after - 1]
     lines[item.first : item.after] = [lead + value + last[len(last.rstrip("\r\n")) :]]
 
 
 def line_end(lines: list[str]) -> str:
-    """Return what ends the lines of a file: that of its first line."""
+    """Return the line end of a file, which is that of its first line."""
     first = lines[0] if lines else "\n"
     return first[len(first.rstrip("\r\n")) :] or "\n"
 
@@ -275,7 +274,7 @@ def _closed(line: str, end: str) -> str:
 
 
 def header(profile: str) -> str:
-    """Return what a profile's header has between its brackets in the config file."""
+    """Return the text between the brackets of a profile's header in the config file."""
     return "default" if profile == "default" else f"profile {quoted(profile)}"
 
 

@@ -1,4 +1,4 @@
-"""credprocctl doctor: what really happens, one line a check, and what to do."""
+"""credprocctl doctor: check all that a run depends on, one line a check, and say what to do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 #: Columns of a check's status and of its name.
 STATUS, NAME = 6, 18
 
-#: After the profile is known, in this order.
+#: The checks that need to know the profile, in order.
 CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
     config.precedence,
     config.command,
@@ -59,22 +59,23 @@ CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     made = arguments.command(
-        commands, "doctor", doctor, "find out why it does not work",
-        "Goes through what a run goes through, and tries every provider. Nothing is cached, and "
-        "there is no prompt for an MFA code. The exit status is 1 if something fails.",
+        commands, "doctor", doctor, "find out why credproc does not work",
+        "Checks everything that a run depends on, and tries every provider. Nothing is cached, and "
+        "you are not asked for an MFA code. The exit status is 1 if a check fails.",
+        example="credprocctl doctor dev\ncredprocctl doctor -- --imds --profile dev",
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"
     arguments.value(
         made, arguments.PROFILE, "profile", metavar="PROFILE", nargs="?",
-        help="the profile to look at (default: AWS_PROFILE, else default)",
+        help="the profile to check (default: AWS_PROFILE, else default)",
     )  # fmt: skip
 
 
 def doctor(given: argparse.Namespace, console: Console) -> Result:
     """Run all checks, each shown when it is known."""
     if given.profile and given.options is not None:
-        raise UsageError("doctor: give a profile, or credproc options behind --, not both")
+        raise UsageError("doctor: give a profile, or credproc options after --, not both")
     checks = []
     for check in examined(given, os.environ):
         checks.append(check)
@@ -84,9 +85,11 @@ def doctor(given: argparse.Namespace, console: Console) -> Result:
     first = next((each for each in checks if each.status == worst), None) if worst != OK else None
     if first:
         counted = f"{_count(counts[FAIL], 'error')}, {_count(counts[WARN], 'warning')}"
-        what = f"{first.name}: {first.advice or first.text}"
         lines = [console.paint(f"{counted}. Look at this first:", worst)]
-        text = "".join(f"{line}\n" for line in [*lines, *console.hanging("  ", what)])
+        lines += console.hanging("  ", f"{first.name}: {first.text}")
+        if first.advice:
+            lines += console.hanging("  -> ", first.advice)
+        text = "".join(f"{line}\n" for line in lines)
     else:
         text = "All is well.\n"
     data = {"status": worst, "first": first and first.name, "checks": [vars(e) for e in checks]}
@@ -102,7 +105,7 @@ def examined(
     environ: Mapping[str, str],
     checks: Sequence[Callable[[Case], Iterator[Check]]] = CHECKS,
 ) -> Iterator[Check]:
-    """Go through all checks, in the order in which a run meets what they are about."""
+    """Yield the results of all checks, in the order in which a run depends on their subjects."""
     try:
         shared = Shared(environ).check()
     except RequestError as error:
@@ -117,13 +120,13 @@ def examined(
     try:
         case.store = machine.store(given, case.target.request if case.target else None)
     except Failed:
-        pass  # a check of its own says so
+        pass  # a check of its own reports it
     for check in checks:
         yield from _looked_at(case, check.__name__.replace("_", " "), check)
 
 
 def _looked_at(case: Case, name: str, check: Callable[[Case], Iterator[Check]]) -> Iterator[Check]:
-    """Do one check; whatever ends it, the others are still to be done."""
+    """Run one check; whatever it raises, the other checks still run."""
     try:
         yield from check(case)
     except CredprocError as error:

@@ -1,4 +1,4 @@
-"""EC2's side of an instance's role: instances, and the instance profiles associated with them."""
+"""EC2's part of an instance's role: instances, and the instance profiles associated with them."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ THIS = "this"
 
 
 def add_instance(made: Any, required: bool) -> None:
-    """Add --instance, the machine that is meant."""
+    """Add --instance."""
     default = "" if required else " (default: this)"
     made.add_argument(
         "--instance", metavar="ID", required=required, default=None if required else THIS,
-        help=f"the instance; `{THIS}` is the one that this runs on{default}",
+        help=f"the instance's id, or `{THIS}` for the instance that this command runs on{default}",
     )  # fmt: skip
 
 
 def account_and_instance(given: argparse.Namespace) -> tuple[Aws, str]:
-    """Return AWS, and the id of the instance that is meant."""
+    """Return the clients, and the id of the instance."""
     region, instance = given.region, given.instance
     if instance == THIS:
         instance = imds.instance_id(run(given))
         if not instance:
-            raise RequestError("IMDS does not say which instance this is: give its id")
+            raise RequestError("IMDS does not return the id of this instance: give --instance ID")
         region = region or os.environ.get("AWS_REGION") or imds.region(run(given))
     return Aws(given.profile, region, os.environ, given.log.secrets), instance
 
 
 def associations(account: Aws, instance: str = "") -> Iterator[dict[str, Any]]:
-    """Go through what EC2 knows of instances and their instance profiles, in one region.
+    """Yield the associations of instances with instance profiles in one region.
 
-    The instances themselves tell the same, but later.
+    The descriptions of instances have the same information, but later.
     """
     filters = [{"Name": "state", "Values": ["associating", "associated"]}]
     if instance:
@@ -61,7 +61,7 @@ def profile_name(association: dict[str, Any]) -> str:
 
 
 def existing(account: Aws, instance: str) -> dict[str, Any]:
-    """Return the instance; RequestError if a role can do nothing for it."""
+    """Return the instance; RequestError if it does not exist or has been terminated."""
     try:
         found = _instance(account, instance)
     except Refused as error:
@@ -82,5 +82,5 @@ def _instance(account: Aws, instance: str) -> dict[str, Any]:
         each for reservation in answer["Reservations"] for each in reservation["Instances"]
     ]
     if not found:
-        raise Refused("InvalidInstanceID.NotFound", f"EC2 does not know {instance}")
+        raise Refused("InvalidInstanceID.NotFound", f"EC2 returned no instance {instance}")
     return found[0]

@@ -1,4 +1,4 @@
-"""Many changes of one config file, made at once: lines replaced, headers renamed, one check."""
+"""Several changes to one config file, made at once and checked once."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class Edits:
-    """Changes of a file that are collected, and then made in one pass."""
+    """Changes to a file that are collected, and then made in one pass."""
 
     def __init__(self, file: ConfigFile) -> None:
         self.file = file
         self.end = line_end(file.lines)
-        #: What replaces a line, by its number, and what comes behind the last one.
+        #: The lines that replace a line, by its number, and those added after the last one.
         self._lines: dict[int, list[str]] = {}
         self._tail: list[str] = []
-        #: What has to come of it, by headers: values that change, new sections, new names.
+        #: The expected result, by header: changed values, new sections, new names, removed ones.
         self._changes: dict[str, dict[str, str]] = {}
         self._new: dict[str, dict[str, str]] = {}
         self._renamed: dict[str, str] = {}
@@ -65,12 +65,12 @@ class Edits:
         self._gone.add(section.header)
 
     def set(self, section: Section, key: str, value: str) -> None:
-        """Change the value of a key that has one line, whatever surrounds it."""
+        """Change the value of a one-line key, and leave the rest of its line as it is."""
         item = next((each for each in section.items if each.name == key), None)
         match = KEY_LINE.fullmatch(self.file.lines[item.first]) if item else None
         if item is None or match is None or item.after != item.first + 1:
             raise RequestError(
-                f"{self.file.path}: {key} of [{section.header}] is not one line: edit it by hand"
+                f"{self.file.path}: {key} of [{section.header}] has several lines: edit it by hand"
             )
         old = match[4].strip()
         changed = "".join(match.group(1, 2, 3)) + match[4].replace(old, value, 1)
@@ -106,6 +106,6 @@ class Edits:
 
 
 def _renamed(old: str, profile: str) -> str:
-    """Return a header with another name, and whatever else it had."""
+    """Return a header with another profile's name, otherwise as it was."""
     words = re.match(r"\S+\s+", old)
     return f"{words[0]}{quoted(profile)}" if words else header(profile)

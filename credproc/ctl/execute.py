@@ -1,4 +1,4 @@
-"""credprocctl exec: a command that gets the credentials of a profile, and renews them by itself."""
+"""credprocctl exec: run a command with a profile's credentials, which renew themselves."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
     from credproc.run import Run
 
-EPILOG = """\
-example:
+EXAMPLES = """\
+examples:
   credprocctl exec dev -- terraform plan
   credprocctl exec dev --env -- ./program-that-reads-no-profile
   credprocctl exec dev --dry-run -- aws s3 ls
@@ -35,21 +35,21 @@ exit status:
   run; with --env, that of credproc if there are no credentials
 """
 
-#: Who a process is besides its keys: what SDKs take before a profile, or the profile itself.
+#: Variables besides keys that choose an identity: a profile, or what SDKs prefer to a profile.
 IDENTITIES = (
     "AWS_DEFAULT_PROFILE", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )  # fmt: skip
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 NO_IMDS = "AWS_EC2_METADATA_DISABLED"
-#: What the source of a chain is, to variables that SDKs take before a profile.
+#: Sources that read variables which SDKs prefer to a profile, and one of these variables each.
 FROM_VARIABLES = {"env": "AWS_ACCESS_KEY_ID", "web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE"}
-#: Signals that Python ignores, and that a command must not find ignored.
+#: Signals that Python ignores; the command must not inherit that.
 RESTORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
 
 
 class NotRun(Failed):
-    """The command could not be started; the statuses are those of shells."""
+    """The command could not be started; ``status`` is what a shell would return."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -61,29 +61,30 @@ def add(commands: Any) -> None:
     made = arguments.command(
         commands, "exec", run, "run a command with the credentials of a profile",
         "The command runs with AWS_PROFILE set and without any keys in its environment, so that "
-        "its credentials renew themselves. Where the profile has nothing to do with the "
-        "instance's role, AWS_EC2_METADATA_DISABLED=true keeps tools from going on as the "
-        "instance when there are no credentials.",
+        "its credentials renew themselves. Unless the profile may use the instance's role, "
+        "AWS_EC2_METADATA_DISABLED=true is set, so that tools do not switch to that role when "
+        "credproc fails.",
+        example=EXAMPLES,
         takes_options=True,
     )  # fmt: skip
     made.usage = "%(prog)s [OPTION ...] NAME -- COMMAND [ARGUMENT ...]"
-    made.epilog = EPILOG
+
     arguments.value(made, arguments.PROFILE, "name", metavar="NAME", help="the profile")
     made.add_argument(
         "--env", action="store_true",
-        help="set the credentials themselves, for programs that read no profile; they are not "
-        "renewed",
+        help="set variables with the credentials, for programs that do not read profiles; they are "
+        "not renewed",
     )  # fmt: skip
     arguments.changes(made, question=False)
 
 
 def run(given: argparse.Namespace, console: Console) -> Result:
-    """Become the command; or say with what it would run."""
+    """Replace this process with the command; with --dry-run, show its environment instead."""
     words: list[str] = given.options or []
     if not words or not words[0]:
-        raise UsageError("give a command behind --, as in: credprocctl exec NAME -- aws s3 ls")
+        raise UsageError("give a command after --, as in: credprocctl exec NAME -- aws s3 ls")
     if console.machine and not given.dry_run:
-        raise UsageError("--output json: stdout is the command's; it is for --dry-run")
+        raise UsageError("--output json needs --dry-run: otherwise the command writes to stdout")
     shared = Shared(os.environ)
     target = of_profile(shared, given.name)
     fetched: Mapping[str, str] | None = None
@@ -97,7 +98,7 @@ def run(given: argparse.Namespace, console: Console) -> Result:
     environ = environment(machine.run(given), given.name, shared, target, fetched)
     if not given.dry_run:
         _become(words, environ)
-    return _told(given.name, words, environ)
+    return _shown(given.name, words, environ)
 
 
 def environment(
@@ -107,7 +108,7 @@ def environment(
     target: Target,
     fetched: Mapping[str, str] | None,
 ) -> dict[str, str]:
-    """Return the environment of a command that is to be the profile; with its keys, if given."""
+    """Return the environment of a command that uses the profile, or the variables ``fetched``."""
     environ = run.environ
     gone = {*credentials.VARIABLES, *IDENTITIES}
     made = {key: value for key, value in environ.items() if key not in gone}
@@ -119,7 +120,7 @@ def environment(
     sources = origins.sources(run, shared, target.request.providers, [name])
     for source in sources & set(FROM_VARIABLES):
         raise RequestError(
-            f"profile {name} starts from {FROM_VARIABLES[source]}, which tools would use instead "
+            f"profile {name} reads {FROM_VARIABLES[source]}, which tools would use instead "
             "of the profile: add --env"
         )
     made |= {"AWS_PROFILE": name, "AWS_SDK_LOAD_CONFIG": "1"}
@@ -140,8 +141,8 @@ def _document(target: Target) -> tuple[int, bytes]:
     return done.returncode, done.stdout
 
 
-def _told(name: str, words: Sequence[str], environ: Mapping[str, str]) -> Result:
-    """Return what differs from this environment, without secrets."""
+def _shown(name: str, words: Sequence[str], environ: Mapping[str, str]) -> Result:
+    """Return the differences from this process's environment, without secrets."""
     made = {key: value for key, value in environ.items() if os.environ.get(key) != value}
     gone = sorted(set(os.environ) - set(environ))
     text = "".join(f"set {key}={value}\n" for key, value in made.items())
@@ -151,7 +152,7 @@ def _told(name: str, words: Sequence[str], environ: Mapping[str, str]) -> Result
 
 
 def _become(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
-    """Replace this process by the command, so that status, signals and terminal are its own."""
+    """Replace this process with the command, which then has the status, signals and terminal."""
     sys.stdout.flush()
     for name in RESTORED:
         if hasattr(signal, name):

@@ -1,6 +1,6 @@
-"""credprocctl explain: what credproc would do, and why, without doing it.
+"""credprocctl explain: show what credproc would do, and why, without doing it.
 
-No network, and nothing is written.
+Nothing is fetched and nothing is written.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ NEXT = {
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     made = arguments.command(
-        commands, "explain", explain, "say what credproc would do and why, without doing it",
+        commands, "explain", explain, "show what credproc would do and why, without doing it",
         "Nothing is fetched, and nothing is written.",
+        example="credprocctl explain dev\ncredprocctl explain -- --imds --profile dev",
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"
@@ -53,9 +54,9 @@ def add(commands: Any) -> None:
 
 
 def target(profile: str | None, options: Sequence[str] | None) -> Target:
-    """Return the command line to explain: given by hand, or of a profile, as for the doctor."""
+    """Return the command line to explain: the options after ``--``, or those of a profile."""
     if profile and options is not None:
-        raise UsageError("give a profile, or credproc options behind --, not both")
+        raise UsageError("explain: give a profile, or credproc options after --, not both")
     if options is not None:
         return shared.Target(options)
     files = shared.Shared(os.environ).check()

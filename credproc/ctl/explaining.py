@@ -1,4 +1,4 @@
-"""What a provider would do: its sessions, which of them are cached, and what would be fetched."""
+"""Explanations of a provider: its sessions, which are cached, and what would be fetched."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ FROM_CACHE = "print the cached session; nothing is fetched"
 
 
 class Explained:
-    """A provider in words: ``steps`` are its sessions, ``next`` says what a run would fetch."""
+    """A provider, for display: ``steps`` are its sessions, ``next`` is what a run would fetch."""
 
     def __init__(self, name: str, text: str, next_: str = "") -> None:
         self.name = name
         self.text = text
         self.next = next_ or text
         self.steps: list[tuple[str, str]] = []
-        #: Whether the next provider is tried for certain.
+        #: Whether a run would certainly go on to the next provider.
         self.unavailable = False
 
     def data(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return it as data for JSON."""
         steps = [{"name": name, "text": text} for name, text in self.steps]
         return {"provider": self.name, "text": self.text, "sessions": steps, "next": self.next}
 
 
 def name(asked: Asked) -> str:
-    """Return a provider in a word or two."""
+    """Return the name of a provider, for display."""
     if isinstance(asked, request.Imds):
         return "imds"
     return f"profile {asked.name}" if isinstance(asked, request.Profile) else "chain"
 
 
 def provider(run: Run, asked: Asked, store: Store, now: float) -> Explained:
-    """Explain a provider; no network."""
+    """Explain a provider; nothing is fetched."""
     try:
         if isinstance(asked, request.Imds):
             return _imds(run, asked, store, now)
@@ -78,7 +78,7 @@ def _imds(run: Run, asked: request.Imds, store: Store, now: float) -> Explained:
 
 def _chain(run: Run, asked: Asked, roles: Roles, store: Store, now: float) -> Explained:
     """Explain a chain, or a profile without roles."""
-    origin = "" if isinstance(asked, request.Chain) else f"what {name(asked)} describes: "
+    origin = "" if isinstance(asked, request.Chain) else f"{name(asked)}: "
     count = len(roles.hops)
     what = f"{count} role{'s' * (count != 1)} from {roles.source.text}" if count else (
         "the profile's own credentials"
@@ -113,7 +113,7 @@ def _role(run: Run, roles: Roles, step: Step) -> str:
 def _state(step: Step, entry: cache.Entry | None, now: float) -> str:
     if "keys" in step.parts:
         key = str(step.parts["keys"])
-        return f"key {masked(key)}, never cached" if key else "there are no keys"
+        return f"key {masked(key)}, never cached" if key else "no keys"
     if entry is None:
         return "not cached"
     found = Cached(cache.fingerprint(step.key) + ENTRY, entry)

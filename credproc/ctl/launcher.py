@@ -1,4 +1,4 @@
-"""credprocctl launcher: a way to start credproc that is faster than what pip installs."""
+"""credprocctl launcher: write a program that starts credproc faster than the one of pip."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from credproc.ctl.output import Console
 
-#: -I: no variable and no folder of the caller's decides what is imported. -S: without `site`, which
-#: is a quarter of an interpreter's start; the folders that it would have found are written down.
+#: -I: no variable or directory of the caller decides what is imported. -S: without `site`, which
+#: takes a quarter of the interpreter's start; the script lists the directories that it would find.
 OPTIONS = "-IS"
 CODE = """\
 import sys
@@ -29,11 +29,11 @@ sys.exit(main())
 """
 SCRIPT = """\
 #!{python} {options}
-# credproc {version}, started without `site`. Written by `credprocctl launcher`; write it again when
-# Python or credproc has moved.
+# credproc {version}, started without `site`. Written by `credprocctl launcher`; write it again
+# after you move or upgrade Python or credproc.
 {code}"""
 
-#: What each launcher has in it; and bytes that the largest one has.
+#: Text that each launcher contains, and the size of the largest launcher in bytes.
 MARK = b"Written by `credprocctl launcher`"
 MOST = 8 * 2**20
 
@@ -48,10 +48,11 @@ def add(commands: Any) -> None:
         "launcher",
         write,
         "write a program that starts credproc faster",
-        "It prints a cached answer 20 times faster than the installed command: a program in C, "
-        "compiled here, which becomes the full command for everything else. Without a C compiler, "
-        "or with --python, it is a script that starts Python faster. Write it again after an "
-        "update: until then it does what the installed command does, and no faster.",
+        "The program prints a cached answer 20 times faster than the installed command, and runs "
+        "the full command for everything else. It is written in C and compiled here; without a C "
+        "compiler, or with --python, it is a script that starts Python faster. Write it again "
+        "after an upgrade: until then it still works, but no faster than the installed command.",
+        example="credprocctl launcher ~/bin/credproc-fast",
     )
     made.add_argument("path", metavar="PATH", help="the file to write, like ~/bin/credproc-fast")
     made.add_argument(
@@ -60,7 +61,7 @@ def add(commands: Any) -> None:
 
 
 def write(given: argparse.Namespace, console: Console) -> Result:
-    """Write the launcher, in one step, and say how a profile names it."""
+    """Write the launcher atomically, and show the line for a profile."""
     path = os.path.abspath(os.path.expanduser(given.path))
     if os.path.lexists(path) and not _is_ours(path):
         raise RequestError(
@@ -70,19 +71,19 @@ def write(given: argparse.Namespace, console: Console) -> Result:
     rewriting.put(path, data or _script(), 0o755)
     shown = commandline.join([path])
     return Result(
-        f"{path} is written. In a profile:\n  credential_process = {shown}\n",
+        f"{path}: written. In a profile:\n  credential_process = {shown}\n",
         {"path": path, "language": "C" if data else "Python"},
     )
 
 
 def _native(console: Console) -> bytes:
-    """Return the program in C, b"" where it cannot be compiled; a note says why."""
+    """Return the program in C; b"" if it cannot be compiled, and a note says why."""
     using = native.compiler(os.environ) if native.is_supported() else ""
     try:
         if using:
             python = os.path.abspath(sys.executable)
             return native.compiled(native.source(python, OPTIONS, _code()), using)
-        why = "there is no C compiler here (cc, gcc or clang; CC names another)"
+        why = "no C compiler was found (cc, gcc or clang; set CC for another)"
     except RequestError as error:
         why = str(error)
     console.note(f"{why}: the launcher is a Python script, as with --python")
@@ -93,7 +94,7 @@ def _script() -> bytes:
     python = os.path.abspath(sys.executable)
     if len(python) + 6 > LONGEST or " " in python:
         raise RequestError(
-            f"{python} cannot be named in the first line of a script: it is too long, or has blanks"
+            f"{python} cannot be the interpreter of a script: the path is too long or has spaces"
         )
     text = SCRIPT.format(python=python, options=OPTIONS, version=__version__, code=_code())
     return text.encode()
@@ -104,7 +105,7 @@ def _code() -> str:
 
 
 def folders() -> list[str]:
-    """Return where this interpreter finds what was installed, beside its own library."""
+    """Return the directories of installed packages, without those of the standard library."""
     standard = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     standard |= {os.path.join(folder, "lib-dynload") for folder in standard}
     here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -1,4 +1,4 @@
-"""credproc's own parts as a person uses them: a run of its providers, its cache directory."""
+"""credproc's own parts, for credprocctl: a run of its providers, its cache directory."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TIMEOUT = 10
 def run(given: argparse.Namespace, profiles: Sequence[str] = ()) -> Run:
     """Return a run that logs as the command line says; ``profiles`` are those that it names."""
     made = Run(os.environ, Deadline(TIMEOUT), given.log, Mfa("", os.environ), profiles)
-    made.patient = False  # a person wants to know what is wrong now
+    made.patient = False  # report an error at once, instead of waiting for a service
     return made
 
 
 def store(given: argparse.Namespace, asked: Request | None = None) -> Store:
     """Return the cache that credproc would use, by its own rule; Failed if it would use none.
 
-    The request says where it is, else the command's own --cache-dir.
+    Its directory is that of the request, else that of the command's own --cache-dir.
     """
     if asked is None:
         asked = Request()
@@ -47,12 +47,13 @@ def store(given: argparse.Namespace, asked: Request | None = None) -> Store:
 
 
 def off(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Say why there is no place for the cache, and what to do."""
+    """Return why there is no directory for the cache, and what to do."""
     chosen, home = environ.get("CREDPROC_CACHE_DIR"), environ.get("HOME")
     if home and os.path.isabs(home) and not os.path.isdir(home):
-        why = f"the home {home} does not exist"
-        return why, "create it, or set CREDPROC_CACHE_DIR to a directory somewhere else"
+        why = f"the home directory {home} does not exist"
+        return why, "create it, or set CREDPROC_CACHE_DIR to another directory"
     if chosen:
-        return f"CREDPROC_CACHE_DIR={chosen} is not an absolute path", "make it one, or unset it"
+        why = f"CREDPROC_CACHE_DIR={chosen} is not an absolute path"
+        return why, "set it to an absolute path, or unset it"
     why = f"HOME={home} is not an absolute path" if home else "there is no home directory"
-    return why, "set HOME, or give it a place of its own by CREDPROC_CACHE_DIR"
+    return why, "set HOME or CREDPROC_CACHE_DIR"

@@ -1,4 +1,4 @@
-"""The mounted file systems, as Linux lists them; on other systems none are known."""
+"""The mounted file systems, as Linux lists them; on other systems the list is empty."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Where Linux lists them: the mount point is the fifth word, the type the first after " - ".
+#: The list of Linux: the mount point is the fifth word, the type the first after " - ".
 LIST = "/proc/self/mountinfo"
 
 
 def mounted(path: str = LIST) -> Iterator[tuple[str, str]]:
-    """Yield where something is mounted, also single files, and the type of the file system."""
+    """Yield each mount point, which may be a single file, and the type of the file system."""
     try:
         with open(path, "rb") as file:
             lines = file.read().splitlines()

@@ -1,4 +1,4 @@
-"""The launcher in C: what it takes from Python, and how it is compiled."""
+"""The launcher in C: the constants that it takes from Python, and its compilation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from credproc.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: The compilers that are looked for, unless CC names one.
+#: The compilers to look for, unless CC names one.
 COMPILERS = ("cc", "gcc", "clang")
 #: A static program starts in half the time; not every system can link one.
-WAYS: tuple[tuple[str, ...], ...] = (("-static",), ())
+LINKING: tuple[tuple[str, ...], ...] = (("-static",), ())
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
 #: Seconds.
 PATIENCE = 60
@@ -32,7 +32,7 @@ def compiler(environ: Mapping[str, str]) -> str:
 
 
 def source(python: str, options: str, code: str) -> str:
-    """Return the program's text; for what is not a hit it becomes ``python OPTIONS -c code``."""
+    """Return the program's source; if there is no hit, it runs ``python OPTIONS -c code``."""
     package = str(Path(answer.__file__).with_name("__init__.py"))
     status = os.stat(package)
     home = system.cache_home({"HOME": "/x"})
@@ -60,13 +60,13 @@ def source(python: str, options: str, code: str) -> str:
 
 
 def compiled(text: str, using: str, options: Iterable[str] = ()) -> bytes:
-    """Return the program that the compiler makes of the text; RequestError with its first words."""
+    """Return the compiled program; RequestError with the first error of the compiler."""
     said = ""
     with tempfile.TemporaryDirectory(prefix="credproc-") as folder:
         file, program = Path(folder, "launcher.c"), Path(folder, "launcher")
         file.write_text(text, "utf-8")
-        for way in WAYS:
-            command = [using, *FLAGS, *way, *options, "-o", str(program), str(file)]
+        for linking in LINKING:
+            command = [using, *FLAGS, *linking, *options, "-o", str(program), str(file)]
             try:
                 done = subprocess.run(
                     command,
@@ -86,7 +86,7 @@ def compiled(text: str, using: str, options: Iterable[str] = ()) -> bytes:
 
 
 def quoted(text: str) -> str:
-    """Return a string of C; what is not plain ASCII in octal."""
+    """Return a string literal of C, in which all but plain ASCII is escaped in octal."""
     plain = "".join(
         chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}"
         for byte in os.fsencode(text)
@@ -99,5 +99,5 @@ def _array(words: Iterable[str]) -> str:
 
 
 def is_supported(platform: str = sys.platform) -> bool:
-    """Whether the launcher in C knows the system."""
+    """Whether the launcher in C supports this system."""
     return platform == "darwin" or platform.startswith("linux")

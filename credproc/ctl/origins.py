@@ -1,4 +1,4 @@
-"""What the credentials of a profile start from, through all profiles that it leads to."""
+"""The sources of a profile's credentials, through all profiles that it refers to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def sources(run: Run, shared: Shared, providers: Sequence[Asked], above: Sequence[str]) -> set[str]:
-    """Return where the credentials may come from, as --source has it; "" for what only a run tells.
+    """Return where the credentials may come from, in the words of --source; "" if unknown.
 
     ``above`` are the profiles that led to this one.
     """
@@ -27,21 +27,21 @@ def sources(run: Run, shared: Shared, providers: Sequence[Asked], above: Sequenc
         try:
             source = _source(run, provider)
         except CredprocError:
-            return {""}  # the command will say what is wrong, and may need IMDS for it
-        kind, _, leaf = source.partition(":")
-        keys = shared.keys(leaf) if kind == "profile" else {}
+            return {""}  # credproc will report the error, and may need IMDS for that
+        kind, _, profile = source.partition(":")
+        keys = shared.keys(profile) if kind == "profile" else {}
         if kind != "profile" or (KEY not in keys and keys.keys() & RIVALS.keys()):
             found.add(kind)
-        elif KEY in keys and commandline.runs_credproc(keys[KEY]) and leaf not in above:
-            behind = of_profile(shared, leaf).request.providers
-            found |= sources(run, shared, behind, [*above, leaf])
+        elif KEY in keys and commandline.runs_credproc(keys[KEY]) and profile not in above:
+            next_ = of_profile(shared, profile).request.providers
+            found |= sources(run, shared, next_, [*above, profile])
         else:
-            found.add("")  # a helper, which may ask anything; or tools find credentials elsewhere
+            found.add("")  # a helper, which may use IMDS; or tools find credentials elsewhere
     return found
 
 
 def _source(run: Run, provider: Asked) -> str:
-    """Return what a provider starts from, as --source has it."""
+    """Return what a provider starts from, in the words of --source."""
     if isinstance(provider, Imds):
         return "imds"
     from credproc.providers.chain import described  # botocore, for what is unusual in the config

@@ -1,4 +1,4 @@
-"""How results are shown: lines for people, JSON for machines; colours, widths, times."""
+"""How results are shown: text for people, JSON for scripts; colours, widths, times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-#: What a colour means, and the terminal's number for it.
+#: The colours by meaning, as numbers of the terminal.
 COLOURS = {"ok": "32", "warn": "33", "fail": "1;31", "head": "1", "dim": "2"}
 
 #: The states that tables show, and their colours.
@@ -31,7 +31,7 @@ _ROLE = re.compile(r"\barn:aws[a-z-]*:iam::(\d{12}):role/(?:[\w+=,.@-]+/)*([\w+=
 
 
 class Result:
-    """What a command found out: text for people, data for machines, the exit status."""
+    """The result of a command: text for people, data for JSON, the exit status."""
 
     def __init__(self, text: str, data: Any, status: int = 0) -> None:
         self.text = text
@@ -40,7 +40,7 @@ class Result:
 
 
 class Console:
-    """Where people read; with ``machine``, stdout is kept for one JSON document."""
+    """stdout and stderr; with ``machine``, stdout gets one JSON document and nothing else."""
 
     def __init__(
         self,
@@ -50,39 +50,39 @@ class Console:
         stderr: TextIO | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
-        #: What is never shown, even where a service repeats it; it may grow.
+        #: Secrets, which are never shown, even if a service repeats them; the list may grow.
         self.secrets = secrets
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
         self.machine = machine
         terminal = self.stdout.isatty()
-        #: No terminal, no colours and no cutting: what is piped is searched and compared.
+        #: Only a terminal gets colours and folded lines: piped output is searched and compared.
         self.colours = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self.width = _terminal_width(environ, self.stdout) if terminal else 0
 
     def paint(self, text: str, colour: str) -> str:
-        """Return the text in a colour, where there are any."""
+        """Return the text in a colour, if colours are on."""
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self.colours else text
 
     def say(self, text: str) -> None:
-        """Show a line at once, unless stdout is for a machine."""
+        """Show a line at once, unless stdout is for JSON."""
         if not self.machine:
             self.stdout.write(f"{clean(text, self.secrets)}\n")
             self.stdout.flush()
 
     def lines(self, lines: Sequence[str]) -> None:
-        """Show lines that are ready for the terminal at once, unless stdout is for a machine."""
+        """Show lines that are ready for the terminal at once, unless stdout is for JSON."""
         if not self.machine:
             self.stdout.write("".join(f"{line}\n" for line in lines))
             self.stdout.flush()
 
     def note(self, text: str) -> None:
-        """Show a line of what goes on, on stderr."""
+        """Show a note on stderr."""
         self.stderr.write(f"credprocctl: {clean(text, self.secrets)}\n")
         self.stderr.flush()
 
     def show(self, result: Result) -> None:
-        """Show a result, whole."""
+        """Show a result."""
         text = f"{json.dumps(result.data, indent=2)}\n" if self.machine else result.text
         self.stdout.write(text)
         self.stdout.flush()
@@ -90,7 +90,7 @@ class Console:
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """Return rows under their heads in columns; on a terminal, the last column is folded.
 
-        Nothing is cut. Where little room is left for the last column, it goes below its row.
+        Nothing is cut. If there is too little room for the last column, it is put below its row.
         """
         cells = [[legible(cell) for cell in row] for row in [head, *rows]]
         widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
@@ -163,7 +163,7 @@ def _terminal_width(environ: Mapping[str, str], stdout: TextIO) -> int:
 
 
 def legible(text: str) -> str:
-    """Return the text without what a terminal would obey, blanks as they are."""
+    """Return the text with control characters replaced, and its spaces as they are."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
@@ -177,7 +177,7 @@ def columns(text: str) -> int:
 
 
 def pad(text: str, width: int) -> str:
-    """Return the text with blanks behind it, up to the width."""
+    """Return the text padded with spaces to the width."""
     return text + " " * (width - columns(text))
 
 
@@ -187,7 +187,7 @@ def short(text: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time in its two largest units, for people."""
+    """Return a length of time in its two largest units."""
     rest = int(abs(seconds))
     parts = []
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
@@ -196,12 +196,12 @@ def span(seconds: float) -> str:
     while len(parts) > 1 and not parts[0][0]:
         parts.pop(0)
     shown = [text for count, text in parts[:2] if count] or ["0 s"]
-    # Nobody needs the seconds of something that takes minutes.
+    # From ten minutes on, seconds do not matter.
     return shown[0] if parts[0][1].endswith("min") and parts[0][0] >= 10 else " ".join(shown)
 
 
 def size(count: float) -> str:
-    """Return a number of bytes, for people."""
+    """Return a number of bytes in the largest unit that fits."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}"

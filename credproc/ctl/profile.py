@@ -1,4 +1,4 @@
-"""credprocctl profile: the credential_process line of a profile, written and removed."""
+"""credprocctl profile add and remove: write and remove a profile's credential_process line."""
 
 from __future__ import annotations
 
@@ -36,15 +36,13 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
     from credproc.request import Request
 
-EPILOG = """\
-example:
-  credprocctl profile add app --from-role app
-  credprocctl profile add dev-cached -- --profile dev
-  credprocctl profile remove app
-"""
+EXAMPLES = """\
+credprocctl profile add app --from-role app
+credprocctl profile add dev-cached -- --profile dev
+credprocctl profile remove app"""
 
-#: What a profile takes along from the one behind its cache.
-TAKEN_ALONG = ("region", "output")
+#: The settings that a new profile copies from the profile that it caches.
+COPIED = ("region", "output")
 
 
 def add(commands: Any) -> None:
@@ -52,38 +50,40 @@ def add(commands: Any) -> None:
     parts = arguments.group(commands, "profile", "profiles that run credproc")
     made = arguments.command(
         parts, "add", added, "make a profile run credproc",
-        "Writes credential_process into the shared config (AWS_CONFIG_FILE, else ~/.aws/config) "
-        "and keeps everything else there as it is. The options behind -- are credproc's; without "
-        "any, the instance's role is meant.",
+        "Writes credential_process to the shared config (AWS_CONFIG_FILE, else ~/.aws/config) "
+        "and leaves everything else there as it is. The options after -- are passed to credproc; "
+        "the default is the instance's role.",
+        example=EXAMPLES,
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] NAME [{arguments.OPTIONS}]"
-    made.epilog = EPILOG
-    made.add_argument("name", metavar="NAME", help="the profile; `default` is used by default")
+    made.add_argument(
+        "name", metavar="NAME", help="the profile; tools use `default` if no profile is named"
+    )
     made.add_argument(
         "--from-role", metavar="ROLE",
-        help="the instance's role, if it is ROLE (the same as -- --imds ROLE)",
+        help="use the instance's role only if it is ROLE (the same as -- --imds ROLE)",
     )  # fmt: skip
     arguments.value(
         made, arguments.FILE, "--executable", metavar="PATH",
-        help="the credproc to run (default: the one beside this)",
+        help="the path of credproc (default: the one installed with this command)",
     )  # fmt: skip
     made.add_argument(
         "--region", help="the region that tools use with this profile (default: as configured)"
     )
     made.add_argument(
         "--replace", action="store_true",
-        help="replace a credential_process, or a region, that is there",
+        help="replace an existing credential_process or region",
     )  # fmt: skip
     arguments.changes(made, question=False)
     profile_show.add(parts)
     profile_wrap.add(parts)
     made = arguments.command(
         parts, "remove", removed, "remove credproc from a profile",
-        "Only the line is removed, with what `profile add` wrote beside it; if nothing else is "
-        "left of the profile, the profile is removed, too.",
+        "Removes the credential_process line and what `profile add` wrote with it, and the profile "
+        "itself if nothing else is left of it.",
+        example=EXAMPLES,
     )  # fmt: skip
-    made.epilog = EPILOG
     arguments.value(made, arguments.PROFILE, "name", metavar="NAME", help="the profile")
     arguments.changes(made, question=False)
 
@@ -102,9 +102,12 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     _check_region(given.region)
     line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
     wanted = {KEY: line, **({"region": given.region} if given.region else {})}
-    wanted |= _taken_along(name, asked, shared, wanted)
+    wanted |= _copied(name, asked, shared, wanted)
     if os.environ.get("AWS_ACCESS_KEY_ID"):
-        notes.append("AWS_ACCESS_KEY_ID is set here, and beats every profile: unset it")
+        notes.append(
+            "AWS_ACCESS_KEY_ID is set: tools use those keys unless they are given --profile; unset "
+            "it"
+        )
 
     def change(config: ConfigFile) -> ConfigFile | None:
         return _written(config, shared.credentials, name, wanted, given.replace)
@@ -136,15 +139,13 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     return Result(text, data, 1 if problem else 0)
 
 
-def _taken_along(
-    name: str, asked: Request, shared: Shared, wanted: dict[str, str]
-) -> dict[str, str]:
-    """Return region and output of the profile behind the cache, as far as none are given."""
+def _copied(name: str, asked: Request, shared: Shared, wanted: dict[str, str]) -> dict[str, str]:
+    """Return region and output of the profile that is cached, unless they are set already."""
     first = asked.providers[0]
     if not isinstance(first, Profile):
         return {}
-    have, behind = {**shared.keys(name), **wanted}, shared.keys(first.name)
-    return {key: behind[key] for key in TAKEN_ALONG if behind.get(key) and key not in have}
+    present, source = {**shared.keys(name), **wanted}, shared.keys(first.name)
+    return {key: source[key] for key in COPIED if source.get(key) and key not in present}
 
 
 def _written(
@@ -158,13 +159,13 @@ def _written(
         )
     changed = config
     for key, value in wanted.items():
-        held = config.keys(name).get(key)
-        if held == value:
+        present = config.keys(name).get(key)
+        if present == value:
             continue
-        if held is not None and not replace:
-            shown = commandline.line_shown(held) if key == KEY else held
+        if present is not None and not replace:
+            shown = commandline.line_shown(present) if key == KEY else present
             raise RequestError(
-                f"profile {name} has a {key} already ({shown}): --replace it, or choose another "
+                f"profile {name} already has a {key} ({shown}): add --replace, or choose another "
                 "name"
             )
         changed = changed.with_value(name, key, value)
@@ -178,11 +179,11 @@ def _check_name(name: str) -> None:
 
 
 def _check_header(name: str, shared: Shared) -> None:
-    """Refuse a profile that is there under a header that tools do not read."""
+    """Refuse a profile that exists under a header that tools do not read."""
     if shared.config.section(name) is None:
         near = headers.near(shared.config_path, shared.credentials_path, name)
         if near is not None and near.same:
-            raise RequestError(f"profile {name} already has a header, which is wrong: {near}")
+            raise RequestError(f"profile {name} already has a header, but it is wrong: {near}")
 
 
 def _check_region(region: str | None) -> None:
@@ -199,31 +200,32 @@ def _from_role(role: str | None) -> list[str]:
 
 
 def _check(name: str, asked: Request) -> list[str]:
-    """Refuse options that no credential_process can have; return what else is to be said."""
+    """Refuse options that cannot work in a credential_process; return warnings about others."""
     if asked.field or asked.format != "process":
-        raise UsageError("--format and --field: consumers of a profile want the whole document")
+        raise UsageError("--format and --field: tools that read a profile need the JSON document")
     if asked.verbose:
-        raise UsageError("--verbose: some consumers take what is on stderr for credentials; set "
+        raise UsageError("--verbose: some tools take the text on stderr for credentials; set "
                          "CREDPROC_LOG instead")  # fmt: skip
     if name in recursion.profiles(asked):
         if Profile(name) in asked.providers:
             raise RequestError(
-                f"profile {name} cannot have a cache of itself: `credprocctl profile wrap {name}` "
-                f"renames it to {name}{wrapping.SUFFIX} and puts the cache in front of that"
+                f"profile {name} cannot cache itself: `credprocctl profile wrap {name}` renames it "
+                f"to {name}{wrapping.SUFFIX} and puts the cache in front of that"
             )
         raise RequestError(
-            f"profile {name} would lead back to itself: let credproc read another profile"
+            f"profile {name} would lead back to itself: name another profile after --"
         )
     notes = []
     if asked.refresh or asked.no_cache:
-        notes.append("--refresh and --no-cache in a profile ask AWS anew at every run")
+        option = "--refresh" if asked.refresh else "--no-cache"
+        notes.append(f"{option} in a profile fetches new credentials at every run")
     if asked.timeout >= GO_PATIENCE:
         notes.append(f"--timeout {asked.timeout:g}: the SDKs for Go give up after {GO_PATIENCE} s")
     return notes
 
 
 def _unknown(asked: Request, shared: Shared) -> list[str]:
-    """Return what is to be said of profiles that the options name and no file has."""
+    """Return warnings about profiles that the options name and neither file has."""
     names = dict.fromkeys(recursion.profiles(asked))
     missing = [name for name in names if name not in shared.profiles()]
     return [f"there is no profile {name} yet, and credproc fails without it" for name in missing]
@@ -257,12 +259,12 @@ def removed(given: argparse.Namespace, console: Console) -> Result:
 
 
 def _undone(config: ConfigFile, name: str, before: ConfigFile) -> ConfigFile:
-    """Return the config as it was before the line, as far as the user's original tells."""
+    """Return the config without the line, with what the user's original file had instead."""
     helper = before.keys(name).get(KEY, "")
     if helper and "\n" not in helper and not commandline.runs_credproc(helper):
         return config.with_value(name, KEY, helper)
     section, was = config.section(name), before.section(name)
     keys = [item.name for item in section.items] if section else []
-    # A section that `add` made has the line first, and below it no more than it takes along.
-    made = was is None and keys[0] == KEY and set(keys[1:]) <= set(TAKEN_ALONG)
+    # In a section that `add` created, the line comes first, and then only settings it copied.
+    made = was is None and keys[0] == KEY and set(keys[1:]) <= set(COPIED)
     return config.without(name, *(keys if made else [KEY]), empty=was is not None)

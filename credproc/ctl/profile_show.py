@@ -1,4 +1,4 @@
-"""credprocctl profile show: what profiles run, and what is wrong with it."""
+"""credprocctl profile show: the commands that profiles run, and any problems with them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 def add(parts: Any) -> None:
     """Add the command to those of ``profile``."""
-    made = arguments.command(parts, "show", shown, "show the profiles that run credproc, or one")
+    made = arguments.command(
+        parts, "show", shown, "show the profiles that run credproc, or one profile",
+        example="credprocctl profile show\ncredprocctl profile show dev",
+    )  # fmt: skip
     arguments.value(made, arguments.PROFILE, "name", metavar="NAME", nargs="?", help="the profile")
 
 
 def shown(given: argparse.Namespace, console: Console) -> Result:
-    """Show what the profiles run, and what is wrong with that."""
+    """Show the commands that the profiles run, and any problems with them."""
     shared = Shared(os.environ).check()
     if given.name:
         entry = _described(shared, given.name)
@@ -34,7 +37,10 @@ def shown(given: argparse.Namespace, console: Console) -> Result:
     names = [name for name, line in lines.items() if commandline.runs_credproc(line)]
     found = [_described(shared, name) for name in names]
     if not found:
-        text = f"No profile in {shared.config_path} runs credproc; `credprocctl profile add`.\n"
+        text = (
+            f"No profile in {shared.config_path} runs credproc. "
+            "`credprocctl profile add NAME` adds one.\n"
+        )
         return Result(text, found)
     rows = []
     for each in found:
@@ -79,7 +85,7 @@ def _described(shared: Shared, name: str) -> dict[str, Any]:
 def _executable_problems(line: str) -> list[str]:
     path = commandline.split(line)[0]
     if not os.path.isabs(path):
-        return [f"{path} is not an absolute path: cron and editors have another PATH"]
+        return [f"{path} is not an absolute path: cron and editors have a different PATH"]
     if not (os.path.isfile(path) and os.access(path, os.X_OK)):
         return [f"{path} does not exist, or is not executable"]
     return []

@@ -1,4 +1,4 @@
-"""credprocctl profile wrap and unwrap: profiles that get the cache under the names they have."""
+"""credprocctl profile wrap and unwrap: put the cache in front of profiles of the same name."""
 
 from __future__ import annotations
 
@@ -22,52 +22,49 @@ if TYPE_CHECKING:
 
     from credproc.ctl.output import Console
 
-EPILOG = """\
-example:
-  credprocctl profile wrap dev --dry-run
-  credprocctl profile wrap --all
-  aws s3 ls --profile dev
-  credprocctl profile unwrap --all
-"""
+EXAMPLES = """\
+credprocctl profile wrap dev --dry-run
+credprocctl profile wrap --all
+aws s3 ls --profile dev
+credprocctl profile unwrap --all"""
 
-
-#: The option that only profiles with an MFA device can have.
+#: The option that only makes sense for profiles with an MFA device.
 SESSION = "--mfa-session"
 
 
 def add(parts: Any) -> None:
     """Add the commands to those of ``profile``."""
     made = arguments.command(
-        parts, "wrap", wrap, "put the cache in front of profiles, under the names they have",
-        "The profile NAME (a role, SSO, MFA, another credential_process) becomes NAME-source, and "
-        "a new profile NAME runs credproc for it, with the region and all other settings of the "
-        "old one. Profiles that have NAME as source_profile go on working. The options behind -- "
-        "are credproc's, like --mfa-command.",
+        parts, "wrap", wrap, "put the cache in front of profiles, which keep their names",
+        "The profile NAME (a role, SSO, MFA, another credential_process) is renamed to "
+        "NAME-source, and a new profile NAME runs credproc for it, with the same region and other "
+        "settings. Profiles that have NAME as their source_profile continue to work. The options "
+        "after -- are passed to credproc, for example --mfa-command.",
+        example=EXAMPLES,
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] NAME ... [{arguments.OPTIONS}]"
-    made.epilog = EPILOG
     _add_common(made, "all profiles that can be wrapped")
     arguments.value(
         made, arguments.FILE, "--executable", metavar="PATH",
-        help="the credproc to run (default: the one beside this)",
+        help="the path of credproc (default: the one installed with this command)",
     )  # fmt: skip
     made = arguments.command(
         parts, "unwrap", unwrap, "undo `profile wrap`, to the byte",
-        "What was changed since in the profile NAME is kept.",
+        "Settings that you have changed in the profile NAME since then are kept.",
+        example=EXAMPLES,
     )  # fmt: skip
-    made.epilog = EPILOG
     _add_common(made, "all profiles that were wrapped")
 
 
 def _add_common(made: Any, every: str) -> None:
     arguments.value(
-        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="the profile; or several"
+        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="one or more profiles"
     )
     made.add_argument("--all", action="store_true", dest="every", help=every)
     made.add_argument(
         "--suffix", default=wrapping.SUFFIX, metavar="TEXT",
-        help=f"what is added to the name of the old profile (default: {wrapping.SUFFIX})",
+        help=f"the suffix of the renamed profile (default: {wrapping.SUFFIX})",
     )  # fmt: skip
     arguments.changes(made, question=False)
 
@@ -77,7 +74,7 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
     options = given.options or []
     alone = ["--profile", "NAME"]
     if parsed([*alone, *options]).providers != parsed(alone).providers:
-        raise UsageError("wrap: name no provider behind --, only options like --mfa-command")
+        raise UsageError("wrap: after --, give options like --mfa-command, but no provider")
     _check(given)
     executable = commandline.executable(given.executable, os.environ)
 
@@ -121,7 +118,7 @@ def unwrap(given: argparse.Namespace, console: Console) -> Result:
     def check(files: Files, name: str) -> bool:
         source = wrapping.behind(files, name)
         if source != name + given.suffix:
-            hint = f"; it is a cache of {source}: see --suffix, or profile remove" if source else ""
+            hint = f"; it caches {source}: give --suffix, or use profile remove" if source else ""
             raise RequestError(f"profile {name} was not wrapped{hint}")
         return True
 
@@ -144,7 +141,7 @@ def _check(given: argparse.Namespace) -> None:
 
 
 class _Command:
-    """The change of several profiles, in one new version of each file."""
+    """A change to several profiles, made as one new version of each file."""
 
     def __init__(
         self,
@@ -158,7 +155,7 @@ class _Command:
         self.given = given
         self.console = console
         self.participle = participle
-        #: Whether there is something to do for a profile; and what makes all the changes.
+        #: Tells whether a profile must change; makes all changes; lists the profiles for --all.
         self.check = check
         self.change = change
         self.every = every
@@ -207,7 +204,7 @@ class _Command:
                 if self.check(files, name):
                     self.done.append(name)
                 elif not self.given.every:
-                    self.left[name] = f"profile {name} is {self.participle} already"
+                    self.left[name] = f"profile {name} is already {self.participle}"
             except RequestError as error:
                 if not self.given.every:
                     raise
@@ -220,7 +217,7 @@ class _Command:
             return self._one_by_one(files)
 
     def _one_by_one(self, files: Files) -> Files:
-        """Return the files with those profiles changed that are not in the way of the others."""
+        """Return the files with the profiles changed one by one, except those that cannot be."""
         names, self.done = self.done, []
         for name in names:
             try:
@@ -231,9 +228,9 @@ class _Command:
         return files
 
     def _apply(self, before: Files, after: Files, steps: Steps) -> None:
-        """Replace the files in the order in which every moment between is one that works.
+        """Replace the files in an order in which the profiles work at every moment.
 
-        While the old keys are still beside the new line, tools take the old ones.
+        While the old keys and the new line are both there, tools use the old keys.
         """
         pairs = [each for each in zip(before, after, strict=True) if each[0] is not each[1]]
         if self.participle == "unwrapped":
@@ -252,18 +249,20 @@ class _Command:
                 for old, _ in pairs:
                     steps.change(old.path, "rewritten", lambda: None)
             for file, old, new in locked:
-                # Of keys no copy is made: in their file nothing but a name changes.
+                # The file with keys is not copied: nothing but the name of a section changes there.
                 work = partial(file.replace, new.encode(), backup=new is after.config)
                 backup = steps.change(old.path, "rewritten", work)
                 if backup:
-                    steps.same("your original file", f"kept as {backup}")
+                    steps.same("your original file", f"saved as {backup}")
 
     def _advice(self, files: Files) -> str:
         """Return what was done, and what to do now."""
         if self.participle == "unwrapped":
             return "".join(f"profile {name}: unwrapped\n" for name in self.done)
         suffix = self.given.suffix
-        lines = [f"profile {name}: cached; what it was is {name}{suffix}" for name in self.done]
+        lines = [
+            f"profile {name}: cached; the original is now {name}{suffix}" for name in self.done
+        ]
         words = ["aws", "sts", "get-caller-identity", "--profile", self.done[0]]
         lines.append(f"Try it: {commandline.join(words)}")
         sources = [name + suffix for name in self.done]

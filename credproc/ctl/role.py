@@ -1,4 +1,4 @@
-"""credprocctl role: roles for EC2 instances; here the list of them."""
+"""credprocctl role: roles for EC2 instances; here the commands list and launch-options."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ def add(commands: Any) -> None:
     """Add the command and its parts to the parser."""
     parts = arguments.group(commands, "role", "roles for EC2 instances")
     role_create.add(parts)
-    made = arguments.command(parts, "list", listed, "list the roles that EC2 may assume")
+    made = arguments.command(
+        parts, "list", listed, "list the roles that EC2 may assume",
+        "Shows the policies of each role and the instances that have it.",
+        example="credprocctl role list --region eu-central-1",
+    )  # fmt: skip
     arguments.account(made)
     role_attach.add(parts)
     role_status.add(parts)
     made = arguments.command(
-        parts, "launch-options", launch_options, "print what gives a new instance a role",
-        "Options for `aws ec2 run-instances`.",
+        parts, "launch-options", launch_options, "print the options that launch an instance with a "
+        "role", "They are options of `aws ec2 run-instances`, and also require IMDSv2.",
+        example="aws ec2 run-instances $(credprocctl role launch-options app) --image-id ID",
     )  # fmt: skip
     made.add_argument("name", metavar="NAME", help="the role")
     arguments.account(made)
@@ -37,8 +42,8 @@ def add(commands: Any) -> None:
 def listed(given: argparse.Namespace, console: Console) -> Result:
     """List the roles that EC2 may assume, with their policies and instances.
 
-    What the caller is not allowed to see is unknown, and said. Who may see nothing in IAM gets the
-    instance profiles that are in use.
+    What the caller may not see is shown as unknown, with a note. Without access to IAM, the list is
+    that of the instance profiles in use.
     """
     account = Aws(given.profile, given.region, os.environ, given.log.secrets)
     denials: list[str] = []
@@ -52,9 +57,9 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
         wanted = [each for each in roles if iam.ec2_may_assume(each["AssumeRolePolicyDocument"])]
         found = _roles(account, wanted, users, denials)
     for denial in dict.fromkeys(denials):
-        console.note(f"not all is known: {denial}")
+        console.note(f"the list is incomplete: {denial}")
     if not found:
-        text = "No role here may be assumed by EC2. `credprocctl role create` makes one.\n"
+        text = "EC2 may assume no role of this account. `credprocctl role create` creates one.\n"
         return Result(text, found)
     rows = [
         (each["role"] or f"? (instance profile {each['instance_profiles'][0]})",
@@ -70,7 +75,7 @@ def _roles(
     users: dict[str, list[str]] | None,
     denials: list[str],
 ) -> list[dict[str, Any]]:
-    """Return the roles for machines; None for what is unknown."""
+    """Return the roles as data for JSON, with None for what is unknown."""
     holders = allowed(lambda: _holders(account), denials)
     known: list[str] | None = []
     found = []
@@ -108,7 +113,7 @@ def _policies(account: Aws, name: str) -> list[str]:
 
 
 def _in_use(arn: str, instances: list[str]) -> dict[str, Any]:
-    """Return what EC2 alone knows of a role: its instance profile and the instances."""
+    """Return what EC2 alone knows about a role: its instance profile and the instances."""
     return {
         "role": None,
         "arn": None,
@@ -143,7 +148,7 @@ def _users(account: Aws, denials: list[str]) -> dict[str, list[str]] | None:
 
 
 def launch_options(given: argparse.Namespace, _: Console) -> Result:
-    """Print what gives a new instance the role."""
+    """Print the options that give a new instance the role."""
     account = Aws(given.profile, given.region, os.environ, given.log.secrets)
     profile = iam.profile_of(account, given.name)["InstanceProfileName"]
     options = iam.launch_options(profile)

@@ -1,4 +1,4 @@
-"""credprocctl role attach and detach: which role an instance has, changed while it runs."""
+"""credprocctl role attach and detach: give an instance a role, or remove it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,29 @@ if TYPE_CHECKING:
 
     from credproc.ctl.output import Console
 
-#: Seconds that EC2 gets to put a role in place, or to take it away.
+#: Seconds to wait until EC2 has attached or detached a role.
 PATIENCE = 180.0
 
 
 def add(parts: Any) -> None:
     """Add the commands to those of ``role``."""
     made = arguments.command(
-        parts, "attach", attach, "give an instance a role",
-        "Also while it runs; another role that it has is replaced. Returns when it is in place.",
+        parts, "attach", attach, "attach a role to an instance",
+        "The instance may be running. If it has another role, that is replaced. The command "
+        "returns when the role is in effect.",
+        example="credprocctl role attach app --instance this\n"
+        "credprocctl role attach app --instance i-0a1b2c3d4e5f60718",
     )  # fmt: skip
     made.add_argument("name", metavar="NAME", help="the role")
     ec2.add_instance(made, required=True)
     arguments.changes(made)
     arguments.account(made)
-    made = arguments.command(parts, "detach", detach, "take an instance's role away")
+    made = arguments.command(
+        parts, "detach", detach, "detach the role from an instance",
+        example="credprocctl role detach app --instance i-0a1b2c3d4e5f60718",
+    )  # fmt: skip
     made.add_argument(
-        "name", metavar="NAME", nargs="?", help="the role; another one is left in place"
+        "name", metavar="NAME", nargs="?", help="the role; if the instance has another, fail"
     )
     ec2.add_instance(made, required=True)
     arguments.changes(made)
@@ -43,7 +49,7 @@ def attach(given: argparse.Namespace, console: Console) -> Result:
     """Associate the role's instance profile with the instance, or replace the one it has."""
     account, instance = ec2.account_and_instance(given)
     profile = iam.profile_of(account, given.name)
-    held = next(ec2.associations(account, instance), None)
+    current = next(ec2.associations(account, instance), None)
     ec2.existing(account, instance)
     arn, name = profile["Arn"], profile["InstanceProfileName"]
     wanted = {"Name": name}
@@ -51,34 +57,34 @@ def attach(given: argparse.Namespace, console: Console) -> Result:
     other = ""
     with Steps(console, given.dry_run) as steps:
         subject = f"role {given.name}"
-        if held and held["IamInstanceProfile"]["Arn"] == arn:
-            steps.same(subject, f"is that of {instance} already")
-            made = held if held["State"] != "associated" else None
-        elif held:
-            other = ec2.profile_name(held)
+        if current and current["IamInstanceProfile"]["Arn"] == arn:
+            steps.same(subject, f"already attached to {instance}")
+            made = current if current["State"] != "associated" else None
+        elif current:
+            other = ec2.profile_name(current)
             if not given.dry_run:
-                confirm(console, f"Replace the role of {instance}, {other}, by {given.name}?",
-                        given.yes)  # fmt: skip
+                confirm(console, f"Replace the role of {instance} (instance profile {other}) with "
+                        f"{given.name}?", given.yes)  # fmt: skip
             made = steps.change(
-                subject, f"put in the place of {other} on {instance}",
+                subject, f"attached to {instance}, replacing {other}",
                 lambda: _associated(
                     console, account.ec2.replace_iam_instance_profile_association,
-                    AssociationId=held["AssociationId"], IamInstanceProfile=wanted,
+                    AssociationId=current["AssociationId"], IamInstanceProfile=wanted,
                 ),
             )  # fmt: skip
         else:
             made = steps.change(
-                subject, f"given to {instance}",
+                subject, f"attached to {instance}",
                 lambda: _associated(
                     console, account.ec2.associate_iam_instance_profile,
                     InstanceId=instance, IamInstanceProfile=wanted,
                 ),
             )  # fmt: skip
         if made:
-            _wait_until_there(console, account, instance, arn)
-            steps.same(subject, f"is in place on {instance}")
+            _wait_until_attached(console, account, instance, arn)
+            steps.same(subject, f"in effect on {instance}")
             if other:
-                _tell_of_cache(steps, instance, other)
+                _note_cache(steps, instance, other)
     data |= {"dry_run": given.dry_run, "steps": steps.data()}
     text = "" if given.dry_run else (
         f"{'Other running' if other else 'Running'} programs see it within a minute. "
@@ -95,15 +101,15 @@ def _associated(console: Console, operation: Any, **parameters: Any) -> dict[str
     return made
 
 
-def _tell_of_cache(steps: Steps, instance: str, other: str) -> None:
+def _note_cache(steps: Steps, instance: str, other: str) -> None:
     steps.same(
-        "credproc", f"prints what it holds of {other} until it renews that: run "
+        "credproc", f"prints cached credentials of {other} until it refreshes them: run "
         f"`credprocctl cache clear --all` on {instance} (or credproc with --refresh)",
     )  # fmt: skip
 
 
-def _wait_until_there(console: Console, account: Aws, instance: str, arn: str) -> None:
-    """Return when EC2 says that the profile is associated with the instance."""
+def _wait_until_attached(console: Console, account: Aws, instance: str, arn: str) -> None:
+    """Return when EC2 reports that the profile is associated with the instance."""
 
     def attempt() -> tuple[bool | None, str]:
         states = [
@@ -111,46 +117,52 @@ def _wait_until_there(console: Console, account: Aws, instance: str, arn: str) -
             for each in ec2.associations(account, instance)
             if each["IamInstanceProfile"]["Arn"] == arn
         ]
-        return "associated" in states or None, f"EC2 says {', '.join(states) or 'nothing'}"
+        return "associated" in states or None, (
+            f"EC2 reports {', '.join(states) or 'no association'}"
+        )
 
-    waited(console, f"{instance}: EC2 puts the role in place", attempt, PATIENCE)
+    waited(console, f"{instance}: EC2 is attaching the role", attempt, PATIENCE)
 
 
 def detach(given: argparse.Namespace, console: Console) -> Result:
     """End the association of the instance with its instance profile."""
     account, instance = ec2.account_and_instance(given)
     ec2.existing(account, instance)
-    held = next(ec2.associations(account, instance), None)
+    current = next(ec2.associations(account, instance), None)
     data = {"instance": instance, "dry_run": given.dry_run}
     with Steps(console, given.dry_run) as steps:
-        if held is None:
+        if current is None:
             steps.same(instance, "has no role")
             return Result("", {**data, "steps": steps.data()})
-        name = ec2.profile_name(held)
+        name = ec2.profile_name(current)
         if given.name:
-            mine = [each["Arn"] for each in iam.profiles_of(account, given.name)]
-            if held["IamInstanceProfile"]["Arn"] not in mine:
-                raise RequestError(f"{instance} has the role of {name}, not {given.name}")
+            own = [each["Arn"] for each in iam.profiles_of(account, given.name)]
+            if current["IamInstanceProfile"]["Arn"] not in own:
+                raise RequestError(
+                    f"{instance} has the instance profile {name}, which is not one of the role "
+                    f"{given.name}"
+                )
         if not given.dry_run:
-            confirm(console, f"Take the role of {name} away from {instance}?", given.yes)
+            confirm(console, f"Detach the role of {name} from {instance}?", given.yes)
 
         steps.change(
-            f"role of {name}", f"taken away from {instance}",
+            f"role of {name}", f"detached from {instance}",
             lambda: ask(
-                account.ec2.disassociate_iam_instance_profile, AssociationId=held["AssociationId"]
+                account.ec2.disassociate_iam_instance_profile,
+                AssociationId=current["AssociationId"],
             ),
         )  # fmt: skip
         if not given.dry_run:
-            _wait_until_gone(console, account, instance)
+            _wait_until_detached(console, account, instance)
     text = "" if given.dry_run else (
-        "Credentials that programs hold already stay valid until they expire.\n"
+        "Credentials that programs already have stay valid until they expire.\n"
     )  # fmt: skip
     return Result(text, {**data, "steps": steps.data()})
 
 
-def _wait_until_gone(console: Console, account: Aws, instance: str) -> None:
+def _wait_until_detached(console: Console, account: Aws, instance: str) -> None:
     def attempt() -> tuple[bool | None, str]:
         left = [ec2.profile_name(each) for each in ec2.associations(account, instance)]
-        return not left or None, f"EC2 still says {', '.join(left)}"
+        return not left or None, f"EC2 still reports {', '.join(left)}"
 
-    waited(console, f"{instance}: EC2 takes the role away", attempt, PATIENCE)
+    waited(console, f"{instance}: EC2 is detaching the role", attempt, PATIENCE)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, iam
-from credproc.ctl.aws import Aws, Refused, Unchecked, ask, settled, waited
+from credproc.ctl.aws import Aws, Refused, ask, settled, waited
 from credproc.ctl.output import Result
 from credproc.ctl.steps import Steps, confirm
 from credproc.errors import RequestError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from credproc.ctl.output import Console
 
 
-#: What is asked about before it is changed, in words.
+#: The settings that are changed only after confirmation, in words.
 WORDS = {
     "Description": "description",
     "MaxSessionDuration": "longest session (seconds)",
@@ -30,77 +30,68 @@ WORDS = {
 def add(parts: Any) -> None:
     """Add the command to those of ``role``."""
     made = arguments.command(
-        parts, "create", create, "make a role for EC2 instances",
-        "EC2 may assume it, the policies are attached to it, and it is put into an instance "
-        "profile of the same name. Running it again completes what was interrupted. A role that "
-        "exists keeps what it has: before its description, duration or boundary is changed, you "
-        "are asked.",
+        parts, "create", create, "create a role for EC2 instances",
+        "Creates a role that EC2 may assume, attaches the policies to it, and adds it to an "
+        "instance profile of the same name. Run it again to complete an interrupted run. An "
+        "existing role keeps its settings: you are asked before its description, duration or "
+        "boundary is changed.",
+        example="credprocctl role create app --policy AmazonS3ReadOnlyAccess --dry-run\n"
+        "credprocctl role create app --policy AmazonS3ReadOnlyAccess",
     )  # fmt: skip
     made.add_argument("name", metavar="NAME", help="the role")
     made.add_argument(
         "--policy", action="append", required=True, metavar="ARN_OR_NAME",
-        help="what it may do, like AmazonS3FullAccess, AWS's or the account's own; repeat it "
-        "for more",
+        help="a managed policy of AWS (like AmazonS3FullAccess) or of the account; repeat it for "
+        "more",
     )  # fmt: skip
-    made.add_argument("--description", help="what it is for")
+    made.add_argument("--description", help="its description")
     made.add_argument("--path", help="its path in IAM, like /teams/web/")
     made.add_argument(
-        "--permissions-boundary", metavar="ARN_OR_NAME", help="the policy that limits it"
+        "--permissions-boundary", metavar="ARN_OR_NAME", help="a policy that limits its permissions"
     )
     made.add_argument(
         "--max-session-duration", type=int, metavar="SECONDS",
-        help="3600 to 43200, for those who assume it; EC2's own sessions last 6 hours",
+        help="3600 to 43200, for callers of AssumeRole; EC2's own sessions last 6 hours",
     )  # fmt: skip
     arguments.changes(made)
     arguments.account(made)
 
 
 def create(given: argparse.Namespace, console: Console) -> Result:
-    """Make the role, with its policies and its instance profile; check all of it before."""
+    """Create the role, its policies and its instance profile, after checking everything."""
     name: str = given.name
     _check_create(given)
     account = Aws(given.profile, given.region, os.environ, given.log.secrets)
-    unchecked = Unchecked(given.dry_run)
-    policies = [iam.policy(account, text, unchecked) for text in given.policy]
+    policies = [iam.policy(account, text) for text in given.policy]
     wanted = {
         "Path": given.path,
         "Description": given.description,
         "MaxSessionDuration": given.max_session_duration,
         "PermissionsBoundary": given.permissions_boundary
-        and iam.policy(account, given.permissions_boundary, unchecked, "--permissions-boundary"),
+        and iam.policy(account, given.permissions_boundary, "--permissions-boundary"),
     }
     wanted = {key: value for key, value in wanted.items() if value}
-    found = unchecked.look(lambda: iam.role(account, name))
-    profile = unchecked.look(lambda: iam.instance_profile(account, name))
-    held = (unchecked.look(lambda: iam.attached(account, name)) if found else None) or {}
-    changed = _checked(found, wanted, policies, held) if found else {}
+    found, profile = iam.role(account, name), iam.instance_profile(account, name)
+    changed = _checked(account, found, wanted, policies) if found else {}
     _check_profile(name, profile)
     if changed and not given.dry_run:
         confirm(console, f"The role {name} exists. Change {_told(found, changed)}?", given.yes)
     with Steps(console, given.dry_run) as steps:
         if found is None:
-            _make_role(account, name, wanted, steps)
+            _create_role(account, name, wanted, steps)
         else:
-            steps.same(f"role {name}", "exists already")
+            steps.same(f"role {name}", "already exists")
             _adapt(account, found, changed, steps)
-        _attach(account, name, held, policies, steps)
-        _make_profile(given, account, profile, steps)
+        _attach(account, name, iam.attached(account, name) if found else {}, policies, steps)
+        _create_profile(given, account, profile, steps)
         if steps.has_changed:
-            waited(console, f"role {name}: not yet known to all of IAM",
+            waited(console, f"role {name}: not visible everywhere in IAM yet",
                    lambda: _known(account, name))  # fmt: skip
     text = "" if given.dry_run else (
         f"Next: credprocctl role attach {name} --instance INSTANCE (or `this`, on the instance), "
         f"or start one with: aws ec2 run-instances {iam.launch_options(name)} ...\n"
     )  # fmt: skip
-    for denial in dict.fromkeys(unchecked.denials):
-        console.note(f"not checked: {denial}")
-    data = {
-        "role": name,
-        "policies": policies,
-        "dry_run": given.dry_run,
-        "steps": steps.data(),
-        "unchecked": list(dict.fromkeys(unchecked.denials)),
-    }
+    data = {"role": name, "policies": policies, "dry_run": given.dry_run, "steps": steps.data()}
     return Result(text, data)
 
 
@@ -116,10 +107,10 @@ def _check_create(given: argparse.Namespace) -> None:
         raise RequestError("--description: must be 1 to 1000 characters of Latin-1")
 
 
-def _make_role(account: Aws, name: str, wanted: dict[str, Any], steps: Steps) -> None:
+def _create_role(account: Aws, name: str, wanted: dict[str, Any], steps: Steps) -> None:
     trust = iam.trust(account.partition)
     steps.change(
-        f"role {name}", "created, for EC2 to assume",
+        f"role {name}", "created for EC2 instances",
         lambda: ask(
             account.iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust, **wanted
         ),
@@ -127,18 +118,17 @@ def _make_role(account: Aws, name: str, wanted: dict[str, Any], steps: Steps) ->
 
 
 def _checked(
-    found: dict[str, Any], wanted: dict[str, Any], policies: list[str], held: dict[str, str]
+    account: Aws, found: dict[str, Any], wanted: dict[str, Any], policies: list[str]
 ) -> dict[str, Any]:
-    """Return what of a role that exists would be changed; raise if it is not to be touched."""
+    """Return the settings of an existing role that would change; raise if it must not change."""
     name = found["RoleName"]
     if not iam.ec2_may_assume(found["AssumeRolePolicyDocument"]):
         raise RequestError(
-            f"there is a role {name} that EC2 may not assume: it is for something else; choose "
-            "another name"
+            f"the role {name} exists, but EC2 may not assume it: choose another name"
         )
     if wanted.get("Path", found["Path"]) != found["Path"]:
         raise RequestError(f"the role {name} has the path {found['Path']}, which cannot be changed")
-    _check_others(found, policies, held)
+    _check_others(account, found, policies)
     return {
         key: value
         for key, value in wanted.items()
@@ -154,7 +144,7 @@ def _present(found: dict[str, Any], key: str) -> Any:
 
 
 def _told(found: Any, changed: dict[str, Any]) -> str:
-    """Return in words what would be changed to what."""
+    """Return the changes in words: each setting, its old and its new value."""
     parts = [
         f"its {WORDS[key]} from {_present(found, key) or 'none'} to {value}"
         for key, value in changed.items()
@@ -162,22 +152,22 @@ def _told(found: Any, changed: dict[str, Any]) -> str:
     return " and ".join(parts)
 
 
-def _check_others(found: dict[str, Any], policies: list[str], held: dict[str, str]) -> None:
-    """Raise if what is to be attached would be allowed to others than EC2, too."""
+def _check_others(account: Aws, found: dict[str, Any], policies: list[str]) -> None:
+    """Raise if a new policy would also apply to principals other than EC2."""
     name = found["RoleName"]
     also = iam.others(found["AssumeRolePolicyDocument"])
-    new = [arn for arn in policies if arn not in held]
+    attached = iam.attached(account, name) if also else {}
+    new = [arn for arn in policies if arn not in attached]
     if also and new:
         raise RequestError(
-            f"the role {name} exists, and not only EC2 may assume it, but also {', '.join(also)}, "
-            f"which would then be allowed {new[0]}, too: choose another name, or attach it by hand "
-            f"(aws iam attach-role-policy --role-name {name} --policy-arn {new[0]}) and run this "
-            "again"
+            f"the role {name} exists, and may also be assumed by {', '.join(also)}, which would "
+            f"get the policy {new[0]}, too: choose another name, or attach the policy by hand (aws "
+            f"iam attach-role-policy --role-name {name} --policy-arn {new[0]}) and run this again"
         )
 
 
 def _check_profile(name: str, profile: dict[str, Any] | None) -> None:
-    """Raise if the instance profile of the role's name is another role's."""
+    """Raise if the instance profile with the role's name contains another role."""
     roles = [each["RoleName"] for each in (profile or {}).get("Roles", []) if each]
     if roles and name not in roles:
         raise RequestError(
@@ -187,7 +177,7 @@ def _check_profile(name: str, profile: dict[str, Any] | None) -> None:
 
 
 def _known(account: Aws, name: str) -> tuple[bool | None, str]:
-    """Whether IAM finds the role, and the instance profile that it is in; what it says if not."""
+    """Return whether IAM finds the role and its instance profile, and what is missing if not."""
     found = iam.role(account, name) is not None
     missing = "IAM does not find it" if not found else "IAM does not find its instance profile"
     try:
@@ -202,7 +192,7 @@ def _adapt(account: Aws, found: dict[str, Any], changed: dict[str, Any], steps: 
     name = found["RoleName"]
     update = {key: value for key, value in changed.items() if key != "PermissionsBoundary"}
     if update:
-        # Without a duration update_role goes back to an hour, without a description to none.
+        # UpdateRole resets a duration or a description that is not given.
         kept = {key: found[key] for key in ("MaxSessionDuration", "Description") if key in found}
         steps.change(
             f"role {name}", f"changed ({', '.join(update)})",
@@ -211,7 +201,7 @@ def _adapt(account: Aws, found: dict[str, Any], changed: dict[str, Any], steps: 
     boundary = changed.get("PermissionsBoundary")
     if boundary:
         steps.change(
-            f"role {name}", f"bounded by {boundary}",
+            f"role {name}", f"limited by the permissions boundary {boundary}",
             lambda: ask(
                 account.iam.put_role_permissions_boundary, RoleName=name,
                 PermissionsBoundary=boundary,
@@ -220,12 +210,12 @@ def _adapt(account: Aws, found: dict[str, Any], changed: dict[str, Any], steps: 
 
 
 def _attach(
-    account: Aws, name: str, held: dict[str, str], policies: list[str], steps: Steps
+    account: Aws, name: str, attached: dict[str, str], policies: list[str], steps: Steps
 ) -> None:
     """Attach the policies that are not attached yet."""
     for arn in policies:
-        if arn in held:
-            steps.same(f"policy {arn}", f"is attached to {name} already")
+        if arn in attached:
+            steps.same(f"policy {arn}", f"already attached to {name}")
             continue
         work = partial(ask, account.iam.attach_role_policy, RoleName=name, PolicyArn=arn)
         steps.change(
@@ -234,10 +224,10 @@ def _attach(
         )  # fmt: skip
 
 
-def _make_profile(
+def _create_profile(
     given: argparse.Namespace, account: Aws, found: dict[str, Any] | None, steps: Steps
 ) -> None:
-    """Make the instance profile of the role's name, and put the role into it."""
+    """Create the instance profile with the role's name, and add the role to it."""
     name = given.name
     subject = f"instance profile {name}"
     if found is None:
@@ -247,12 +237,12 @@ def _make_profile(
             lambda: ask(account.iam.create_instance_profile, InstanceProfileName=name, **path),
         )  # fmt: skip
     else:
-        steps.same(subject, "exists already")
+        steps.same(subject, "already exists")
     if found is not None and found.get("Roles"):
-        steps.same(f"role {name}", "is in it already")
+        steps.same(f"role {name}", f"already in the {subject}")
         return
     steps.change(
-        f"role {name}", f"put into the {subject}",
+        f"role {name}", f"added to the {subject}",
         lambda: settled(
             steps.console, subject,
             lambda: ask(

@@ -1,4 +1,4 @@
-"""credprocctl role delete: the role, what is attached to it, and its instance profile."""
+"""credprocctl role delete: delete a role, its inline policies and its instance profile."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ def add(parts: Any) -> None:
     """Add the command to those of ``role``."""
     made = arguments.command(
         parts, "delete", delete, "delete a role and its instance profile",
-        "Its managed policies are detached and stay; policies that are part of it go with it. "
-        "Refused while an instance of the region uses it; other regions are not looked at.",
+        "Managed policies are detached, not deleted; inline policies are deleted with the role. "
+        "The command fails if an instance in the region uses the role; it does not check other "
+        "regions.",
+        example="credprocctl role delete app --dry-run",
     )  # fmt: skip
     made.add_argument("name", metavar="NAME", help="the role")
     arguments.changes(made)
@@ -32,7 +34,7 @@ def add(parts: Any) -> None:
 
 
 def delete(given: argparse.Namespace, console: Console) -> Result:
-    """Delete the role and the instance profile of its name."""
+    """Delete the role and the instance profile with its name."""
     name: str = given.name
     iam.check(name)
     account = Aws(given.profile, given.region, os.environ, given.log.secrets)
@@ -43,12 +45,13 @@ def delete(given: argparse.Namespace, console: Console) -> Result:
         return Result(f"There is no role {name}.\n", {"role": name, "steps": []})
     _check_delete(account, name, found, [*profiles, *([own] if own else [])])
     if not given.dry_run:
-        confirm(console, f"{_looked_at(account)}. {_question(name, found, own)}", given.yes)
+        question = f"{arguments.sentence(_scope(account))}. {_question(name, found, own)}"
+        confirm(console, question, given.yes)
     with Steps(console, given.dry_run) as steps:
-        if given.yes or given.dry_run:  # who was asked has read it
-            steps.same(f"role {name}", _looked_at(account))
+        if given.yes or given.dry_run:  # otherwise the question has said it
+            steps.same(f"role {name}", _scope(account))
         for profile in profiles:
-            _take_out(account, name, profile["InstanceProfileName"], steps)
+            _remove_from(account, name, profile["InstanceProfileName"], steps)
         # An instance profile of that name without a role is what an interrupted run leaves.
         if own is not None:
             steps.change(
@@ -61,9 +64,9 @@ def delete(given: argparse.Namespace, console: Console) -> Result:
     return Result("", data)
 
 
-def _looked_at(account: Aws) -> str:
-    """Say where nobody needs it: IAM is the same everywhere, and instances are in regions."""
-    return f"no instance in {account.region} uses it, and other regions are not looked at"
+def _scope(account: Aws) -> str:
+    """Say which region was checked: a role is global, but instances are listed by region."""
+    return f"no instance in {account.region} uses it; other regions were not checked"
 
 
 def _question(name: str, found: dict[str, Any] | None, own: dict[str, Any] | None) -> str:
@@ -74,13 +77,13 @@ def _question(name: str, found: dict[str, Any] | None, own: dict[str, Any] | Non
 def _check_delete(
     account: Aws, name: str, found: dict[str, Any] | None, profiles: list[dict[str, Any]]
 ) -> None:
-    """Raise if somebody else needs the role."""
+    """Raise if anything else uses the role or its instance profile."""
     if found is not None:
         document = found["AssumeRolePolicyDocument"]
         also = iam.others(document)
         if not iam.ec2_may_assume(document) or also:
             raise RequestError(
-                f"the role {name} is not EC2's alone"
+                f"the role {name} is not for EC2 alone"
                 + (f" ({', '.join(also)} may assume it)" if also else "")
                 + ": delete it with the AWS CLI if that is what you want"
             )
@@ -91,7 +94,9 @@ def _check_delete(
         if profile["InstanceProfileName"] == name and role["RoleName"] != name
     ]
     if strangers:
-        raise RequestError(f"the instance profile {name} holds another role, {strangers[0]}")
+        raise RequestError(
+            f"the instance profile {name} contains another role, {strangers[0]}: remove that first"
+        )
     arns = {profile["Arn"] for profile in profiles}
     users = [
         each["InstanceId"]
@@ -100,14 +105,14 @@ def _check_delete(
     ]
     if users:
         raise RequestError(
-            f"the role {name} is in use by {', '.join(users)}: "
+            f"the role {name} is in use by {', '.join(users)}: run "
             f"`credprocctl role detach --instance {users[0]}` first"
         )
 
 
-def _take_out(account: Aws, name: str, profile: str, steps: Steps) -> None:
+def _remove_from(account: Aws, name: str, profile: str, steps: Steps) -> None:
     steps.change(
-        f"role {name}", f"taken out of the instance profile {profile}",
+        f"role {name}", f"removed from the instance profile {profile}",
         lambda: ask(
             account.iam.remove_role_from_instance_profile,
             InstanceProfileName=profile, RoleName=name,

@@ -1,4 +1,4 @@
-"""Sessions as people see them: what a cached one is, and those that a command line needs."""
+"""Sessions, for display: descriptions of cached ones, and those that a command line needs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Step:
 
     @property
     def stem(self) -> str:
-        """What the name of its file begins with."""
+        """The name of its file, without the suffix."""
         return fingerprint(self.key)
 
 
 def steps(run: Run, found: Roles) -> list[Step]:
-    """Return the sessions of a chain, the source first; no network."""
+    """Return the sessions of a chain, the source first; nothing is fetched."""
     count = len(found.hops)
     roles = [Step(f"role {number}", found.parts(run, number), number)
              for number in range(1, count + 1)]  # fmt: skip
@@ -46,9 +46,9 @@ def steps(run: Run, found: Roles) -> list[Step]:
 
 
 def needed(run: Run, asked: Asked) -> list[Step]:
-    """Return the sessions that a provider needs, as the config says today; no network.
+    """Return the sessions that a provider needs with today's config; nothing is fetched.
 
-    CredprocError where the provider would fail, or does not apply.
+    CredprocError if the provider would fail or does not apply.
     """
     if isinstance(asked, request.Imds):
         from credproc.providers import imds
@@ -60,7 +60,7 @@ def needed(run: Run, asked: Asked) -> list[Step]:
 
 
 def reachable(run: Run, argv: Sequence[str]) -> set[str]:
-    """Return the file stems of all sessions that a command line needs today; no network."""
+    """Return the file stems of all sessions that a command line needs today; nothing is fetched."""
     try:
         asked = options.parse(argv)
         recursion.check(asked, run.environ)
@@ -72,12 +72,12 @@ def reachable(run: Run, argv: Sequence[str]) -> set[str]:
         try:
             found |= {step.stem for step in needed(run, each)}
         except CredprocError:
-            pass  # it would fail: then it needs none
+            pass  # a provider that would fail needs no session
     return found
 
 
 def chain(parts: Parts) -> Iterator[Parts]:
-    """Go through a session and those that it is made from, the source last."""
+    """Yield a session and those that it is made from, the source last."""
     while True:
         yield parts
         if not isinstance(parts.get("caller"), dict):
@@ -97,7 +97,7 @@ def is_elsewhere(parts: Parts) -> bool:
 
 
 def role(arn: str) -> str:
-    """Return a role as people name it: reports@123456789012; whole if it has no account."""
+    """Return the short form of a role's ARN, reports@123456789012; without an account, the ARN."""
     parts = arn.split(":", 5)
     if len(parts) < 6 or not parts[4]:
         return arn
@@ -105,9 +105,9 @@ def role(arn: str) -> str:
 
 
 def described(parts: Parts, name: str = "") -> str:
-    """Return what a session is of, in some words, without what is private.
+    """Return a short description of a session, without private values.
 
-    ``name`` is the instance's role, as IMDS told it.
+    ``name`` is the instance's role, as IMDS returned it.
     """
     if "mfa_session" in parts:
         return f"MFA session of {parts['mfa_session']}"

@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 KEY = "credential_process"
 
-#: Who says that the profile `default` is used: nobody.
+#: The origin of the profile `default`, if no option or variable names a profile.
 DEFAULT = "the default"
 
-#: Keys of the same profile that come before credential_process, or make SDKs refuse both.
+#: Keys of the same profile that override credential_process, or make SDKs reject the profile.
 RIVALS = {
-    "aws_access_key_id": "keys that come first",
-    "aws_secret_access_key": "keys that come first",
-    "aws_session_token": "keys that come first",
-    "role_arn": "a role, which no profile may have besides",
-    "source_profile": "a role's source, which no profile may have besides",
-    "credential_source": "a role's source, which no profile may have besides",
-    "web_identity_token_file": "a web identity, which comes first",
-    "sso_session": "SSO, which comes first",
-    "sso_start_url": "SSO, which comes first",
-    "sso_account_id": "SSO, which comes first",
-    "sso_role_name": "SSO, which comes first",
-    "login_session": "`aws login`, which comes first",
+    "aws_access_key_id": "keys, which take precedence",
+    "aws_secret_access_key": "keys, which take precedence",
+    "aws_session_token": "keys, which take precedence",
+    "role_arn": "a role, which a profile cannot have as well",
+    "source_profile": "a role's source, which a profile cannot have as well",
+    "credential_source": "a role's source, which a profile cannot have as well",
+    "web_identity_token_file": "a web identity, which takes precedence",
+    "sso_session": "SSO, which takes precedence",
+    "sso_start_url": "SSO, which takes precedence",
+    "sso_account_id": "SSO, which takes precedence",
+    "sso_role_name": "SSO, which takes precedence",
+    "login_session": "`aws login`, which takes precedence",
 }
 
 
 class Shared:
-    """The config file and the credentials file; one that is not there is empty."""
+    """The config file and the credentials file; a missing file is empty."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.config_path = variables.path(environ, variables.CONFIG)
@@ -49,7 +49,7 @@ class Shared:
         self.credentials = read(self.credentials_path, credentials_profile)
 
     def check(self) -> Self:
-        """Return the files; RequestError for what botocore cannot read, though we can."""
+        """Return the files; RequestError if botocore cannot read one that configparser can."""
         self.config.check()
         self.credentials.check()
         return self
@@ -63,15 +63,15 @@ class Shared:
         return self.config.has(profile) or self.credentials.has(profile)
 
     def keys(self, profile: str) -> dict[str, str]:
-        """Return a profile's keys as the SDKs see them: the credentials file's come on top."""
+        """Return a profile's keys as the SDKs see them: the credentials file takes precedence."""
         return {**self.config.keys(profile), **self.credentials.keys(profile)}
 
     def near(self, profile: str) -> headers.Near | None:
-        """Return the header that nearly names a profile which neither file has."""
+        """Return the header that comes nearest to a profile that neither file has."""
         return headers.near(self.config_path, self.credentials_path, profile)
 
     def unknown(self, profile: str) -> RequestError:
-        """Return the error for a profile that neither file has; it names what comes nearest."""
+        """Return the error for a profile that neither file has, with the nearest header or name."""
         near = self.near(profile)
         if near is not None:
             return RequestError(f"there is no profile {profile}: {near}")
@@ -82,9 +82,9 @@ class Shared:
         return RequestError(f"there is no profile {profile} in {self.config_path}; {hint}")
 
     def place(self, profile: str, key: str = "") -> tuple[str, int | None]:
-        """Return the file, and the line from 1, of the header under which a key of it counts.
+        """Return the file and line (from 1) of the header whose section sets a profile's key.
 
-        Without a key, or where it has none such, of the header that is looked at first.
+        Without a key, or if the profile does not have it, those of the header that is read first.
         """
         own, section = self.credentials.section(profile), self.config.section(profile)
         if own is not None and (section is None or key in self.credentials.keys(profile)):
@@ -100,10 +100,10 @@ class Shared:
 
 
 def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[str]:
-    """Say which keys of a profile beat or break its credential_process, and in which file."""
+    """Say which keys of a profile override or break its credential_process, and in which file."""
     found = []
     own = credentials.keys(profile)
-    for name, why in {**RIVALS, KEY: "a line that comes first"}.items():
+    for name, why in {**RIVALS, KEY: "a line that takes precedence"}.items():
         if name in own:
             found.append(f"{name} in {credentials.path} ({why})")
     for name, why in RIVALS.items():
@@ -113,20 +113,20 @@ def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[st
 
 
 def read(path: str, naming: Callable[[str], str | None] = config_profile) -> ConfigFile:
-    """Return the file, or an empty one where there is none; for ``naming`` see ConfigFile."""
+    """Return the file, which is empty if it does not exist; for ``naming`` see ConfigFile."""
     try:
         data = rewriting.read(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         data = b""
     except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+        raise RequestError(f"{path} cannot be read: {error.strerror}") from None
     return ConfigFile(data, path, naming)
 
 
 def in_use(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the profile that tools would use, and who says so."""
+    """Return the profile that tools would use, and where its name comes from."""
     if given:
-        return given, "as asked"
+        return given, "as given"
     for variable in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):  # botocore's order
         if environ.get(variable):
             return environ[variable], f"from {variable}"
@@ -134,25 +134,25 @@ def in_use(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 class Target:
-    """A command line of credproc that is looked at: as words, as it is read, and whose it is."""
+    """A command line of credproc: as words, as a request, and the profile that it is from."""
 
     def __init__(self, argv: Sequence[str], profile: str = "", line: str = "") -> None:
         self.argv = list(argv)
         self.request: Request = parsed(argv)
-        #: The profile whose it is, and the line there; empty if it was given by hand.
+        #: The profile that it is from, and the line there; empty for options after ``--``.
         self.profile = profile
         self.line = line
-        #: Why tools do not run the line as it was probably meant, "" if they do.
+        #: Why tools do not run the line as its author probably intended, "" if they do.
         self.slip = noshell.slip(line)
 
     @property
     def words(self) -> str:
-        """The command line as one would type it, without what is nobody else's business."""
+        """The command line as one would type it, without private values."""
         return commandline.shown(["credproc", *self.argv])
 
 
 def parsed(argv: Sequence[str]) -> Request:
-    """Return how credproc reads its command line; UsageError says what is wrong."""
+    """Return the parsed command line; UsageError says what is wrong."""
     try:
         return options.parse(argv)
     except TextAsked:
@@ -162,9 +162,9 @@ def parsed(argv: Sequence[str]) -> Request:
 
 
 def of_profile(shared: Shared, name: str) -> Target:
-    """Return the command line that stands behind a profile.
+    """Return the command line of credproc for a profile.
 
-    A profile that does not run credproc is what ``credproc --profile NAME`` would be asked for.
+    For a profile that does not run credproc, it is ``credproc --profile NAME``.
     """
     if not shared.has(name):
         raise shared.unknown(name)
@@ -180,7 +180,7 @@ def of_profile(shared: Shared, name: str) -> Target:
 
 
 def own_arguments(line: str) -> list[str] | None:
-    """Return credproc's own arguments in a credential_process line, None if it runs another."""
+    """Return credproc's arguments in a credential_process line, None for another program's."""
     words = commandline.split(line) if line else []
     if len(words) == 1 and " " in words[0]:  # quotes around all of it
         words = commandline.split(words[0])

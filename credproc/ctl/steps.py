@@ -1,4 +1,4 @@
-"""A change in steps: each is said when it is done, and a failure says what was done before it."""
+"""A change in steps: each is reported when done, and an error lists the steps done before it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     Done = TypeVar("Done")
 
 
-#: The exit status of what was interrupted.
+#: The exit status after an interrupt (SIGINT).
 INTERRUPTED = 130
 
 
 class Failed(CredprocError):
-    """The command could not do what it was asked for; ``steps`` are those that it took before."""
+    """The command failed; ``steps`` are those that it completed before."""
 
     def __init__(self, message: str, steps: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(message)
@@ -32,26 +32,26 @@ class Failed(CredprocError):
 
 
 class Interrupted(Failed):
-    """Someone pressed Ctrl-C."""
+    """The user pressed Ctrl-C."""
 
     status = INTERRUPTED
 
 
 class Steps:
-    """The steps of one command; a dry run says them and leaves them undone.
+    """The steps of one command; a dry run reports them without doing them.
 
-    As a context it adds to an error what was done before, because most commands of AWS that belong
-    together can fail one by one; every command here goes on where it ended when it is run again.
+    As a context manager it adds the completed steps to an error, because each call to AWS can fail
+    by itself. Every command continues where it stopped when it is run again.
     """
 
     def __init__(self, console: Console, dry_run: bool = False) -> None:
         self.console = console
         self.dry_run = dry_run
-        #: What each step was about, what became of it, and whether that changed anything.
+        #: The subject of each step, its result, and whether it changed anything.
         self.taken: list[tuple[str, str, bool]] = []
 
     def change(self, subject: str, participle: str, work: Callable[[], Done]) -> Done | None:
-        """Do one step; ``participle`` says what has become of the subject then."""
+        """Do one step; ``participle`` describes its result, like "attached to NAME"."""
         if self.dry_run:
             self._tell(subject, f"would be {participle}", changed=False)
             return None
@@ -63,7 +63,7 @@ class Steps:
         return done
 
     def same(self, subject: str, state: str) -> None:
-        """Say that a step need not be taken."""
+        """Report a state; nothing is changed."""
         self._tell(subject, state, changed=False)
 
     def _tell(self, subject: str, state: str, changed: bool) -> None:
@@ -76,7 +76,7 @@ class Steps:
         return any(changed for _, _, changed in self.taken)
 
     def data(self) -> list[dict[str, Any]]:
-        """Return the steps for machines."""
+        """Return the steps as data for JSON."""
         return [
             {"subject": subject, "state": state, "changed": changed}
             for subject, state, changed in self.taken
@@ -104,11 +104,11 @@ class Steps:
 
 
 def confirm(console: Console, question: str, yes: bool) -> None:
-    """Ask the person at the terminal; raise unless the answer is yes."""
+    """Ask the user on the terminal; raise unless the answer is yes."""
     if yes:
         return
     if not (sys.stdin.isatty() and console.stderr.isatty()):
-        raise RequestError(f"{question} There is no terminal to ask on: add --yes")
+        raise RequestError(f"{question} There is no terminal for a prompt: add --yes")
     console.stderr.write(f"{question} [y/N] ")
     console.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

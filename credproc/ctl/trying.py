@@ -1,4 +1,4 @@
-"""The command that a new profile can be tried with as it stands, wherever it is pasted."""
+"""A command of the AWS CLI that tries a new profile, and works wherever it is pasted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which answers need which sessions, which profiles need both, and what no run uses any more."""
+"""Which answers need which sessions, which profiles need them, and which entries are unused."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Usage:
-    """What the entries of a cache have to do with each other.
+    """The relations between the entries of a cache.
 
-    ``run`` makes a run, by whose environment today's needs are told; nothing is fetched.
+    ``run`` makes a run, whose environment decides what is needed today; nothing is fetched.
     """
 
     def __init__(self, items: Sequence[Cached], run: Callable[[], Run]) -> None:
@@ -57,8 +57,7 @@ class Usage:
         return [each for each in self.sessions if item.stem in list(_chain(each))[1:]]
 
     def of_profile(self, name: str, needed: Iterable[str]) -> list[Cached]:
-        """Return what a profile uses: what it needs today by its file stems, and what its answers
-        need."""
+        """Return what a profile uses: the file stems it needs today, and what its answers need."""
         answers = [item for item in self.answers if name in item.profiles]
         stems = {stem for item in answers for stem in self._needs[item.name]} | set(needed)
         return [item for item in self.items if item in answers or item.stem in stems]
@@ -74,7 +73,7 @@ class Usage:
         return list(found)
 
     def _judge(self) -> None:
-        """Find out what can no longer be used: answers by their witnesses, sessions by their keys.
+        """Mark entries that can no longer be used: answers by witnesses, sessions by keys.
 
         A session of a stale answer is still used if its command line needs the same one today.
         """
@@ -111,7 +110,7 @@ def _lines() -> list[tuple[str, list[str]]]:
     try:
         files = shared.Shared(os.environ)
     except CredprocError:
-        return []  # unreadable: the cache is shown all the same
+        return []  # the config cannot be read: the cache is shown without profiles
     for name in files.profiles():
         line = files.keys(name).get(shared.KEY, "")
         try:
@@ -124,7 +123,7 @@ def _lines() -> list[tuple[str, list[str]]]:
 
 
 def _chain(item: Cached) -> Iterator[str]:
-    """Go through the file stems of a session and of those that it is made from."""
+    """Yield the file stems of a session and of those that it is made from."""
     return (fingerprint(key(parts)) for parts in sessions.chain(item.parts or {}))
 
 

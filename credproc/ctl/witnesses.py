@@ -1,4 +1,4 @@
-"""What a cached answer depends on, in words: the variables of its key, and its witnesses."""
+"""Descriptions of what a cached answer depends on: the variables of its key, its witnesses."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def records(encoded: bytes) -> list[bytes]:
 
 
 def changes(encoded: bytes, environ: Mapping[str, str], anywhere: bool = False) -> list[str]:
-    """Return in words what has changed since the witnesses were taken; nothing if they hold.
+    """Describe what has changed since the witnesses were recorded; empty if nothing has.
 
-    ``anywhere``: only what makes the answer useless wherever on this machine credproc is started.
+    ``anywhere``: only changes that matter wherever on this machine credproc is started.
     """
     return [
         _change(record)
@@ -33,12 +33,12 @@ def changes(encoded: bytes, environ: Mapping[str, str], anywhere: bool = False) 
 
 
 def dependences(encoded: bytes) -> list[str]:
-    """Return in words what the witnesses are of."""
+    """Describe the witnesses."""
     return [_described(record) for record in records(encoded)]
 
 
 def variables(key: bytes) -> list[str]:
-    """Return the variables in an answer's key as NAME=VALUE, without what is secret in them."""
+    """Return the variables in an answer's key as NAME=VALUE, without secrets."""
     parts = os.fsdecode(key).split("\0")
     return [_shown(part) for part in parts[2 + int(parts[1]) :]]
 
@@ -57,7 +57,7 @@ def _kind(record: bytes) -> str:
 
 
 def _parts(record: bytes) -> tuple[str, list[str]]:
-    """Return a record's name and what comes before it; ValueError if it is not a record."""
+    """Return a record's name and the fields before it; ValueError if it is not a record."""
     kind, _, rest = os.fsdecode(record[:-1]).partition(" ")
     count = 6 if kind == answer.FILE else 1 if kind == answer.ABSENT else -1
     if count < 0:
@@ -89,10 +89,10 @@ def _change(record: bytes) -> str:
         return f"{name} has changed" if os.access(name, os.R_OK) else f"{name} cannot be read"
     host = state[0].rpartition(" ")[2]
     return {
-        answer.ABSENT: f"{name} did not exist then",
+        answer.ABSENT: f"{name} now exists",
         answer.INSTANCE: f"it was cached on another machine ({host})"
         if host != system.host_name()
         else "this machine was restarted, or it is another one with the same name",
         answer.HOST: f"the host name is {system.host_name()}, not {host}",
-        answer.DIRECTORY: "the working directory is another one",
+        answer.DIRECTORY: "the working directory is different",
     }.get(kind, f"the variable {name} has changed")

@@ -1,7 +1,7 @@
-"""Profiles that get the cache under their own names: how the shared files change, and back.
+"""Wrapping profiles: the changes to the shared files that put the cache in front, and the undo.
 
-The section of NAME keeps every line and becomes NAME-source by its header alone; a new section
-NAME, above it, runs credproc for that. So to undo it is to remove the one and to rename the other.
+The section of NAME is renamed to NAME-source and keeps every line; a new section NAME, above it,
+runs credproc for it. Undoing that removes the new section and renames the old one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from credproc.ctl.configfile import ConfigFile, Item
 
-#: What is added to the name of a profile that gets a cache.
+#: The default suffix of a profile that was wrapped.
 SUFFIX = "-source"
 
 KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-#: What says, beside keys, where credentials come from.
+#: Keys of a profile, besides access keys, that say where credentials come from.
 DESCRIBING = {*RIVALS, KEY}.difference(KEYS, ("source_profile", "credential_source"))
-#: What says how: it goes with a role or with keys, and is of no use without them.
+#: Parameters of a role or of access keys, which have no effect without them.
 PARAMETERS = {
     "aws_security_token", "duration_seconds", "external_id", "mfa_serial", "role_session_name",
 }  # fmt: skip
@@ -52,7 +52,7 @@ class Files(NamedTuple):
 
 
 def behind(files: Files, name: str) -> str:
-    """Return the profile that a profile is a cache of, "" if it runs anything else."""
+    """Return the profile that a profile caches, "" if it runs anything else."""
     try:
         words = commandline.split(files.config.keys(name).get(KEY, ""))
         argv = commandline.credproc_arguments(words)
@@ -72,17 +72,17 @@ def check(files: Files, name: str, source: str) -> None:
         raise RequestError(f"{twice}: merge them by hand first")
     values = files.keys(name)
     if commandline.runs_credproc(values.get(KEY, "")):
-        raise RequestError(f"profile {name} runs credproc already")
+        raise RequestError(f"profile {name} already runs credproc")
     if files.has(source):
-        raise RequestError(f"there is a profile {source} already: choose another --suffix")
+        raise RequestError(f"a profile {source} already exists: choose another --suffix")
     describes = any(values.get(key) for key in DESCRIBING)
     if describes and any(key in files.credentials.keys(name) for key in KEYS):
         raise RequestError(
-            f"profile {name} has keys in {files.credentials.path} and other credentials besides, "
-            "of which tools do not all choose the same: give the keys a profile of their own"
+            f"profile {name} has keys in {files.credentials.path} and also other credentials, and "
+            "tools differ in which they use: move the keys to a profile of their own"
         )
     if describes:
-        _check_way(files, name)
+        _check_sources(files, name)
         return
     if "aws_session_token" in values:
         raise RequestError(
@@ -100,28 +100,28 @@ def check(files: Files, name: str, source: str) -> None:
     )
 
 
-def _check_way(files: Files, name: str) -> None:
-    """Raise if the way of source profiles leads nowhere: such a profile does not work as it is."""
-    way = [name]
+def _check_sources(files: Files, name: str) -> None:
+    """Raise if a source profile is missing, directly or further on: the profile does not work."""
+    chain = [name]
     while True:
-        values = files.keys(way[-1])
+        values = files.keys(chain[-1])
         below = values.get(REFERENCE)
         if "role_arn" not in values or not below:
             return
         if not files.has(below):
             raise RequestError(
-                f"profile {name} does not work as it is: {below}, the source_profile of {way[-1]}, "
-                "does not exist"
+                f"profile {name} does not work: {below}, the source_profile of {chain[-1]}, does "
+                "not exist"
             )
-        if below in way:
-            return  # keys of its own, or a mistake that credproc names
-        way.append(below)
+        if below in chain:
+            return  # its own keys are the source, or credproc reports the loop
+        chain.append(below)
 
 
 def wrapped(files: Files, lines: Mapping[str, str], suffix: str) -> Files:
-    """Return the files with caches of the old sections; ``lines`` run them, by profile.
+    """Return the files with the profiles wrapped; ``lines`` are their new lines, by profile.
 
-    Of a profile that was wrapped before, an interrupted change is completed.
+    If a profile was wrapped before, an interrupted change is completed.
     """
     caches = _caches(files, suffix)
     edits = [Edits(file) for file in files]
@@ -135,7 +135,7 @@ def wrapped(files: Files, lines: Mapping[str, str], suffix: str) -> Files:
     new = {name: name + suffix for name in lines}
     every = {**{name: source for source, name in caches.items()}, **new}
     for user, target in _references(files):
-        # Sources start from sources; and who starts from keys, goes on doing so.
+        # A wrapped profile's source starts from another source, and users of keys keep using them.
         if (user in new or user in caches) and target in every:
             _point(edits, user, every[target])
         elif target in new and _has_keys(files, target):
@@ -155,12 +155,12 @@ def is_whole(files: Files, name: str) -> bool:
 
 
 def unwrapped(files: Files, names: Iterable[str], suffix: str) -> Files:
-    """Return the files as they were before, with what was changed there since."""
+    """Return the files as they were before, with later changes of settings."""
     caches = _caches(files, suffix)
     sources = {name + suffix: name for name in names}
     for source, name in sources.items():
         if not any(each.has(source) for each in files) and not files.credentials.has(name):
-            raise RequestError(f"profile {source}, which {name} is a cache of, does not exist")
+            raise RequestError(f"profile {source}, which {name} caches, does not exist")
     _check_users(files, sources)
     edits = [Edits(file) for file in files]
     for user, target in _references(files):
@@ -189,7 +189,7 @@ def _since(files: Files, name: str, source: str) -> dict[str, str]:
 
 
 def _references(files: Files) -> Iterator[tuple[str, str]]:
-    """Go through the profiles that have a source_profile."""
+    """Yield the profiles that have a source_profile, each with that."""
     for user in files.profiles():
         target = files.keys(user).get(REFERENCE)
         if target:
@@ -201,13 +201,13 @@ def _has_keys(files: Files, profile: str) -> bool:
 
 
 def _caches(files: Files, suffix: str) -> dict[str, str]:
-    """Return the profiles that are behind a cache, and the caches' names."""
+    """Return the profiles that were wrapped, by the name of the renamed section."""
     found = {behind(files, name): name for name in files.config.profiles()}
     return {source: name for source, name in found.items() if source == name + suffix}
 
 
 def _copies(files: Files, name: str) -> dict[str, list[str]]:
-    """Return the lines of the keys that have nothing to do with credentials, by key."""
+    """Return the lines of the settings that have nothing to do with credentials, by key."""
     values = files.keys(name)
     gone = {*RIVALS, KEY}
     if any(key in values for key in ("role_arn", *KEYS)):
@@ -240,7 +240,7 @@ def _add_cache(edits: Edits, files: Files, name: str, line: str) -> None:
 
 
 def _remove_cache(edits: Sequence[Edits], files: Files, name: str, source: str) -> None:
-    """Remove a section that runs credproc, whose header the one below it gets back."""
+    """Remove the section that runs credproc, and give the old section its header back."""
     cache, section = files.config.section(name), files.config.section(source)
     if cache is not None and section is not None:
         edits[0].remove(cache)
@@ -251,7 +251,7 @@ def _remove_cache(edits: Sequence[Edits], files: Files, name: str, source: str) 
 
 
 def _point(edits: Sequence[Edits], user: str, target: str) -> None:
-    """Give a profile another source_profile, in the one or both files that have it."""
+    """Give a profile another source_profile, in each file that has one."""
     for each in edits:
         section = each.file.section(user)
         if section is not None and any(item.name == REFERENCE for item in section.items):
@@ -259,10 +259,13 @@ def _point(edits: Sequence[Edits], user: str, target: str) -> None:
 
 
 def _kept(files: Files, name: str, since: Mapping[str, str]) -> Files:
-    """Return the files with what was changed in the section of the cache."""
+    """Return the files with the settings that were changed in the new section."""
     for key, value in since.items():
         if "\n" in value:
-            raise RequestError(f"{key} of profile {name} was changed in the cache: edit it by hand")
+            raise RequestError(
+                f"{key} of profile {name} was changed to several lines: move it to the old section "
+                "by hand"
+            )
         if key in files.credentials.keys(name):
             files = Files(files.config, files.credentials.with_value(name, key, value))
         else:
@@ -271,7 +274,7 @@ def _kept(files: Files, name: str, since: Mapping[str, str]) -> Files:
 
 
 def _check_users(files: Files, sources: Mapping[str, str]) -> None:
-    """Raise if another profile runs credproc for one that is to lose its name."""
+    """Raise if another profile runs credproc for a profile that would be renamed."""
     for user in files.config.profiles():
         line = files.config.keys(user).get(KEY, "")
         if not commandline.runs_credproc(line):

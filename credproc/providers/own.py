@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
     from credproc.session import Parts
 
 WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
-#: Bytes of a script, or of what a helper reads.
-LONGEST = 2**20
-#: What stands between the words of a command, and around paths in it.
-_SEPARATORS = re.compile(r"""[\s'"=:,;|&<>()]+""")
 #: Variables that are not part of a helper's key as such: the resolved region is, and so are the
 #: contents of the files.
 RESOLVED = ("AWS_REGION", "AWS_DEFAULT_REGION", CONFIG, CREDENTIALS, *SECRET)
@@ -166,8 +161,7 @@ def sign_in(run: Run, file: str) -> dict[str, Any]:
 def _helper(run: Run, loaded: Session, command: str) -> Parts:
     """Return the cache key parts of a helper's credentials, which may depend on anything we know.
 
-    They are its command, the files that this names, the working directory, variables, instance, and
-    both config files.
+    They are its command, the working directory, variables, instance, and both config files.
     """
     run.witnesses.directory()
     run.witnesses.instance()
@@ -191,7 +185,6 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
         "helper": os.path.basename(word),
         # As a hash, because the command may contain a password.
         "command": hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest(),
-        "files": _named(run, command),
         "directory": system.working_directory(),
         "path": "" if "/" in word else environ.get("PATH", ""),
         "instance": system.instance(),
@@ -200,23 +193,6 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
         **secrets,
         **{name: mark(os.fsencode(text)) for name, text in shared.items()},
     }
-
-
-def _named(run: Run, command: str) -> dict[str, str]:
-    """Return the files that a helper's command names, each with a mark of its content.
-
-    Also those in a shell's script or behind ``--option=``. What is longer than LONGEST is a
-    program, whose update changes no identity.
-    """
-    found = {}
-    for word in dict.fromkeys(_SEPARATORS.split(command)):
-        file = os.path.expanduser(os.path.expandvars(word))
-        try:
-            if os.path.isfile(file) and os.path.getsize(file) <= LONGEST:
-                found[file] = mark(os.fsencode(content(run, file)))
-        except (OSError, ValueError):
-            pass
-    return found
 
 
 def _is_in_credentials_file(run: Run, loaded: Session, name: str) -> bool:

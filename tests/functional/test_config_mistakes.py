@@ -79,7 +79,7 @@ def test_default_with_two_sections_is_read_as_botocore_reads_it(host: Host) -> N
 
     checks = doctor(host, "default", status=0)
 
-    assert "has two sections, [default] in line 1 and [profile default] in line 3" in str(checks)
+    assert "has two sections, [default] on line 1 and [profile default] on line 3" in str(checks)
     assert "long-term keys ...MPLE" in str(checks)
     assert "...MPLE" in ctl(host, "explain", "default")
     path.write_text(path.read_text().replace(KEYS, "output = json\n"))
@@ -123,4 +123,4 @@ def test_stand_in_for_sts_that_knows_no_unsigned_calls_is_no_fault(
         host.environ |= {"AWS_ENDPOINT_URL": moto.url}
         checks = doctor(host, "p", status=0)
 
-    assert "role 1 was assumed there just now (region eu-west-1" in str(checks)
+    assert "role 1 was just assumed there (region eu-west-1" in str(checks)

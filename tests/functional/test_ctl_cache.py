@@ -76,7 +76,7 @@ def test_all_of_it_by_real_processes(cloud: Host) -> None:
 def test_empty_cache(host: Host) -> None:
     assert ctl(host, "cache", "list") == f"{host.cache}: no credentials are cached\n"
     assert data(host, "cache", "list")["entries"] == []
-    assert ctl(host, "cache", "clear", "--all") == f"{host.cache}: nothing of that is cached\n"
+    assert ctl(host, "cache", "clear", "--all") == f"{host.cache}: nothing to clear\n"
     assert not host.cache.exists()
 
 
@@ -95,7 +95,8 @@ def test_cache_without_a_place_is_off_by_the_variable_that_says_so(host: Host) -
     error = failed(host, "cache", "path", CREDPROC_CACHE_DIR="x/y")
 
     assert error == (
-        "the cache is off: CREDPROC_CACHE_DIR=x/y is not an absolute path: make it one, or unset it"
+        "the cache is off: CREDPROC_CACHE_DIR=x/y is not an absolute path: set it to an absolute "
+        "path, or unset it"
     )
 
 
@@ -355,7 +356,7 @@ def test_broken_and_foreign_files_are_reported_and_not_followed(cloud: Host) -> 
     assert "\x1b" not in shown
     assert "a symbolic link, which is not followed" in shown
     assert sum("  unreadable  " in line for line in shown.splitlines()) == 5
-    assert "not a file of credproc's, and ignored: no [31mtes.txt" in shown
+    assert "not a credproc file, ignored: no [31mtes.txt" in shown
     troubles = {each["file"]: each.get("trouble") for each in found["entries"]}
     assert all(troubles[path.name] for path in names)
     assert found["foreign"] == ["no\x1b[31mtes.txt"]
@@ -436,7 +437,7 @@ def test_all_is_cleared(cloud: Host) -> None:
 
     assert dry.count("would be removed") == 4
     assert files(cloud) == []
-    assert "nothing of that is cached" in ctl(cloud, "cache", "clear", "--all")
+    assert "nothing to clear" in ctl(cloud, "cache", "clear", "--all")
 
 
 def test_profile_is_cleared_with_its_sessions(cloud: Host) -> None:
@@ -521,7 +522,7 @@ def test_prune_removes_what_is_of_no_use(cloud: Host) -> None:
     assert left - {"sweep.lock", "cleared.lock"} - locks == {
         *good, f"{'d' * 32}.8.cd.tmp", "mine.txt",
     }  # fmt: skip
-    assert "mine.txt: not a file of credproc's, and ignored" in said
+    assert "mine.txt: not a credproc file, ignored" in said
     assert dry.count("would be removed") == said.count(": removed") == 5
     assert f"{fingerprint(b'old')}.entry: removed (expired)" in said
     assert "nothing to remove" in ctl(cloud, "cache", "prune")

@@ -90,9 +90,9 @@ def test_all_is_well(cloud: Host, imds: ImdsServer) -> None:
         "executable", "cache", "cache lock", "metadata", "imds", "answer", "clock", "cached",
         "boto3",
     ]  # fmt: skip
-    assert checks["profile"][0][1] == f"app (as asked), line 3 of {cloud.home}/.aws/config"
+    assert checks["profile"][0][1] == f"app (as given), line 3 of {cloud.home}/.aws/config"
     assert checks["command"][0][1] == "credproc --imds app"
-    assert f"{imds.url} gives tokens (IMDSv2)" in checks["metadata"][0][1]
+    assert f"{imds.url} returns tokens (IMDSv2)" in checks["metadata"][0][1]
     assert "the role is app" in checks["metadata"][0][1]
     assert f"valid until {imds.current['Expiration']}" in checks["imds"][0][1]
     assert checks["answer"][0][1] == "comes from imds"
@@ -106,20 +106,19 @@ def test_it_is_a_text_for_people(cloud: Host) -> None:
     assert lines[-1] == "All is well." or warned in lines, "a busy machine is told"
 
 
-def test_advice_stands_below_its_check(cloud: Host) -> None:
+def test_advice_is_below_its_check_and_again_at_the_end(cloud: Host) -> None:
     cloud.config(KEYS.join(["[profile x]\n", ""]))
     lines = ctl(cloud, "doctor", "nobody", status=1).splitlines()
 
     place = next(n for n, line in enumerate(lines) if line.startswith("fail  profile"))
     assert "there is no profile nobody in" in lines[place]
     assert "the profiles are: x" in lines[place]
-    assert (
-        lines[place + 1]
-        == " " * 24 + "-> `credprocctl profile add nobody`, if it is to run credproc"
-    )
-    assert lines[-2].startswith("1 error, ")
-    assert lines[-2].endswith("Look at this first:")
-    assert lines[-1] == "  profile: `credprocctl profile add nobody`, if it is to run credproc"
+    advice = "-> `credprocctl profile add nobody` creates one that runs credproc"
+    assert lines[place + 1] == " " * 24 + advice
+    assert lines[-3].startswith("1 error, ")
+    assert lines[-3].endswith("Look at this first:")
+    assert lines[-2].startswith("  profile: nobody (as given): there is no profile nobody in")
+    assert lines[-1] == f"  {advice}"
 
 
 def test_nothing_is_cached_and_every_provider_is_called(
@@ -136,7 +135,7 @@ def test_nothing_is_cached_and_every_provider_is_called(
     assert "account 444455556666" in checks["role 2"][0][1]
     assert checks["answer"][0][1] == "comes from chain"
     assert checks["STS"][0][1] == f"{sts.url} answers (region eu-central-1, configured)"
-    assert [text for _, text, _ in checks["clock"]] == ["as IMDS's", "as STS's"]
+    assert [text for _, text, _ in checks["clock"]] == ["agrees with IMDS", "as STS's"]
     assert [call.action for call in sts.calls] == ["AssumeRole", "AssumeRole", "GetCallerIdentity"]
 
 
@@ -219,8 +218,8 @@ def test_file_that_others_reach(cloud: Host) -> None:
 
     found = bad(examine(cloud, "app"))
 
-    assert "has mode 0644: others reach it -> chmod 600" in found["credentials file"]
-    assert "has mode 0666: others reach it -> chmod 600" in found["config file"]
+    assert "has mode 0644: other users have access -> chmod 600" in found["credentials file"]
+    assert "has mode 0666: other users have access -> chmod 600" in found["config file"]
 
 
 def test_keys_that_beat_the_profile(cloud: Host) -> None:
@@ -241,7 +240,7 @@ def test_keys_of_the_environment_that_are_meant(cloud: Host) -> None:
     )  # fmt: skip
 
     assert bad(checks) == {}
-    assert checks["environment"][0][1] == "its keys are where the chain starts"
+    assert checks["environment"][0][1] == "its keys are the source of the chain"
 
 
 @pytest.mark.parametrize(
@@ -256,7 +255,7 @@ def test_keys_of_the_environment_that_are_meant(cloud: Host) -> None:
         ("-v", 0, "some SDKs take what is on stderr"),
         ("--timeout 60", 0, "the SDKs for Go give up after 60 s"),
         (f"--role-arn {JUMP} --duration-seconds 900 --source imds", 0, "runs credproc at every"),
-        ("'open", 1, "cannot be split: no closing quotation"),
+        ("'open", 1, "cannot be parsed: no closing quotation"),
     ],
 )
 def test_command_line_with_a_fault(cloud: Host, options: str, status: int, words: str) -> None:
@@ -316,7 +315,7 @@ def test_cache_that_cannot_be_used(cloud: Host) -> None:
     assert "cached" not in examine(cloud, "app"), "no run will cache anything"
     assert off["cache"] == (
         "is off, so every run fetches: CREDPROC_CACHE_DIR=relative is not an absolute path "
-        "-> make it one, or unset it"
+        "-> set it to an absolute path, or unset it"
     )
 
 
@@ -358,14 +357,14 @@ def test_lock_that_another_doctor_holds_is_no_fault(cloud: Host) -> None:
 def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
     found = bad(examine(cloud, "app", CREDPROC_LOG=str(cloud.home / "log")))
 
-    assert "every run takes the long way" in found["log"]
+    assert "logging slows every run" in found["log"]
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("relative/log", "it must be an absolute path"),
-        ("/proc/nowhere/at/all/log", "there is no folder /proc/nowhere/at/all"),
+        ("/proc/nowhere/at/all/log", "the directory /proc/nowhere/at/all does not exist"),
         ("{home}/link", "it is a symbolic link, which is not followed"),
         ("{home}", "is a directory"),
         ("/dev/null", "it is not a regular file of this user"),
@@ -379,7 +378,7 @@ def test_log_that_is_not_written_is_told(cloud: Host, name: str, reason: str) ->
 
     assert checks["log"] == [(
         "fail", f"CREDPROC_LOG={path}: nothing is written there: {reason}",
-        "make it the absolute path of a plain file of yours, or unset it",
+        "set it to the absolute path of a regular file of yours, or unset it",
     )]  # fmt: skip
     assert not (cloud.home / "log").exists()
 
@@ -504,7 +503,7 @@ def test_clock_that_is_off(cloud: Host, seconds: int, status: str, words: str) -
         near = [words.replace(str(abs(seconds)), str(abs(seconds) + late)) for late in (-1, 0, 1)]
         assert found == status
         assert any(text.startswith(each) for each in near), text
-        assert text.endswith(f"{service}'s")
+        assert text.endswith(service)
 
 
 def test_credentials_with_little_left(cloud: Host, sts: StsServer) -> None:
@@ -534,7 +533,7 @@ def test_sts_with_a_certificate_that_nobody_trusts(cloud: Host, tmp_path: Path) 
         )
 
     assert "set AWS_CA_BUNDLE" in bad(foreign)["STS"]
-    assert "over TLS, with a certificate that is trusted" in trusted["STS"][0][1]
+    assert "over TLS, with a trusted certificate" in trusted["STS"][0][1]
     assert (
         trusted["TLS"][0][1] == f"certificates are checked with {certificates.ca} (AWS_CA_BUNDLE)"
     )
@@ -576,7 +575,7 @@ def test_answer_that_is_not_of_sts_is_told_and_the_other_checks_are_done(
     assert status == "fail"
     assert text.startswith(f"{sts.url}: ")
     assert words in text
-    assert [text for _, text, _ in checks["clock"]] == ["as IMDS's"]
+    assert [text for _, text, _ in checks["clock"]] == ["agrees with IMDS"]
     assert {"cached", "boto3"} <= set(checks)
 
 
@@ -608,7 +607,7 @@ def test_failure_that_is_remembered(cloud: Host, imds: ImdsServer) -> None:
 
     found = bad(examine(cloud, "app"))
 
-    assert "nothing but a failure: imds: this instance has no role" in found["cached"]
+    assert "only a failure: imds: this instance has no role" in found["cached"]
 
 
 def test_profiles_command_is_run_while_it_fetches_nothing(cloud: Host, imds: ImdsServer) -> None:
@@ -622,7 +621,7 @@ def test_profiles_command_is_run_while_it_fetches_nothing(cloud: Host, imds: Imd
 
     broken = examine(cloud, "app", status=1)
 
-    assert "the profile's command answers from the cache in " in good["run"][0][1]
+    assert "the profile's command prints the cached answer in " in good["run"][0][1]
     assert "the profile's command fails (status 0): boo" in bad(broken)["run"]
 
 
@@ -719,7 +718,7 @@ def test_instance_has_a_role_that_the_profile_does_not_give(
     ((status, text, advice),) = examine(cloud, *words)["instance"]
 
     assert status == "warn"
-    assert text.startswith("this instance has the role app, which is not what this profile gives")
+    assert text.startswith("this instance has the role app, which this profile does not use")
     assert advice.startswith("set AWS_EC2_METADATA_DISABLED=true where they run")
     assert "instance" not in examine(cloud, *words, AWS_EC2_METADATA_DISABLED="true")
 

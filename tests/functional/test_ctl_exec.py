@@ -147,7 +147,7 @@ def test_profile_that_starts_from_variables_needs_env(
 
     error = failed(cloud.host, "exec", "app", "--", "true", status=2)
 
-    assert error.startswith(f"profile app starts from {variable}, which tools would use instead")
+    assert error.startswith(f"profile app reads {variable}, which tools would use instead")
     if variable in KEYS:
         script = 'echo "$AWS_ACCESS_KEY_ID"'
         result = execute(cloud.host, "app", "--env", "--", "sh", "-c", script)
@@ -200,10 +200,10 @@ def test_terminal_is_the_commands(user: Host) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["dev"], "give a command behind --"),
-        (["dev", "--"], "give a command behind --"),
-        (["dev", "--", ""], "give a command behind --"),
-        (["dev", "ls"], "there is no argument ls here"),
+        (["dev"], "give a command after --"),
+        (["dev", "--"], "give a command after --"),
+        (["dev", "--", ""], "give a command after --"),
+        (["dev", "ls"], "unknown argument ls"),
         (["gone", "--", "ls"], "there is no profile gone"),
     ],
 )
@@ -223,7 +223,7 @@ def test_json_is_for_the_dry_run(user: Host) -> None:
     result = execute(user, "dev", "--output", "json", "--", "echo", "never")
 
     assert result.status == 2
-    assert "stdout is the command's; it is for --dry-run" in one_line(result)
+    assert "--output json needs --dry-run" in one_line(result)
     assert b"never" not in result.stdout
 
 

@@ -99,7 +99,7 @@ def test_what_has_changed_is_named_and_what_is_still_valid_is_used(
     told = data_of(cloud, *CHAIN)
     cloud.run(*CHAIN)
 
-    changed = f"{cloud.home}/.aws/config did not exist then"
+    changed = f"{cloud.home}/.aws/config now exists"
     assert told["cache"]["answer"]["changed"] == [changed]
     assert told["providers"][1]["next"] == "print the cached session; nothing is fetched"
     assert all(step["text"].endswith(", fresh") for step in told["providers"][1]["sessions"])
@@ -257,7 +257,7 @@ def test_region_of_the_partition_without_any_configuration(cloud: Host) -> None:
 
     told = sessions(cloud, "--role-arn", arn, "--source", "env", AWS_REGION=None)
 
-    assert told[0] == "env; there are no keys"
+    assert told[0] == "env; no keys"
     assert "STS in cn-north-1 (none is configured)" in told[1]
 
 
@@ -276,9 +276,7 @@ def test_profile_leads_to_its_command_line_or_to_what_it_describes(cloud: Host) 
     assert app["providers"][0]["text"] == "1 role from profile:keys"
     assert dev["command"] == "credproc --profile dev"
     assert "needs an MFA code" in dev["providers"][0]["sessions"][1]["text"]
-    assert keys["providers"][0]["text"].endswith(
-        "profile keys describes: the profile's own credentials"
-    )
+    assert keys["providers"][0]["text"].endswith("profile keys: the profile's own credentials")
     assert keys["next"] == "no answer is cached: print the keys"
     assert "geheim" not in str([app, dev, keys])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import credproc
+from credproc import options
+from credproc.ctl import execute
 from credproc.ctl.__main__ import parser, split
 from tests.ctl import CREDPROCCTL, Terminal, failed, real
 
@@ -41,19 +45,43 @@ def test_every_command_is_known() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_has_help_and_both_outputs(words: list[str]) -> None:
+#: A command line in an example, without what follows it in a line for a shell.
+EXAMPLE = re.compile(r"credprocctl [^\n|&>)\"]+")
+
+
+def parser_of(words: list[str]) -> argparse.ArgumentParser:
+    """Return the parser of a command."""
     of = parser()
     for word in words:
         (group,) = [each for each in of._actions if isinstance(each.choices, dict)]
         assert isinstance(group.choices, dict)
         of = group.choices[word]
+    return of
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_and_both_outputs(words: list[str]) -> None:
+    of = parser_of(words)
 
     text = of.format_help()
     assert "--output {text,json}" in text
     assert len(of.description or "") > 10
-    assert all(len(line) < 80 for line in (of.description or "").splitlines())
+    assert all(len(line) < 80 for line in f"{of.description}\n{of.epilog}".splitlines())
     assert all(action.help for action in of._actions)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_ends_with_examples_that_the_command_accepts(words: list[str]) -> None:
+    shown = parser_of(words).epilog or ""
+    examples = [shlex.split(line)[1:] for line in EXAMPLE.findall(shown)]
+
+    assert any(each[: len(words)] == words for each in examples)
+    for each in examples:
+        own, rest = split(each)
+        given = parser().parse_args(own)
+        assert rest is None or given.takes_options
+        if rest and given.command is not execute.run:
+            options.parse(rest)
 
 
 def test_help_and_version(host: Host) -> None:
@@ -82,29 +110,29 @@ def test_module_is_the_same_as_the_command(host: Host) -> None:
             ["role"],
             "name, launch-options or delete (see credprocctl role --help)",
         ),
-        (["cache", "list", "--nonsense=geheim"], "there is no option --nonsense here"),
-        (["cache", "list", "--outp", "json"], "there is no option --outp here"),
+        (["cache", "list", "--nonsense=geheim"], "unknown option --nonsense"),
+        (["cache", "list", "--outp", "json"], "unknown option --outp"),
         (["cache", "list", "--output", "xml"], "--output: invalid choice: 'xml'"),
         (["cache", "list", "--", "--imds"], "this command takes no credproc options after --"),
         (["doctor", "a", "--", "--imds"], "not both"),
-        (["doctor", "a", "b"], "there is no argument b here"),
+        (["doctor", "a", "b"], "unknown argument b"),
         (
             ["profile", "add", "x", "--role-arn", "geheim"],
-            "there is no option --role-arn here: credproc's options go behind --",
+            "unknown option --role-arn: credproc's options go after --",
         ),
-        (["profile", "add", "x", "--nonsense"], "there is no option --nonsense here"),
-        (["cache", "list", "--imds"], "there is no option --imds here"),
+        (["profile", "add", "x", "--nonsense"], "unknown option --nonsense"),
+        (["cache", "list", "--imds"], "unknown option --imds"),
     ],
 )
 def test_usage_error_is_one_line(host: Host, words: list[str], reason: str) -> None:
     error = failed(host, *words, status=2)
 
     assert reason in error
-    assert ("go behind" in error) == ("go behind" in reason)
+    assert ("go after" in error) == ("go after" in reason)
     assert "geheim" not in error
 
 
-def test_options_behind_the_dashes_are_credprocs() -> None:
+def test_options_after_the_dashes_are_credprocs() -> None:
     assert split(["a", "--", "-v", "--", "x"]) == (["a"], ["-v", "--", "x"])
     assert split(["a", "-v"]) == (["a", "-v"], None)
     assert split(["a", "--"]) == (["a"], [])

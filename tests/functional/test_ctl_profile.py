@@ -142,7 +142,7 @@ def test_another_command_is_replaced_only_on_demand(host: Host) -> None:
     error = failed(host, "profile", "add", "app", status=2)
     ctl(host, "profile", "add", "app", "--replace")
 
-    assert error.startswith("profile app has a credential_process already (helper ...): --replace")
+    assert error.startswith("profile app already has a credential_process (helper ...): add --")
     assert config(host) == f"[profile app]\ncredential_process = {CREDPROC}\n"
 
 
@@ -190,8 +190,8 @@ def test_harmless_keys_do_not_matter(host: Host) -> None:
         (["--nonsense"], "unknown option --nonsense"),
         (["--profile", "app"], "`credprocctl profile wrap app` renames it to app-source"),
         (["--role-arn", ROLE, "--source", "profile:app"], "would lead back to itself"),
-        (["--format", "env"], "consumers of a profile want the whole document"),
-        (["--field", "AccessKeyId"], "consumers of a profile want the whole document"),
+        (["--format", "env"], "tools that read a profile need the JSON document"),
+        (["--field", "AccessKeyId"], "tools that read a profile need the JSON document"),
         (["--verbose"], "set CREDPROC_LOG instead"),
         (["--help"], "print no credentials"),
         (["--version"], "print no credentials"),
@@ -215,9 +215,9 @@ def test_questionable_options_are_told_of(host: Host) -> None:
     assert [
         line.partition(":")[2].split(":")[0].strip() for line in result.stderr.splitlines()
     ] == [
-        "--refresh and --no-cache in a profile ask AWS anew at every run",
+        "--no-cache in a profile fetches new credentials at every run",
         "--timeout 90",
-        "AWS_ACCESS_KEY_ID is set here, and beats every profile",
+        "AWS_ACCESS_KEY_ID is set: tools use those keys unless",
     ]
 
 
@@ -471,8 +471,8 @@ def test_root_with_the_home_of_another_user_leaves_it_alone(
     for command in ("add", "remove"):
         error = one_line(host.run("profile", command, "app", command=CREDPROCCTL))
         assert error == (
-            f"{host.home}/.aws/config is left alone, because {folder} belongs to another user "
-            f"(uid {NOBODY}): run this as that user, or with sudo -H if root's own is meant"
+            f"{host.home}/.aws/config was not changed, because {folder} belongs to another user "
+            f"(uid {NOBODY}): run this as that user, or with sudo -H to change root's own file"
         )
     assert sorted(host.home.rglob("*")) == before
     assert "config" not in there or config(host) == CONFIG
@@ -521,7 +521,7 @@ def test_lock_that_stays_held_ends_the_waiting(host: Host, monkeypatch: pytest.M
 def test_line_with_open_quotes_is_replaced_on_demand(host: Host) -> None:
     host.config("[profile app]\ncredential_process = 'geheim\n")
 
-    assert "already ((open quotes)): --replace it" in failed(
+    assert "already has a credential_process ((unbalanced quotes)): add --replace" in failed(
         host, "profile", "add", "app", status=2
     )
     ctl(host, "profile", "add", "app", "--replace")
@@ -584,7 +584,7 @@ def test_region_is_written_and_replaced_only_on_demand(host: Host) -> None:
 
     assert "region = eu-west-1\n" in said
     assert not any(step["changed"] for step in again["steps"])
-    assert error.startswith("profile app has a region already (eu-west-1): --replace it")
+    assert error.startswith("profile app already has a region (eu-west-1): add --replace")
     assert before == f"[profile app]\ncredential_process = {CREDPROC}\nregion = eu-west-1\n"
     assert config(host) == before.replace("eu-west-1", "eu-west-3")
 
@@ -662,9 +662,7 @@ def test_read_only_config_is_named_with_the_lines_to_add(host: Host) -> None:
     assert result.stdout.decode() == (
         f"[profile app]\ncredential_process = {CREDPROC}\nregion = x\n"
     )
-    assert one_line(result) == (
-        f"{path} is read-only: no one may write it (see chmod); add these lines by hand"
-    )
+    assert one_line(result) == (f"{path} is read-only (see chmod); add these lines by hand")
     assert [each.name for each in path.parent.iterdir()] == ["config"]
     assert "is read-only" in failed(host, "profile", "remove", "app")
 

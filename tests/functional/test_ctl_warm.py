@@ -80,7 +80,7 @@ def test_warm_fetches_all_in_advance(user: Host, sts: StsServer) -> None:
     again = data(user, "cache", "warm", "one", "two")
 
     assert sorted(line.split(",")[0] for line in said.splitlines()) == [
-        "2 of 2 are ready.", "one: ready", "two: ready",
+        "2 of 2 profiles are ready.", "one: ready", "two: ready",
     ]  # fmt: skip
     assert [each["state"] for each in again["profiles"]] == ["ready", "ready"]
     assert len(sts.calls) == 2
@@ -126,7 +126,7 @@ def test_warm_asks_for_one_code_at_most(person: Host, sts: StsServer) -> None:
     assert "three: ready" in before
     assert "one: ready" in rest
     assert "two: needs an MFA code of its own: run credprocctl cache warm two" in rest
-    assert "2 of 3 are ready." in rest
+    assert "2 of 3 profiles are ready." in rest
     assert status == 1
     assert [call.parameters.get("SerialNumber") for call in sts.calls].count(DEVICE) == 1
 

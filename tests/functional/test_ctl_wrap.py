@@ -135,10 +135,10 @@ def test_what_was_changed_meanwhile_is_kept(host: Host) -> None:
             "has temporary keys, written",
         ),
         (f"{DEV}[profile dev-source]\nregion = x\n", "", "choose another --suffix"),
-        (DEV, BASE.replace("base", "dev"), "credentials and other credentials besides"),
-        (DEV, "", "profile dev does not work as it is: base, the source_profile of dev, does not"),
-        (f"{DEV}[profile 'dev']\nregion = x\n", BASE, "has two sections, [profile dev] in line 1"),
-        (f"[profile dev]\ncredential_process = {CREDPROC}\n", "", "runs credproc already"),
+        (DEV, BASE.replace("base", "dev"), "credentials and also other credentials"),
+        (DEV, "", "profile dev does not work: base, the source_profile of dev, does not"),
+        (f"{DEV}[profile 'dev']\nregion = x\n", BASE, "has two sections, [profile dev] on line 1"),
+        (f"[profile dev]\ncredential_process = {CREDPROC}\n", "", "already runs credproc"),
         (f"[DEFAULT]\nrole_arn = {arn('x')}\n{DEV}", BASE, "edit it by hand"),
     ],
 )
@@ -158,12 +158,12 @@ def test_profile_that_cannot_be_wrapped_is_refused_with_the_reason(
         (["wrap"], "give the names of profiles, or --all"),
         (["wrap", "dev", "--all"], "give the names of profiles, or --all"),
         (["unwrap"], "give the names of profiles, or --all"),
-        (["wrap", "dev", "--suffix", ""], "--suffix: is empty"),
+        (["wrap", "dev", "--suffix", ""], "--suffix: empty value"),
         (["wrap", "dev", "--suffix", "a b"], "--suffix: must be letters"),
-        (["wrap", "dev", "--", "--imds"], "wrap: name no provider behind --"),
-        (["wrap", "dev", "--", "--profile", "x"], "wrap: name no provider behind --"),
+        (["wrap", "dev", "--", "--imds"], "wrap: after --, give options like"),
+        (["wrap", "dev", "--", "--profile", "x"], "wrap: after --, give options like"),
         (["unwrap", "dev"], "profile dev was not wrapped"),
-        (["unwrap", "app"], "it is a cache of app-dev: see --suffix, or profile remove"),
+        (["unwrap", "app"], "it caches app-dev: give --suffix, or use profile remove"),
     ],
 )
 def test_bad_words_are_refused(host: Host, words: list[str], reason: str) -> None:
@@ -238,9 +238,7 @@ def test_read_only_config_is_named_with_what_to_change(host: Host) -> None:
     result = host.run("profile", "wrap", "dev", command=CREDPROCCTL)
 
     assert result.status == 1
-    assert one_line(result) == (
-        f"{path} is read-only: no one may write it (see chmod); change it by hand"
-    )
+    assert one_line(result) == (f"{path} is read-only (see chmod); change it by hand")
     assert b"+[profile dev-source]\n" in result.stdout
     assert sorted(each.name for each in path.parent.iterdir()) == ["config", "credentials"]
 

@@ -92,7 +92,7 @@ def test_demo_that_is_ended_leaves_nothing(
     result = demo.wait()
 
     assert result.status == status
-    assert result.stderr == "\ndemo: interrupted; everything is removed\n"
+    assert result.stderr == "\ndemo: interrupted; everything has been removed\n"
     assert list(tmp_path.iterdir()) == []
     assert left(tmp_path) == []
 
@@ -131,6 +131,6 @@ def test_shell_of_the_demo_is_on_the_instance_and_leaves_nothing(
     assert (result.status, result.stderr) == (3, ""), result
     said = result.stdout.decode()
     assert "assumed-role/app/i-0a1b2c3d4e5f60718\n" in said
-    assert said.endswith("Everything is removed.\n")
+    assert said.endswith("Everything has been removed.\n")
     assert list(tmp_path.iterdir()) == []
     assert left(tmp_path) == []

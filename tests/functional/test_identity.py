@@ -137,26 +137,3 @@ def test_an_answer_is_cached_where_a_shared_file_is_dev_null(cloud: Cloud) -> No
 
     assert cachedir.answer(cloud.host.cache)
     assert cloud.host.document(*CHAIN) == first
-
-
-@pytest.mark.parametrize("command", ["cat {0}", 'sh -c "exec cat <{0}"', "env X={0} {1}"])
-def test_a_helper_is_run_again_when_a_file_that_its_command_names_is_another(
-    command: str, cloud: Cloud
-) -> None:
-    host, file = cloud.host, cloud.host.folder / "creds.json"
-    script = host.folder / "script"
-    script.write_text('#!/bin/sh\ncat "$X"\n')
-    script.chmod(0o700)
-    host.config(f"[profile p]\ncredential_process = {command.format(file, script)}\n")
-    found = []
-    for who in ("ANN", "BOB", "ANN"):
-        new = host.folder / "new"
-        new.write_text(
-            f'{{"Version": 1, "AccessKeyId": "ASIA{who}", "SecretAccessKey": "s",'
-            ' "SessionToken": "t", "Expiration": "2099-01-01T00:00:00Z"}'
-        )
-        os.utime(new, (1, 1))
-        new.replace(file)
-        found.append(host.document(*PROFILE)["AccessKeyId"][4:])
-
-    assert found == ["ANN", "BOB", "ANN"]

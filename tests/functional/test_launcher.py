@@ -119,7 +119,7 @@ def test_launcher_in_a_folder_that_is_not_there_is_one_line(host: Host, tmp_path
 
     assert (result.status, result.stdout) == (1, b"")
     assert result.stderr == (
-        f"credprocctl: {path}: the directory {path.parent} does not exist: make it first\n"
+        f"credprocctl: {path}: the directory {path.parent} does not exist: create it first\n"
     )
 
 
@@ -199,7 +199,7 @@ def test_launcher_without_a_compiler_is_a_script(host: Host, tmp_path: Path) -> 
     path = tmp_path / "fast"
     result = host.run("launcher", str(path), command=CTL, CC="missing-cc")
     assert result.status == 0
-    assert "there is no C compiler here" in result.stderr
+    assert "no C compiler was found" in result.stderr
     assert path.read_bytes().startswith(b"#!")
 
 

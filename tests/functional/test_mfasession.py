@@ -171,7 +171,7 @@ def test_refusal_is_not_hidden_by_a_code_that_cannot_be_got(person: Host, sts: S
     assert failed.status == 1
     assert "AccessDenied" in failed.stderr
     assert "to try with a new MFA code: an MFA code for" in failed.stderr
-    assert "there is no terminal to ask on" in failed.stderr
+    assert "there is no terminal for a prompt" in failed.stderr
 
 
 def test_an_expired_session_takes_a_new_code(person: Host, sts: StsServer) -> None:

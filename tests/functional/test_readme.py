@@ -247,7 +247,7 @@ def test_code_is_asked_for_once_for_all_runs(reader: Reader) -> None:
 
 
 def test_program_behind_a_profile_is_run_once_for_all_runs(reader: Reader) -> None:
-    section = readme.section("Coming from something else")
+    section = readme.section("Coming from other tools")
     reader.configure(section)
 
     for _ in range(2):
@@ -335,8 +335,8 @@ def test_time_rules_are_the_codes() -> None:
 
     assert f"the last {windows.REFRESH_AHEAD // 60} min, or L/2" in rows["refresh ahead"]
     assert f"the last {windows.REFRESH_NOW // 60} min, or L/4" in rows["refresh now"]
-    assert f"waited for up to {refresh.PATIENCE:g} s" in rows["refresh now"]
-    assert f"own is given {refresh.ATTEMPT:g} s" in rows["refresh now"]
+    assert f"waits up to {refresh.PATIENCE:g} s for another run" in rows["refresh now"]
+    assert f"up to {refresh.ATTEMPT:g} s for its own" in rows["refresh now"]
     assert f"not before {windows.RETRY} s" in rows["next look"]
     for lifetime, ahead, now in ((21600, 1800, 960), (3600, 1800, 900), (900, 450, 225)):
         assert windows.windows(0, lifetime, 0.0) == (lifetime - ahead, lifetime - now)

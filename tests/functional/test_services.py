@@ -205,8 +205,8 @@ def test_doctor_warns_of_a_role_that_aws_cannot_have(person: Host, ceph: Ceph) -
     person.environ["AWS_ENDPOINT_URL_STS"] = ceph.url
     said = doctor(person, *options)
 
-    assert f"warn role {S3_ACCESS} would not be a role of AWS" in said
-    assert f"it is sent to {ceph.url} as it is" in said
+    assert f"warn role {S3_ACCESS} is not an ARN of an AWS role" in said
+    assert f"{ceph.url} gets it unchanged" in said
     assert "ok answer comes from chain" in said
     assert f"ok STS {ceph.url} answers" in said
 
@@ -289,7 +289,7 @@ def test_ministack_gives_roles_and_the_doctor_finds_no_fault(person: Host, tmp_p
     finally:
         server.stop()
 
-    assert "would not be a role of AWS" not in said
+    assert "is not an ARN of an AWS role" not in said
     assert f"ok STS {server.url} answers" in said
     assert "account 000000000000" in said
     assert f"ValidationError: Invalid RoleArn: {S3_ACCESS}" in refused.stderr
@@ -308,4 +308,4 @@ def test_moto_gives_roles_and_the_doctor_finds_no_fault(host: Host, tmp_path: Pa
         said = doctor(host, *options)
 
     assert f"ok STS {world.moto.url} answers" in said or "was assumed there just now" in said
-    assert "would not be a role of AWS" not in said
+    assert "is not an ARN of an AWS role" not in said

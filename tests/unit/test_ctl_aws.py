@@ -18,15 +18,15 @@ def test_what_an_answer_lacks_is_a_fault_of_the_answer() -> None:
     answer = ask(lambda: {"Role": {"RoleName": "app"}, "Roles": [{"Arn": "x"}]})
     assert answer == {"Role": {"RoleName": "app"}, "Roles": [{"Arn": "x"}]}
     for found, lacks in ((answer, "Rule"), (answer["Role"], "Arn"), (answer["Roles"][0], "Id")):
-        with pytest.raises(Refused, match=rf"^AWS answered without {lacks} \(is the endpoint"):
+        with pytest.raises(Refused, match=rf"^the response has no {lacks} \(is the endpoint"):
             found[lacks]
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (faults.without("Arn"), "AWS answered without Arn"),
-        (faults.fields(Arn="nobody"), "STS answered GetCallerIdentity with nobody, which is not"),
+        (faults.without("Arn"), "the response has no Arn"),
+        (faults.fields(Arn="nobody"), "GetCallerIdentity returned nobody, which is not"),
     ],
 )
 def test_caller_without_an_arn_is_a_line_about_the_answer(

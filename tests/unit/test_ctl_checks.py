@@ -72,7 +72,7 @@ def test_modules_without_bytecode(tmp_path: Path) -> None:
 
 
 def test_no_program_anywhere(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="give --executable PATH"):
+    with pytest.raises(RequestError, match="give its path with --executable PATH"):
         commandline.executable(None, {"PATH": str(tmp_path)}, [str(tmp_path), str(tmp_path)])
 
 
@@ -114,7 +114,7 @@ def test_lock_that_keeps_nobody_out(tmp_path: Path) -> None:
     found = said(installation.cache_directory(made))
 
     assert found[1][0] == "warn"
-    assert "does not keep others out" in found[1][1]
+    assert "does not work here" in found[1][1]
 
 
 def test_file_system_of_a_directory(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_clocks_that_agree(tmp_path: Path) -> None:
     made = case(tmp_path)
     made.dated("IMDS", email.utils.formatdate(time.time(), usegmt=True))
 
-    assert said(network.clocks(made)) == [("ok", "as IMDS's")]
+    assert said(network.clocks(made)) == [("ok", "agrees with IMDS")]
 
 
 @pytest.mark.needs("root")

@@ -118,7 +118,7 @@ def test_path_has_backslashes_and_no_quotes() -> None:
 
 @pytest.mark.parametrize("word", ["two\nlines", "\x1b[31m", "\x7f", "\u2028"])
 def test_control_character_is_refused(word: str) -> None:
-    with pytest.raises(RequestError, match="control characters"):
+    with pytest.raises(RequestError, match="control character"):
         commandline.join(["credproc", word])
 
 

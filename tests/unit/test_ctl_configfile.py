@@ -186,7 +186,7 @@ def test_profile_with_two_sections_is_read_as_botocore_does_and_not_changed(text
     name = "a" if "profile a" in text else "default"
 
     assert ConfigFile(text.encode(), "config").keys(name) == {"y": "2"}
-    with pytest.raises(RequestError, match=r"has two sections, .* in line 1 and .* in line 3"):
+    with pytest.raises(RequestError, match=r"has two sections, .* on line 1 and .* on line 3"):
         changed(text, name)
 
 
@@ -197,7 +197,7 @@ def test_profile_with_two_sections_is_read_as_botocore_does_and_not_changed(text
         (b"[a]\nx = 1\nx = 2\n", "line 3: .*duplicate key"),
         (b"[a]\nnonsense\n", "line 2: .*neither a complete .section. header"),
         (b"x = 1\n", "line 1: .*there is none above"),
-        (b"[a]\nx = \xff\n", "not UTF-8"),
+        (b"[a]\nx = \xff\n", "not valid UTF-8"),
         (b"\xef\xbb\xbf[a]\nx = 1\n", "byte order mark"),
     ],
 )

@@ -74,7 +74,7 @@ def test_instance_that_ec2_leaves_out_is_unknown() -> None:
         ec2=SimpleNamespace(describe_instances=lambda **_: {"Reservations": []})
     )
 
-    with pytest.raises(Refused, match="EC2 does not know i-0123"):
+    with pytest.raises(Refused, match="EC2 returned no instance i-0123"):
         ec2._instance(account, "i-0123")
 
 
@@ -170,7 +170,7 @@ def test_interpreter_that_no_script_can_name_gets_no_launcher(tmp_path: Path) ->
     ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 2
-    assert "cannot be named in the first line" in ended.stderr
+    assert "cannot be the interpreter of a script" in ended.stderr
     assert list(tmp_path.iterdir()) == [python.parent]
 
 

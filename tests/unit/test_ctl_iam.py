@@ -50,7 +50,7 @@ def statement(**fields: Any) -> dict[str, Any]:
          False, ["*"]),
         (statement(Action=None, NotAction="sts:*", Principal={"AWS": "*"}), False, []),
         (statement(NotPrincipal={"AWS": "arn:aws:iam::123456789012:root"}), True,
-         ["everyone but those that NotPrincipal names"]),
+         ["everyone except those in NotPrincipal"]),
         ({"Version": "2012-10-17", "Statement": statement()["Statement"][0]}, True, []),
         ({"Version": "2012-10-17", "Statement": []}, False, []),
         ({}, False, []),

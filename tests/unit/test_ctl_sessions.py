@@ -122,7 +122,7 @@ def test_all_that_has_changed_is_named(tmp_path: Path) -> None:
     assert witnesses.changes(seen.encoded(), {"PATH": "/sbin"}) == [
         f"{present} has changed",
         f"{removed} no longer exists",
-        f"{new} did not exist then",
+        f"{new} now exists",
         "the variable PATH has changed",
     ]
     assert len(witnesses.changes(seen.encoded(), {"PATH": "/sbin"}, anywhere=True)) == 3
@@ -137,8 +137,8 @@ def test_all_that_has_changed_is_named(tmp_path: Path) -> None:
          "it was cached on another machine (elsewhere)"),
         ("host elsewhere ", "the host name elsewhere",
          f"the host name is {HERE}, not elsewhere"),
-        ("directory 1 2 ", "the working directory", "the working directory is another one"),
-        ("absent 2 /bin/sh", "/bin/sh (does not exist)", "/bin/sh did not exist then"),
+        ("directory 1 2 ", "the working directory", "the working directory is different"),
+        ("absent 2 /bin/sh", "/bin/sh (does not exist)", "/bin/sh now exists"),
         ("variable 00000001 PATH", "the variable PATH", "the variable PATH has changed"),
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from credproc.ctl.aws import NOBODY, Refused, ask, settled, waited
+from credproc.ctl.aws import NO_CREDENTIALS, Refused, ask, settled, waited
 from credproc.ctl.output import Console
 from credproc.ctl.steps import Failed, Interrupted, Steps, confirm
 from credproc.errors import ProviderFailed, RequestError
@@ -107,7 +107,7 @@ def test_nothing_is_done_where_nobody_can_be_asked(console: Console) -> None:
 
 
 def test_patience_ends_and_says_what_is_missing(console: Console) -> None:
-    with pytest.raises(Failed, match=r"not within 0\.1 s: EC2 says associating"):
+    with pytest.raises(Failed, match=r"timed out after 0\.1 s: EC2 says associating"):
         waited(console, "i-1", lambda: (None, "EC2 says associating"), patience=0.1)
 
 
@@ -115,7 +115,7 @@ def test_waiting_is_told_once(console: Console) -> None:
     answers = [(None, "not yet"), (None, "not yet"), ("there", "")]
 
     assert waited(console, "i-1", lambda: answers.pop(0), patience=30) == "there"
-    assert err(console) == "credprocctl: i-1: waiting, up to 30 s\n"
+    assert err(console) == "credprocctl: i-1: waiting for up to 30 s\n"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_aws_does_not_know_yet_is_asked_again(console: Console, code: str, 
         return answer
 
     assert settled(console, "profile app", call) == "there"
-    assert "does not know it everywhere yet" in err(console)
+    assert "not visible everywhere in AWS yet" in err(console)
 
 
 @pytest.mark.parametrize(
@@ -170,4 +170,4 @@ def test_wrong_keys_of_nobody_are_a_mistake_of_the_configuration() -> None:
     with pytest.raises(RequestError) as caught:
         ask(call)
 
-    assert str(caught.value) == NOBODY
+    assert str(caught.value) == NO_CREDENTIALS

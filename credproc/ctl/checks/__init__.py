@@ -1,4 +1,4 @@
-"""What the doctor looks at: a check is a line about one thing, and what to do about it."""
+"""The checks of the doctor: each is a line about one thing, and what to do about it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 
 class Check:
-    """One finding: what was looked at, how it is, in words, and what to do (empty if nothing)."""
+    """One finding: its status, what was checked, the result, and what to do ("" if nothing)."""
 
     def __init__(self, status: str, name: str, text: str, advice: str = "") -> None:
         self.status = status
@@ -33,7 +33,7 @@ class Check:
 
 
 class Case:
-    """What is examined: an environment, its config files, and a command line if there is one."""
+    """What to check: an environment, its config files, and a command line if there is one."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Case:
         slow: float = 0.5,
     ) -> None:
         self.environ = environ
-        #: Seconds that another program may run, and that credproc may take to start.
+        #: Seconds that another program may run, and that credproc should take to start.
         self.patience = patience
         self.slow = slow
         self.log = log
@@ -52,33 +52,33 @@ class Case:
         self.shared = shared
         self.target: Target | None = None
         self.store: Store | None = None
-        #: The roles that were assumed just now: the place of the provider, and of the role, from 1.
+        #: The roles that were just assumed: the numbers of the provider and of the role, from 1.
         self.assumed: set[tuple[int, int]] = set()
-        #: Other machines' times as their answers stated them, and when they came (epoch seconds).
+        #: The times in responses of services, and when they arrived (epoch seconds).
         self.dates: dict[str, tuple[str, float]] = {}
 
     def run(self) -> Run:
         """Return a run of the providers that prompts for no MFA code, and caches nothing."""
         seconds = self.target.request.timeout if self.target else 10
         profiles = recursion.profiles(self.target.request) if self.target else []
-        mfa = Unasked("", self.environ)
+        mfa = NoPrompt("", self.environ)
         made = Run(self.environ, Deadline(seconds), self.log, mfa, profiles)
         made.mfa_session = self.target.request.mfa_session if self.target else 0
-        made.patient = False  # a person wants to know what is wrong now
+        made.patient = False  # report an error at once, instead of waiting for a service
         return made
 
     def said(self, error: Exception) -> str:
-        """Return an error in one line, without the secrets that were at hand."""
+        """Return an error in one line, without the secrets that are known."""
         return clean(str(error), [*self.log.secrets, *hidden.of_files(self.environ)])
 
     def dated(self, who: str, date: str) -> None:
-        """Take note of a service's time, if it said one."""
+        """Record a service's time, if its response contained one."""
         if date:
             self.dates[who] = (date, time.time())
 
 
-class Unasked(Mfa):
-    """No code is got: one that was used up here would be missed a moment later."""
+class NoPrompt(Mfa):
+    """Never gets a code: a code works once, and the next run would lack the one used here."""
 
     def with_code(self, serial: str, purpose: str, *_: object) -> NoReturn:
         """Refuse."""

@@ -1,4 +1,4 @@
-"""The config files, the profile, what beats it, and its command line as credproc reads it."""
+"""The config files, the profile, what overrides it, and its command line as credproc reads it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def files(case: Case) -> Iterator[Check]:
     """Check the two files themselves."""
     if case.shared is None:
-        return  # said where they were read
+        return  # reported where they were read
     for name, path, variable in (
         ("config file", case.shared.config_path, "AWS_CONFIG_FILE"),
         ("credentials file", case.shared.credentials_path, "AWS_SHARED_CREDENTIALS_FILE"),
@@ -42,23 +42,23 @@ def _file(name: str, path: str, variable: str, needed: bool) -> Check:
         if variable:
             return Check(FAIL, name, text, f"unset {variable}, or make it the path of a file")
         if not needed:
-            return Check(OK, name, f"{text}; none is needed")
-        return Check(WARN, name, text, "`credprocctl profile add NAME` makes one")
+            return Check(OK, name, f"{text}; not needed")
+        return Check(WARN, name, text, "`credprocctl profile add NAME` creates it")
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid not in (0, os.geteuid()):
         return Check(WARN, name, f"{path}{named} belongs to another user (uid {status.st_uid})",
-                     "HOME may be another user's, as with sudo; sudo -H helps")  # fmt: skip
+                     "HOME may be that user's, as with sudo: use sudo -H")  # fmt: skip
     if mode & 0o022 or (mode & 0o077 and name == "credentials file"):
-        return Check(WARN, name, f"{path}{named} has mode {mode:04o}: others reach it",
+        return Check(WARN, name, f"{path}{named} has mode {mode:04o}: other users have access",
                      f"chmod 600 {path}")  # fmt: skip
     return Check(OK, name, f"{path}{named}, mode {mode:04o}")
 
 
 def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Iterator[Check]:
-    """Find out which profile is meant, and what stands behind it."""
+    """Find the profile to check, and its command line."""
     if options is not None:
         case.target = Target(options)
-        yield Check(OK, "profile", "none: checking the options behind --")
+        yield Check(OK, "profile", "none: checking the options after --")
         return
     if case.shared is None:
         yield Check(WARN, "profile", "not checked, because the config files cannot be read")
@@ -68,12 +68,13 @@ def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Ite
         yield from _found(case, case.shared, name, origin)
     elif origin == DEFAULT:
         case.target = Target([])
-        yield Check(WARN, "profile", "no profile is named and there is no default; checking what "
-                    "credproc does without options", "`credprocctl doctor PROFILE`")  # fmt: skip
+        yield Check(WARN, "profile", "no profile is named and there is no default profile; "
+                    "checking what credproc does without options",
+                    "run `credprocctl doctor PROFILE`")  # fmt: skip
     else:
         near = case.shared.near(name)
         advice = "correct that header" if near is not None else (
-            f"`credprocctl profile add {name}`, if it is to run credproc"
+            f"`credprocctl profile add {name}` creates one that runs credproc"
         )  # fmt: skip
         yield Check(FAIL, "profile", f"{name} ({origin}): {case.shared.unknown(name)}", advice)
 
@@ -110,7 +111,7 @@ def _found(case: Case, shared: Shared, name: str, origin: str) -> Iterator[Check
 
 
 def _rewritten(shared: Shared, name: str) -> str:
-    """Return how to correct the line: by credprocctl only where that writes it."""
+    """Return how to correct the line; credprocctl can only do it in the config file."""
     path, number = shared.place(name, KEY)
     if path == shared.config_path:
         return f"`credprocctl profile add {name} --replace -- ...`"
@@ -118,7 +119,7 @@ def _rewritten(shared: Shared, name: str) -> str:
 
 
 def _cut_path(line: str) -> str:
-    """Return the path of credproc that the line names, if only quotes are missing around it."""
+    """Return the path of credproc in the line, if it is correct but for missing quotes."""
     words = split(line) if line else []
     for count in range(2, len(words) + 1):
         path = " ".join(words[:count])
@@ -139,8 +140,8 @@ def precedence(case: Case) -> Iterator[Check]:
                     "they are given --profile", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY "
                     "AWS_SESSION_TOKEN")  # fmt: skip
     else:
-        yield Check(OK, "environment", "no keys in it that would beat a profile" if not key else
-                    "its keys are where the chain starts")  # fmt: skip
+        yield Check(OK, "environment", "no keys that would override a profile" if not key else
+                    "its keys are the source of the chain")  # fmt: skip
     if case.shared is None or target is None or not target.line:
         return
     rivals = case.shared.rivals(target.profile)
@@ -164,24 +165,22 @@ def command(case: Case) -> Iterator[Check]:
     except CredprocError as error:
         yield Check(FAIL, "command", str(error))
     if asked.field or asked.format != "process":
-        yield Check(FAIL, "command", "--format and --field: tools want the whole document",
-                    "take them out of the profile")  # fmt: skip
+        yield Check(FAIL, "command", "--format and --field: tools need the JSON document",
+                    "remove them from the profile")  # fmt: skip
     if asked.refresh or asked.no_cache:
         option = "--refresh" if asked.refresh else "--no-cache"
-        yield Check(
-            WARN, "command", f"{option} fetches new credentials at every run", "take it out"
-        )
+        yield Check(WARN, "command", f"{option} fetches new credentials at every run", "remove it")
     if asked.verbose:
-        yield Check(WARN, "command", "--verbose: some SDKs take what is on stderr for the document",
+        yield Check(WARN, "command", "--verbose: some SDKs take text on stderr for the document",
                     "set CREDPROC_LOG instead")  # fmt: skip
     if asked.timeout >= GO_PATIENCE:
         yield Check(WARN, "command", f"--timeout {asked.timeout:g}: the SDKs for Go give up "
-                    f"after {GO_PATIENCE} s", f"stay below {GO_PATIENCE}")  # fmt: skip
+                    f"after {GO_PATIENCE} s", f"use less than {GO_PATIENCE}")  # fmt: skip
     for hop in asked.chain().hops if any(isinstance(p, Chain) for p in asked.providers) else []:
         if 0 < hop.duration_seconds <= 2 * SIGNING:
             yield Check(WARN, "command", f"--duration-seconds {hop.duration_seconds}: botocore "
                         "runs credproc at every request while less than 15 min are left",
-                        "give 3600 or more")  # fmt: skip
+                        "use 3600 or more")  # fmt: skip
 
 
 def path(case: Case) -> str:

@@ -1,4 +1,4 @@
-"""The tools on this machine that read credential_process, and what is odd about them."""
+"""The tools on this machine that read credential_process, and their peculiarities."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def installed(case: Case) -> Iterator[Check]:
     found = [name for name in GO if shutil.which(name, path=path)]
     if found:
         yield Check(OK, "Go tools", f"{', '.join(found)}: they give up after 60 s, which "
-                    "matters where somebody types MFA codes")  # fmt: skip
+                    "matters if you type MFA codes")  # fmt: skip
 
 
 def _aws(path: str, case: Case) -> Check:
@@ -62,5 +62,5 @@ def _aws(path: str, case: Case) -> Check:
     core = _CORE.search(said)
     if core and version[1] == "1" and tuple(map(int, core[1].split(".")[:2])) < (1, 36):
         return Check(WARN, "aws", f"{text} drops the account of the credentials (botocore "
-                     f"{core[1]})", "a newer one knows account-based endpoints")  # fmt: skip
-    return Check(OK, "aws", f"{text}: runs credproc once a command; caches nothing itself")
+                     f"{core[1]})", "upgrade it, for account-based endpoints")  # fmt: skip
+    return Check(OK, "aws", f"{text}: runs credproc once per command, and caches nothing itself")

@@ -22,7 +22,7 @@ def unused(case: Case) -> Iterator[Check]:
         try:
             found = described(case.run(), asked)
         except CredprocError:
-            continue  # the check of the providers says so
+            continue  # the check of the providers reports it
         for note in found.notes():
-            yield Check(WARN, "mfa", note, "write it into the profile that has the role_arn, or "
+            yield Check(WARN, "mfa", note, "move it to the profile that has the role_arn, or "
                         "remove it")  # fmt: skip

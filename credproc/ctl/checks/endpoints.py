@@ -1,4 +1,4 @@
-"""The services that are called in the place of AWS's STS, and roles that only they may have."""
+"""Services that are called instead of AWS's STS, and roles that only they can have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def roles(case: Case) -> Iterator[Check]:
-    """Look for roles that AWS cannot have; a service of another maker may have them."""
+    """Look for ARNs that no role of AWS can have, although another service may."""
     run = case.run()
     for asked in case.target.request.providers if case.target else []:
         if isinstance(asked, request.Imds):
@@ -26,11 +26,11 @@ def roles(case: Case) -> Iterator[Check]:
             url = place.custom(found.loaded)
             steps = sessions.steps(run, found) if url else []
         except CredprocError:
-            continue  # the check of the providers says so
+            continue  # the check of the providers reports it
         for step in steps:
             arn = str(step.parts.get("role_arn") or step.parts.get("web_identity") or "")
             if arn and limits.role_arn(arn):
-                yield Check(WARN, "role", f"{arn} would not be a role of AWS, whose ARNs are like "
-                            f"arn:aws:iam::123456789012:role/NAME; it is sent to {url} as it is",
-                            "correct it, unless the service there has such roles (Ceph, MinIO)"
+                yield Check(WARN, "role", f"{arn} is not an ARN of an AWS role (like "
+                            f"arn:aws:iam::123456789012:role/NAME); {url} gets it unchanged",
+                            "correct it, unless that service has such roles (Ceph, MinIO)"
                             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The executable that the profile runs, and the cache directory it works with."""
+"""The executable that the profile runs, the cache directory, and the log."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
     from credproc.ctl.checks import Case
 
-#: How often it is started, since the first start reads from the disk.
+#: How often it is started: the first start reads from the disk.
 STARTS = 3
-#: Bytes of free space that make nobody worry.
+#: Bytes of free space below which there is a warning.
 ROOM = 10 * 1024 * 1024
-#: File systems on which locks, or renaming, are not what they are on a local disk.
+#: File systems on which locks or renaming differ from a local disk.
 REMOTE = ("nfs", "cifs", "smb", "9p", "afs", "fuse.", "lustre", "glusterfs", "ceph", "vboxsf")
 
 
 def executable(case: Case) -> Iterator[Check]:
-    """Check the program: there, whole, of this version, quick."""
+    """Check that the program exists, works, has this version and starts quickly."""
     path = named(case)
     try:
         path = path or commandline.executable(None, case.environ)
     except CredprocError as error:
-        yield Check(FAIL, "executable", str(error), "install it again")
+        yield Check(FAIL, "executable", str(error), "reinstall credproc")
         return
     if path.startswith(("~", "$")):
         yield Check(WARN, "executable", f"not checked, because {path} is not expanded")
         return
     if not os.path.isabs(path):
         yield Check(WARN, "executable", f"{path} is not an absolute path: cron, services and "
-                    "editors have another PATH", "write the absolute path")  # fmt: skip
+                    "editors have a different PATH", "write the absolute path")  # fmt: skip
     yield from _started(path, case)
 
 
@@ -79,15 +79,17 @@ def _started(path: str, case: Case) -> Iterator[Check]:
         if done.returncode or not said.startswith("credproc "):
             words = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
             yield Check(FAIL, "executable", f"{path} --version fails (status {done.returncode}): "
-                        f"{words}", "install it again")  # fmt: skip
+                        f"{words}", "reinstall credproc")  # fmt: skip
             return
     version, fastest = said.removeprefix("credproc "), min(times)
-    text = f"{path}, {version}, starts in {fastest * 1000:.0f} ms (--version; a hit takes less)"
+    text = (
+        f"{path}, {version}, starts in {fastest * 1000:.0f} ms (--version; a cached run takes less)"
+    )
     if version != __version__:
         yield Check(WARN, "executable", f"{text}; this credprocctl is {__version__}",
                     "one of the two is an old installation")  # fmt: skip
     elif fastest > case.slow:
-        yield Check(WARN, "executable", text, "a slow disk, or a busy machine")
+        yield Check(WARN, "executable", text, "slow: is the disk slow, or the machine busy?")
     else:
         yield Check(OK, "executable", text)
     yield from _wrapper(path)
@@ -95,16 +97,16 @@ def _started(path: str, case: Case) -> Iterator[Check]:
 
 
 def _wrapper(path: str) -> Iterator[Check]:
-    """Check for what makes each start slower than it need be."""
+    """Check for a script that makes each start slower than necessary."""
     try:
         with open(path, "rb") as file:
             script = file.read(2048)
     except OSError:
         return
     if b"\nimport re\n" in script:
-        yield Check(WARN, "executable", "was written by an old installer, and takes 7 ms more at "
-                    "each start", "install it again with pip 25 or newer, or uv; or see "
-                    "`credprocctl launcher`")  # fmt: skip
+        yield Check(WARN, "executable", "its script was written by an old installer, and takes 7 "
+                    "ms more at each start", "reinstall credproc with pip 25 or newer, or with uv; "
+                    "or use `credprocctl launcher`")  # fmt: skip
 
 
 def compiled(module: str) -> Iterator[Check]:
@@ -115,7 +117,7 @@ def compiled(module: str) -> Iterator[Check]:
 
 
 def cache_directory(case: Case) -> Iterator[Check]:
-    """Check the directory: ours alone, writable, with room, and locks that work."""
+    """Check that the directory is private and writable, has free space, and that locks work."""
     store = case.store
     if store is None or not store.path:
         why, advice = off(case.environ)
@@ -136,8 +138,8 @@ def cache_directory(case: Case) -> Iterator[Check]:
     yield disk(text, filesystem(store.path), os.statvfs(store.path))
     yield (
         Check(OK, "cache lock", "works") if locks else
-        Check(WARN, "cache lock", "does not keep others out, so runs that start together each "
-              "fetch", "set CREDPROC_CACHE_DIR to a local directory")
+        Check(WARN, "cache lock", "does not work here, so runs that start together each fetch",
+              "set CREDPROC_CACHE_DIR to a local directory")
     )  # fmt: skip
     yield from _contents(store)
 
@@ -147,8 +149,8 @@ def disk(text: str, kind: str, space: os.statvfs_result) -> Check:
     room = space.f_bavail * space.f_frsize
     text = f"{text}, on {kind} with {size(room)} free"
     if room < ROOM or (space.f_files and not space.f_favail):
-        return Check(WARN, "cache", text, "free some space: what cannot be cached is fetched by "
-                     "every run")  # fmt: skip
+        return Check(WARN, "cache", text, "free some space: every run fetches what cannot be "
+                     "cached")  # fmt: skip
     if kind.startswith(REMOTE):
         return Check(WARN, "cache", f"{text}: other machines, and their clocks, share it",
                      "set CREDPROC_CACHE_DIR to a local directory")  # fmt: skip
@@ -156,7 +158,7 @@ def disk(text: str, kind: str, space: os.statvfs_result) -> Check:
 
 
 def _lock(store: Store) -> bool:
-    """Whether a lock that one process has is refused to the next."""
+    """Whether a lock that is taken cannot be taken again."""
     name = cache.fingerprint(b"doctor") + LOCK
     first = second = None
     try:
@@ -183,7 +185,7 @@ def _contents(store: Store) -> Iterator[Check]:
 
 
 def log(case: Case) -> Iterator[Check]:
-    """Check CREDPROC_LOG: whether it can be written, which costs every run some time."""
+    """Check that CREDPROC_LOG can be written; if so, warn, because it slows every run down."""
     path = case.environ.get("CREDPROC_LOG")
     if not path:
         return
@@ -192,15 +194,16 @@ def log(case: Case) -> Iterator[Check]:
         os.close(opened(path))
     except (OSError, ValueError) as error:
         yield Check(FAIL, "log", f"{text}: nothing is written there: {_why(path, error)}",
-                    "make it the absolute path of a plain file of yours, or unset it")  # fmt: skip
+                    "set it to the absolute path of a regular file of yours, or unset "
+                    "it")  # fmt: skip
         return
-    yield Check(WARN, "log", f"{text}: every run takes the long way, about 50 ms instead of 15",
-                "unset it when you have found out")  # fmt: skip
+    yield Check(WARN, "log", f"{text}: logging slows every run, to about 50 ms instead of 15",
+                "unset it when you no longer need it")  # fmt: skip
 
 
 def _why(path: str, error: OSError | ValueError) -> str:
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return "it is a symbolic link, which is not followed"
     if isinstance(error, OSError) and error.errno == errno.ENOENT:
-        return f"there is no folder {os.path.dirname(path)}"
+        return f"the directory {os.path.dirname(path)} does not exist"
     return (getattr(error, "strerror", None) or f"it {error}").lower()

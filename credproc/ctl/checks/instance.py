@@ -1,4 +1,4 @@
-"""The instance's role, where the profile does not use it and other tools might."""
+"""The instance's role, if the profile does not use it but other tools might."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from credproc.ctl.checks import Case
     from credproc.run import Run
 
-#: What the firmware of an EC2 instance says: a file, and words that are in it. Nitro, then Xen.
+#: How the firmware identifies an EC2 instance: a file, and text in it. Nitro, then Xen.
 FIRMWARE = (
     ("/sys/class/dmi/id/sys_vendor", "Amazon EC2"),
     ("/sys/class/dmi/id/bios_version", "amazon"),
@@ -27,8 +27,8 @@ FIRMWARE = (
 def other_role(case: Case) -> Iterator[Check]:
     """Warn if the instance has a role that the profile never gives.
 
-    Some tools use that role, without an error, when credproc fails. IMDS is not asked where it may
-    be missing, because that takes seconds.
+    Some tools use that role, without an error, when credproc fails. IMDS is not called where it may
+    be missing, because that would take seconds.
     """
     if case.target is None or case.shared is None:
         return
@@ -40,26 +40,26 @@ def other_role(case: Case) -> Iterator[Check]:
     if "" in named or starts & {"imds", ""}:
         return
     try:
-        # If the profile names IMDS, it was asked before, and has said the time if it answered.
+        # If the profile names IMDS, a provider has called it, and noted its time if it answered.
         near = "IMDS" in case.dates if named else _is_near(run)
         role = imds.role_name(run) if near else ""
     except CredprocError:
         return
     if role and role not in named:
-        yield Check(WARN, "instance", f"this instance has the role {role}, which is not what this "
-                    f"profile gives: if credproc fails, some tools continue as {role} without an "
-                    "error (see credproc-tools(7))",
+        yield Check(WARN, "instance", f"this instance has the role {role}, which this profile does "
+                    f"not use: if credproc fails, some tools continue as {role} without an error "
+                    "(see credproc-tools(7))",
                     "set AWS_EC2_METADATA_DISABLED=true where they run (credprocctl exec does)"
                     )  # fmt: skip
 
 
 def _is_near(run: Run) -> bool:
-    """Whether IMDS is likely to answer: on an EC2 instance, or where the user says where it is."""
+    """Whether IMDS is likely to answer: on an EC2 instance, or at an address that the user set."""
     return settings(run.environ, run.log).address not in (IPV4, IPV6) or is_ec2()
 
 
 def is_ec2(firmware: Iterable[tuple[str, str]] = FIRMWARE) -> bool:
-    """Whether this machine is an EC2 instance, as far as its firmware says."""
+    """Whether this machine is an EC2 instance, according to its firmware."""
     for path, words in firmware:
         try:
             with open(path, encoding="ascii", errors="replace") as file:

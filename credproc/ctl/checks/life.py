@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from credproc.ctl.checks import Case
 
-#: How many runs: the first reads from the disk.
+#: The number of runs: the first one reads from the disk.
 RUNS = 3
 
 
@@ -39,8 +39,8 @@ def cached(case: Case) -> Iterator[Check]:
         return
     if not entry.document:
         again = max(entry.look - now, 0)
-        yield Check(WARN, "cached", f"nothing but a failure: {entry.failure}",
-                    f"tried again in {span(again)}, or now with --refresh")  # fmt: skip
+        yield Check(WARN, "cached", f"only a failure: {entry.failure}",
+                    f"retried in {span(again)}, or now with --refresh")  # fmt: skip
         return
     verdict = entry.judge(now)
     left = entry.expiration - now
@@ -59,7 +59,7 @@ def cached(case: Case) -> Iterator[Check]:
 
 
 def _hit(case: Case, line: str) -> Check:
-    """Run the profile's command as botocore does, while a run fetches nothing."""
+    """Run the profile's command as botocore does; its answer is cached, so nothing is fetched."""
     times = []
     for _ in range(RUNS):
         begin = time.monotonic()
@@ -83,5 +83,5 @@ def _hit(case: Case, line: str) -> Check:
             said = done.stderr.decode("utf-8", "replace").strip() or "nothing on stderr"
             text = f"the profile's command fails (status {done.returncode}): {said}"
             return Check(FAIL, "run", case.said(Exception(text)))
-    return Check(OK, "run", f"the profile's command answers from the cache in "
+    return Check(OK, "run", f"the profile's command prints the cached answer in "
                  f"{min(times) * 1000:.0f} ms")  # fmt: skip

@@ -41,7 +41,7 @@ def containers(case: Case) -> Iterator[Check]:
 
 
 def providers(case: Case) -> Iterator[Check]:
-    """Call every provider of the command line, in order, and say which one would answer."""
+    """Try every provider of the command line, in order, and say which one a run would use."""
     if case.target is None:
         return
     asked = case.target.request.providers
@@ -49,9 +49,9 @@ def providers(case: Case) -> Iterator[Check]:
     for number, each in enumerate(asked, 1):
         name = explaining.name(each)
         recorder = Recorder(case, number)
-        found, error = _asked(case, each, recorder)
+        found, error = _tried(case, each, recorder)
         moves_on = isinstance(error, ProviderUnavailable)
-        # No run calls what comes after the first answer; it is worth knowing all the same.
+        # A run does not try providers after the first that works; their errors are warnings here.
         bad = WARN if answered or ended or isinstance(error, CodeNotGiven) else FAIL
         if moves_on and number < len(asked):
             bad = OK
@@ -67,7 +67,7 @@ def providers(case: Case) -> Iterator[Check]:
 
 
 def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad: str) -> Check:
-    """Return the check of a provider that gave no credentials; what was said is not repeated."""
+    """Return the check of a provider without credentials; a reported error is not repeated."""
     text = case.said(error)
     if isinstance(error, CodeNotGiven):
         text = f"not checked, because {recorder.failed} needs an MFA code"
@@ -76,10 +76,10 @@ def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad
     return Check(bad, name, f"does not apply here: {text}" if bad == OK else text)
 
 
-def _asked(
+def _tried(
     case: Case, asked: Asked, recorder: Recorder
 ) -> tuple[Credentials | None, CredprocError | None]:
-    """Call one provider; the recorder learns what its sessions come to."""
+    """Try one provider; the recorder gets the results of its sessions."""
     run = case.run()
     found: Credentials | None = None
     error: CredprocError | None = None
@@ -94,14 +94,14 @@ def _asked(
         case.dated("IMDS", imds.connection.headers.get("date", ""))
         if found is not None and isinstance(asked, request.Imds):
             recorder.add(Check(
-                OK, "metadata", f"{imds.settings.url} gives tokens (IMDSv2), so the hop limit "
-                f"is enough from here; the role is {run_role(run)}",
+                OK, "metadata", f"{imds.settings.url} returns tokens (IMDSv2), so the hop limit "
+                f"is high enough here; the role is {run_role(run)}",
             ))  # fmt: skip
     return found, error
 
 
 def run_role(run: Run) -> str:
-    """Return the name of the instance's role; it may have gone since its credentials came."""
+    """Return the name of the instance's role, "?" if it has been detached in the meantime."""
     try:
         return imds.role_name(run)
     except CredprocError:
@@ -109,48 +109,49 @@ def run_role(run: Run) -> str:
 
 
 def _good(name: str, found: Credentials) -> Check:
-    """Return a check of credentials that came."""
+    """Return the check of credentials that were fetched."""
     if not found.expiration:
         return Check(OK, name, f"long-term keys {masked(found.access_key)}, which are never "
                      "cached")  # fmt: skip
     left = found.expiration - time.time()
     until = credentials.write_time(found.expiration)
-    text = f"key {masked(found.access_key)}, valid until {until}"
+    distance = f"in {span(left)}" if left > 0 else f"{span(left)} ago"
+    text = f"key {masked(found.access_key)}, valid until {until} ({distance})"
     if found.account_id:
         text += f", account {found.account_id}"
     if found.arn:
         text += f", {found.arn}"
     if left <= 0:
-        return Check(WARN, name, f"{text}: {span(left)} ago", "the clock here is wrong, or IMDS "
-                     "cannot renew them at present")  # fmt: skip
+        return Check(WARN, name, text, "this machine's clock is wrong, or IMDS cannot renew them "
+                     "at the moment")  # fmt: skip
     if left < SIGNING:
-        return Check(WARN, name, f"{text}, in {span(left)}", "botocore runs credproc at every "
-                     "request while less than 15 min are left: ask for longer ones")  # fmt: skip
-    return Check(OK, name, f"{text}, in {span(left)}")
+        return Check(WARN, name, text, "botocore runs credproc at every request while less than "
+                     "15 min are left: request longer sessions")  # fmt: skip
+    return Check(OK, name, text)
 
 
 class Recorder:
-    """Notes what came of each session of a chain; it caches nothing."""
+    """Records the result of each session of a chain; it caches nothing."""
 
     def __init__(self, case: Case, number: int) -> None:
         self.case = case
         self.number = number
-        #: What came, by the name of the session: the credentials, or the error.
+        #: The results by the name of the session: the credentials, or the error.
         self._steps: dict[str, Credentials | CredprocError] = {}
         self._expected: dict[bytes, sessions.Step] = {}
         self._others: list[Check] = []
-        #: The error that is shown already, and whose it is.
+        #: The error that has been reported, and the session that it is from.
         self.told = self.failed = ""
 
     def expect(self, run: Run, asked: Asked) -> None:
-        """Take note of the sessions of a chain; keys of the environment never come by here."""
+        """Note the sessions of a chain; the environment's keys are not fetched by __call__."""
         if isinstance(asked, request.Imds):
             return
         from credproc.providers.chain import described  # botocore, 150 ms
 
         roles = described(run, asked)
         if not roles.hops:
-            return  # the provider's own line says it all
+            return  # the provider's own line is enough
         self._expected = {step.key: step for step in sessions.steps(run, roles)}
         if roles.source.kind == "env":
             try:
@@ -172,7 +173,7 @@ class Recorder:
                 found = fetch(run)
                 self.case.assumed.add((self.number, step.number))
         except CredprocError as error:
-            # Whatever is made from these fails, too, and is not worth a line.
+            # Sessions that are made from a failed one fail, too, and need no line of their own.
             if not any(isinstance(step, CredprocError) for step in self._steps.values()):
                 self._steps[step.name] = error
             raise
@@ -180,11 +181,11 @@ class Recorder:
         return found
 
     def add(self, check: Check) -> None:
-        """Add something else that was found."""
+        """Add another finding."""
         self._others.append(check)
 
     def checks(self, bad: str) -> Iterator[Check]:
-        """Say what was found; a failure has the status ``bad``."""
+        """Yield the findings; a failure has the status ``bad``."""
         for name, step in self._steps.items():
             if isinstance(step, CredprocError):
                 self.told, self.failed = self.case.said(step), name

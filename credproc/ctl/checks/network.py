@@ -1,4 +1,4 @@
-"""The clocks of others, and the way to STS: region, endpoint, proxy, TLS."""
+"""The connection to STS (region, endpoint, proxy, TLS), and the clocks of services."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from credproc.providers.raised import Answered
     from credproc.providers.session import Session
 
-#: Seconds by which a clock may be off, and from which on signatures are refused: STS itself takes
-#: them up to a quarter of an hour, but most services, which get the credentials, only five minutes.
+#: Seconds that a clock may be off, and from which on signatures are refused: STS itself accepts
+#: up to a quarter of an hour, but most services, which get the credentials, only five minutes.
 NOTED, REFUSED = 60, 300
 
 PROXIES = ("https_proxy", "HTTPS_PROXY")
@@ -29,7 +29,7 @@ BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
 def sts(case: Case) -> Iterator[Check]:
-    """Check the way to STS, without credentials: whatever STS answers, it was STS."""
+    """Check the connection to STS, without credentials: any response of STS will do."""
     regions: dict[tuple[str, str], tuple[str, Session, int]] = {}
     for profile, name, why, loaded, assumed in _regions(case):
         known = regions[profile, name][2] if (profile, name) in regions else 0
@@ -40,16 +40,16 @@ def sts(case: Case) -> Iterator[Check]:
     for (_, name), (why, loaded, assumed) in regions.items():
         check = _reached(case, loaded, name, why)
         if assumed and check.status == FAIL:
-            # Stand-ins for STS (moto, LocalStack) do not know every call without a signature.
-            check = Check(OK, "STS", f"role {assumed} was assumed there just now (region {name}, "
+            # Substitutes for STS (moto, LocalStack) do not answer every unsigned call.
+            check = Check(OK, "STS", f"role {assumed} was just assumed there (region {name}, "
                           f"{why}); it does not answer unsigned requests")  # fmt: skip
         yield check
 
 
 def _regions(case: Case) -> Iterator[tuple[str, str, str, Session, int]]:
-    """Go through the regions whose STS the roles need: of which profile, why, its session.
+    """Yield the regions whose STS the roles need: profile, region, reason, session, role.
 
-    And which role was assumed there just now, 0 if none was.
+    The role is the number of the one that was just assumed there, 0 if none was.
     """
     for place, each in enumerate(case.target.request.providers if case.target else [], 1):
         if isinstance(each, Imds):
@@ -60,7 +60,7 @@ def _regions(case: Case) -> Iterator[tuple[str, str, str, Session, int]]:
         try:
             found = described(run, each)
         except CredprocError:
-            continue  # a check of the provider says so
+            continue  # a check of the provider reports it
         profile = found.source.profile
         for number in range(1, len(found.hops) + 1):
             try:
@@ -87,13 +87,13 @@ def _settings(case: Case) -> Iterator[Check]:
     for name in BUNDLES:
         path = case.environ.get(name)
         if path and not os.path.exists(path):
-            yield Check(FAIL, "TLS", f"{name}={path}: no such file", f"unset {name}, or mend it")
+            yield Check(FAIL, "TLS", f"{name}={path}: no such file", f"unset {name}, or correct it")
         elif path:
             yield Check(OK, "TLS", f"certificates are checked with {path} ({name})")
 
 
 def _reached(case: Case, loaded: Session, name: str, why: str) -> Check:
-    """Call STS, unsigned: whatever it answers."""
+    """Send STS an unsigned request, and judge the response."""
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
 
@@ -109,22 +109,22 @@ def _reached(case: Case, loaded: Session, name: str, why: str) -> Check:
         client.get_caller_identity()
     except exceptions.ClientError as error:
         if not error.response.get("ResponseMetadata", {}).get("RequestId"):
-            return _somebody_else(name, url, error, answered)
+            return _not_sts(name, url, error, answered)
     except Refused as error:
         return Check(
             FAIL, "STS", f"not checked, because there is no client for {name}: {case.said(error)}"
         )
     except exceptions.BotoCoreError as error:
         return _unreached(case, name, url, error)
-    except Exception as error:  # botocore lets out what an answer of others leads to
-        return _somebody_else(name, url, error, answered)
+    except Exception as error:  # botocore's parsers raise anything for responses of others
+        return _not_sts(name, url, error, answered)
     case.dated("STS", answered.reply.headers.get("date", ""))
-    how = " over TLS, with a certificate that is trusted" if url.startswith("https:") else ""
+    how = " over TLS, with a trusted certificate" if url.startswith("https:") else ""
     return Check(OK, "STS", f"{url} answers{how} (region {name}, {why})")
 
 
-def _somebody_else(name: str, url: str, error: Exception, answered: Answered) -> Check:
-    """Say what it means that an answer came which STS does not give."""
+def _not_sts(name: str, url: str, error: Exception, answered: Answered) -> Check:
+    """Return the check of a response that is not from STS."""
     from credproc.providers.raised import explain
     from credproc.providers.reply import Call
 
@@ -135,7 +135,8 @@ def _unreached(case: Case, name: str, url: str, error: Exception) -> Check:
     from botocore import exceptions
 
     text = clean(
-        f"{url or 'STS'} (region {name}) is not reached: {error}", proxies.secrets(case.environ)
+        f"{url or 'STS'} (region {name}) cannot be reached: {error}",
+        proxies.secrets(case.environ),
     )
     if isinstance(error, exceptions.SSLError):
         return Check(FAIL, "STS", text, "set AWS_CA_BUNDLE to the certificates of your proxy")
@@ -153,7 +154,7 @@ def clocks(case: Case) -> Iterator[Check]:
         except (TypeError, ValueError):
             continue
         side = "ahead of" if off > 0 else "behind"
-        text = f"{abs(off)} s {side} {who}'s" if abs(off) > 1 else f"as {who}'s"
+        text = f"{abs(off)} s {side} {who}" if abs(off) > 1 else f"agrees with {who}"
         if abs(off) >= REFUSED:
             yield Check(FAIL, "clock", text, "set the clock (timedatectl): most of AWS refuses "
                         "such signatures, STS from 15 min on, and credentials seem expired or too "
