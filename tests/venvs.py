@@ -24,10 +24,13 @@ FOREIGN = (22, 3)
 
 
 class Venv:
-    """A virtual environment in a folder, made when it is not there."""
+    """A virtual environment in a folder, of some interpreter; made when it is not there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, interpreter: str = sys.executable) -> None:
         self.folder = folder.resolve()
+        self.interpreter = interpreter
+        #: What a finished environment says of itself.
+        self._mark = sys.version if interpreter == sys.executable else interpreter
         self.scripts = self.folder / ("Scripts" if os.name == "nt" else "bin")
         self.python = self.scripts / "python"
 
@@ -35,7 +38,7 @@ class Venv:
     def exists(self) -> bool:
         """Whether a finished environment of this interpreter's release is there."""
         marker = self.folder / ".complete"
-        return marker.is_file() and marker.read_text() == sys.version
+        return marker.is_file() and marker.read_text() == self._mark
 
     def make(self) -> None:
         """Make the environment, with a pip of its own, unless it exists.
@@ -48,13 +51,13 @@ class Venv:
             return
         foreign = _pip_version() >= FOREIGN
         options = ["--without-pip"] if foreign else []
-        call([sys.executable, "-m", "venv", "--clear", *options, str(self.folder)])
+        call([self.interpreter, "-m", "venv", "--clear", *options, str(self.folder)])
         if foreign:
             target = ["--python", str(self.python)]
             call([sys.executable, "-m", "pip", *target, "install", "--quiet", "pip"], quiet=True)
         else:
             self.install("--upgrade", "pip")
-        (self.folder / ".complete").write_text(sys.version)
+        (self.folder / ".complete").write_text(self._mark)
 
     def install(self, *requirements: str) -> None:
         """Install the requirements with the environment's own pip."""

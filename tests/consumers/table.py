@@ -28,18 +28,70 @@ JAVA_1 = (
     "comes in 181 MB, too much for each run of the tests; refuses an ``Expiration`` that ends in "
     "``+00:00`` (credproc's ends in ``Z``); reads ``~/.aws/credentials``, ``[app]``"
 )
+POLARS = (
+    "as ``CredentialProviderAWS(profile_name=...)``; without a provider and with "
+    "``aws_allow_http``, polars asks IMDS for the instance's role and does not run credproc"
+)
 UNKNOWN = ("not tried", *("unknown",) * 4)
 #: What the last column but two says.
 FAILS, INSTEAD = "fails", "**goes on as the instance**"
 
+#: When the packages were tried that are too large for each run, or have boto3's credentials.
+BY_HAND = "by hand, 29 November 2026"
+#: What those do that leave their credentials to boto3, in one column each.
+BOTO3 = ("no", "shown", FAILS)
+
+
+def by_hand(package: str, *seen: str) -> tuple[str, ...]:
+    """Return the version and what was seen of a package of PyPI's."""
+    return (f"{package} (PyPI, {BY_HAND})", *seen)
+
+
 #: Those that no test runs, with what is known of them.
 NOT_RUN = (
+    (
+        "s3torchconnector (AWS CRT)",
+        *by_hand("s3torchconnectorclient 1.5.0", "yes", "hidden", FAILS, "1; 1"),
+        "needs torch, which is too large for each run of the tests",
+    ),
+    (
+        "aws-cdk (AWS SDK for JavaScript v3)",
+        f"aws-cdk 2.1148.1 (npm, {BY_HAND})",
+        *("yes", "hidden", INSTEAD, "1; not tried"),
+        "the profile comes from ``AWS_PROFILE``",
+    ),
+    (
+        "Daft (AWS SDK for Rust)",
+        *by_hand("daft 0.7.26", "yes", "shown", FAILS, "2; 2"),
+        "the profile comes from ``AWS_PROFILE``; ignores ``profile_name``",
+    ),
+    (
+        "polars (boto3)",
+        *by_hand("polars 2.1.0", *BOTO3, "1; 5"),
+        POLARS,
+    ),
+    (
+        "awswrangler (boto3)",
+        *by_hand("awswrangler 3.17.1", *BOTO3, "20; 40"),
+        "runs credproc for every call, and twice in the last 15 minutes",
+    ),
+    (
+        "MSK IAM signer (boto3)",
+        *by_hand("aws-msk-iam-sasl-signer-python 1.0.2", *BOTO3, "20; 140"),
+        "runs credproc for every token, and 7 times in the last 15 minutes",
+    ),
+    (
+        "git-remote-codecommit (boto3)",
+        *by_hand("git-remote-codecommit 1.17", *BOTO3, "20; 100"),
+        "runs credproc for every ``git`` command, and 5 times in the last 15 minutes",
+    ),
     ("AWS SDK for Java v1", "1.11.901, by hand", "yes", "hidden", "not tried", "1; 1", JAVA_1),
     ("AWS SDK for .NET", *UNKNOWN, "neither Debian nor PyPI nor npm has it"),
     ("OpenTofu", *UNKNOWN, "as .NET; what is said of Terraform should hold"),
 )
 
 #: What those do who want an answer within a minute.
+NOISES = {"shown": "lets stderr through", "fails": "fails if anything is written to stderr"}
 GIVES_UP = {"at once": "gives up after 60 s", "late": "refuses what takes more than 60 s"}
 
 
@@ -67,12 +119,7 @@ def failing(consumer: Consumer) -> str:
 
 def to_know(consumer: Consumer) -> list[str]:
     """Return what is not as it is with most of them."""
-    said = []
-    if consumer.line != LINE:
-        said.append(f"write ``{consumer.line}``: no quotes, no blanks, and one option at least")
-    elif consumer.quotes != {"single", "double"}:
-        left = "single" in consumer.quotes
-        said.append(f"no {'double ' * left}quotes around the path")
+    said = line(consumer)
     if consumer.file == "credentials":
         said.append("reads ``~/.aws/credentials`` alone, ``[app]``")
     for name in consumer.needs:
@@ -80,16 +127,31 @@ def to_know(consumer: Consumer) -> list[str]:
         said.append(f"wants ``{name}=1``" if other else f"the profile comes from ``{name}``")
     if consumer.gives_up:
         said.append(GIVES_UP[consumer.gives_up])
-    if consumer.runs == REQUESTS:
+    if consumer.runs >= REQUESTS:
         said.append("runs credproc for every request")
     elif consumer.runs > 1:
         said.append("runs credproc twice at its start")
-    if consumer.noise == "shown":
-        said.append("lets stderr through")
+    if consumer.noise in NOISES:
+        said.append(NOISES[consumer.noise])
+    if consumer.unsigned:
+        said.append("sends unsigned requests if credproc fails")
+    if not consumer.renews:
+        said.append("never renews the credentials")
     if consumer.adds:
         names = [f"``{name}``" for name in sorted(consumer.adds)]
         said.append(f"adds {', '.join(names)} to the environment")
     return [*said, *consumer.quirks]
+
+
+def line(consumer: Consumer) -> list[str]:
+    """Return how the line is written for it, if not as for most of them."""
+    if consumer.line != LINE and consumer.quotes:
+        return [f"write ``{consumer.line}``: no backslashes"]
+    if consumer.line != LINE:
+        return [f"write ``{consumer.line}``: no quotes, no blanks, and one option at least"]
+    if consumer.quotes == {"single", "double"}:
+        return []
+    return [f"no {'double ' * ('single' in consumer.quotes)}quotes around the path"]
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -82,8 +82,15 @@ def test_line_of_the_manual_is_run(world: World, installed: Get, consumer: Consu
 
     result = make_requests(world, consumer, there, 1)
 
-    assert served(world, result), (there.version, world.keys, result)
     assert world.runs
+    if not served(world, result):
+        assert not any(world.keys)
+        hold(consumer, there, noise="fails")
+        (world.notes / "noise").unlink()
+        world.forget()
+        result = make_requests(world, consumer, there, 1)
+        assert served(world, result), (there.version, world.keys, result)
+        return
     said = result.stdout.decode() + result.stderr
     hold(consumer, there, noise="shown" if "a word" in said else "dropped")
 

@@ -31,6 +31,11 @@ WRAPPER = """\
 printf 'run\\n' >>"{notes}/runs"
 cat "/proc/$$/environ" >"{notes}/environ"
 if [ -e "{notes}/noise" ]; then cat "{notes}/noise" >&2; fi
+if [ -e "{notes}/left" ]; then
+    read -r left <"{notes}/left"
+    printf '{{"Version":1,"AccessKeyId":"ASIAMADEUP","SecretAccessKey":"s","SessionToken":"t",'
+    exec date -u -d "+$left seconds" '+"Expiration":"%Y-%m-%dT%H:%M:%SZ"}}'
+fi
 if [ -e "{notes}/long" ]; then echo $$ >"{notes}/pid"; exec sleep "$(cat "{notes}/long")"; fi
 case "${{1-}}" in mark*) printf '%s\\n' "$1" >"{notes}/mark"; shift ;; esac
 exec "{credproc}" "$@"
@@ -74,6 +79,8 @@ class World:
             STS=sts.url,
             S3=s3.url,
             RCLONE_S3_ENDPOINT=s3.url,
+            AWS_S3_ENDPOINT=s3.url.removeprefix("http://"),  # GDAL's
+            CPL_AWS_EC2_API_ROOT_URL=imds.url,
             TF_DATA_DIR=str(host.folder / "terraform"),
         )
         self.profile()
@@ -123,6 +130,10 @@ class World:
     def make_noise(self, text: str) -> None:
         """Let each run say something on stderr, as credproc itself does not on success."""
         (self.notes / "noise").write_text(text)
+
+    def leave(self, seconds: int) -> None:
+        """Let each run print a document with so many seconds left, without credproc."""
+        (self.notes / "left").write_text(f"{seconds}\n")
 
     def dawdle(self, seconds: int) -> None:
         """Let each run take so long, and print nothing."""
