@@ -63,7 +63,7 @@ class Run:
         """Log the versions and the profile."""
         if not (self.log.verbose or self.log.path):
             return
-        from credproc.providers.session import PROFILE_VARIABLES
+        from credproc.providers.sharedconfig import PROFILE_VARIABLES
 
         python = ".".join(map(str, sys.version_info[:3]))
         whose = f"profile {', '.join(self.profiles)}" if self.profiles else "no profile"

@@ -35,7 +35,7 @@ def check(run: Run, asked: Request) -> None:
         if isinstance(each, request.Chain) and any(limits.role_arn(h.role_arn) for h in each.hops):
             from credproc.providers import chain, sts
 
-            chain.check(sts.new_session(run, each.profile), each)
+            chain.check(sts.load_config(run, each.profile), each)
 
 
 def providers(run: Run, asked: Request) -> Iterator[Provider]:

@@ -19,13 +19,13 @@ from credproc.providers.profile import roles
 from credproc.providers.refusals import Denied, SessionTooLong
 from credproc.providers.roles import Roles
 from credproc.providers.source import Source
-from credproc.providers.sts import Sts, new_session
+from credproc.providers.sts import Sts, load_config
 
 if TYPE_CHECKING:
     from typing import Any
 
     from credproc.credentials import Credentials
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
     from credproc.run import Run
 
 
@@ -57,9 +57,9 @@ class Profile:
         return Assuming(run, found, self.profile.name).last()
 
 
-def check(loaded: Session, asked: request.Chain) -> None:
+def check(shared: SharedConfig, asked: request.Chain) -> None:
     """Raise UsageError for a role that the service of the chain cannot have."""
-    wrong = place.role_arn(loaded)
+    wrong = place.role_arn(shared)
     for hop in asked.hops:
         problem = wrong(hop.role_arn)
         if problem:
@@ -70,15 +70,15 @@ def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
     """Return the requested roles; RequestError if a credproc that started this one is already
     resolving the same profile."""
     name = asked.name if isinstance(asked, request.Profile) else asked.profile
-    loaded = new_session(run, name)
-    found = roles(loaded, name) if name else Roles(Source("", loaded), loaded)
+    shared = load_config(run, name)
+    found = roles(shared, name) if name else Roles(Source("", shared), shared)
     # Checked now: waiting for the lock of the run that started this one would last to its deadline.
     recursion.check_way(found.profiles, run.environ)
     run.profiles[:] = dict.fromkeys([*run.profiles, *found.profiles])
     if isinstance(asked, request.Chain):
-        check(loaded, asked)
+        check(shared, asked)
         if not name:
-            found.source = Source(asked.source, loaded)
+            found.source = Source(asked.source, shared)
         for hop in asked.hops:
             found.add(hop)
     if run.mfa_session:
@@ -98,7 +98,7 @@ class Assuming:
         self.roles = roles
         self.hops = roles.hops
         self.source = roles.source
-        self.sts = Sts(roles.loaded)
+        self.sts = Sts(roles.shared)
         for number in range(1, len(self.hops) + 1):
             roles.region(run, number)  # an invalid region is found before any call
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
     from credproc.run import Run
 
 #: botocore's providers that read only the profile, before and after its credential_process.
@@ -42,47 +42,47 @@ def profile(run: Run, name: str) -> Credentials:
 
 
 def _found(run: Run, name: str) -> Credentials:
-    session = sts.new_session(run, name)
-    values = session.full_config["profiles"][name]
+    shared = sts.load_config(run, name)
+    values = shared.full_config["profiles"][name]
     if values.get("web_identity_token_file"):
-        return _profile_web_identity(run, session, values)
-    found = _keys(session, name)
+        return _profile_web_identity(run, shared, values)
+    found = _keys(shared, name)
     if found is not None:
         return found
-    found = _elsewhere(run, session, name, values)
+    found = _elsewhere(run, shared, name, values)
     # botocore and helpers read the files for themselves: now they may be others than in the key.
     for variable in (CONFIG, CREDENTIALS):
         run.witnesses.compare(path(run.environ, variable))
     return found
 
 
-def _elsewhere(run: Run, session: Session, name: str, values: dict[str, Any]) -> Credentials:
+def _elsewhere(run: Run, shared: SharedConfig, name: str, values: dict[str, Any]) -> Credentials:
     """Return what botocore finds in the profile, or its helper gives."""
     from credproc.providers.resolved import resolved  # botocore, 150 ms
 
-    found = resolved(run, session, name, BEFORE)
+    found = resolved(run, shared, name, BEFORE)
     if found is None and values.get("credential_process"):
         found = process.retrieve(run, name, str(values["credential_process"]))
         account = str(values.get("aws_account_id", ""))
         if not found.account_id and credentials.is_account(account):
             found.account_id = account  # as botocore does
-    found = found or resolved(run, session, name, AFTER)
+    found = found or resolved(run, shared, name, AFTER)
     if found is None:
         raise RequestError(incomplete.why(values))
     return found
 
 
-def _keys(session: Session, name: str) -> Credentials | None:
+def _keys(shared: SharedConfig, name: str) -> Credentials | None:
     """Return the keys of a profile that has plain keys in one of the files, as botocore does.
 
     None for any other profile, and for invalid keys: botocore resolves those.
     """
-    if session.config is None or session.credentials is None:
+    if shared.config is None or shared.credentials is None:
         return None
-    values = session.full_config["profiles"][name]
+    values = shared.full_config["profiles"][name]
     if any(key.startswith(FIRST) for key in values):
         return None
-    files = {"shared-credentials-file": session.credentials, "config-file": session.config}
+    files = {"shared-credentials-file": shared.credentials, "config-file": shared.config}
     for provider, sections in files.items():
         keys = sections.get(name, {})
         if slips.ACCESS not in keys:
@@ -103,7 +103,7 @@ def web_identity(run: Run) -> Credentials | None:
     if not file:
         return None
     names = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
-    return _with_web_identity(run, sts.new_session(run), file, arn, name, names)
+    return _with_web_identity(run, sts.load_config(run), file, arn, name, names)
 
 
 def web_identity_variables(environ: Mapping[str, str]) -> tuple[str, str, str]:
@@ -113,17 +113,15 @@ def web_identity_variables(environ: Mapping[str, str]) -> tuple[str, str, str]:
     return file, arn, name
 
 
-def _profile_web_identity(run: Run, session: Session, values: dict[str, Any]) -> Credentials:
+def _profile_web_identity(run: Run, shared: SharedConfig, values: dict[str, Any]) -> Credentials:
     names = ("role_arn", "role_session_name")
     arn, name = (str(values.get(each, "")) for each in names)
-    return _with_web_identity(
-        run, session, str(values["web_identity_token_file"]), arn, name, names
-    )
+    return _with_web_identity(run, shared, str(values["web_identity_token_file"]), arn, name, names)
 
 
 def _with_web_identity(
     run: Run,
-    session: Session,
+    shared: SharedConfig,
     file: str,
     arn: str,
     name: str,
@@ -134,12 +132,12 @@ def _with_web_identity(
     ``names`` are the names of the settings of the role's ARN and the session name.
     """
     name = name or sts.default_name()
-    problems = (place.role_arn(session)(arn), limits.role_session_name(name))
+    problems = (place.role_arn(shared)(arn), limits.role_session_name(name))
     for what, problem in zip(names, problems, strict=True):
         if problem:
             raise RequestError(f"{what} {problem}")
-    region = sts.configured_region(run.environ, session) or home_region(arn)
-    service = sts.Sts(session)
+    region = sts.configured_region(run.environ, shared) or home_region(arn)
+    service = sts.Sts(shared)
 
     def exchanged(again: bool = False) -> Credentials:
         token = tokenfile.contents(run, file, "the web identity's token", again)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
     from credproc.run import Run
     from credproc.session import Parts
 
@@ -32,55 +32,55 @@ WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
 RESOLVED = ("AWS_REGION", "AWS_DEFAULT_REGION", CONFIG, CREDENTIALS, *SECRET)
 
 
-def parts(run: Run, loaded: Session, name: str) -> Parts:
+def parts(run: Run, shared: SharedConfig, name: str) -> Parts:
     """Return the cache key parts of the profile's own credentials; of keys only the ID."""
-    values = _values(loaded, name)
-    if loaded.profile != name:
-        loaded = sts.new_session(run, name)  # the profile's own region and endpoints apply
+    values = _values(shared, name)
+    if shared.profile != name:
+        shared = sts.load_config(run, name)  # the profile's own region and endpoints apply
     if values.get("web_identity_token_file"):
         told = [str(values.get(key) or "") for key in WEB_IDENTITY]
-        return web_identity(run, loaded, told[0], told[1], told[2])
+        return web_identity(run, shared, told[0], told[1], told[2])
     if "sso_account_id" in values or "sso_role_name" in values:
-        return _sso(run, loaded, values)
+        return _sso(run, shared, values)
     keys = values.get("aws_access_key_id")
-    if keys and _is_in_credentials_file(run, loaded, name):
+    if keys and _is_in_credentials_file(run, shared, name):
         return {"keys": str(keys)}
     if values.get("login_session"):
-        return _login(run, loaded, str(values["login_session"]))
+        return _login(run, shared, str(values["login_session"]))
     if values.get("credential_process"):
-        return _helper(run, loaded, str(values["credential_process"]))
+        return _helper(run, shared, str(values["credential_process"]))
     return {"keys": str(keys or "")}
 
 
-def is_helper(loaded: Session, name: str) -> bool:
+def is_helper(shared: SharedConfig, name: str) -> bool:
     """Whether the profile has a credential_process."""
-    return bool(_values(loaded, name).get("credential_process"))
+    return bool(_values(shared, name).get("credential_process"))
 
 
-def _values(loaded: Session, name: str) -> dict[str, Any]:
-    found = loaded.full_config["profiles"].get(name)
+def _values(shared: SharedConfig, name: str) -> dict[str, Any]:
+    found = shared.full_config["profiles"].get(name)
     return found if isinstance(found, dict) else {}
 
 
-def web_identity(run: Run, loaded: Session, token_file: str, arn: str, name: str) -> Parts:
+def web_identity(run: Run, shared: SharedConfig, token_file: str, arn: str, name: str) -> Parts:
     """Return the cache key parts of a web identity's session: its role and a mark of its token."""
     token = content(run, token_file)
-    region = sts.configured_region(run.environ, loaded) or home_region(arn)
+    region = sts.configured_region(run.environ, shared) or home_region(arn)
     return {
         "web_identity": arn,
         "token": mark(token.encode("utf-8", "surrogateescape")),
         **session_name(run, name),
-        **called(run.environ, loaded, region, arn),
+        **called(run.environ, shared, region, arn),
     }
 
 
-def called(environ: Mapping[str, str], loaded: Session, region: str, role_arn: str) -> Parts:
+def called(environ: Mapping[str, str], shared: SharedConfig, region: str, role_arn: str) -> Parts:
     """Return the cache key parts of the STS endpoint that issues a role's session.
 
     The region is not one of them: sessions from any regional endpoint are valid everywhere. But
     sessions from the global endpoint, which old settings may choose, are not valid in all regions.
     """
-    found = endpoints(environ, loaded, "STS")
+    found = endpoints(environ, shared, "STS")
     if found.get("sts_regional_endpoints", "regional") != "regional":
         found["region"] = region
     return {"partition": partition(region or home_region(role_arn)), **found}
@@ -97,14 +97,14 @@ def session_name(run: Run, name: str) -> Parts:
     return {"user": sts.user(), "machine": system.machine_id()}
 
 
-def endpoints(environ: Mapping[str, str], loaded: Session, *services: str) -> Parts:
+def endpoints(environ: Mapping[str, str], shared: SharedConfig, *services: str) -> Parts:
     """Return the settings that choose the services' endpoints, as far as they are set."""
-    scoped = loaded.get_scoped_config()
+    scoped = shared.get_scoped_config()
     found = {key: environ.get(name) or scoped.get(key) for name, key in ENDPOINT_KEYS.items()}
     for service in services:
         found[f"endpoint_url_{service.lower()}"] = environ.get(f"AWS_ENDPOINT_URL_{service}")
     if scoped.get("services"):
-        found["services"] = loaded.full_config.get("services", {}).get(scoped["services"])
+        found["services"] = shared.full_config.get("services", {}).get(scoped["services"])
     return {
         key: masked(value) if isinstance(value, str) else value
         for key, value in found.items()
@@ -112,10 +112,10 @@ def endpoints(environ: Mapping[str, str], loaded: Session, *services: str) -> Pa
     }
 
 
-def _sso(run: Run, loaded: Session, values: dict[str, Any]) -> Parts:
+def _sso(run: Run, shared: SharedConfig, values: dict[str, Any]) -> Parts:
     name = str(values.get("sso_session") or "")
     told = (
-        {**values, **loaded.full_config.get("sso_sessions", {}).get(name, {})} if name else values
+        {**values, **shared.full_config.get("sso_sessions", {}).get(name, {})} if name else values
     )
     names = ("sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
     found: Parts = {key: str(told[key]) for key in names if told.get(key)}
@@ -125,17 +125,17 @@ def _sso(run: Run, loaded: Session, values: dict[str, Any]) -> Parts:
     return {
         **found,
         "sign_in": person(signed_in),
-        **endpoints(run.environ, loaded, "SSO", "SSO_OIDC"),
+        **endpoints(run.environ, shared, "SSO", "SSO_OIDC"),
     }
 
 
-def _login(run: Run, loaded: Session, name: str) -> Parts:
+def _login(run: Run, shared: SharedConfig, name: str) -> Parts:
     stem = hashlib.sha256(name.encode()).hexdigest()
     signed_in = sign_in(run, f"{path(run.environ, LOGIN_CACHE)}/{stem}.json")
     return {
         "login_session": name,
         "sign_in": person(signed_in),
-        **endpoints(run.environ, loaded, "SIGNIN"),
+        **endpoints(run.environ, shared, "SIGNIN"),
     }
 
 
@@ -158,7 +158,7 @@ def sign_in(run: Run, file: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _helper(run: Run, loaded: Session, command: str) -> Parts:
+def _helper(run: Run, shared: SharedConfig, command: str) -> Parts:
     """Return the cache key parts of a helper's credentials, which may depend on anything we know.
 
     They are its command, the working directory, variables, instance, and both config files.
@@ -178,7 +178,7 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
         if environ.get(name) and name not in RESOLVED
     }
     secrets = {name: mark(os.fsencode(environ[name])) for name in SECRET if environ.get(name)}
-    shared = {
+    contents = {
         name: mark(os.fsencode(content(run, path(environ, name)))) for name in (CONFIG, CREDENTIALS)
     }
     return {
@@ -188,16 +188,16 @@ def _helper(run: Run, loaded: Session, command: str) -> Parts:
         "directory": system.working_directory(),
         "path": "" if "/" in word else environ.get("PATH", ""),
         "instance": system.instance(),
-        "region": sts.named_region(environ, loaded)[0],  # unchecked: only the helper uses it
+        "region": sts.named_region(environ, shared)[0],  # unchecked: only the helper uses it
         **variables,
         **secrets,
-        **{name: mark(os.fsencode(text)) for name, text in shared.items()},
+        **{name: mark(os.fsencode(text)) for name, text in contents.items()},
     }
 
 
-def _is_in_credentials_file(run: Run, loaded: Session, name: str) -> bool:
+def _is_in_credentials_file(run: Run, shared: SharedConfig, name: str) -> bool:
     """Whether the credentials file has keys for the profile; keys in the config file come last."""
-    sections = loaded.credentials
+    sections = shared.credentials
     if sections is None:  # botocore has read the files and merged them
         from botocore import configloader, exceptions
 

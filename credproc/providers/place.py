@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
 
 #: The partitions, as patterns of region names, with the DNS suffix of their STS endpoints.
 PARTITIONS = {
@@ -91,10 +91,10 @@ class Place:
         self.header = http.host(self.host, self.port, usual)
 
 
-def place(session: Session, region: str) -> Place | None:
+def place(shared: SharedConfig, region: str) -> Place | None:
     """Return the STS endpoint of a region, None if only botocore can find it."""
     environ = os.environ  # the process's own, which botocore reads
-    scoped = session.get_scoped_config()
+    scoped = shared.get_scoped_config()
     legacy = environ.get("AWS_STS_REGIONAL_ENDPOINTS", scoped.get("sts_regional_endpoints"))
     if (
         system.has_proxy_settings()
@@ -102,7 +102,7 @@ def place(session: Session, region: str) -> Place | None:
         or any(key in scoped for key in UNUSUAL_KEYS)
         or legacy not in (None, REGIONAL)
         or _has_proxy(environ)
-        or scoped.get("sso_session", "") not in ["", *session.full_config["sso_sessions"]]
+        or scoped.get("sso_session", "") not in ["", *shared.full_config["sso_sessions"]]
         or os.path.exists(os.path.expanduser("~/.aws/models"))
     ):
         return None
@@ -110,32 +110,32 @@ def place(session: Session, region: str) -> Place | None:
     if not suffix:
         return None
     try:
-        url = _given(session, scoped, environ) or f"https://sts.{region}.{suffix}"
+        url = _given(shared, scoped, environ) or f"https://sts.{region}.{suffix}"
         return Place(url, region)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None  # botocore reports the invalid setting
 
 
-def custom(session: Session) -> str:
+def custom(shared: SharedConfig) -> str:
     """Return the URL of the service that is configured in the place of AWS's STS, "" for AWS's.
 
     What has no effect, or cannot be read, counts as none: botocore says what is wrong with it.
     """
-    scoped = session.get_scoped_config()
+    scoped = shared.get_scoped_config()
     ignored = os.environ.get(
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", scoped.get("ignore_configured_endpoint_urls")
     )
     if str(ignored).lower() == "true":
         return ""
     try:
-        return _given(session, scoped, os.environ)
+        return _given(shared, scoped, os.environ)
     except (AttributeError, KeyError, TypeError):
         return ""
 
 
-def role_arn(session: Session) -> Callable[[str], str]:
+def role_arn(shared: SharedConfig) -> Callable[[str], str]:
     """Return the check of a role's ARN (see limits): AWS's own rules hold for AWS alone."""
-    return limits.any_role_arn if custom(session) else limits.role_arn
+    return limits.any_role_arn if custom(shared) else limits.role_arn
 
 
 def _has_proxy(environ: Mapping[str, str]) -> bool:
@@ -143,10 +143,10 @@ def _has_proxy(environ: Mapping[str, str]) -> bool:
     return any(name.endswith("_proxy") and name != "no_proxy" for name in names)
 
 
-def _given(session: Session, scoped: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def _given(shared: SharedConfig, scoped: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """Return the configured endpoint URL, "" if there is none."""
     found = environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL")
     if not found and "services" in scoped:
-        found = session.full_config["services"][scoped["services"]].get("sts", {})
+        found = shared.full_config["services"][scoped["services"]].get("sts", {})
         found = found.get("endpoint_url")
     return str(found or scoped.get("endpoint_url") or "")

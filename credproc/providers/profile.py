@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
 
 #: Keys that are ignored when blank, as botocore does.
 DEFAULTED = ("role_session_name", "duration_seconds")
@@ -32,25 +32,25 @@ CREDENTIAL_SOURCES = {
 }
 
 
-def roles(loaded: Session, name: str) -> Roles:
+def roles(shared: SharedConfig, name: str) -> Roles:
     """Return the roles that a profile describes; RequestError if they cannot be assumed."""
-    found = Roles(Source(f"profile:{name}", loaded), loaded)
+    found = Roles(Source(f"profile:{name}", shared), shared)
     while True:
-        values = _values(loaded, name, found.profiles)
+        values = _values(shared, name, found.profiles)
         is_role = _is_role(values, top=not found.profiles)
         found.profiles.append(name)
-        found.source = Source(f"profile:{name}", loaded)
+        found.source = Source(f"profile:{name}", shared)
         if not is_role:
             if "mfa_serial" in values:
                 found.unused.append(name)
-            _check_own(loaded, name, values)
+            _check_own(shared, name, values)
             return found
-        found.add(_hop(loaded, name, values), values.get("region", ""), first=True)
+        found.add(_hop(shared, name, values), values.get("region", ""), first=True)
         origin = values.get("credential_source", "")
         below = values.get("source_profile", "")
         _check_origin(name, values)
         if origin:
-            found.source = _credential_source(name, origin, loaded)
+            found.source = _credential_source(name, origin, shared)
             return found
         if below == name and _has_keys(values):
             return found
@@ -62,10 +62,10 @@ def roles(loaded: Session, name: str) -> Roles:
         name = below
 
 
-def _check_own(loaded: Session, name: str, values: dict[str, Any]) -> None:
+def _check_own(shared: SharedConfig, name: str, values: dict[str, Any]) -> None:
     """Raise RequestError if the profile cannot have credentials of its own."""
-    own = None if loaded.credentials is None else loaded.credentials.get(name, {})
-    problem = incomplete.problem(values, loaded.full_config, own)
+    own = None if shared.credentials is None else shared.credentials.get(name, {})
+    problem = incomplete.problem(values, shared.full_config, own)
     if problem:
         raise RequestError(f"profile {name}: {problem}")
 
@@ -84,11 +84,11 @@ def _check_origin(name: str, values: dict[str, Any]) -> None:
         )
 
 
-def _values(session: Session, name: str, visited: list[str]) -> dict[str, Any]:
-    profiles = session.full_config["profiles"]
+def _values(shared: SharedConfig, name: str, visited: list[str]) -> dict[str, Any]:
+    profiles = shared.full_config["profiles"]
     if name not in profiles:
         where = f", the source_profile of {visited[-1]}," if visited else ""
-        why = misnamed(session, name)
+        why = misnamed(shared, name)
         raise RequestError(f"profile {name}{where} is not in the shared config{why}")
     values: dict[str, Any] = profiles[name]
     return values
@@ -103,9 +103,9 @@ def _is_role(values: dict[str, Any], top: bool) -> bool:
     return is_role and (top or not _has_keys(values))
 
 
-def _hop(loaded: Session, name: str, values: dict[str, Any]) -> Hop:
+def _hop(shared: SharedConfig, name: str, values: dict[str, Any]) -> Hop:
     hop = Hop(values["role_arn"])
-    _check(name, incomplete.ROLE, hop.role_arn, place.role_arn(loaded))
+    _check(name, incomplete.ROLE, hop.role_arn, place.role_arn(shared))
     for option in OPTIONS:
         value = values.get(option.key) if option.key else None
         if value is None or (value == "" and option.key in DEFAULTED):
@@ -121,10 +121,10 @@ def _check(name: str, key: str, value: Any, check: Callable[[str], str]) -> None
         raise RequestError(f"profile {name}: {slips.wrong(key, value, problem)}")
 
 
-def _credential_source(name: str, origin: str, session: Session) -> Source:
+def _credential_source(name: str, origin: str, shared: SharedConfig) -> Source:
     if origin not in CREDENTIAL_SOURCES:
         told = slips.wrong(
             "credential_source", origin, f"must be one of {', '.join(CREDENTIAL_SOURCES)}"
         )
         raise RequestError(f"profile {name}: {told}")
-    return Source(CREDENTIAL_SOURCES[origin], session)
+    return Source(CREDENTIAL_SOURCES[origin], shared)

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
     import botocore.session
 
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
     from credproc.run import Run
 
 #: botocore's providers that find keys in a file, with botocore's setting for that file.
 FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}
 
 
-def resolved(run: Run, shared: Session, name: str, methods: tuple[str, ...]) -> Credentials | None:
+def resolved(
+    run: Run, shared: SharedConfig, name: str, methods: tuple[str, ...]
+) -> Credentials | None:
     """Return what the first successful provider of botocore finds; its errors become ours."""
     session = shared.botocore()
     if "login_session" in session.get_scoped_config():  # SSO has its own region setting

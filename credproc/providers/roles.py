@@ -14,7 +14,7 @@ from credproc.regions import home_region
 
 if TYPE_CHECKING:
     from credproc.hop import Hop
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
     from credproc.providers.source import Source
     from credproc.run import Run
     from credproc.session import Parts
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 class Roles:
     """Roles in the order in which they are assumed, and the source credentials of the first.
 
-    ``loaded`` is the shared config for the profile that the chain belongs to; ``regions`` are the
+    ``shared`` is the shared config for the profile that the chain belongs to; ``regions`` are the
     regions of the profiles that define the roles, "" if not set; ``profiles`` are all that were
     read.
     """
 
-    def __init__(self, source: Source, loaded: Session) -> None:
+    def __init__(self, source: Source, shared: SharedConfig) -> None:
         self.source = source
-        self.loaded = loaded
+        self.shared = shared
         self.hops: list[Hop] = []
         self.regions: list[str] = []
         self.profiles: list[str] = []
@@ -77,7 +77,7 @@ class Roles:
         return {
             **given,
             **own.session_name(run, hop.role_session_name),
-            **own.called(run.environ, self.loaded, region, hop.role_arn),
+            **own.called(run.environ, self.shared, region, hop.role_arn),
             "caller": self.parts(run, number - 1) if number > 1 else self.caller_parts(run),
         }
 
@@ -90,7 +90,7 @@ class Roles:
         return {
             "mfa_session": device,
             "seconds": run.mfa_session,
-            **own.called(run.environ, self.loaded, region, self.hops[0].role_arn),
+            **own.called(run.environ, self.shared, region, self.hops[0].role_arn),
             "caller": self.source.parts(run),
         }
 
@@ -100,7 +100,7 @@ class Roles:
         hop, profile_region = self.hops[number - 1], self.regions[number - 1]
         if hop.sts_region:
             return checked_region(hop.sts_region), "--sts-region"
-        configured = configured_region(run.environ, self.loaded, profile_region)
+        configured = configured_region(run.environ, self.shared, profile_region)
         if configured:
             return configured, "configured"
         if self.source.kind == "imds":

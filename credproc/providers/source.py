@@ -12,7 +12,7 @@ from credproc.providers import container, imds, leaf, own
 from credproc.variables import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE
 
 if TYPE_CHECKING:
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
     from credproc.run import Run
     from credproc.session import Parts
 
@@ -34,14 +34,14 @@ MISSING = {
 class Source:
     """Source credentials, named as in --source; ``profile:NAME`` is the profile's own credentials.
 
-    ``loaded`` is the shared config for the profile that the chain belongs to.
+    ``shared`` is the shared config for the profile that the chain belongs to.
     """
 
-    def __init__(self, text: str, loaded: Session) -> None:
+    def __init__(self, text: str, shared: SharedConfig) -> None:
         self.text = text
         chain = request.Chain(text)
         self.kind, self.name = chain.kind, chain.named
-        self.loaded = loaded
+        self.shared = shared
 
     def parts(self, run: Run) -> Parts:
         """Return the cache key parts of the source credentials; of long-term keys only the ID."""
@@ -52,13 +52,13 @@ class Source:
         if self.kind == "container":
             return _container(run)
         if self.kind == "profile":
-            return own.parts(run, self.loaded, self.name)
-        return own.web_identity(run, self.loaded, *leaf.web_identity_variables(run.environ))
+            return own.parts(run, self.shared, self.name)
+        return own.web_identity(run, self.shared, *leaf.web_identity_variables(run.environ))
 
     @property
     def person(self) -> bool:
         """Whether fetching may need a person: a helper may prompt for anything."""
-        return self.kind == "profile" and own.is_helper(self.loaded, self.name)
+        return self.kind == "profile" and own.is_helper(self.shared, self.name)
 
     def retrieve(self, run: Run, anew: bool = False) -> Credentials:
         """Return the source credentials, from the cache unless ``anew``.
@@ -82,7 +82,7 @@ class Source:
     @property
     def profile(self) -> str:
         """The profile whose IMDS settings apply, "" for the profile in use."""
-        return self.loaded.profile
+        return self.shared.profile
 
     def is_role(self, caller: Credentials) -> bool:
         """Whether a role assumed with these credentials certainly counts as role chaining.

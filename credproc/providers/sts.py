@@ -14,7 +14,7 @@ from credproc.providers import faults, place, query
 from credproc.providers.patience import tried
 from credproc.providers.query import TRY
 from credproc.providers.reply import SKEW, Call, Failed, Fault, Reply
-from credproc.providers.session import Session
+from credproc.providers.sharedconfig import SharedConfig
 from credproc.syntax import unreadable
 from credproc.variables import CONFIG, CREDENTIALS, path
 
@@ -35,36 +35,36 @@ MOST = 256 * 2**20
 FILES = ("config_file", "credentials_file")
 
 
-def new_session(run: Run, profile: str = "") -> Session:
+def load_config(run: Run, profile: str = "") -> SharedConfig:
     """Return the shared config for a profile; RequestError if it cannot be read.
 
     A run reads the files once, for all profiles: changes during the run apply to the next run.
     """
     for variable in (CONFIG, CREDENTIALS):
         run.witnesses.file(path(run.environ, variable))
-    session = Session(profile, run.shared.get("config"))
-    run.shared.setdefault("config", session)
+    shared = SharedConfig(profile, run.shared.get("config"))
+    run.shared.setdefault("config", shared)
     try:
-        is_readable = session.is_readable()
+        is_readable = shared.is_readable()
     except Exception as error:  # only botocore's own; loading it to name them would cost 100 ms
-        raise _refused(session, error) from error
+        raise _refused(shared, error) from error
     if not is_readable:
         try:
-            session.botocore().get_scoped_config()
+            shared.botocore().get_scoped_config()
         except Exception as error:
-            raise _refused(session, error) from error
-    return session
+            raise _refused(shared, error) from error
+    return shared
 
 
-def _refused(session: Session, error: Exception) -> Exception:
+def _refused(shared: SharedConfig, error: Exception) -> Exception:
     """Return our exception for one that botocore raised when it read the shared config."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ProfileNotFound):
-        missing, variable = session.named
+        missing, variable = shared.named
         who = f"profile {missing}" + (f" (from {variable})" if variable else "")
-        first, second = (_shown(session.get_config_variable(key)) for key in FILES)
-        why = misnamed(session, missing)
+        first, second = (_shown(shared.get_config_variable(key)) for key in FILES)
+        why = misnamed(shared, missing)
         return RequestError(f"{who} is in neither {first} nor {second}{why}")
     if isinstance(error, exceptions.ConfigParseError):
         return unreadable(error.kwargs.get("path", ""), error.kwargs.get("error"))
@@ -89,10 +89,10 @@ def expanded(path: str) -> str:
     return os.path.expanduser(os.path.expandvars(path))
 
 
-def misnamed(session: Session, profile: str) -> str:
+def misnamed(shared: SharedConfig, profile: str) -> str:
     """Return the end of a message: what the user may have meant by an unknown profile, or ""."""
-    known = list(session.full_config["profiles"])
-    config, credentials = (expanded(session.get_config_variable(key)) for key in FILES)
+    known = list(shared.full_config["profiles"])
+    config, credentials = (expanded(shared.get_config_variable(key)) for key in FILES)
     found = headers.near(config, credentials, profile)
     if found is not None and not headers.bare(profile, known):
         return f": {found}"
@@ -100,21 +100,23 @@ def misnamed(session: Session, profile: str) -> str:
     return f"; did you mean {other}?" if other else ""
 
 
-def configured_region(environ: Mapping[str, str], session: Session, own: str = "") -> str:
+def configured_region(environ: Mapping[str, str], shared: SharedConfig, own: str = "") -> str:
     """Return the region from the variables or the config (botocore ignores AWS_REGION).
 
     ``own`` is the region of the profile that defines the role, if it has one.
     """
-    region, name = named_region(environ, session, own)
+    region, name = named_region(environ, shared, own)
     return checked_region(region, name) if region else ""
 
 
-def named_region(environ: Mapping[str, str], session: Session, own: str = "") -> tuple[Any, str]:
+def named_region(
+    environ: Mapping[str, str], shared: SharedConfig, own: str = ""
+) -> tuple[Any, str]:
     """Return the configured region, valid or not, and where it is configured."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         if environ.get(name):
             return environ[name], name
-    return own or session.get_scoped_config().get("region"), "the profile's region"
+    return own or shared.get_scoped_config().get("region"), "the profile's region"
 
 
 def checked_region(region: Any, name: str = "the region") -> str:
@@ -151,8 +153,8 @@ def bounded(run: Run, work: Callable[[], Result], seconds: float | None = None) 
 class Sts:
     """STS as one run uses it, for all hops and callers; without botocore's client if possible."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, shared: SharedConfig) -> None:
+        self.shared = shared
         self._places: dict[str, place.Place | None] = {}
         self._query = query.Query()
         self._client: Client | None = None
@@ -191,14 +193,14 @@ class Sts:
 
     def _place(self, region: str) -> place.Place | None:
         if region not in self._places:
-            self._places[region] = place.place(self.session, region)
+            self._places[region] = place.place(self.shared, region)
         return self._places[region]
 
     def _made(self, run: Run, region: str) -> Client:
         """Return botocore's client, prepared for this region."""
         from credproc.providers.client import Client
 
-        self._client = self._client or Client(self.session.botocore())
+        self._client = self._client or Client(self.shared.botocore())
         self._client.make(run, region)
         return self._client
 

@@ -16,7 +16,7 @@ from credproc.mfa import Mfa
 from credproc.providers import endpoint, imds, metadata
 from credproc.providers.http import Fault
 from credproc.providers.profile import roles
-from credproc.providers.sts import new_session
+from credproc.providers.sts import load_config
 from credproc.run import Run
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def configs(folder: Path) -> Callable[[Chance], bool]:
             check(error)
             good = False
         try:
-            roles(new_session(a_run(environ), "app"), "app")
+            roles(load_config(a_run(environ), "app"), "app")
         except RequestError as error:
             check(error)
             good = False

@@ -22,8 +22,8 @@ from credproc.errors import CredprocError
 from credproc.providers import leaf, query
 from credproc.providers.place import PARTITIONS, UNUSUAL, UNUSUAL_KEYS, Place, place
 from credproc.providers.resolved import resolved
-from credproc.providers.session import Session
-from credproc.providers.sts import new_session
+from credproc.providers.sharedconfig import SharedConfig
+from credproc.providers.sts import load_config
 from tests.chains import LOADER, A, B, Machine, hop
 from tests.servers import tls
 from tests.servers.sts import StsServer
@@ -70,7 +70,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 
 def by_botocore(region: str, known: Any = None) -> str:
     """Return botocore's endpoint of STS; "" if it makes no client."""
-    session = known or Session().botocore()
+    session = known or SharedConfig().botocore()
     session.set_credentials("a", "b")
     try:
         config = Config(retries={"total_max_attempts": 1, "mode": "standard"})
@@ -148,13 +148,13 @@ def test_both_files_are_one_config_as_with_botocore(machine: Machine) -> None:
     machine.credentials("[both]\noutput = d\naws_access_key_id = e\n[alone]\nregion = f\n")
 
     for profile in ("", "both", "alone"):
-        session = Session(profile)
+        session = SharedConfig(profile)
         assert session.is_readable()
         assert session.full_config == session.botocore().full_config
         assert session.get_scoped_config() == session.botocore().get_scoped_config()
-    assert not Session("missing").is_readable()
+    assert not SharedConfig("missing").is_readable()
     with pytest.raises(exceptions.ProfileNotFound):
-        Session("missing").get_scoped_config()
+        SharedConfig("missing").get_scoped_config()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_keys_of_a_profile_are_those_of_botocore(
 ) -> None:
     machine.config(config)
     machine.credentials(credentials)
-    session = new_session(machine.run(), "p")
+    session = load_config(machine.run(), "p")
     found = leaf._keys(session, "p")
     try:
         right = resolved(machine.run(), session, "p", leaf.BEFORE) or resolved(
@@ -198,24 +198,24 @@ def test_keys_of_a_profile_are_those_of_botocore(
 
 def test_endpoint_of_every_region_is_that_of_botocore(machine: Machine) -> None:
     plain = []
-    known = Session().botocore()
+    known = SharedConfig().botocore()
     for region in REGIONS:
-        found = place(new_session(machine.run()), region)
+        found = place(load_config(machine.run()), region)
         if found:
             plain.append(region)
             assert found.url == by_botocore(region, known), region
             assert found.region == region
     assert len(plain) > 40
     assert all(any(re.fullmatch(names, region) for region in plain) for names in PARTITIONS)
-    assert place(new_session(machine.run()), "aws-global") is None
-    assert place(new_session(machine.run()), "xx-nowhere-1") is None
+    assert place(load_config(machine.run()), "aws-global") is None
+    assert place(load_config(machine.run()), "xx-nowhere-1") is None
 
 
 @pytest.mark.parametrize("value", ["x", pytest.param("true", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted({*UNUSUAL, *HARMLESS, "HTTPS_PROXY", "all_proxy"}))
 def test_variable_changes_the_endpoint_or_nothing(name: str, value: str, machine: Machine) -> None:
     machine.set(**{name: value})
-    found = place(Session(), "eu-west-1")
+    found = place(SharedConfig(), "eu-west-1")
     if found is not None:
         assert name in HARMLESS
         assert found.url == by_botocore("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
@@ -225,7 +225,7 @@ def test_variable_changes_the_endpoint_or_nothing(name: str, value: str, machine
 @pytest.mark.parametrize("key", sorted({*UNUSUAL_KEYS, *HARMLESS_KEYS, "services", "s3", "output"}))
 def test_key_changes_the_endpoint_or_nothing(key: str, value: str, machine: Machine) -> None:
     machine.config(f"[default]\n{key} = {value}\n")
-    found = place(Session(), "eu-west-1")
+    found = place(SharedConfig(), "eu-west-1")
     if found is not None:
         assert key not in UNUSUAL_KEYS
         assert found.url == by_botocore("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
@@ -260,7 +260,7 @@ def test_endpoint_that_is_given_is_that_of_botocore(url: str, where: str, machin
         machine.set(**{where: url})
     machine.config(config)
 
-    found = place(Session(), "eu-west-1")
+    found = place(SharedConfig(), "eu-west-1")
     if found is None:
         assert url not in GIVEN[:4]
     else:
@@ -276,18 +276,18 @@ def test_endpoints_in_the_order_of_botocore(flag: str, machine: Machine) -> None
     )
     machine.set(AWS_ENDPOINT_URL_STS=urls[0], AWS_ENDPOINT_URL=urls[1])
     for taken in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", None):
-        found = place(Session(), "eu-west-1")
+        found = place(SharedConfig(), "eu-west-1")
         assert found is not None
         assert found.url == by_botocore("eu-west-1")
         if taken:
             machine.set(**{taken: None})
     machine.set(AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=flag)
-    assert place(Session(), "eu-west-1") is None
+    assert place(SharedConfig(), "eu-west-1") is None
 
 
 def test_models_of_ones_own_are_for_botocore(machine: Machine) -> None:
     (machine.folder / ".aws" / "models").mkdir(parents=True)
-    assert place(Session(), "eu-west-1") is None
+    assert place(SharedConfig(), "eu-west-1") is None
 
 
 def test_tls_is_that_of_botocore() -> None:
@@ -318,7 +318,7 @@ PARAMETERS: dict[str, Any] = {
 
 
 def test_parameters_are_those_of_botocore() -> None:
-    client: Any = Session().botocore().create_client("sts", region_name="eu-west-1")
+    client: Any = SharedConfig().botocore().create_client("sts", region_name="eu-west-1")
     for action, parameters in {
         "AssumeRole": PARAMETERS,
         "AssumeRoleWithWebIdentity": {

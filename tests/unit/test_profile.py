@@ -8,7 +8,7 @@ import pytest
 
 from credproc.errors import RequestError
 from credproc.providers.profile import roles
-from credproc.providers.sts import new_session
+from credproc.providers.sts import load_config
 from tests.chains import KEY, A, B, C, Machine
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 
 
 def read(machine: Machine, name: str) -> Roles:
-    return roles(new_session(machine.run(), name), name)
+    return roles(load_config(machine.run(), name), name)
 
 
 def test_roles_are_in_the_order_in_which_they_are_assumed(machine: Machine) -> None:

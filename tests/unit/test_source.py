@@ -24,7 +24,7 @@ from credproc.errors import (
 )
 from credproc.providers import patience, resolved
 from credproc.providers.source import Source
-from credproc.providers.sts import new_session
+from credproc.providers.sts import load_config
 from credproc.regions import home_region
 from tests.chains import KEY, SECRET, A, B, Machine, hop
 from tests.servers import faults
@@ -58,7 +58,7 @@ def task() -> Iterator[ContainerServer]:
 
 
 def source(text: str, run: Run) -> Source:
-    return Source(text, new_session(run, text.partition("profile:")[2]))
+    return Source(text, load_config(run, text.partition("profile:")[2]))
 
 
 def retrieve(machine: Machine, text: str, seconds: float = 20) -> Credentials:

@@ -19,7 +19,7 @@ from credproc.providers import sts as calls
 from credproc.providers.client import client_config
 from credproc.providers.place import place
 from credproc.providers.reply import Call, Reply
-from credproc.providers.sts import new_session
+from credproc.providers.sts import load_config
 from tests.chains import KEY, A, B, Machine, hop
 from tests.servers import faults
 from tests.servers.asking import Hurry
@@ -455,7 +455,7 @@ def test_endpoint_that_is_no_address_is_a_mistake_in_the_configuration(machine: 
     ],
 )
 def test_endpoint_is_the_regions_own(region: str, host: str, lean: Machine) -> None:
-    found = place(new_session(lean.run()), region)
+    found = place(load_config(lean.run()), region)
     assert found is not None
     assert found.url == f"https://{host}"
 

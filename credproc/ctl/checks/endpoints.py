@@ -23,7 +23,7 @@ def roles(case: Case) -> Iterator[Check]:
 
         try:
             found = chain.described(run, asked)
-            url = place.custom(found.loaded)
+            url = place.custom(found.shared)
             steps = sessions.steps(run, found) if url else []
         except CredprocError:
             continue  # the check of the providers reports it

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from credproc.ctl.checks import Case
     from credproc.providers.raised import Answered
-    from credproc.providers.session import Session
+    from credproc.providers.sharedconfig import SharedConfig
 
 #: Seconds that a clock may be off, and from which on signatures are refused: STS itself accepts
 #: up to a quarter of an hour, but most services, which get the credentials, only five minutes.
@@ -30,15 +30,15 @@ BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 def sts(case: Case) -> Iterator[Check]:
     """Check the connection to STS, without credentials: any response of STS will do."""
-    regions: dict[tuple[str, str], tuple[str, Session, int]] = {}
-    for profile, name, why, loaded, assumed in _regions(case):
+    regions: dict[tuple[str, str], tuple[str, SharedConfig, int]] = {}
+    for profile, name, why, shared, assumed in _regions(case):
         known = regions[profile, name][2] if (profile, name) in regions else 0
-        regions[profile, name] = why, loaded, max(assumed, known)
+        regions[profile, name] = why, shared, max(assumed, known)
     if not regions:
         return
     yield from _settings(case)
-    for (_, name), (why, loaded, assumed) in regions.items():
-        check = _reached(case, loaded, name, why)
+    for (_, name), (why, shared, assumed) in regions.items():
+        check = _reached(case, shared, name, why)
         if assumed and check.status == FAIL:
             # Substitutes for STS (moto, LocalStack) do not answer every unsigned call.
             check = Check(OK, "STS", f"role {assumed} was just assumed there (region {name}, "
@@ -46,8 +46,8 @@ def sts(case: Case) -> Iterator[Check]:
         yield check
 
 
-def _regions(case: Case) -> Iterator[tuple[str, str, str, Session, int]]:
-    """Yield the regions whose STS the roles need: profile, region, reason, session, role.
+def _regions(case: Case) -> Iterator[tuple[str, str, str, SharedConfig, int]]:
+    """Yield the regions whose STS the roles need: profile, region, reason, config, role.
 
     The role is the number of the one that was just assumed there, 0 if none was.
     """
@@ -69,7 +69,7 @@ def _regions(case: Case) -> Iterator[tuple[str, str, str, Session, int]]:
             except CredprocError:
                 continue
             assumed = number if (place, number) in case.assumed else 0
-            yield profile, name, why, found.loaded, assumed
+            yield profile, name, why, found.shared, assumed
 
 
 def _settings(case: Case) -> Iterator[Check]:
@@ -92,7 +92,7 @@ def _settings(case: Case) -> Iterator[Check]:
             yield Check(OK, "TLS", f"certificates are checked with {path} ({name})")
 
 
-def _reached(case: Case, loaded: Session, name: str, why: str) -> Check:
+def _reached(case: Case, shared: SharedConfig, name: str, why: str) -> Check:
     """Send STS an unsigned request, and judge the response."""
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
@@ -103,7 +103,7 @@ def _reached(case: Case, loaded: Session, name: str, why: str) -> Check:
                     retries={"total_max_attempts": 2, "mode": "standard"})  # fmt: skip
     url, answered = "", Answered()
     try:
-        client = ask(loaded.botocore().create_client, "sts", region_name=name, config=config)
+        client = ask(shared.botocore().create_client, "sts", region_name=name, config=config)
         url = client.meta.endpoint_url
         client.meta.events.register("before-parse.sts", answered.note)
         client.get_caller_identity()

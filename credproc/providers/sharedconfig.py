@@ -23,7 +23,7 @@ CONFIG = ("AWS_CONFIG_FILE", "~/.aws/config")
 CREDENTIALS = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
 
-class Session:
+class SharedConfig:
     """The config file and the credentials file for one profile, "" for the profile in use.
 
     ``full_config`` has the form of botocore's: profiles (merged with the credentials file),
@@ -32,7 +32,7 @@ class Session:
     """
 
     # Reads the process's own environment, as botocore does for everything else.
-    def __init__(self, profile: str = "", known: Session | None = None) -> None:
+    def __init__(self, profile: str = "", known: SharedConfig | None = None) -> None:
         named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
         self._profile = profile
         self._variables = named
