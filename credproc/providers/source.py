@@ -8,7 +8,7 @@ from credproc import request, session
 from credproc.answer import mark
 from credproc.credentials import Credentials, is_key_text
 from credproc.errors import ProviderUnavailable, RequestError
-from credproc.providers import container, imds, leaf, own
+from credproc.providers import container, imds, initial, own
 from credproc.variables import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Source:
             return _container(run)
         if self.kind == "profile":
             return own.parts(run, self.shared, self.name)
-        return own.web_identity(run, self.shared, *leaf.web_identity_variables(run.environ))
+        return own.web_identity(run, self.shared, *initial.web_identity_variables(run.environ))
 
     @property
     def person(self) -> bool:
@@ -73,8 +73,8 @@ class Source:
         if self.kind == "imds":
             return imds.fetch(run, self.name, self.profile)
         if self.kind == "profile":
-            return leaf.profile(run, self.name)
-        found = container.retrieve(run) if self.kind == "container" else leaf.web_identity(run)
+            return initial.profile(run, self.name)
+        found = container.retrieve(run) if self.kind == "container" else initial.web_identity(run)
         if found is None:
             raise ProviderUnavailable(MISSING[self.kind])
         return found

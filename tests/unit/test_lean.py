@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from credproc import inifile
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError
-from credproc.providers import leaf, query
+from credproc.providers import initial, query
 from credproc.providers.place import PARTITIONS, UNUSUAL, UNUSUAL_KEYS, Place, place
 from credproc.providers.resolved import resolved
 from credproc.providers.sharedconfig import SharedConfig
@@ -180,10 +180,10 @@ def test_keys_of_a_profile_are_those_of_botocore(
     machine.config(config)
     machine.credentials(credentials)
     session = load_config(machine.run(), "p")
-    found = leaf._keys(session, "p")
+    found = initial._keys(session, "p")
     try:
-        right = resolved(machine.run(), session, "p", leaf.BEFORE) or resolved(
-            machine.run(), session, "p", leaf.AFTER
+        right = resolved(machine.run(), session, "p", initial.BEFORE) or resolved(
+            machine.run(), session, "p", initial.AFTER
         )
     except CredprocError:
         right = None
