@@ -30,7 +30,7 @@ from credproc.errors import (
     DeadlineExceeded,
     ProviderFailed,
     ProviderUnavailable,
-    TextAsked,
+    TextRequested,
     UsageError,
     clean,
     mistake,
@@ -102,7 +102,7 @@ def respond(argv: Sequence[str], environ: Mapping[str, str], in_background: bool
     log = Log(environ.get("CREDPROC_LOG", ""), time.time)
     try:
         _answer(argv, environ, log, in_background)
-    except TextAsked as text:
+    except TextRequested as text:
         return write_rest(str(text).encode())
     except CredprocError as error:
         return _failed(error, log)

@@ -58,7 +58,7 @@ class UsageError(RequestError):
     """The command line itself is wrong."""
 
 
-class TextAsked(Exception):
+class TextRequested(Exception):
     """--help or --version: the text to print instead of credentials."""
 
 
@@ -93,7 +93,7 @@ class WrongCode(CodeNotGiven):
     """STS did not accept the MFA code: it was mistyped or already used."""
 
 
-class NobodyToAsk(CodeNotGiven):
+class NoPrompt(CodeNotGiven):
     """There is neither a terminal nor an --mfa-command to get an MFA code from."""
 
 

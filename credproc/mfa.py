@@ -8,7 +8,7 @@ import time
 
 from credproc import children, helper, prompt
 from credproc.complaint import telling_line
-from credproc.errors import CodeNotGiven, NobodyToAsk, UsageError, WrongCode, clean
+from credproc.errors import CodeNotGiven, NoPrompt, UsageError, WrongCode, clean
 from credproc.store import Store
 from credproc.turns import Turn, Turns
 
@@ -66,7 +66,7 @@ class Mfa:
         """Whether the user has to type the code, or to do what the command says."""
         return not self.words or self._spoke
 
-    def can_ask(self) -> bool:
+    def can_prompt(self) -> bool:
         """Whether there is a command, or a terminal for a prompt."""
         if self.words:
             return True
@@ -175,14 +175,14 @@ class Mfa:
 
     @contextlib.contextmanager
     def _terminal(self, serial: str) -> Iterator[prompt.Prompt]:
-        """Open the terminal for a prompt; NobodyToAsk if there is none in the foreground."""
+        """Open the terminal for a prompt; NoPrompt if there is none in the foreground."""
         needed = f"an MFA code for {serial} is needed, but "
         terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
-            raise NobodyToAsk(f"{needed}there is no terminal for a prompt: {INSTEAD}")
+            raise NoPrompt(f"{needed}there is no terminal for a prompt: {INSTEAD}")
         try:
             if not prompt.is_foreground(terminal):
-                raise NobodyToAsk(
+                raise NoPrompt(
                     f"{needed}this process is in the background of its terminal and cannot prompt: "
                     "run it in the foreground (fg), or use --mfa-command"
                 )
@@ -258,7 +258,7 @@ def _typed(
     try:
         return asking.ask(text, deadline.left(), flush)
     except OSError:
-        raise NobodyToAsk(
+        raise NoPrompt(
             f"an MFA code for {serial} is needed, but the terminal was closed: {INSTEAD}"
         ) from None
 

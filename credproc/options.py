@@ -8,7 +8,7 @@ import json
 import os
 
 from credproc import __version__, limits, manual, mfa, noshell, system
-from credproc.errors import TextAsked, UsageError
+from credproc.errors import TextRequested, UsageError
 from credproc.hop import OPTIONS, Hop, Option
 from credproc.request import DEFAULT_TIMEOUT, MFA_SESSION, Imds, Profile, Request
 
@@ -29,7 +29,7 @@ MAX_POLICY_FILE = 64 * 1024
 def parse(argv: Sequence[str]) -> Request:
     """Parse the command line; UsageError says which option is wrong and what is allowed.
 
-    --help and --version raise TextAsked instead.
+    --help and --version raise TextRequested instead.
     """
     request = Request()
     try:
@@ -164,7 +164,7 @@ def _add_text(
 ) -> None:
     class Show(argparse.Action):
         def __call__(self, parser: Any, *_: Any, **__: Any) -> None:
-            raise TextAsked(text(parser))
+            raise TextRequested(text(parser))
 
     group.add_argument(*names, action=Show, nargs=0, default=argparse.SUPPRESS, **more)
 

@@ -11,7 +11,7 @@ from credproc import cache, credentials, windows
 from credproc.errors import (
     CredprocError,
     DeadlineExceeded,
-    NobodyToAsk,
+    NoPrompt,
     ProviderUnavailable,
     Remembered,
     clean,
@@ -99,7 +99,7 @@ def failed(
 def _kind(error: Exception) -> str:
     if isinstance(error, ProviderUnavailable):
         return cache.UNAVAILABLE
-    if isinstance(error, NobodyToAsk):
+    if isinstance(error, NoPrompt):
         return cache.UNATTENDED
     return cache.LATE if isinstance(error, DeadlineExceeded) else cache.FAILED
 
@@ -119,13 +119,13 @@ def next_look(entry: cache.Entry, now: float) -> int:
     return windows.next_look(now, entry.expiration, draw)
 
 
-def concerns(entry: cache.Entry, can_ask: Callable[[], bool], seconds: float) -> bool:
+def concerns(entry: cache.Entry, can_prompt: Callable[[], bool], seconds: float) -> bool:
     """Whether a cached failure would also happen to this run.
 
-    ``can_ask`` says whether the run could get an MFA code; ``seconds`` is its --timeout.
+    ``can_prompt`` says whether the run could get an MFA code; ``seconds`` is its --timeout.
     """
     if entry.kind == cache.UNATTENDED:
-        return not can_ask()
+        return not can_prompt()
     return entry.kind != cache.LATE or seconds <= entry.allowed
 
 

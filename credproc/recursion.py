@@ -19,10 +19,10 @@ VARIABLE = "CREDPROC_PROFILE_CHAIN"
 def check(asked: request.Request, environ: Mapping[str, str]) -> None:
     """Raise RequestError if a run that started this one is resolving a profile of the request."""
     for name in profiles(asked):
-        check_way([name], environ)
+        check_path([name], environ)
 
 
-def check_way(names: Sequence[str], environ: Mapping[str, str]) -> None:
+def check_path(names: Sequence[str], environ: Mapping[str, str]) -> None:
     """Raise RequestError if a run that started this one is resolving one of these profiles."""
     above = _above(environ)
     for count, name in enumerate(names, 1):

@@ -221,7 +221,7 @@ class Refresher:
         if item.is_enough(current):
             self.log("cache: another process has just refreshed it")
             return current
-        if outcome.concerns(current, self.run.mfa.can_ask, self.run.deadline.seconds):
+        if outcome.concerns(current, self.run.mfa.can_prompt, self.run.deadline.seconds):
             outcome.recall(current, self.now(), is_news)
         return None
 

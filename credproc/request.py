@@ -40,7 +40,7 @@ class Imds(Value):
         return [self.option, self.role] if self.role else [self.option]
 
     @property
-    def asks_imds(self) -> bool:
+    def needs_imds(self) -> bool:
         """Whether it needs the metadata service."""
         return True
 
@@ -74,7 +74,7 @@ class Chain(Value):
         return self.named if self.kind == "profile" else ""
 
     @property
-    def asks_imds(self) -> bool:
+    def needs_imds(self) -> bool:
         """Whether it needs the metadata service."""
         return self.kind == "imds"
 
@@ -118,7 +118,7 @@ class Profile(Value):
         return [self.option, self.name]
 
     @property
-    def asks_imds(self) -> bool:
+    def needs_imds(self) -> bool:
         """Whether it is known to need the metadata service; only the config can tell."""
         return False
 

@@ -191,7 +191,7 @@ class World:
         )
 
     @property
-    def asks_imds(self) -> bool:
+    def needs_imds(self) -> bool:
         """Whether the instance's role may give the first credentials."""
         argv = self.drawn["argv"]
         return not argv or any("imds" in word or word == "instance" for word in argv)
@@ -370,7 +370,7 @@ class Pair:
             return ""  # a call that fails may be repeated
         if one.has_helper or two.has_helper:
             return ""  # what it reads is not known, so any variable makes it another session
-        if one.drawn["host"] != two.drawn["host"] and (one.asks_imds or two.asks_imds):
+        if one.drawn["host"] != two.drawn["host"] and (one.needs_imds or two.needs_imds):
             return ""  # another host name may be another instance
         if sorted(issued) != sorted(needed):
             return f"{len(issued)} requests where {len(needed)} would do"

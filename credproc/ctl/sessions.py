@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from credproc import options, recursion, request, session, system
 from credproc.cache import fingerprint
 from credproc.ctl.commandline import discreet
-from credproc.errors import CredprocError, TextAsked, masked
+from credproc.errors import CredprocError, TextRequested, masked
 from credproc.hop import Hop
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def reachable(run: Run, argv: Sequence[str]) -> set[str]:
     try:
         asked = options.parse(argv)
         recursion.check(asked, run.environ)
-    except (CredprocError, TextAsked):
+    except (CredprocError, TextRequested):
         return set()
     run.mfa_session = asked.mfa_session
     found = set()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from credproc import headers, noshell, options, variables
 from credproc.ctl import commandline, rewriting
 from credproc.ctl.configfile import ConfigFile
-from credproc.errors import RequestError, TextAsked, UsageError
+from credproc.errors import RequestError, TextRequested, UsageError
 from credproc.headers import config_profile, credentials_profile
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def parsed(argv: Sequence[str]) -> Request:
     """Return the parsed command line; UsageError says what is wrong."""
     try:
         return options.parse(argv)
-    except TextAsked:
+    except TextRequested:
         raise UsageError("--help and --version print no credentials") from None
     except UsageError as error:
         raise UsageError(f"{error} (see credproc --help)") from None

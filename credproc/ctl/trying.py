@@ -34,7 +34,7 @@ def command(given: argparse.Namespace, asked: Request, region: str) -> str:
 def _region(given: argparse.Namespace, asked: Request) -> str:
     """Return a region where the credentials are valid: this instance's, else the partition's."""
     found = ""
-    if any(each.asks_imds for each in asked.providers):
+    if any(each.needs_imds for each in asked.providers):
         try:
             found = imds.region(machine.run(given))
         except CredprocError:

@@ -73,7 +73,7 @@ def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
     shared = load_config(run, name)
     found = roles(shared, name) if name else Roles(Source("", shared), shared)
     # Checked now: waiting for the lock of the run that started this one would last to its deadline.
-    recursion.check_way(found.profiles, run.environ)
+    recursion.check_path(found.profiles, run.environ)
     run.profiles[:] = dict.fromkeys([*run.profiles, *found.profiles])
     if isinstance(asked, request.Chain):
         check(shared, asked)

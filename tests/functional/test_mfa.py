@@ -455,7 +455,7 @@ def test_command_may_ask_on_the_terminal_itself(terminal: Terminal) -> None:
     assert result(process).document["Version"] == 1
 
 
-CAN_ASK = "from credproc.mfa import Mfa; print(Mfa('', {}).can_ask(), flush=True)"
+CAN_ASK = "from credproc.mfa import Mfa; print(Mfa('', {}).can_prompt(), flush=True)"
 
 
 def test_terminal_can_ask_in_the_foreground_only(terminal: Terminal) -> None:

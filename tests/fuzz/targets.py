@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from credproc import answer, cache, credentials, options
 from credproc.deadline import Deadline
-from credproc.errors import CredprocError, RequestError, TextAsked, UsageError, clean
+from credproc.errors import CredprocError, RequestError, TextRequested, UsageError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import endpoint, imds, metadata
@@ -205,7 +205,7 @@ def arguments(folder: Path) -> Callable[[Chance], bool]:
             argv[at] = word.replace(b"\0", b"").decode("utf-8", "surrogateescape")
         try:
             parsed = options.parse(argv)
-        except TextAsked:
+        except TextRequested:
             return True
         except UsageError as error:
             check(error)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from credproc import __main__ as command
 from credproc import answer, cache, cli, options
-from credproc.errors import RequestError, TextAsked
+from credproc.errors import RequestError, TextRequested
 from credproc.invocation import plain
 from credproc.log import Log
 from credproc.request import Request
@@ -57,7 +57,7 @@ WORDS = st.sampled_from(
 def test_options_that_a_hit_reads_are_the_parser_s(argv: list[str]) -> None:
     try:
         parsed = options.parse(argv)
-    except (RequestError, TextAsked):
+    except (RequestError, TextRequested):
         return  # it never gets an answer that could be printed
     assert answer.option(argv, "--cache-dir") == parsed.cache_dir
     assert float(answer.option(argv, "--timeout") or command.TIMEOUT) == parsed.timeout

@@ -10,7 +10,7 @@ import pytest
 
 from credproc import mfa, prompt, turns
 from credproc.deadline import Deadline
-from credproc.errors import CodeNotGiven, NobodyToAsk, ProviderFailed, UsageError
+from credproc.errors import CodeNotGiven, NoPrompt, ProviderFailed, UsageError
 from credproc.locks import Holder
 from credproc.mfa import Mfa
 from credproc.store import Store
@@ -190,7 +190,7 @@ def test_terminal_that_is_gone_cannot_be_asked() -> None:
     reader, writer = os.pipe()  # no terminal: whatever a terminal can do fails
     asking = prompt.Prompt(reader)
     asking.show()
-    with pytest.raises(NobodyToAsk, match="the terminal was closed"):
+    with pytest.raises(NoPrompt, match="the terminal was closed"):
         mfa._typed(asking, "code: ", DEVICE, Deadline(20), flush=True)
     assert not prompt.is_foreground(reader)
     asking.leave()

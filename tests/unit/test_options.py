@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from credproc import __version__, limits, manual, options
-from credproc.errors import RequestError, TextAsked, UsageError
+from credproc.errors import RequestError, TextRequested, UsageError
 from credproc.hop import OPTIONS, Hop
 from credproc.request import Chain, Imds, Profile
 
@@ -58,7 +58,7 @@ def hops(*argv: str) -> list[Hop]:
 
 def asked(text: str) -> str:
     """Return what is printed instead of credentials."""
-    with pytest.raises(TextAsked) as caught:
+    with pytest.raises(TextRequested) as caught:
         options.parse([text])
     return str(caught.value)
 

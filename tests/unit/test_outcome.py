@@ -12,7 +12,7 @@ from credproc.cache import MAX_PAUSE
 from credproc.errors import (
     CodeNotGiven,
     DeadlineExceeded,
-    NobodyToAsk,
+    NoPrompt,
     ProviderFailed,
     ProviderUnavailable,
     Remembered,
@@ -120,23 +120,23 @@ def test_failure_is_kept_with_its_kind(
 
 
 @pytest.mark.parametrize(
-    ("error", "can_ask", "seconds", "expected"),
+    ("error", "can_prompt", "seconds", "expected"),
     [
         (ProviderFailed("x"), True, 99, True),
         (CodeNotGiven("x"), True, 99, True),
         (ProviderUnavailable("x"), True, 99, True),
-        (NobodyToAsk("x"), True, 30, False),
-        (NobodyToAsk("x"), False, 30, True),
+        (NoPrompt("x"), True, 30, False),
+        (NoPrompt("x"), False, 30, True),
         (DeadlineExceeded("x"), True, 29.5, True),
         (DeadlineExceeded("x"), True, 30, True),
         (DeadlineExceeded("x"), True, 30.5, False),
     ],
 )
 def test_failure_concerns_those_who_have_no_other_means(
-    world: World, error: Exception, can_ask: bool, seconds: float, expected: bool
+    world: World, error: Exception, can_prompt: bool, seconds: float, expected: bool
 ) -> None:
     entry = outcome.failed(world.key, None, error, world.clock.now, (), 30)
-    assert outcome.concerns(entry, lambda: can_ask, seconds) == expected
+    assert outcome.concerns(entry, lambda: can_prompt, seconds) == expected
     kept = cache.decode(cache.encode(entry))
     assert kept
     assert (kept.kind, kept.allowed) == (entry.kind, entry.allowed)
