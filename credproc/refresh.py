@@ -41,7 +41,7 @@ RESTARTS = 4
 class Refresher:
     """Gets credentials from the cache, or fetches them into it.
 
-    ``anew`` ignores cached credentials (--refresh); ``background`` refreshes credentials that are
+    ``force`` ignores cached credentials (--refresh); ``background`` refreshes credentials that are
     still fresh enough to be printed. ``now`` is the clock, in epoch seconds.
     """
 
@@ -49,7 +49,7 @@ class Refresher:
         self,
         store: Store,
         run: Run,
-        anew: bool = False,
+        force: bool = False,
         background: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -57,7 +57,7 @@ class Refresher:
         self.run = run
         self.log = run.log
         self.secrets = run.secrets
-        self.anew = anew
+        self.force = force
         self.background = background
         self.now = now
         self.waiting = Waiting(store, run.log, run.mfa.tell_waiting)
@@ -115,9 +115,9 @@ class Refresher:
             key,
             depends=True,
         )
-        if cached and not self.anew and self._is_enough(cached):
+        if cached and not self.force and self._is_enough(cached):
             return cached
-        return self._renewed(self.run, item, cached, self.anew)
+        return self._renewed(self.run, item, cached, self.force)
 
     def _is_enough(self, entry: cache.Entry) -> bool:
         now = self.now()
@@ -139,9 +139,11 @@ class Refresher:
             entry.key = b""
         return entry
 
-    def _session(self, run: Run, key: bytes, fetch: Fetch, anew: bool, person: bool) -> Credentials:
+    def _session(
+        self, run: Run, key: bytes, fetch: Fetch, force: bool, person: bool
+    ) -> Credentials:
         """Return the credentials of a session: cached, or fetched into the cache."""
-        anew = anew or self.anew
+        force = force or self.force
 
         def read() -> cache.Entry | None:
             return self.store.read(key)
@@ -156,33 +158,35 @@ class Refresher:
             return entry.judge(now) in enough or outcome.is_stable(entry, now)
 
         cached = read()
-        if not cached or anew or not is_enough(cached):
+        if not cached or force or not is_enough(cached):
             item = Item(read, fetch, made, is_enough, key, person)
-            cached = self._renewed(run, item, cached, anew)
+            cached = self._renewed(run, item, cached, force)
         found = outcome.credentials_of(cached)
         self.secrets += found.secrets()
         return found
 
-    def _renewed(self, run: Run, item: Item, cached: cache.Entry | None, anew: bool) -> cache.Entry:
+    def _renewed(
+        self, run: Run, item: Item, cached: cache.Entry | None, force: bool
+    ) -> cache.Entry:
         """Fetch under the lock, unless another process fetched, or failed to, in the meantime.
 
         If fetching fails while the cached credentials are valid, return those and postpone the
         next look; but not with --refresh.
         """
-        hurried = bool(cached and self._is_hurried(cached, anew))
+        hurried = bool(cached and self._is_hurried(cached, force))
         deadline = run.deadline.within(PATIENCE) if hurried else run.deadline
         run = run.until(run.deadline)
-        run.patient = run.patient and (anew or not (cached and cached.is_valid(self.now())))
+        run.patient = run.patient and (force or not (cached and cached.is_valid(self.now())))
         first = cached
 
         def look() -> cache.Entry | None:
             current = item.read()
-            return self._found(item, current, first, anew) if current else None
+            return self._found(item, current, first, force) if current else None
 
         try:
             with self.waiting.lock(item.key, deadline, look, item.person or hurried) as seen:
                 current = item.read()
-                found = seen or (self._found(item, current, cached, anew) if current else None)
+                found = seen or (self._found(item, current, cached, force) if current else None)
                 if found:
                     return found
                 # A missing entry was cleared; for an unreadable one, keep what was read before.
@@ -191,7 +195,7 @@ class Refresher:
         except Exception as error:
             if not cached or not cached.is_valid(self.now()) or self.store.was_cleared():
                 raise
-            if anew:
+            if force:
                 if isinstance(error, ProviderUnavailable) and not error.certain:
                     raise ProviderFailed(str(error)) from error
                 raise
@@ -201,18 +205,18 @@ class Refresher:
             self.log.trace(error)
             return cached
 
-    def _is_hurried(self, cached: cache.Entry, anew: bool) -> bool:
+    def _is_hurried(self, cached: cache.Entry, force: bool) -> bool:
         """Whether this run refreshes before printing although valid credentials are cached, and
         without a person."""
-        waits = not self.background and not anew and not cached.person
+        waits = not self.background and not force and not cached.person
         return waits and cached.is_valid(self.now())
 
     def _found(
-        self, item: Item, current: cache.Entry, cached: cache.Entry | None, anew: bool
+        self, item: Item, current: cache.Entry, cached: cache.Entry | None, force: bool
     ) -> cache.Entry | None:
         """Return what another process cached while this one waited, or raise its failure."""
         is_news = current != cached
-        if anew:
+        if force:
             is_newer = current.document != (cached.document if cached else b"")
             return current if is_newer and item.is_enough(current) else None
         if is_news and current.failure and current.is_valid(self.now()):

@@ -110,10 +110,10 @@ class Run:
         self,
         key: bytes,
         fetch: Callable[[Run], Credentials],
-        anew: bool = False,
+        force: bool = False,
         person: bool = False,
     ) -> Credentials:
-        """Return the credentials of a session from the cache, or fetch them; with ``anew``, fetch.
+        """Return the credentials of a session from the cache, or fetch them; with ``force``, fetch.
 
         Each session has its own entry and lock, so that only one process fetches it for all
         invocations that need it. ``person`` says that fetching may need a person.
@@ -121,4 +121,4 @@ class Run:
         self.sessions.append(key)
         if self.keeper is None:
             return fetch(self)
-        return self.keeper(self, key, fetch, anew, person)
+        return self.keeper(self, key, fetch, force, person)

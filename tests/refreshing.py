@@ -87,14 +87,14 @@ class Keeps:
 
     name = "chain"
 
-    def __init__(self, name: str, source: Provider, anew: bool = False) -> None:
+    def __init__(self, name: str, source: Provider, force: bool = False) -> None:
         self.key = name.encode()
         self.source = source
-        self.anew = anew
+        self.force = force
 
     def retrieve(self, run: Run) -> Credentials:
         """Return the session's credentials."""
-        return run.session(self.key, self.source.retrieve, self.anew)
+        return run.session(self.key, self.source.retrieve, self.force)
 
 
 class World:
@@ -159,18 +159,18 @@ class World:
     def refresher(
         self,
         *,
-        anew: bool = False,
+        force: bool = False,
         background: bool = False,
         seconds: float = 30,
         store: Store | None = None,
     ) -> Refresher:
         """Return what one run refreshes with."""
         run = Run({}, Deadline(seconds, self.hurry), self.log, Mfa("", {}))
-        return Refresher(store or self.store, run, anew, background, self.clock)
+        return Refresher(store or self.store, run, force, background, self.clock)
 
-    def answer(self, *providers: Provider, anew: bool = False, background: bool = False) -> Entry:
+    def answer(self, *providers: Provider, force: bool = False, background: bool = False) -> Entry:
         """Return what one run is answered."""
-        return self.refresher(anew=anew, background=background).answer(
+        return self.refresher(force=force, background=background).answer(
             self.key, providers, credentials.document
         )
 

@@ -106,7 +106,7 @@ class Assuming:
         """Return the credentials of the last role."""
         return self._role(self.run, len(self.hops))
 
-    def _role(self, run: Run, number: int, anew: bool = False) -> Credentials:
+    def _role(self, run: Run, number: int, force: bool = False) -> Credentials:
         """Return the credentials of role ``number``; 0 is the source.
 
         Every chain takes its locks from the last role to the first, so chains that begin with the
@@ -114,7 +114,7 @@ class Assuming:
         """
         if not number:
             try:
-                return self.source.retrieve(run, anew)
+                return self.source.retrieve(run, force)
             except (ProviderFailed, RequestError) as error:
                 who = f"source {self.source.text}: "
                 if isinstance(error, RequestError) and self.source.kind == "profile":
@@ -126,7 +126,7 @@ class Assuming:
 
         key = session.key(self.roles.parts(run, number))
         person = bool(self.hops[number - 1].serial_number) or self.source.person
-        return run.session(key, fetch, anew, person)
+        return run.session(key, fetch, force, person)
 
     def _assume(self, run: Run, number: int) -> Credentials:
         """Assume role ``number``; fetch its source credentials again, once, if STS rejects them."""
@@ -135,21 +135,21 @@ class Assuming:
             return self._call(run, number, caller)
         except SourceRejected as error:
             run.log(f"role {number}: {error}")
-            newer = self._caller(run, number, anew=True)
+            newer = self._caller(run, number, force=True)
             if newer.access_key == caller.access_key:
                 raise
             return self._call(run, number, newer)
 
-    def _caller(self, run: Run, number: int, anew: bool = False) -> Credentials:
+    def _caller(self, run: Run, number: int, force: bool = False) -> Credentials:
         """Return the credentials with which to assume role ``number``."""
         if number > 1 or not self.roles.device(run):
-            return self._role(run, number - 1, anew)
+            return self._role(run, number - 1, force)
 
         def fetch(run: Run) -> Credentials:
             source = self._role(run, 0)
             return mfasession.fetch(run, self.roles, self.sts, source, self._purpose())
 
-        return run.session(session.key(self.roles.caller_parts(run)), fetch, anew, person=True)
+        return run.session(session.key(self.roles.caller_parts(run)), fetch, force, person=True)
 
     def _call(self, run: Run, number: int, caller: Credentials) -> Credentials:
         """Assume one role; every error names it."""

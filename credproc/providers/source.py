@@ -60,14 +60,14 @@ class Source:
         """Whether fetching may need a person: a helper may prompt for anything."""
         return self.kind == "profile" and own.is_helper(self.shared, self.name)
 
-    def retrieve(self, run: Run, anew: bool = False) -> Credentials:
-        """Return the source credentials, from the cache unless ``anew``.
+    def retrieve(self, run: Run, force: bool = False) -> Credentials:
+        """Return the source credentials, from the cache unless ``force``.
 
         Long-term keys and keys from the environment are never written to disk.
         """
         if self.kind == "env":
             return _from_environment(run)
-        return run.session(session.key(self.parts(run)), self._fetch, anew, self.person)
+        return run.session(session.key(self.parts(run)), self._fetch, force, self.person)
 
     def _fetch(self, run: Run) -> Credentials:
         if self.kind == "imds":

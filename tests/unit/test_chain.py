@@ -219,10 +219,10 @@ def test_rejected_source_is_got_anew_once(
     kept: list[Credentials] = []
 
     def keeper(
-        run: Run, key: bytes, fetch: Callable[[Run], Credentials], anew: bool, person: bool
+        run: Run, key: bytes, fetch: Callable[[Run], Credentials], force: bool, person: bool
     ) -> Credentials:
         if "imds" in session.parts(key):
-            if anew:
+            if force:
                 imds.turn()
             elif kept:
                 return kept[-1]
@@ -254,9 +254,9 @@ def recorder(seen: list[bytes]) -> Keeper:
     """Return a keeper that keeps nothing but the keys of sessions."""
 
     def keep(
-        run: Run, key: bytes, fetch: Callable[[Run], Credentials], anew: bool, person: bool
+        run: Run, key: bytes, fetch: Callable[[Run], Credentials], force: bool, person: bool
     ) -> Credentials:
-        assert not anew
+        assert not force
         seen.append(key)
         return fetch(run)
 

@@ -40,22 +40,22 @@ state    run         success  nothing  unavailable certain failed rejected  no-c
 fresh    plain       held     held     held        held   held    held      held     held    held
 fresh    typed       held     held     held        held   held    held      held     held    held
 fresh    background  held     held     held        held   held    held      held     held    held
-fresh    anew        new      kept     error       error  error   error     error    error   error
+fresh    force       new      kept     error       error  error   error     error    error   error
 ahead    plain       held     held     held        held   held    held      held     held    held
 ahead    typed       held     held     held        held   held    held      held     held    held
 ahead    background  new      kept     kept        kept   kept    kept      kept     kept    kept
-ahead    anew        new      kept     error       error  error   error     error    error   error
+ahead    force       new      kept     error       error  error   error     error    error   error
 now      plain       new      kept     kept        kept   kept    kept      kept     kept    kept
 now      typed       new      kept     kept        kept   kept    kept      kept     kept    kept
 now      background  new      kept     kept        kept   kept    kept      kept     kept    kept
-now      anew        new      kept     error       error  error   error     error    error   error
+now      force       new      kept     error       error  error   error     error    error   error
 expired  plain       new      error    error       error  error   error     error    error   error
 expired  typed       new      error    error       error  error   error     error    error   error
 expired  background  new      error    error       error  error   error     error    error   error
-expired  anew        new      error    error       error  error   error     error    error   error
+expired  force       new      error    error       error  error   error     error    error   error
 absent   plain       new      -        error       error  error   error     error    error   error
 absent   background  new      -        error       error  error   error     error    error   error
-absent   anew        new      -        error       error  error   error     error    error   error
+absent   force       new      -        error       error  error   error     error    error   error
 """)
 SAYS = ["success", "nothing", "unavailable", "certain", "failed", "rejected", "no-code", "config"]
 SAYS += ["mistake"]
@@ -75,7 +75,7 @@ def test_decision(world: World, state: str, kind: str, word: str, expected: str)
     provider = Gives(world.says(held, word))
 
     def answer() -> Entry:
-        return world.answer(provider, anew=kind == "anew", background=kind == "background")
+        return world.answer(provider, force=kind == "force", background=kind == "background")
 
     if expected == "error":
         with pytest.raises((CredprocError, ZeroDivisionError)):
@@ -111,7 +111,7 @@ def test_valid_entry_stays_when_new_credentials_were_demanded_in_vain(
 ) -> None:
     held = world.hold("now")
     with pytest.raises((CredprocError, ZeroDivisionError)):
-        world.answer(Gives(failure(word)), anew=True)
+        world.answer(Gives(failure(word)), force=True)
 
     kept = world.held()
     assert held
@@ -253,7 +253,7 @@ def test_refresh_ignores_the_memory(world: World) -> None:
     provider = Gives(ProviderFailed("it broke"), world.credentials())
     with pytest.raises(ProviderFailed):
         world.answer(provider)
-    assert world.answer(provider, anew=True).document
+    assert world.answer(provider, force=True).document
     assert provider.asked == 2
 
 
@@ -322,7 +322,7 @@ def test_run_in_a_hurry_gives_providers_less_time(world: World) -> None:
     for state, options in (
         ("now", {}),
         ("now", {"background": True}),
-        ("now", {"anew": True}),
+        ("now", {"force": True}),
         ("absent", {}),
     ):
         world.store = Store(f"{world.store.path}-{len(seen)}")
@@ -330,7 +330,7 @@ def test_run_in_a_hurry_gives_providers_less_time(world: World) -> None:
         try:
             world.answer(provider, **options)
         except ProviderFailed:
-            assert options == {"anew": True} or state == "absent"
+            assert options == {"force": True} or state == "absent"
     assert [left <= refresh.ATTEMPT for left in seen] == [True, False, False, False]
 
 

@@ -41,9 +41,9 @@ now      plain       theirs     held    new
 now      typed       theirs     held    new
 now      background  theirs     held    new
 ahead    background  theirs     held    new
-absent   anew        theirs     new     new
-fresh    anew        theirs     new     new
-now      anew        theirs     new     new
+absent   force       theirs     new     new
+fresh    force       theirs     new     new
+now      force       theirs     new     new
 """)
 
 
@@ -60,7 +60,7 @@ def test_waiting(world: World, state: str, kind: str, did: str, expected: str) -
     own = Gives(world.credentials())
     other = world.credentials()
     lock = world.store.claim(world.key)
-    waiter = Waiter(world, own, anew=kind == "anew", background=kind == "background")
+    waiter = Waiter(world, own, force=kind == "force", background=kind == "background")
     world.log.wait_for("waiting for another process")
     if did == "refreshed":
         entry = outcome.answered(world.key, held, other, world.clock.now, print)
@@ -110,7 +110,7 @@ class Waiter:
 def test_another_document_is_newer_whichever_it_is(world: World, name: str) -> None:
     held = world.hold("now")
     lock = world.store.claim(world.key)
-    waiter = Waiter(world, Gives(world.credentials()), anew=True)
+    waiter = Waiter(world, Gives(world.credentials()), force=True)
     world.log.wait_for("waiting for another process")
     other = world.credentials(name=name)
     world.store.write(outcome.answered(world.key, held, other, world.clock.now, print))

@@ -86,7 +86,7 @@ def test_doubt_ends_a_refresh_that_was_demanded(world: World) -> None:
     chain = Gives(world.credentials())
     imds = Keeps("session", Gives(failure("unavailable"), name="imds"))
     with pytest.raises(ProviderFailed, match="it broke"):
-        world.answer(imds, chain, anew=True)
+        world.answer(imds, chain, force=True)
     assert chain.asked == 0
 
 
@@ -143,14 +143,14 @@ def test_answer_has_the_windows_of_the_hop_that_it_is(world: World) -> None:
 def test_everything_on_the_way_is_got_anew_if_that_is_demanded(world: World) -> None:
     world.hold("fresh", b"hop")
     role = Gives(world.credentials())
-    world.answer(Keeps("hop", role), anew=True)
+    world.answer(Keeps("hop", role), force=True)
     assert role.asked == 1
 
 
 def test_rejected_source_is_got_anew(world: World) -> None:
     old = world.hold("fresh", b"source")
     source = Gives(world.credentials())
-    entry = world.answer(Keeps("source", source, anew=True))
+    entry = world.answer(Keeps("source", source, force=True))
     assert old
     assert source.asked == 1
     assert entry.document != old.document
@@ -162,7 +162,7 @@ def test_rejected_source_is_got_anew(world: World) -> None:
 def test_source_that_cannot_be_got_anew_is_not_used_once_more(world: World) -> None:
     world.hold("fresh", b"source")
     with pytest.raises(SourceRejected):
-        world.answer(Keeps("source", Gives(SourceRejected("unknown")), anew=True))
+        world.answer(Keeps("source", Gives(SourceRejected("unknown")), force=True))
 
 
 def test_long_term_keys_are_not_kept(world: World) -> None:
@@ -195,7 +195,7 @@ def test_role_behind_a_typed_code_is_not_refreshed_ahead(world: World, person: b
     session.person = person
     source = Keeps("source", Gives(session))
     for _ in range(2):  # got, and then held
-        entry = world.answer(Assumes(world, source), anew=not _)
+        entry = world.answer(Assumes(world, source), force=not _)
         assert (entry.ahead == entry.now) == person
         assert entry.person == person
 
@@ -229,7 +229,7 @@ def test_instance_role_that_is_not_renewed_is_served_past_its_end(world: World) 
 def test_source_that_is_not_renewed_is_used_past_its_end(world: World) -> None:
     imds = Gives(world.credentials(-100, "imds"), name="imds")
     for _ in range(2):
-        world.answer(Assumes(world, Keeps("source", imds)), anew=False)
+        world.answer(Assumes(world, Keeps("source", imds)), force=False)
         world.remove()
     assert imds.asked == 1
 

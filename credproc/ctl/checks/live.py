@@ -161,14 +161,14 @@ class Recorder:
                 raise
 
     def __call__(
-        self, run: Run, key: bytes, fetch: Callable[[Run], Credentials], anew: bool, _: bool
+        self, run: Run, key: bytes, fetch: Callable[[Run], Credentials], force: bool, _: bool
     ) -> Credentials:
         """Fetch, unless that takes an MFA code and the session is cached."""
         step = self._expected.get(key)
         if step is None:
             return fetch(run)
         try:
-            found = None if anew else self._cached(step)
+            found = None if force else self._cached(step)
             if found is None:
                 found = fetch(run)
                 self.case.assumed.add((self.number, step.number))
