@@ -126,7 +126,7 @@ def masked(value: str) -> str:
 
 def current(entry: "cache.Entry | None", environ: "Mapping[str, str]") -> "cache.Entry | None":
     """Return an entry if everything that it depends on is unchanged, else None."""
-    return entry if entry and hold(entry.witnesses, environ) else None
+    return entry if entry and unchanged(entry.witnesses, environ) else None
 
 
 class Witnesses:
@@ -208,7 +208,7 @@ class Witnesses:
         return b"".join(records)
 
 
-def hold(records: bytes, environ: "Mapping[str, str]") -> bool:
+def unchanged(records: bytes, environ: "Mapping[str, str]") -> bool:
     """Whether everything is still as recorded; False if in doubt."""
     try:
         return all(_holds(record, environ) for record in records.split(b"\0")[:-1])

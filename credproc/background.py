@@ -109,14 +109,14 @@ def _check_end() -> None:
 def _work(work: Callable[[], int]) -> None:  # pragma: no cover - runs only in that child
     status = 1
     try:
-        _let_go()
+        _close_descriptors()
         os.setsid()
         status = work()
     finally:
         os._exit(status)  # never return to the caller's code, whatever was raised
 
 
-def _let_go() -> None:  # pragma: no cover - closes what coverage writes to, too
+def _close_descriptors() -> None:  # pragma: no cover - closes what coverage writes to, too
     """Close all descriptors. The working directory stays: paths may be relative to it."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):

@@ -144,29 +144,31 @@ def _leave_no_core() -> None:
 
 def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_background: bool) -> None:
     """Get the requested credentials and print them."""
-    asked = invocation.parsed(argv)
-    log.verbose = asked.verbose and not in_background
-    recursion.check(asked, environ)
-    deadline = Deadline(asked.timeout)
-    store = Store("", asked.timeout)
-    mfa = Mfa(asked.mfa_command, recursion.environment(environ, recursion.resolved(asked)), store)
-    run = Run(environ, deadline, log, mfa, recursion.profiles(asked))
-    run.mfa_session = asked.mfa_session
+    requested = invocation.parsed(argv)
+    log.verbose = requested.verbose and not in_background
+    recursion.check(requested, environ)
+    deadline = Deadline(requested.timeout)
+    store = Store("", requested.timeout)
+    mfa = Mfa(
+        requested.mfa_command, recursion.environment(environ, recursion.resolved(requested)), store
+    )
+    run = Run(environ, deadline, log, mfa, recursion.profiles(requested))
+    run.mfa_session = requested.mfa_session
     run.introduce()
-    asked = _witnessed(asked, argv, run)
+    requested = _witnessed(requested, argv, run)
 
     def work() -> cache.Entry:
-        store.path = "" if asked.no_cache else directory(asked, environ, log)
+        store.path = "" if requested.no_cache else directory(requested, environ, log)
         trouble = store.unusable()
         if trouble:
             log(f"cache: off: {trouble}")
-        refresher = refresh.Refresher(store, run, asked.refresh, in_background)
-        made = providers(run, asked)
-        key = _key(asked, argv, environ)
+        refresher = refresh.Refresher(store, run, requested.refresh, in_background)
+        made = providers(run, requested)
+        key = _key(requested, argv, environ)
         try:
-            return refresher.answer(key, made, partial(_render, asked))
+            return refresher.answer(key, made, partial(_render, requested))
         except (ProviderFailed, ProviderUnavailable) as error:
-            implied = asked.providers == [Imds()] and "--imds" not in argv
+            implied = requested.providers == [Imds()] and "--imds" not in argv
             if not implied or NO_INSTANCE not in str(error):
                 raise
             raise type(error)(f"{error}{ELSEWHERE}") from error
@@ -174,7 +176,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     entry = _supervised(work, store, run)
     if not in_background:
         _print(entry, deadline)
-        if entry.key and not asked.no_cache and entry.judge(time.time()) == cache.AHEAD:
+        if entry.key and not requested.no_cache and entry.judge(time.time()) == cache.AHEAD:
             background.start(
                 store.path, entry, argv, lambda: main(argv, environ, in_background=True)
             )
@@ -182,12 +184,12 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
         _sweep(store, log, in_background)
 
 
-def _witnessed(asked: Request, argv: Sequence[str], run: Run) -> Request:
+def _witnessed(requested: Request, argv: Sequence[str], run: Run) -> Request:
     """Record the files and variables behind the arguments; return the request as parsed after."""
     run.witness_paths()
-    for path in asked.files:
+    for path in requested.files:
         run.witnesses.file(path)
-    return invocation.parsed(argv) if asked.files else asked
+    return invocation.parsed(argv) if requested.files else requested
 
 
 def _supervised(work: Callable[[], cache.Entry], store: Store, run: Run) -> cache.Entry:
@@ -209,9 +211,9 @@ def _supervised(work: Callable[[], cache.Entry], store: Store, run: Run) -> cach
         supervision.dismiss(farewell, run.mfa.resume)
 
 
-def _key(asked: Request, argv: Sequence[str], environ: Mapping[str, str]) -> bytes:
+def _key(requested: Request, argv: Sequence[str], environ: Mapping[str, str]) -> bytes:
     """Return the answer's cache key; b"" if --verbose is written in a form that a hit misses."""
-    is_plain = not asked.verbose or any(word in answer.ONCE for word in argv)
+    is_plain = not requested.verbose or any(word in answer.ONCE for word in argv)
     return answer.key(argv, environ) if is_plain else b""
 
 
@@ -223,14 +225,14 @@ def _print(entry: cache.Entry, deadline: Deadline) -> None:
     write(entry.document, deadline)
 
 
-def _render(asked: Request, got: Credentials, expiration: int) -> bytes:
+def _render(requested: Request, got: Credentials, expiration: int) -> bytes:
     """Return the credentials as they are printed, with the ``expiration`` to show."""
     document = credentials.document(got, expiration)
-    if asked.field == "Arn":
+    if requested.field == "Arn":
         return credentials.arn_line(got)
-    if asked.field:
-        return credentials.field(document, asked.field)
-    return credentials.formatted(document, asked.format)
+    if requested.field:
+        return credentials.field(document, requested.field)
+    return credentials.formatted(document, requested.format)
 
 
 def _sweep(store: Store, log: Log, in_background: bool) -> None:
@@ -249,9 +251,9 @@ def _sweep(store: Store, log: Log, in_background: bool) -> None:
     sweep.sweep(store, now, log)
 
 
-def directory(asked: Request, environ: Mapping[str, str], log: Log) -> str:
+def directory(requested: Request, environ: Mapping[str, str], log: Log) -> str:
     """Return the cache directory; "" turns the cache off."""
-    quick = cache.directory(environ, asked.cache_dir)
+    quick = cache.directory(environ, requested.cache_dir)
     if quick:
         return _below_home(quick, environ, log)
     chosen = environ.get("CREDPROC_CACHE_DIR", "")

@@ -186,18 +186,18 @@ def apart(secret: str, public: str) -> list[str]:
 
 
 def _without_parts(text: str, secret: str) -> str:
-    kept = []
+    pieces = []
     end = start = 0  # where the unexamined text begins, and where the next piece to keep begins
     while end <= len(text) - PART:
         if text[end : end + PART] not in secret:
             end += 1
             continue
-        kept += [text[start:end], HIDDEN]
+        pieces += [text[start:end], HIDDEN]
         start = end + PART
         while start < len(text) and text[start - PART + 1 : start + 1] in secret:
             start += 1
         end = start
-    return "".join([*kept, text[start:]])
+    return "".join([*pieces, text[start:]])
 
 
 def _printable(character: str) -> str:

@@ -189,10 +189,10 @@ static int opened(char *path) {
     path[size] = 0;
     for (above = size; above && path[above - 1] != '/'; above--) continue;
     while (above > 1 && path[above - 1] == '/') above--;
-    char kept = path[above];
+    char saved = path[above];
     path[above] = 0;
     int failed = stat(path, &status);
-    path[above] = kept;
+    path[above] = saved;
     if (failed || (status.st_mode & S_IWOTH && !(status.st_mode & S_ISVTX))) return -1;
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0) return -1;
@@ -337,9 +337,9 @@ static bool variable_holds(Bytes rest) {
     return equal(mark, bytes(digits));
 }
 
-/* answer.hold(): whether everything is still as recorded. Each record ends with a zero, so its name
+/* answer.unchanged(): whether everything is still as recorded. Each record ends with a zero, so its name
  * can be used in place. */
-static bool hold(Bytes records) {
+static bool unchanged(Bytes records) {
     Bytes record, kind;
     while (take(&records, 0, &record)) {
         bool holds = false;
@@ -379,7 +379,7 @@ static Bytes found(int count, char **words) {
     strcpy(name + 32, ".entry");
     if (!decoded(contents(folder, name), &entry) || !equal(entry.key, key)) return none;
     if (clock_gettime(CLOCK_REALTIME, &now) || now.tv_sec < 0) return none;
-    if (!fresh(&entry, (uint64_t)now.tv_sec) || !hold(entry.witnesses)) return none;
+    if (!fresh(&entry, (uint64_t)now.tv_sec) || !unchanged(entry.witnesses)) return none;
     return entry.document;
 }
 

@@ -89,8 +89,8 @@ class Mfa:
         purpose = clean(purpose)
         question = "" if self.words else f"MFA code for {serial} ({purpose}): "
 
-        def notice(holder: Holder, asked: str) -> None:
-            prompt.say(_notice(holder, asked, purpose))
+        def notice(holder: Holder, theirs: str) -> None:
+            prompt.say(_notice(holder, theirs, purpose))
 
         with self.turns.turn(f"mfa {serial}", question, deadline, notice) as turn:
             if self.words:
@@ -104,7 +104,7 @@ class Mfa:
                 def ask(told: str) -> str | None:
                     return _typed(asking, f"{told}{question}", serial, deadline, not told)
 
-                return self._asked(serial, turn, ask, use)
+                return self._prompted(serial, turn, ask, use)
 
     def tell_waiting(self, holder: Holder) -> bool:
         """Tell the user that this run waits for the prompt of another process, if there is one.
@@ -192,7 +192,7 @@ class Mfa:
             self._prompt = None
             os.close(terminal)
 
-    def _asked(
+    def _prompted(
         self,
         serial: str,
         turn: Turn,
@@ -263,16 +263,16 @@ def _typed(
         ) from None
 
 
-def _notice(holder: Holder, asked: str, purpose: str) -> str:
+def _notice(holder: Holder, question: str, purpose: str) -> str:
     """Return what to tell the user while the prompt of another process comes first."""
     if _is_here(holder):
-        return f"\ncredproc: {purpose} needs a code too, after this one.\n{asked}"
-    return _elsewhere(purpose, asked, holder)
+        return f"\ncredproc: {purpose} needs a code too, after this one.\n{question}"
+    return _elsewhere(purpose, question, holder)
 
 
-def _elsewhere(what: str, asked: str, holder: Holder) -> str:
+def _elsewhere(what: str, question: str, holder: Holder) -> str:
     who = holder.described(time.time())
-    return f"credproc: {what} waits for another terminal: {asked.rstrip(': ')} ({who})\n"
+    return f"credproc: {what} waits for another terminal: {question.rstrip(': ')} ({who})\n"
 
 
 def _is_here(holder: Holder) -> bool:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 VARIABLE = "CREDPROC_PROFILE_CHAIN"
 
 
-def check(asked: request.Request, environ: Mapping[str, str]) -> None:
+def check(requested: request.Request, environ: Mapping[str, str]) -> None:
     """Raise RequestError if a run that started this one is resolving a profile of the request."""
-    for name in profiles(asked):
+    for name in profiles(requested):
         check_path([name], environ)
 
 
@@ -34,10 +34,10 @@ def check_path(names: Sequence[str], environ: Mapping[str, str]) -> None:
             )
 
 
-def profiles(asked: request.Request) -> list[str]:
+def profiles(requested: request.Request) -> list[str]:
     """Return the profiles that the request names."""
     names = []
-    for provider in asked.providers:
+    for provider in requested.providers:
         if isinstance(provider, request.Profile):
             names.append(provider.name)
         elif isinstance(provider, request.Chain) and provider.profile:
@@ -45,9 +45,9 @@ def profiles(asked: request.Request) -> list[str]:
     return names
 
 
-def resolved(asked: request.Request) -> list[str]:
+def resolved(requested: request.Request) -> list[str]:
     """Return the profiles that the request resolves; a chain's source profile is not one."""
-    return [each.name for each in asked.providers if isinstance(each, request.Profile)]
+    return [each.name for each in requested.providers if isinstance(each, request.Profile)]
 
 
 def environment(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

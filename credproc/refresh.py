@@ -64,7 +64,7 @@ class Refresher:
         #: The access keys that this run has fetched, and whether its answer has one of them.
         self.fetched: set[str] = set()
         self.is_new = False
-        run.keeper = self._session
+        run.resolver = self._session
 
     def answer(self, key: bytes, providers: Iterable[Provider], render: Render) -> cache.Entry:
         """Return the answer for the key: the cached one, or a new one from the providers.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from credproc.log import Log
     from credproc.mfa import Mfa
 
-    Keeper = Callable[["Run", bytes, Callable[["Run"], Credentials], bool, bool], Credentials]
+    Resolver = Callable[["Run", bytes, Callable[["Run"], Credentials], bool, bool], Credentials]
 
 
 class Run:
@@ -51,7 +51,7 @@ class Run:
         #: Whether to retry until the deadline if a service is only starting or busy: not if valid
         #: credentials are cached.
         self.patient = True
-        self.keeper: Keeper | None = None
+        self.resolver: Resolver | None = None
         #: What the answer depends on.
         self.witnesses = Witnesses(environ)
         #: The keys of the sessions that the run used, each before the sessions that issued it.
@@ -119,6 +119,6 @@ class Run:
         invocations that need it. ``person`` says that fetching may need a person.
         """
         self.sessions.append(key)
-        if self.keeper is None:
+        if self.resolver is None:
             return fetch(self)
-        return self.keeper(self, key, fetch, force, person)
+        return self.resolver(self, key, fetch, force, person)

@@ -174,9 +174,9 @@ class Store(Cache):
 
         ``successor``: the second lock, for the one process that goes on if the first is stuck.
         """
-        return self.hold(_lock_name(key, successor), self.until)
+        return self.take(_lock_name(key, successor), self.until)
 
-    def hold(self, name: str, until: float = 0) -> int | None:
+    def take(self, name: str, until: float = 0) -> int | None:
         """Take the lock in the file ``name`` if it is free; OSError if locking does not work.
 
         With ``until``, this process writes its line into the file: see locks.take.

@@ -36,7 +36,7 @@ def is_due(store: Store, now: float) -> bool:
     try:
         stamp = _status(store, SWEEP)
         if stamp is None:
-            release(store.hold(SWEEP))
+            release(store.take(SWEEP))
         return stamp is not None and _age(stamp, now) >= EVERY
     except OSError:
         return False
@@ -59,7 +59,7 @@ def _age(status: os.stat_result, now: float) -> float:
 
 def _sweep(store: Store, now: float, log: Callable[[str], None]) -> None:
     try:
-        lock = store.hold(SWEEP)
+        lock = store.take(SWEEP)
         if lock is None:
             return
     except OSError:
@@ -107,7 +107,7 @@ def remove(
     try:
         if name.endswith(LOCK) and not useless(store, name, now, ended, unreadable):
             return False
-        lock = store.hold(name if name.endswith(SUCCESSOR) else stem + LOCK)
+        lock = store.take(name if name.endswith(SUCCESSOR) else stem + LOCK)
         if lock is None:
             return False  # in use
     except OSError:

@@ -140,7 +140,7 @@ class Turns:
         while True:
             try:
                 self.store.make()
-                descriptor = self.store.hold(file)
+                descriptor = self.store.take(file)
             except OSError:
                 return None
             if descriptor is not None:

@@ -28,7 +28,8 @@ def changes(encoded: bytes, environ: Mapping[str, str], anywhere: bool = False) 
     return [
         _change(record)
         for record in records(encoded)
-        if not (anywhere and _kind(record) in OF_THE_CALLER) and not answer.hold(record, environ)
+        if not (anywhere and _kind(record) in OF_THE_CALLER)
+        and not answer.unchanged(record, environ)
     ]
 
 

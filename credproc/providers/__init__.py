@@ -26,30 +26,30 @@ if TYPE_CHECKING:
             """Return credentials, or raise ProviderUnavailable or ProviderFailed."""
 
 
-def check(run: Run, asked: Request) -> None:
+def check(run: Run, requested: Request) -> None:
     """Raise UsageError for a role that AWS cannot have, whichever provider would answer.
 
     Only the config says whether another service is called, which may have such roles.
     """
-    for each in asked.providers:
+    for each in requested.providers:
         if isinstance(each, request.Chain) and any(limits.role_arn(h.role_arn) for h in each.hops):
             from credproc.providers import chain, sts
 
             chain.check(sts.load_config(run, each.profile), each)
 
 
-def providers(run: Run, asked: Request) -> Iterator[Provider]:
+def providers(run: Run, requested: Request) -> Iterator[Provider]:
     """Return the requested providers; each is made, and its libraries loaded, when it is needed."""
-    check(run, asked)
-    return map(provider, asked.providers)
+    check(run, requested)
+    return map(provider, requested.providers)
 
 
-def provider(asked: request.Imds | request.Chain | request.Profile) -> Provider:
+def provider(requested: request.Imds | request.Chain | request.Profile) -> Provider:
     """Return the requested provider; botocore's libraries are loaded only if it needs them."""
-    if isinstance(asked, request.Imds):
+    if isinstance(requested, request.Imds):
         from credproc.providers.imds import Imds
 
-        return Imds(asked.role)
+        return Imds(requested.role)
     from credproc.providers.chain import Chain, Profile  # 150 ms
 
-    return Chain(asked) if isinstance(asked, request.Chain) else Profile(asked)
+    return Chain(requested) if isinstance(requested, request.Chain) else Profile(requested)

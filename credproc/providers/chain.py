@@ -57,29 +57,29 @@ class Profile:
         return Assuming(run, found, self.profile.name).last()
 
 
-def check(shared: SharedConfig, asked: request.Chain) -> None:
+def check(shared: SharedConfig, requested: request.Chain) -> None:
     """Raise UsageError for a role that the service of the chain cannot have."""
     wrong = place.role_arn(shared)
-    for hop in asked.hops:
+    for hop in requested.hops:
         problem = wrong(hop.role_arn)
         if problem:
             raise UsageError(slips.wrong("--role-arn:", hop.role_arn, problem))
 
 
-def described(run: Run, asked: request.Chain | request.Profile) -> Roles:
+def described(run: Run, requested: request.Chain | request.Profile) -> Roles:
     """Return the requested roles; RequestError if a credproc that started this one is already
     resolving the same profile."""
-    name = asked.name if isinstance(asked, request.Profile) else asked.profile
+    name = requested.name if isinstance(requested, request.Profile) else requested.profile
     shared = load_config(run, name)
     found = roles(shared, name) if name else Roles(Source("", shared), shared)
     # Checked now: waiting for the lock of the run that started this one would last to its deadline.
     recursion.check_path(found.profiles, run.environ)
     run.profiles[:] = dict.fromkeys([*run.profiles, *found.profiles])
-    if isinstance(asked, request.Chain):
-        check(shared, asked)
+    if isinstance(requested, request.Chain):
+        check(shared, requested)
         if not name:
-            found.source = Source(asked.source, shared)
-        for hop in asked.hops:
+            found.source = Source(requested.source, shared)
+        for hop in requested.hops:
             found.add(hop)
     if run.mfa_session:
         mfasession.check(run, found)

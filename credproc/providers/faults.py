@@ -19,9 +19,9 @@ THROTTLED = (
     "SlowDown",
     "PriorRequestNotComplete",
 )
-UNWELL = ("InternalFailure", "InternalError", "ServiceUnavailable")
+SERVER_ERRORS = ("InternalFailure", "InternalError", "ServiceUnavailable")
 #: What STS says when it cannot reach an identity provider: a fault that passes within seconds.
-IDP_UNREACHED = "couldn't retrieve verification key"
+IDP_UNREACHABLE = "couldn't retrieve verification key"
 #: botocore's own codes, for errors without one.
 _NO_CODES = ("", "Unknown")
 
@@ -35,10 +35,10 @@ def explain(reply: Reply, call: Call) -> Fault:
     fault = passing(reply, call)
     if fault:
         return fault
-    return stranger(reply, call) if is_strange(reply) else refusals.explain(reply, call)
+    return foreign(reply, call) if is_foreign(reply) else refusals.explain(reply, call)
 
 
-def is_strange(reply: Reply) -> bool:
+def is_foreign(reply: Reply) -> bool:
     """Whether an error has no AWS error code, so it was not sent by the service."""
     return reply.code in _NO_CODES or reply.code == str(reply.status)
 
@@ -49,7 +49,7 @@ def passing(reply: Reply, call: Call) -> Fault | None:
     if code in THROTTLED or reply.status == 429:
         is_own = code in THROTTLED
         return throttled(f"by {call.where} ({text})" if is_own else "", reply, call)
-    if code == "IDPCommunicationError" or IDP_UNREACHED in reply.message.lower():
+    if code == "IDPCommunicationError" or IDP_UNREACHABLE in reply.message.lower():
         return Fault(
             f"{call.where} could not reach the identity provider ({text})",
             pause=THROTTLED_PAUSE,
@@ -58,7 +58,7 @@ def passing(reply: Reply, call: Call) -> Fault | None:
             least=reply.pause(),
             busy=True,
         )
-    if code in UNWELL or reply.status >= 500:
+    if code in SERVER_ERRORS or reply.status >= 500:
         said = text if text.startswith(str(reply.status)) else f"{reply.status} {text}".strip()
         return Fault(
             f"{call.where} returned a server error ({said})",
@@ -82,7 +82,7 @@ def throttled(where: str, reply: Reply, call: Call) -> Fault:
     )
 
 
-def stranger(reply: Reply, call: Call) -> Fault:
+def foreign(reply: Reply, call: Call) -> Fault:
     """Return the fault of a response that was not sent by the service."""
     if reply.status == 429:
         return throttled("", reply, call)
@@ -105,12 +105,12 @@ def proxy_wants_password(call: Call) -> Fault:
     )
 
 
-def unreached(call: Call, text: str) -> Fault:
+def unreachable(call: Call, text: str) -> Fault:
     """Return the fault of a call that got no response; ``text`` says why."""
     return Fault(f"no answer from {call.where}: {text}", pause=PAUSE)
 
 
-def late(call: Call, seconds: float) -> Fault:
+def timed_out(call: Call, seconds: float) -> Fault:
     """Return the fault of a call that got no complete response within the seconds of one try."""
     return Fault(f"no complete answer from {call.where} within {seconds:.0f} s", pause=PAUSE)
 

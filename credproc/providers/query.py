@@ -81,7 +81,7 @@ class Query:
         return reply, _result(found, f"{action}Result/")
 
     def _exchange(self, where: Place, call: Call, sent: bytes, end: Deadline) -> http.Answer:
-        sock = self._kept(where) or self._connected(where, call, end)
+        sock = self._reusable(where) or self._connected(where, call, end)
         stream = http.Stream(sock, lambda: _left(end, READ), MAX_ANSWER)
         try:
             answer = stream.exchange(sent, MAX_BODY)
@@ -94,7 +94,7 @@ class Query:
                 sock.close()
         return answer
 
-    def _kept(self, where: Place) -> socket.socket | None:
+    def _reusable(self, where: Place) -> socket.socket | None:
         """Return the open connection, unless it is to another endpoint or the server closed it."""
         if self._lasting is None:
             return None
@@ -127,23 +127,23 @@ def _unanswered(error: Exception, where: Place, call: Call, end: Deadline) -> Fa
     text = str(error)
     if isinstance(error, TimeoutError):
         if end.left() <= 0:
-            return faults.late(call, end.seconds)
+            return faults.timed_out(call, end.seconds)
         text = f'Read timeout on endpoint URL: "{where.url}"'
     elif error.__cause__ is not None or text == http.CLOSED:
         said = "Connection was closed before we received a valid response from endpoint URL"
         text = f'{said}: "{where.url}" ({text})'
-    return faults.unreached(call, text)
+    return faults.unreachable(call, text)
 
 
 def _unconnected(error: OSError, where: Place, call: Call) -> Fault:
     """Return the fault of a failed connection, worded as in botocore."""
     if isinstance(error, TimeoutError):
-        return faults.unreached(call, f'Connect timeout on endpoint URL: "{where.url}"')
+        return faults.unreachable(call, f'Connect timeout on endpoint URL: "{where.url}"')
     if type(error).__module__ == "ssl":
         return faults.untrusted(call, f"SSL validation failed for {where.url} {error}")
     reason = (error.strerror or str(error)).lower()
     text = f'Could not connect to the endpoint URL: "{where.url}" ({reason})'
-    return faults.unreached(call, text)
+    return faults.unreachable(call, text)
 
 
 def _phrase(status: int) -> str:

@@ -43,7 +43,7 @@ def explain(error: Exception, answered: Answered, call: Call) -> Fault:
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return _connection(error, call)
     if isinstance(error, _NOT_STS):
-        return faults.stranger(answered.reply, call)
+        return faults.foreign(answered.reply, call)
     return Fault(f"{type(error).__name__}: {short(error)}")
 
 
@@ -71,7 +71,7 @@ def _connection(error: Exception, call: Call) -> Fault:
     reason = f" ({_words(cause)})" if cause else ""
     if isinstance(error, exceptions.ProxyConnectionError) and " 407" in reason:
         return faults.proxy_wants_password(call)
-    return faults.unreached(call, f"{short(error)}{reason}")
+    return faults.unreachable(call, f"{short(error)}{reason}")
 
 
 def _cause(error: BaseException) -> OSError | None:

@@ -109,13 +109,13 @@ def _token(reply: Reply, call: Call) -> Fault:
 
 def _partition(code: str, call: Call) -> str:
     """Return that role and region are in different partitions, if that explains the error."""
-    wanted, asked = call.role_arn.split(":")[1:2], partition(call.region)
+    wanted, called = call.role_arn.split(":")[1:2], partition(call.region)
     if code not in (*KEYS_REJECTED, *DENIED, "ValidationError"):
         return ""
-    if not wanted or wanted[0] == asked or not wanted[0].startswith("aws"):
+    if not wanted or wanted[0] == called or not wanted[0].startswith("aws"):
         return ""
     return (
-        f"the role is in the partition {wanted[0]}, but STS in {call.region} (partition {asked}) "
+        f"the role is in the partition {wanted[0]}, but STS in {call.region} (partition {called}) "
         f"was called: set --sts-region, AWS_REGION or the profile's region to a region of "
         f"{wanted[0]}, such as {home_region(call.role_arn)}"
     )

@@ -50,13 +50,13 @@ def resolved(
     for method in methods:
         found, frozen = _worded(signins, method, partial(sts.bounded, run, partial(load, method)))
         if found is not None:
-            return _kept(session, found, frozen)
+            return _converted(session, found, frozen)
     return None
 
 
-def _kept(session: botocore.session.Session, found: Any, frozen: Any) -> Credentials:
+def _converted(session: botocore.session.Session, found: Any, frozen: Any) -> Credentials:
     """Return what botocore found as our Credentials."""
-    kept = Credentials(
+    converted = Credentials(
         frozen.access_key,
         frozen.secret_key,
         frozen.token or "",
@@ -69,9 +69,9 @@ def _kept(session: botocore.session.Session, found: Any, frozen: Any) -> Credent
         path = sts.expanded(session.get_config_variable(FILES[found.method]))
         if problem:
             raise RequestError(f"{problem} ({path})")
-    elif not all(map(credentials.is_key_text, kept.secrets())):
+    elif not all(map(credentials.is_key_text, converted.secrets())):
         raise ProviderFailed(f"{found.method} returned credentials with invalid characters")
-    return kept
+    return converted
 
 
 def _expiration(found: Any) -> int:

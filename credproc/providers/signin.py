@@ -129,7 +129,7 @@ class Signins:
         )
         if http_response.status_code < 300 and not parsed.get(field):
             if "html" in self.exchanged.headers.get("content-type", ""):
-                raise faults.stranger(self.exchanged, TOKEN_SERVICE).error()
+                raise faults.foreign(self.exchanged, TOKEN_SERVICE).error()
             raise ProviderFailed(f"the token service answered without {field}")
 
     def explain(self, error: Exception, method: str) -> ProviderFailed | None:
@@ -262,7 +262,7 @@ class _Portal:
         found = answer.get("roleCredentials") or {}
         missing = [field for field in FIELDS if not found.get(field)]
         if len(missing) == len(FIELDS):
-            return faults.stranger(self._answered.reply, self._call)
+            return faults.foreign(self._answered.reply, self._call)
         if missing:
             return Fault(f"{self._call.service} answered without {', '.join(missing)}")
         return answer
@@ -272,8 +272,8 @@ def _refusal(reply: Reply, call: Call) -> Fault:
     fault = faults.passing(reply, call)
     if fault:
         return fault
-    if faults.is_strange(reply):
-        return faults.stranger(reply, call)
+    if faults.is_foreign(reply):
+        return faults.foreign(reply, call)
     if reply.code == "ForbiddenException":
         hint = "check sso_account_id and sso_role_name, and that the role is assigned to you there"
         return Fault(f"{reply.text()}: {hint}")

@@ -211,7 +211,7 @@ def _once(run: Run, call: Call, ask: Callable[[], tuple[Reply, Any]]) -> Credent
     try:
         reply, answer = bounded(run, ask, TRY)
     except DeadlineExceeded:
-        return faults.late(call, run.log.clock() - started)
+        return faults.timed_out(call, run.log.clock() - started)
     except Failed as failed:
         run.log(f"sts: {call.where}: no credentials after {run.log.took(started)}")
         return failed.fault
@@ -220,7 +220,7 @@ def _once(run: Run, call: Call, ask: Callable[[], tuple[Reply, Any]]) -> Credent
     if abs(off) > SKEW:
         run.log(f"sts: this machine's clock is {abs(off)} s {'ahead' if off > 0 else 'behind'}")
     if not isinstance(answer, dict) or not isinstance(answer.get("Credentials"), dict):
-        return faults.stranger(reply, call)
+        return faults.foreign(reply, call)
     return _credentials(answer)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
     from credproc.hop import Hop
-    from credproc.run import Keeper, Run
+    from credproc.run import Resolver, Run
     from tests.servers.imds import ImdsServer
 
 ROLE_KEYS = {
@@ -218,7 +218,7 @@ def test_rejected_source_is_got_anew_once(
     sts.revoke(imds.current["AccessKeyId"])
     kept: list[Credentials] = []
 
-    def keeper(
+    def resolver(
         run: Run, key: bytes, fetch: Callable[[Run], Credentials], force: bool, person: bool
     ) -> Credentials:
         if "imds" in session.parts(key):
@@ -231,7 +231,7 @@ def test_rejected_source_is_got_anew_once(
         return fetch(run)
 
     run = machine.run()
-    run.keeper = keeper
+    run.resolver = resolver
     outcome = machine.ask(hop(A), hop(B), source="imds", run=run)
     assert outcome.error is None
     assert [found.access_key for found in kept] == [call.access_key for call in sts.calls[:2]]
@@ -250,8 +250,8 @@ def test_source_that_stays_rejected_is_named(
     assert imds.count("creds") == 2
 
 
-def recorder(seen: list[bytes]) -> Keeper:
-    """Return a keeper that keeps nothing but the keys of sessions."""
+def recorder(seen: list[bytes]) -> Resolver:
+    """Return a resolver that only records the keys of sessions."""
 
     def keep(
         run: Run, key: bytes, fetch: Callable[[Run], Credentials], force: bool, person: bool
@@ -269,7 +269,7 @@ def identities(
     """Return the keys of all sessions, in the order in which locks are taken."""
     seen: list[bytes] = []
     run = machine.run(mfa_command=mfa_command)
-    run.keeper = recorder(seen)
+    run.resolver = recorder(seen)
     outcome = machine.ask(*hops, source=source, run=run)
     assert outcome.error is None, outcome.said
     return seen
@@ -400,7 +400,7 @@ def test_profiles_share_the_hops_of_the_same_roles_with_explicit_chains(machine:
     seen: dict[str, list[bytes]] = {"dev": [], "prod": []}
     for name, found in seen.items():
         run = machine.run()
-        run.keeper = recorder(found)
+        run.resolver = recorder(found)
         assert machine.profile(name, run).error is None
     assert seen["dev"][1:] == seen["prod"][1:]
     assert seen["dev"][0] != seen["prod"][0]

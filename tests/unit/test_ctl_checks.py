@@ -104,7 +104,7 @@ def test_disk_of_the_cache(kind: str, free: int, inodes: int, status: str) -> No
 class Loose(Store):
     """A cache on a file system whose locks keep no other process out."""
 
-    def hold(self, name: str, until: float = 0) -> int | None:
+    def take(self, name: str, until: float = 0) -> int | None:
         return os.open(os.path.join(self.path, name), os.O_RDWR | os.O_CREAT, 0o600)
 
 

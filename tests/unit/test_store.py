@@ -286,7 +286,7 @@ def test_removing_locks_lets_nobody_else_in(store: Store, host: Host) -> None:
 def swept(store: Store, in_days: float = 0) -> list[str]:
     """Sweep, and return the names of the files that remain, but for the sweep's own."""
     told: list[str] = []
-    release(store.hold(SWEEP))
+    release(store.take(SWEEP))
     assert sweep.sweep(store, time.time() + in_days * DAY, told.append) == 0, told
     return sorted(set(contents(store)) - {SWEEP})
 
@@ -427,7 +427,7 @@ def test_sweep_that_fails_is_due_again(store: Store) -> None:
 
 def test_one_sweeps_at_a_time(store: Store) -> None:
     names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
-    other = store.hold(SWEEP)
+    other = store.take(SWEEP)
     told: list[str] = []
     assert sweep.sweep(store, time.time(), told.append) == 0
     assert told == []

@@ -162,10 +162,10 @@ def _lock(store: Store) -> bool:
     name = cache.fingerprint(b"doctor") + LOCK
     first = second = None
     try:
-        first = store.hold(name)
+        first = store.take(name)
         if first is None:
             return True  # another doctor has it
-        second = store.hold(name)
+        second = store.take(name)
         store.remove(name)
         return second is None
     finally:

@@ -85,7 +85,7 @@ def _tried(
     error: CredprocError | None = None
     try:
         recorder.expect(run, asked)
-        run.keeper = recorder
+        run.resolver = recorder
         found = provider(asked).retrieve(run)
     except CredprocError as raised:
         error = raised
