@@ -16,10 +16,10 @@ from credproc import (
     cache,
     credentials,
     invocation,
-    outcome,
     processes,
     recursion,
     refresh,
+    result,
     supervision,
 )
 from credproc.deadline import Deadline
@@ -219,7 +219,7 @@ def _key(requested: Request, argv: Sequence[str], environ: Mapping[str, str]) ->
 
 def _print(entry: cache.Entry, deadline: Deadline) -> None:
     """Print an answer, unless it has expired."""
-    if time.time() >= entry.expiration and not outcome.has_outlived(entry):
+    if time.time() >= entry.expiration and not result.has_outlived(entry):
         why = f": {entry.failure}" if entry.failure else ""
         raise ProviderFailed(f"the cached credentials expired during the refresh{why}")
     write(entry.document, deadline)

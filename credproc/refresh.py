@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 
-from credproc import answer, cache, credentials, outcome, windows
+from credproc import answer, cache, credentials, result, windows
 from credproc.errors import (
     ProviderFailed,
     ProviderUnavailable,
@@ -92,15 +92,15 @@ class Refresher:
 
         def made(got: Credentials, cached: cache.Entry | None, now: float) -> cache.Entry:
             self.is_new = got.access_key in self.fetched or not got.expiration
-            entry = outcome.answered(key, None, got, now, self.log)
+            entry = result.answered(key, None, got, now, self.log)
             shown = entry.expiration
-            if outcome.has_outlived(entry):
+            if result.has_outlived(entry):
                 self.log("imds: the credentials have expired; printed with 15 to 20 more minutes")
                 shown = windows.static_stability(now, windows.jitter())
                 entry.key = b""
             entry.document = render(got, shown)
             if cached and cached.document == entry.document and cached.is_valid(now):
-                entry.look = outcome.next_look(entry, now)
+                entry.look = result.next_look(entry, now)
             return self._witnessed(entry)
 
         cached = read()
@@ -130,7 +130,7 @@ class Refresher:
         """Add what the answer depends on; an answer that cannot be cached loses its key."""
         seen = self.run.witnesses
         entry.witnesses = seen.encoded()
-        outcome.tell_use(entry, self.run.sessions, self.run.profiles)
+        result.tell_use(entry, self.run.sessions, self.run.profiles)
         if entry.key and seen.unusual:
             self.log(f"cache: the answer is not cached: {seen.unusual}")
             entry.key = b""
@@ -149,19 +149,19 @@ class Refresher:
             return self.store.read(key)
 
         def made(got: Credentials, cached: cache.Entry | None, now: float) -> cache.Entry:
-            return outcome.answered(key, cached, got, now, self.log)
+            return result.answered(key, cached, got, now, self.log)
 
         enough = (cache.FRESH,) if self.background else (cache.FRESH, cache.AHEAD)
 
         def is_enough(entry: cache.Entry) -> bool:
             now = self.now()
-            return entry.judge(now) in enough or outcome.is_stable(entry, now)
+            return entry.judge(now) in enough or result.is_stable(entry, now)
 
         cached = read()
         if not cached or force or not is_enough(cached):
             item = Item(read, fetch, made, is_enough, key, person)
             cached = self._renewed(run, item, cached, force)
-        found = outcome.credentials_of(cached)
+        found = result.credentials_of(cached)
         self.secrets += found.secrets()
         return found
 
@@ -201,7 +201,7 @@ class Refresher:
                 raise
             if isinstance(error, ProviderUnavailable) and error.certain:
                 raise
-            self.log(f"{outcome.words(error)}: using the cached credentials, which are still valid")
+            self.log(f"{result.words(error)}: using the cached credentials, which are still valid")
             self.log.trace(error)
             return cached
 
@@ -225,8 +225,8 @@ class Refresher:
         if item.is_enough(current):
             self.log("cache: another process has just refreshed it")
             return current
-        if outcome.concerns(current, self.run.mfa.can_prompt, self.run.deadline.seconds):
-            outcome.recall(current, self.now(), is_news)
+        if result.concerns(current, self.run.mfa.can_prompt, self.run.deadline.seconds):
+            result.recall(current, self.now(), is_news)
         return None
 
     def _fetched(
@@ -258,7 +258,7 @@ class Refresher:
         self, item: Item, cached: cache.Entry | None, error: Exception, now: float
     ) -> None:
         allowed = self.run.deadline.seconds
-        entry = outcome.failed(item.key, cached, error, now, self.secrets, allowed)
+        entry = result.failed(item.key, cached, error, now, self.secrets, allowed)
         if entry is not cached and item.depends:
             self._witnessed(entry)
         self._write(entry)

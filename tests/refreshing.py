@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from credproc import answer, cache, credentials, outcome
+from credproc import answer, cache, credentials, result
 from credproc.credentials import Credentials, from_document
 from credproc.deadline import Deadline
 from credproc.errors import (
@@ -134,7 +134,7 @@ class World:
         now = self.clock.now
         got = self.credentials(LEFT[state] * lifetime // HOUR, provider)
         got.issued, got.person = got.expiration - lifetime, person
-        entry = outcome.answered(key or self.key, None, got, got.issued, self.log)
+        entry = result.answered(key or self.key, None, got, got.issued, self.log)
         entry.look = min(entry.look, int(now))
         self.store.write(entry)
         return self.store.read(entry.key)

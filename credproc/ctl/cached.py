@@ -8,7 +8,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from credproc import answer, cache, credentials, outcome, session
+from credproc import answer, cache, credentials, result, session
 from credproc.ctl import sessions
 from credproc.ctl.commandline import discreet, shown
 from credproc.ctl.output import span
@@ -88,7 +88,7 @@ class Cached:
     @functools.cached_property
     def about(self) -> dict[str, Any]:
         """The entry's description for people: ARN, profiles and the like."""
-        return outcome.about(self.entry) if self.entry else {}
+        return result.about(self.entry) if self.entry else {}
 
     @property
     def failed(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import cache, outcome, request
+from credproc import cache, request, result
 from credproc.ctl import sessions
 from credproc.ctl.cached import STATES, Cached
 from credproc.ctl.commandline import discreet
@@ -125,4 +125,4 @@ def _state(step: Step, entry: cache.Entry | None, now: float) -> str:
 
 def _is_usable(entry: cache.Entry | None, now: float) -> bool:
     """Whether a run uses the session without fetching it again."""
-    return entry is not None and (entry.judge(now) == cache.FRESH or outcome.is_stable(entry, now))
+    return entry is not None and (entry.judge(now) == cache.FRESH or result.is_stable(entry, now))

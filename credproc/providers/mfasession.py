@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import outcome
+from credproc import result
 from credproc.errors import ProviderFailed, RequestError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def fetch(run: Run, roles: Roles, sts: Sts, source: Credentials, purpose: str) -
         found = run.mfa.with_code(device, purpose, run.deadline, use)
     except ProviderFailed as error:
         raise type(error)(f"MFA session of {device}: {error}") from error
-    found.provider = outcome.MFA_SESSION
+    found.provider = result.MFA_SESSION
     found.person = source.person or run.mfa.needs_person
     run.log(f"MFA session of {device}: {found}")
     return found

@@ -30,16 +30,16 @@ def tried(run: Run, what: str, once: Callable[[], Result | Fault], limit: int = 
     """
     attempt = 1
     while True:
-        outcome = once()
-        if not isinstance(outcome, Fault):
-            return outcome
-        if not outcome.pause or attempt >= _most(run, outcome, limit):
-            raise outcome.error()
-        drawn = min(LONGEST_PAUSE, outcome.pause * 2 ** min(attempt - 1, 10)) * windows.jitter()
-        pause = max(drawn, outcome.least)
+        found = once()
+        if not isinstance(found, Fault):
+            return found
+        if not found.pause or attempt >= _most(run, found, limit):
+            raise found.error()
+        drawn = min(LONGEST_PAUSE, found.pause * 2 ** min(attempt - 1, 10)) * windows.jitter()
+        pause = max(drawn, found.least)
         if run.deadline.left() <= pause:
-            raise _out_of_time(outcome, attempt)
-        run.log(f"{what}: {outcome.message}; retrying in {pause:.2f} s")
+            raise _out_of_time(found, attempt)
+        run.log(f"{what}: {found.message}; retrying in {pause:.2f} s")
         run.deadline.clock.sleep(pause)
         attempt += 1
 

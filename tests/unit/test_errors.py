@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credproc import errors, outcome
+from credproc import errors, result
 from credproc.errors import HIDDEN, MAX_LINE, clean, masked
 
 TOKEN = "IQoJb3JpZ2luX2VjEPz//////////wEaCXVzLWVhc3Qt"
@@ -134,7 +134,5 @@ def test_mistake_is_told_by_its_kind_and_place_and_by_no_word_of_its_own() -> No
     assert said.startswith("internal error in credprocctl: ValueError at test_errors.py:")
     assert said.endswith("; please report it with the output of -v")
     assert errors.mistake(KeyError("canary")).startswith("internal error in credproc: KeyError; ")
-    assert outcome.words(ValueError("canary")).startswith(
-        "internal error in credproc: ValueError; "
-    )
+    assert result.words(ValueError("canary")).startswith("internal error in credproc: ValueError; ")
     assert "canary" not in said

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import answer, credentials, outcome, refresh
+from credproc import answer, credentials, refresh, result
 from credproc.deadline import Deadline
 from credproc.errors import (
     CodeNotGiven,
@@ -197,7 +197,7 @@ def _copied(entry: Entry, identity: bytes) -> Entry:
     """Return the same answer as another request's."""
     got = credentials.from_document(entry.document, entry.provider)
     got.issued = entry.issued
-    return outcome.answered(identity, None, got, entry.issued, print)
+    return result.answered(identity, None, got, entry.issued, print)
 
 
 def test_refresh_in_the_background_does_not_heed_the_next_look(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from credproc import credentials, outcome
+from credproc import credentials, result
 from credproc.errors import (
     ProviderFailed,
     Remembered,
@@ -63,11 +63,11 @@ def test_waiting(world: World, state: str, kind: str, did: str, expected: str) -
     waiter = Waiter(world, own, force=kind == "force", background=kind == "background")
     world.log.wait_for("waiting for another process")
     if did == "refreshed":
-        entry = outcome.answered(world.key, held, other, world.clock.now, print)
+        entry = result.answered(world.key, held, other, world.clock.now, print)
         world.store.write(entry)
     if did == "failed":
         error = ProviderFailed("theirs broke")
-        entry = outcome.failed(world.key, world.held(), error, world.clock.now, ())
+        entry = result.failed(world.key, world.held(), error, world.clock.now, ())
         world.store.write(entry)
     release(lock)
 
@@ -113,7 +113,7 @@ def test_another_document_is_newer_whichever_it_is(world: World, name: str) -> N
     waiter = Waiter(world, Gives(world.credentials()), force=True)
     world.log.wait_for("waiting for another process")
     other = world.credentials(name=name)
-    world.store.write(outcome.answered(world.key, held, other, world.clock.now, print))
+    world.store.write(result.answered(world.key, held, other, world.clock.now, print))
     release(lock)
 
     waiter.check("theirs", other, held)

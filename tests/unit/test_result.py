@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import cache, credentials, outcome, windows
+from credproc import cache, credentials, result, windows
 from credproc.cache import MAX_PAUSE
 from credproc.errors import (
     CodeNotGiven,
@@ -52,48 +52,48 @@ def test_static_stability_is_imds_own_and_lasts_to_the_next_look(
 ) -> None:
     got = world.credentials(-100, provider)
     moment = world.clock.now + came
-    entry = outcome.answered(world.key, None, got, moment, world.log)
-    assert outcome.is_stable(entry, world.clock.now + asked) == expected
+    entry = result.answered(world.key, None, got, moment, world.log)
+    assert result.is_stable(entry, world.clock.now + asked) == expected
 
 
 def test_look_beyond_what_a_pause_can_be_counts_for_nothing(world: World) -> None:
     """A clock that was put back would have it answer for as long as the clock was wrong."""
     now = int(world.clock.now)
-    got = outcome.answered(world.key, None, world.credentials(-1, "imds"), now, world.log)
-    lost = outcome.failed(world.key, None, ProviderFailed("x"), now, ())
+    got = result.answered(world.key, None, world.credentials(-1, "imds"), now, world.log)
+    lost = result.failed(world.key, None, ProviderFailed("x"), now, ())
 
     got.look, lost.look = now + MAX_PAUSE, windows.forgotten(now, 1)
-    assert outcome.is_stable(got, now)
+    assert result.is_stable(got, now)
     with pytest.raises(Remembered, match=rf"retried in {lost.look - now} s"):
-        outcome.recall(lost, now, is_news=False)
+        result.recall(lost, now, is_news=False)
     got.look += 1
     lost.look += 1
-    assert not outcome.is_stable(got, now)
-    outcome.recall(lost, now, is_news=False)
+    assert not result.is_stable(got, now)
+    result.recall(lost, now, is_news=False)
 
 
 def test_typed_code_leaves_one_window(world: World) -> None:
     got = world.credentials()
     got.person = True
-    entry = outcome.answered(world.key, None, got, world.clock.now, world.log)
+    entry = result.answered(world.key, None, got, world.clock.now, world.log)
     assert entry.ahead == entry.now == entry.expiration - 900
     assert entry.person
-    assert outcome.credentials_of(entry).person
+    assert result.credentials_of(entry).person
 
 
 @pytest.mark.parametrize("lifetime", [900, 1800, 3600, 21600, 43200])
 def test_nobody_is_needed_where_no_code_was_typed(world: World, lifetime: int) -> None:
     got = world.credentials(lifetime)
-    entry = outcome.answered(world.key, None, got, world.clock.now, world.log)
+    entry = result.answered(world.key, None, got, world.clock.now, world.log)
     assert entry.ahead < entry.now
     assert not entry.person
 
 
 def test_entries_of_one_set_have_the_same_windows(world: World) -> None:
     got = world.credentials()
-    first = outcome.answered(b"hop", None, got, world.clock.now, world.log)
-    again = outcome.credentials_of(first)
-    second = outcome.answered(b"answer", None, again, world.clock.now + 1000, world.log)
+    first = result.answered(b"hop", None, got, world.clock.now, world.log)
+    again = result.credentials_of(first)
+    second = result.answered(b"answer", None, again, world.clock.now + 1000, world.log)
     assert (first.issued, first.ahead, first.now) == (second.issued, second.ahead, second.now)
     assert first.document == second.document
 
@@ -111,12 +111,12 @@ def test_entries_of_one_set_have_the_same_windows(world: World) -> None:
 def test_failure_is_kept_with_its_kind(
     world: World, error: Exception, kind: str, is_remembered: bool
 ) -> None:
-    entry = outcome.failed(world.key, None, error, world.clock.now, ())
+    entry = result.failed(world.key, None, error, world.clock.now, ())
     assert (entry.document, entry.kind) == (b"", kind)
     assert (world.clock.now < entry.look <= world.clock.now + 6) == is_remembered
     raised = Remembered if kind == "failed" else ProviderUnavailable
     with pytest.raises(raised):
-        outcome.recall(entry, world.clock.now, is_news=True)
+        result.recall(entry, world.clock.now, is_news=True)
 
 
 @pytest.mark.parametrize(
@@ -135,29 +135,29 @@ def test_failure_is_kept_with_its_kind(
 def test_failure_concerns_those_who_have_no_other_means(
     world: World, error: Exception, can_prompt: bool, seconds: float, expected: bool
 ) -> None:
-    entry = outcome.failed(world.key, None, error, world.clock.now, (), 30)
-    assert outcome.concerns(entry, lambda: can_prompt, seconds) == expected
+    entry = result.failed(world.key, None, error, world.clock.now, (), 30)
+    assert result.concerns(entry, lambda: can_prompt, seconds) == expected
     kept = cache.decode(cache.encode(entry))
     assert kept
     assert (kept.kind, kept.allowed) == (entry.kind, entry.allowed)
     with pytest.raises((Remembered, ProviderUnavailable)):
-        outcome.recall(entry, world.clock.now, is_news=True)
+        result.recall(entry, world.clock.now, is_news=True)
 
 
 @pytest.mark.parametrize("state", LEFT)
 def test_failure_replaces_nothing_that_is_valid(world: World, state: str) -> None:
     held = world.hold(state)
     assert held
-    entry = outcome.failed(world.key, held, ProviderFailed("x"), world.clock.now, ())
+    entry = result.failed(world.key, held, ProviderFailed("x"), world.clock.now, ())
     assert (entry.document == held.document) == (state != "expired")
-    outcome.recall(held, world.clock.now, is_news=True)  # it says nothing about entries
+    result.recall(held, world.clock.now, is_news=True)  # it says nothing about entries
 
 
 def test_keys_that_never_end_are_good_for_an_hour_and_kept_nowhere(world: World) -> None:
     got = world.credentials(3600, "env")
     got.expiration = 0
-    entry = outcome.answered(world.key, None, got, world.clock.now, world.log)
+    entry = result.answered(world.key, None, got, world.clock.now, world.log)
 
     assert entry.key == b""
     assert expiration(entry.document) == entry.expiration == int(world.clock.now) + 3600
-    assert outcome.credentials_of(entry).expiration == 0
+    assert result.credentials_of(entry).expiration == 0
