@@ -206,8 +206,7 @@ class Refresher:
             return cached
 
     def _is_hurried(self, cached: cache.Entry, force: bool) -> bool:
-        """Whether this run refreshes before printing although valid credentials are cached, and
-        without a person."""
+        """Whether this run has valid credentials but refreshes them first, without a person."""
         waits = not self.background and not force and not cached.person
         return waits and cached.is_valid(self.now())
 
