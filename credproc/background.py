@@ -45,7 +45,7 @@ def start(
     """Call ``refresh`` in a process of its own, which ends with the status that it returns.
 
     Where a process cannot go on after a fork, a new interpreter does the same for ``argv``.
-    Whoever comes first puts off the next look, so of any number of runs one starts the refresh. If
+    The first run puts off the next look, so of any number of runs only one starts the refresh. If
     that process dies, the next look comes a minute later. No trouble here is the caller's: its
     document is out.
     """

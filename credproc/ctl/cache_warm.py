@@ -96,8 +96,8 @@ def add(parts: Any) -> None:
     """Add the command to those of ``cache``."""
     made = arguments.command(
         parts, "warm", warm, "fetch credentials now, so that they are cached when needed",
-        "Profiles are fetched in parallel, those that need an MFA code last. You are asked for "
-        "one code at most; profiles that need another code or a sign-in are reported.",
+        "Profiles are fetched in parallel, those that need an MFA code last. There is one prompt "
+        "for a code at most; profiles that need another code or a sign-in are reported.",
         example=EXAMPLES,
     )  # fmt: skip
     arguments.value(

@@ -61,7 +61,7 @@ def add(commands: Any) -> None:
     made = arguments.command(
         commands, "doctor", doctor, "find out why credproc does not work",
         "Checks everything that a run depends on, and tries every provider. Nothing is cached, and "
-        "you are not asked for an MFA code. The exit status is 1 if a check fails.",
+        "there is no prompt for an MFA code. The exit status is 1 if a check fails.",
         example="credprocctl doctor dev\ncredprocctl doctor -- --imds --profile dev",
         takes_options=True,
     )  # fmt: skip

@@ -33,8 +33,8 @@ def add(parts: Any) -> None:
         parts, "create", create, "create a role for EC2 instances",
         "Creates a role that EC2 may assume, attaches the policies to it, and adds it to an "
         "instance profile of the same name. Run it again to complete an interrupted run. An "
-        "existing role keeps its settings: you are asked before its description, duration or "
-        "boundary is changed.",
+        "existing role keeps its settings, unless you confirm a change of its description, "
+        "duration or boundary.",
         example="credprocctl role create app --policy AmazonS3ReadOnlyAccess --dry-run\n"
         "credprocctl role create app --policy AmazonS3ReadOnlyAccess",
     )  # fmt: skip

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import yaml  # type: ignore[import-untyped]
 from credproc import manual, refresh, windows
 from credproc.providers import place
 from credproc.providers.profile import CREDENTIAL_SOURCES
-from tests import artefacts, readme
+from tests import artefacts, manpages, readme
 from tests.harness import SCRIPTS
 from tests.loopback import OTHER_ACCOUNT, Loopback
 from tests.servers import sso
@@ -385,7 +386,7 @@ STRANGE = {
     r"\bnobody\b|\bsomebody\b|\bwhoever\b": "name the person or program",
     r"\b(?:is|are) meant\b": "did you mean",
     r"\b(?:is|are|was|were) asked\b": "is tried, is called",
-    r"\bstands?\b(?! for)": "is, are",
+    r"\bstands?\b(?! for|-in)": "is, are",
     r"\bon the way\b": "hop, of the chain",
     r"\bis to be had\b|\bwhat is there\b": "available, existing",
     r"\b(?:is|are) no (?:absolute|plain|regular|valid)\b": "is not an",
@@ -397,13 +398,37 @@ STRANGE = {
 def test_page_is_in_plain_words(page: str) -> None:
     text = re.sub(r"(?m)^(\.\. code-block::.*)\n\n(?:(?: .*)?\n)+", r"\1\n", readme.text(page))
     text = re.sub(r"(?s)\.\. options: begin.*options: end", "", text)
-    text = re.sub(r"``[^`]*``", "", " ".join(text.split()))
+    assert strange_words(text) == {}
 
-    found = {
+
+def strange_words(text: str) -> dict[str, str]:
+    """Return the strange words in a text, each with what to write instead."""
+    text = re.sub(r"``[^`]*``", "", " ".join(text.split()))
+    return {
         word[0]: better
         for strange, better in STRANGE.items()
         for word in re.finditer(strange, text)
     }
+
+
+@pytest.mark.parametrize("name", ["credproc", "credprocctl"])
+def test_help_is_in_plain_words(name: str) -> None:
+    texts = [each.format_help() for each in manpages.parsers(manpages.parser(name))]
+
+    assert [found for text in texts if (found := strange_words(text))] == []
+
+
+def test_strings_and_comments_of_the_package_are_in_plain_words() -> None:
+    found = {}
+    for path in (artefacts.source() / "credproc").rglob("*.py"):
+        with path.open("rb") as file:
+            tokens = list(tokenize.tokenize(file.readline))
+        text = " ".join(
+            each.string for each in tokens if each.type in (tokenize.STRING, tokenize.COMMENT)
+        )
+        if words := strange_words(text.replace("#:", "").replace("# ", "")):
+            found[path.name] = words
+
     assert found == {}
 
 
