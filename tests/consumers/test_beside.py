@@ -121,7 +121,7 @@ def found(apart: Apart, consumer: Consumer, command: list[str], known: Taken) ->
 
 
 @pytest.mark.parametrize("consumer", OTHERS, ids=str)
-def test_consumer_takes_what_is_known_of_it(
+def test_consumer_behaves_as_the_table_says(
     apart: Apart, installed: Get, consumer: Consumer
 ) -> None:
     there = installed(consumer)
@@ -131,7 +131,7 @@ def test_consumer_takes_what_is_known_of_it(
 
 
 @pytest.mark.parametrize("consumer", [each for each in OTHERS if each.name == JAVASCRIPT], ids=str)
-def test_default_chain_takes_what_is_known_of_it(
+def test_default_chain_behaves_as_the_table_says(
     apart: Apart, installed: Get, consumer: Consumer
 ) -> None:
     there = installed(consumer)
@@ -140,7 +140,7 @@ def test_default_chain_takes_what_is_known_of_it(
     assert found(apart, consumer, command, KNOWN[CHAIN]) == KNOWN[CHAIN], there.version
 
 
-def test_manual_says_what_the_tests_know() -> None:
+def test_manual_agrees_with_the_table_of_the_tests() -> None:
     assert readme.section("Precedence").tables == [rows()]
 
 

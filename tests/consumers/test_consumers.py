@@ -107,7 +107,9 @@ def works(world: World, consumer: Consumer, there: Installed, line: str) -> bool
 
 
 @each
-def test_path_is_run_if_it_is_written_so(world: World, installed: Get, consumer: Consumer) -> None:
+def test_path_is_run_if_it_is_written_like_this(
+    world: World, installed: Get, consumer: Consumer
+) -> None:
     there = installed(consumer)
     quotings: tuple[Quoting, ...] = ("single", "double")
 

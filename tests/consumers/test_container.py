@@ -94,7 +94,7 @@ def test_token_that_the_endpoint_refuses_is_named(asker: Asker, task: ContainerS
 
 
 @each
-def test_instances_role_is_reached_with_a_hop_more(asker: Asker) -> None:
+def test_instances_role_is_reached_with_one_more_hop(asker: Asker) -> None:
     world = asker.world
     world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
     world.imds.hops = 2
@@ -112,7 +112,7 @@ def test_instances_role_is_reached_with_a_hop_more(asker: Asker) -> None:
 
 
 @each
-def test_nodes_role_is_not_taken_for_the_tasks(asker: Asker, task: ContainerServer) -> None:
+def test_nodes_role_is_not_used_as_the_tasks(asker: Asker, task: ContainerServer) -> None:
     world = asker.world
     world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
 
@@ -170,7 +170,7 @@ def test_role_is_assumed_with_the_token_of_a_service_account(asker: Asker) -> No
 
 
 @each
-def test_token_of_a_service_account_beats_a_profile_of_the_environment(asker: Asker) -> None:
+def test_token_of_a_service_account_overrides_a_profile_of_the_environment(asker: Asker) -> None:
     """The reason for which the manual has the profile named."""
     world = asker.world
     world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")

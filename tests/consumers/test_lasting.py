@@ -149,7 +149,7 @@ def test_credentials_are_renewed_in_the_middle_of_a_listing(
 
 # The last of this file, because what they wait for has begun with its first.
 @pytest.mark.parametrize("consumer", HASTY, ids=str)
-def test_slow_answer_is_given_up_after_a_minute(
+def test_slow_answer_is_abandoned_after_a_minute(
     dawdling: dict[str, tuple[World, Process]], consumer: Consumer
 ) -> None:
     world, process = dawdling[consumer.name]

@@ -47,7 +47,7 @@ def test_profile_that_credproc_is_to_read_again_is_named_and_signs_nothing(asker
 
 
 @each
-def test_role_beside_it_comes_first(asker: Asker) -> None:
+def test_role_in_the_same_profile_takes_precedence(asker: Asker) -> None:
     world = asker.world
     world.host.config(
         f"[profile base]\ncredential_process = {asker.line}\n"
@@ -65,7 +65,7 @@ def test_role_beside_it_comes_first(asker: Asker) -> None:
 
 
 @each
-def test_role_beside_it_without_a_source_is_a_mistake_that_is_named(asker: Asker) -> None:
+def test_role_in_the_same_profile_without_a_source_is_a_named_error(asker: Asker) -> None:
     asker.world.host.config(f"[profile app]\nrole_arn = {ONE}\ncredential_process = {asker.line}\n")
 
     result = asker.ask()
@@ -80,7 +80,7 @@ def test_role_beside_it_without_a_source_is_a_mistake_that_is_named(asker: Asker
 
 
 @each
-def test_keys_in_the_credentials_file_beat_it_and_the_doctor_says_so(asker: Asker) -> None:
+def test_keys_in_the_credentials_file_override_it_and_the_doctor_says_so(asker: Asker) -> None:
     world = asker.world
     world.host.config(f"[profile app]\nregion = eu-central-1\ncredential_process = {asker.line}\n")
     world.host.credentials(f"[app]\n{STRAY_KEYS}")
@@ -96,7 +96,7 @@ def test_keys_in_the_credentials_file_beat_it_and_the_doctor_says_so(asker: Aske
 
 
 @each
-def test_keys_beside_it_in_the_config_file_do_not_beat_it(asker: Asker) -> None:
+def test_keys_in_the_same_profile_of_the_config_file_do_not_override_it(asker: Asker) -> None:
     world = asker.world
     world.host.config(f"[profile app]\n{STRAY_KEYS}credential_process = {asker.line}\n")
 
@@ -108,7 +108,7 @@ def test_keys_beside_it_in_the_config_file_do_not_beat_it(asker: Asker) -> None:
 
 
 @each
-def test_keys_in_the_environment_do_not_beat_a_profile_that_is_named(asker: Asker) -> None:
+def test_keys_in_the_environment_do_not_override_a_named_profile(asker: Asker) -> None:
     world = asker.world
     world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
 
@@ -119,7 +119,7 @@ def test_keys_in_the_environment_do_not_beat_a_profile_that_is_named(asker: Aske
 
 
 @each
-def test_keys_in_the_environment_beat_a_profile_of_the_environment(asker: Asker) -> None:
+def test_keys_in_the_environment_override_a_profile_of_the_environment(asker: Asker) -> None:
     world = asker.world
     world.host.config(f"[profile app]\ncredential_process = {asker.line}\n")
 
@@ -132,7 +132,7 @@ def test_keys_in_the_environment_beat_a_profile_of_the_environment(asker: Asker)
 
 
 @each
-def test_keys_in_the_environment_are_a_source_where_they_are_asked_for(asker: Asker) -> None:
+def test_keys_in_the_environment_are_used_by_source_env(asker: Asker) -> None:
     world = asker.world
     world.host.config(
         f"[profile app]\ncredential_process = {asker.line} --role-arn {ONE} --source env\n"
@@ -163,7 +163,7 @@ def test_profile_of_the_environment_does_not_choose_for_credproc(other: str, ask
 
 
 @each
-def test_profile_that_nobody_has_is_named(asker: Asker) -> None:
+def test_missing_profile_is_named(asker: Asker) -> None:
     asker.world.host.config(f"[profile app]\ncredential_process = {asker.line} --profile gone\n")
 
     result = asker.ask()

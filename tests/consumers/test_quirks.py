@@ -39,7 +39,7 @@ def of(name: str) -> pytest.MarkDecorator:
 
 
 @each
-def test_home_is_written_out_where_no_shell_stands_between(
+def test_home_must_be_written_out_if_no_shell_is_used(
     world: World, installed: Get, consumer: Consumer
 ) -> None:
     there = installed(consumer)
@@ -157,7 +157,7 @@ def test_php_ends_a_line_at_a_semicolon(world: World, installed: Get, consumer: 
 
 
 @of("AWS SDK for PHP")
-def test_php_reads_the_credentials_file_by_itself(
+def test_php_reads_only_the_credentials_file(
     world: World, installed: Get, consumer: Consumer
 ) -> None:
     php, _, library = installed(consumer).command

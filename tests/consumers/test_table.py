@@ -37,7 +37,7 @@ def numbers(version: str) -> dict[str, list[int]]:
     return {name: [int(each) for each in re.findall(r"\d+", number)] for name, _, number in pairs}
 
 
-def test_readme_tells_of_each_consumer_what_the_tests_know() -> None:
+def test_manual_describes_each_consumer_as_the_tests_do() -> None:
     header, *rows = shown()
 
     assert header == list(table.HEADER)

@@ -76,7 +76,7 @@ def who(machine: Machine, profile: str, *command: str) -> str:
 
 
 @pytest.mark.parametrize("shape", [*ROLES, *HELPERS])
-def test_aws_cli_stays_who_it_was(machine: Machine, shape: str) -> None:
+def test_aws_cli_keeps_its_identity(machine: Machine, shape: str) -> None:
     aws = venvs.Venv(Path(sys.prefix)).scripts / "aws"
 
     stays(machine, shape, str(aws), "sts", "get-caller-identity", "--profile", "PROFILE")
@@ -88,7 +88,7 @@ UNREAD = ("a name with a blank",)
 
 @pytest.mark.needs("network")
 @pytest.mark.parametrize("shape", sorted({*ROLES, *HELPERS} - {*UNREAD}))
-def test_sdk_for_javascript_stays_who_it_was(
+def test_sdk_for_javascript_keeps_its_identity(
     machine: Machine, installer: Installer, shape: str
 ) -> None:
     packages = ("@aws-sdk/client-sts", "@aws-sdk/credential-providers")
@@ -99,7 +99,7 @@ def test_sdk_for_javascript_stays_who_it_was(
 
 @pytest.mark.needs("network")
 @pytest.mark.parametrize("shape", HELPERS)
-def test_sdk_for_go_stays_who_it_was(machine: Machine, installer: Installer, shape: str) -> None:
+def test_sdk_for_go_keeps_its_identity(machine: Machine, installer: Installer, shape: str) -> None:
     """With helpers alone: Debian's release calls no other STS than AWS's own for a role."""
     installed = go("go2.go", "golang-github-aws-aws-sdk-go-v2-dev")(installer)
 

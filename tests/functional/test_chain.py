@@ -85,7 +85,7 @@ def test_service_that_checks_signatures_knows_the_last_role(host: Host, tmp_path
         assert f"the secret key of ...{key[-4:]} is wrong" in wrong.stderr
 
 
-def test_hop_that_is_refused_is_named_and_the_others_are_kept(cloud: Cloud) -> None:
+def test_hop_that_is_refused_is_named_and_the_others_stay_cached(cloud: Cloud) -> None:
     cloud.sts.fail(error("AccessDenied"), role=TWO)
     result = cloud.host.run(*roles(ONE, TWO, OTHER))
 
@@ -204,7 +204,7 @@ def test_hop_that_another_process_is_assuming_is_waited_for_and_used(cloud: Clou
     assert cloud.sts.calls[1].access_key == cloud.sts.issued[0].access_key
 
 
-def test_hop_whose_credentials_were_revoked_is_assumed_anew_once(cloud: Cloud) -> None:
+def test_hop_whose_credentials_were_revoked_is_assumed_again_once(cloud: Cloud) -> None:
     cloud.host.document(*roles(ONE))
     cloud.sts.revoke(cloud.sts.issued[0].access_key)
     document = cloud.host.document(*roles(ONE, TWO))
@@ -216,7 +216,7 @@ def test_hop_whose_credentials_were_revoked_is_assumed_anew_once(cloud: Cloud) -
     assert again["AccessKeyId"] == cloud.sts.issued[-1].access_key
 
 
-def test_source_whose_credentials_were_revoked_is_fetched_anew_once(cloud: Cloud) -> None:
+def test_source_whose_credentials_were_revoked_is_fetched_again_once(cloud: Cloud) -> None:
     argv = roles(ONE, source="imds")
     cloud.host.document(*argv)
     cloud.sts.revoke(cloud.imds.current["AccessKeyId"])
@@ -237,7 +237,9 @@ def test_rotated_keys_that_sts_rejects_are_named_by_their_source(cloud: Cloud) -
 
 
 @pytest.mark.parametrize("source", ["imds", "env"])
-def test_hour_of_a_chained_role_is_said_in_verbose_and_not_else(cloud: Cloud, source: str) -> None:
+def test_limit_of_one_hour_for_a_chained_role_is_logged_only_with_verbose(
+    cloud: Cloud, source: str
+) -> None:
     keys: dict[str, Any] = {
         "AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE",
         "AWS_SESSION_TOKEN": "canaryToken",
@@ -251,7 +253,7 @@ def test_hour_of_a_chained_role_is_said_in_verbose_and_not_else(cloud: Cloud, so
     assert cloud.host.document(*argv, **keys)
 
 
-def test_verbose_tells_the_way_and_no_secret(cloud: Cloud) -> None:
+def test_verbose_logs_each_hop_and_no_secret(cloud: Cloud) -> None:
     canary = "canaryExternalId/0123456789"
     argv = ["--role-arn", ONE, "--external-id", canary, "--role-arn", TWO, "--source", "env"]
     result = cloud.host.run(*argv, "--verbose")
@@ -266,7 +268,7 @@ def test_verbose_tells_the_way_and_no_secret(cloud: Cloud) -> None:
         assert secret not in result.stderr
 
 
-def test_expiration_is_the_one_that_sts_names(cloud: Cloud) -> None:
+def test_expiration_is_that_of_sts(cloud: Cloud) -> None:
     cloud.sts.max_lifetime = 1800
     document = cloud.host.document(*roles(ONE))
     assert document["Expiration"] == iso(cloud.sts.issued[0].expires)

@@ -72,7 +72,9 @@ def answer_file(host: Host) -> str:
     return str(found["file"])
 
 
-def test_a_first_run_that_is_under_way_caches_nothing(cloud: Host, imds: ImdsServer) -> None:
+def test_a_first_run_that_started_before_the_clearing_caches_nothing(
+    cloud: Host, imds: ImdsServer
+) -> None:
     with imds.hold("creds") as hold:
         run = cloud.start("--imds")
         hold.wait_for()
@@ -133,7 +135,7 @@ def test_a_waiter_does_not_print_what_was_cleared_meanwhile(cloud: Host, imds: I
     assert cloud.document("--imds")["AccessKeyId"] != old
 
 
-def test_an_answer_made_from_a_session_during_the_clearing_is_neither_kept_nor_printed(
+def test_an_answer_made_from_a_session_during_the_clearing_is_neither_cached_nor_printed(
     cloud: Host, imds: ImdsServer
 ) -> None:
     old = cloud.document("--imds")["AccessKeyId"]

@@ -70,9 +70,7 @@ def test_clock_that_jumps_forward_and_back_costs_two_calls(cloud: Cloud) -> None
 
 
 @pytest.mark.parametrize("seconds", [-5, 5, 300])
-def test_clock_that_is_put_right_by_little_costs_at_most_one_call(
-    cloud: Cloud, seconds: int
-) -> None:
+def test_small_correction_of_the_clock_costs_at_most_one_call(cloud: Cloud, seconds: int) -> None:
     cloud.host.run(*CHAIN)
     step(cloud, -10)
     step(cloud, 10 + seconds)
@@ -81,19 +79,19 @@ def test_clock_that_is_put_right_by_little_costs_at_most_one_call(
     assert cloud.roles[0] <= 2
 
 
-def test_time_zone_does_not_matter_to_what_is_held(cloud: Cloud) -> None:
+def test_time_zone_does_not_matter_for_cached_credentials(cloud: Cloud) -> None:
     results = [cloud.host.run(*CHAIN, TZ=zone) for zone in ZONES]
     assert one_document(results)
     assert cloud.roles == (1, 1)
 
 
-def test_time_zone_does_not_matter_to_what_is_new(cloud: Cloud) -> None:
+def test_time_zone_does_not_matter_for_new_credentials(cloud: Cloud) -> None:
     results = [cloud.host.run("--no-cache", TZ=zone) for zone in ZONES]
     assert one_document(results)
     assert results[0].document["Expiration"] == cloud.imds.current["Expiration"]
 
 
-def test_time_zone_does_not_matter_to_when_it_is_refreshed(cloud: Cloud) -> None:
+def test_time_zone_does_not_matter_for_the_time_of_a_refresh(cloud: Cloud) -> None:
     cloud.host.run(*CHAIN, TZ="<-12>12")
     cloud.leave("ahead")
     with cloud.sts.hold() as hold:
@@ -116,7 +114,7 @@ def test_time_zone_does_not_matter_to_when_it_is_refreshed(cloud: Cloud) -> None
     ],
 )
 @pytest.mark.parametrize("argv", [CHAIN[2:], ()], ids=["chain", "imds"])
-def test_expiration_is_printed_in_one_form(
+def test_expiration_is_printed_in_one_format(
     cloud: Cloud, argv: tuple[str, ...], written: str, moment: int
 ) -> None:
     end = int(time.time()) + HOUR
@@ -139,7 +137,7 @@ def _expiring(text: str) -> Any:
     [(1800, "behind"), (86400, "behind"), (-1200, "ahead of"), (-3600, "ahead of")],
 )
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "RequestExpired"])
-def test_sts_that_finds_the_time_wrong_is_told_with_how_much(
+def test_clock_that_sts_finds_wrong_is_reported_with_the_difference(
     cloud: Cloud, ahead: int, side: str, code: str
 ) -> None:
     cloud.sts.fail(skewed(ahead, code))

@@ -55,7 +55,7 @@ def test_cold_herd_makes_one_call_for_each_hop(cloud: Cloud, argv: tuple[str, ..
 
 
 @pytest.mark.timeout(3 * LIMIT)
-def test_cold_herd_asks_the_metadata_service_once(cloud: Cloud) -> None:
+def test_cold_herd_calls_the_metadata_service_once(cloud: Cloud) -> None:
     cloud.imds.fail("creds", faults.delay(0.15))
     document = one_document(herd(cloud.host, HERD, timeout=LIMIT))
 
@@ -63,7 +63,7 @@ def test_cold_herd_asks_the_metadata_service_once(cloud: Cloud) -> None:
     assert cloud.imds.current["AccessKeyId"] in document.decode()
 
 
-def test_chains_with_a_common_beginning_make_one_call_for_it(cloud: Cloud) -> None:
+def test_chains_with_a_common_first_role_make_one_call_for_it(cloud: Cloud) -> None:
     hold = cloud.sts.hold(ONE)
     others = [*CHAIN[:3], OTHER, *CHAIN[4:]]
     running = [cloud.host.start(*argv) for argv in (CHAIN, others) for _ in range(4)]
@@ -87,7 +87,7 @@ def test_different_requests_do_not_wait_for_each_other(cloud: Cloud) -> None:
     assert held.wait().document
 
 
-def test_hit_waits_for_nobody(cloud: Cloud) -> None:
+def test_hit_waits_for_no_other_process(cloud: Cloud) -> None:
     before = cloud.host.run(*CHAIN)
     with cloud.sts.hold(ONE) as hold:
         anew = cloud.host.start(*CHAIN, "--refresh")
@@ -97,7 +97,7 @@ def test_hit_waits_for_nobody(cloud: Cloud) -> None:
     assert anew.wait().stdout == cloud.host.run(*CHAIN).stdout != before.stdout
 
 
-def test_killed_holder_leaves_its_place_to_one_that_waits(cloud: Cloud) -> None:
+def test_waiting_run_takes_over_from_one_that_was_killed(cloud: Cloud) -> None:
     cloud.host.environ["CREDPROC_LOG"] = str(cloud.log_path)
     with cloud.sts.hold(ONE) as hold:
         holder = cloud.host.start(*CHAIN)
@@ -113,7 +113,7 @@ def test_killed_holder_leaves_its_place_to_one_that_waits(cloud: Cloud) -> None:
     assert cloud.roles == (2, 1)
 
 
-def test_herd_that_demands_new_credentials_gets_the_same_new_ones(cloud: Cloud) -> None:
+def test_herd_with_refresh_gets_the_same_new_credentials(cloud: Cloud) -> None:
     before = cloud.host.run(*CHAIN)
     cloud.host.environ["CREDPROC_LOG"] = str(cloud.log_path)
     with cloud.sts.hold(ONE) as hold:

@@ -55,14 +55,14 @@ def test_header_that_is_nearly_right_is_never_answered_by_another_profile(
     assert path.read_text(encoding="utf-8") == before
 
 
-def test_other_profile_of_nearly_that_name_does_not_keep_one_from_being_added(host: Host) -> None:
+def test_profile_with_a_similar_name_can_be_added(host: Host) -> None:
     host.config(f"[profile P]\n{KEYS}# [profile p]\n")
 
     assert "upper and lower case differ" in failed(host, "explain", "p", status=2)
     ctl(host, "profile", "add", "p", "--", "--imds")
 
 
-def test_line_in_the_credentials_file_is_as_good_as_one_in_the_config(online: Host) -> None:
+def test_line_in_the_credentials_file_works_like_one_in_the_config(online: Host) -> None:
     path = online.credentials(f"[app]\ncredential_process = {CREDPROC} --imds\n")
 
     checks = doctor(online, "app", status=0)
@@ -95,14 +95,16 @@ def test_default_with_two_sections_is_read_as_botocore_reads_it(host: Host) -> N
         (f"{CREDPROC} --imds 2>/dev/null", "no shell reads the line, so 2>/dev/null is passed as"),
     ],
 )
-def test_line_of_credproc_that_asks_for_a_shell_is_told(line: str, told: str, online: Host) -> None:
+def test_line_of_credproc_that_needs_a_shell_is_reported(
+    line: str, told: str, online: Host
+) -> None:
     online.config(f"[profile app]\ncredential_process = {line}\n")
 
     assert told in str(doctor(online, "app", status=1))
     assert told in ctl(online, "profile", "show", "app")
 
 
-def test_file_that_only_botocore_cannot_read_is_told_with_its_line(host: Host) -> None:
+def test_file_that_only_botocore_cannot_read_is_reported_with_the_line(host: Host) -> None:
     path = host.config(f"[profile a]\ns3 =\n  max_concurrent_requests: 20\n[profile p]\n{KEYS}")
     where = f"{path}, line 3: cannot be parsed as a config file"
 
@@ -114,7 +116,7 @@ def test_file_that_only_botocore_cannot_read_is_told_with_its_line(host: Host) -
 
 
 @pytest.mark.needs("python:moto")
-def test_stand_in_for_sts_that_knows_no_unsigned_calls_is_no_fault(
+def test_substitute_for_sts_that_refuses_unsigned_calls_is_not_an_error(
     host: Host, tmp_path: Path
 ) -> None:
     host.config(f"[profile k]\n{KEYS}[profile p]\nregion = eu-west-1\nrole_arn = {ROLE}\n"

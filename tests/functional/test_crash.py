@@ -91,7 +91,7 @@ def test_miss_that_is_killed_at_any_call_costs_one_more_call(host: Host, imds: I
     print(f"{len(steps)} kills")
 
 
-def test_miss_that_is_killed_again_and_again_comes_to_its_end(host: Host, imds: ImdsServer) -> None:
+def test_miss_that_is_killed_repeatedly_succeeds_in_the_end(host: Host, imds: ImdsServer) -> None:
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
     host.document()
     kills = tracer_of(host).fail_at_each(

@@ -38,7 +38,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             processes.end()
 
 
-def test_job_has_what_cron_gives_it_and_no_terminal(machine: Machine) -> None:
+def test_job_has_the_environment_of_cron_and_no_terminal(machine: Machine) -> None:
     *variables, tty, terminal = machine.said("ann", "probe")[0].splitlines()
     found = dict(line.split("=", 1) for line in variables)
 
@@ -54,7 +54,7 @@ def test_aws_command_gets_the_instances_role_through_the_profile(machine: Machin
     assert machine.said("ann", "profile") == (f"{identity('app')}\n", "")
 
 
-def test_crontab_of_the_manual_does_what_it_says(machine: Machine) -> None:
+def test_crontab_of_the_manual_works(machine: Machine) -> None:
     output, error = machine.said("eve", "documented")
 
     assert (machine.status("eve", "documented"), error) == (0, "")
@@ -110,7 +110,7 @@ def test_log_has_each_run_and_is_its_owners_alone(machine: Machine) -> None:
     assert [secret for secret in secrets if secret in text] == []
 
 
-def test_users_have_a_cache_each_and_ask_once_each(machine: Machine) -> None:
+def test_each_user_has_a_cache_and_makes_one_call(machine: Machine) -> None:
     folders = {user: machine.home(user) / ".cache" / "credproc" for user in USERS}
 
     for user, folder in folders.items():

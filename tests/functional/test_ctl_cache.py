@@ -149,7 +149,7 @@ def test_profiles_that_use_a_session_are_named(cloud: Host) -> None:
     assert profiles["['--imds']"] == set()
 
 
-def test_what_can_no_longer_be_used_is_stale(cloud: Host) -> None:
+def test_entry_that_can_no_longer_be_used_is_stale(cloud: Host) -> None:
     config = "[profile dev]\nrole_arn = {}\ncredential_source = Ec2InstanceMetadata\n"
     cloud.config(config.format(APP))
     cloud.run("--profile", "dev")
@@ -165,7 +165,7 @@ def test_what_can_no_longer_be_used_is_stale(cloud: Host) -> None:
     assert shown["['--profile', 'dev']"]["changed"] == [f"{cloud.home}/.aws/config has changed"]
 
 
-def test_what_needs_one_slower_run_and_no_call_is_not_called_stale(cloud: Host) -> None:
+def test_session_that_a_stale_answer_needs_is_not_stale(cloud: Host) -> None:
     config = f"[profile dev]\nrole_arn = {APP}\ncredential_source = Ec2InstanceMetadata\n"
     cloud.config(config)
     cloud.run("--profile", "dev")
@@ -312,7 +312,9 @@ def test_failures_are_listed_with_all(cloud: Host, sts: StsServer) -> None:
     assert "AccessDenied" not in ctl(cloud, "cache", "list")
 
 
-def test_failed_refresh_is_shown_beside_what_is_still_good(cloud: Host, imds: ImdsServer) -> None:
+def test_failed_refresh_is_shown_with_the_credentials_that_are_still_valid(
+    cloud: Host, imds: ImdsServer
+) -> None:
     cloud.run("--imds")
     whole = answer(cloud)
     store = Store(str(cloud.cache))
@@ -380,7 +382,7 @@ def test_directory_that_is_not_ours_alone_is_refused(cloud: Host) -> None:
 
 
 @pytest.mark.parametrize("selection", [[], ["x", "--all"], ["--all", "--profile", "x"]])
-def test_clear_without_one_choice_is_refused(host: Host, selection: list[str]) -> None:
+def test_clear_without_a_selection_is_refused(host: Host, selection: list[str]) -> None:
     assert failed(host, "cache", "clear", *selection, status=2) == (
         "cache clear: give ids, --profile NAME, or --all"
     )
@@ -415,7 +417,9 @@ def test_answer_is_cleared_with_its_sessions(cloud: Host, imds: ImdsServer) -> N
     assert imds.count("creds") == before + 1
 
 
-def test_session_is_cleared_with_all_that_was_made_from_it(cloud: Host, sts: StsServer) -> None:
+def test_session_is_cleared_with_everything_that_was_made_from_it(
+    cloud: Host, sts: StsServer
+) -> None:
     cloud.run(*CHAIN)
     cloud.run("--imds")
     (jump,) = [each for each in entries(cloud) if each["for"] == "jump@123456789012"]
@@ -461,7 +465,7 @@ def test_profile_is_cleared_with_its_sessions(cloud: Host) -> None:
     ]  # fmt: skip
 
 
-def test_profile_whose_config_has_changed_is_cleared_by_what_was_cached_for_it(
+def test_profile_whose_config_has_changed_is_cleared_by_its_cached_answers(
     cloud: Host,
 ) -> None:
     cloud.config(f"[profile dev]\nrole_arn = {JUMP}\ncredential_source = Ec2InstanceMetadata\n")
@@ -485,7 +489,7 @@ def test_dry_run_takes_no_lock(cloud: Host) -> None:
     assert said.count("would be removed") == 2
 
 
-def test_process_that_never_finishes_writing_ends_the_waiting(cloud: Host) -> None:
+def test_waiting_for_a_process_that_never_finishes_writing_ends(cloud: Host) -> None:
     cloud.run("--imds")
 
     with Store(str(cloud.cache)).clearing(1):
@@ -495,7 +499,7 @@ def test_process_that_never_finishes_writing_ends_the_waiting(cloud: Host) -> No
     assert len(files(cloud)) == 2
 
 
-def test_prune_removes_what_is_of_no_use(cloud: Host) -> None:
+def test_prune_removes_entries_that_no_run_can_use(cloud: Host) -> None:
     cloud.run("--imds")
     good = {each["file"] for each in entries(cloud)}
     store = Store(str(cloud.cache))
@@ -542,7 +546,7 @@ def test_entry_that_is_being_refreshed_is_not_pruned(cloud: Host, imds: ImdsServ
     assert "nothing to remove" in ctl(cloud, "cache", "prune")
 
 
-def test_runs_go_on_while_the_cache_is_looked_at_and_cleared(cloud: Host) -> None:
+def test_runs_succeed_while_the_cache_is_listed_and_cleared(cloud: Host) -> None:
     looped = 'for n in 1 2 3 4 5 6; do "$@" || exit 1; done'
     runs = [
         cloud.start("-c", f"{looped} >/dev/null", "sh", "credproc", *CHAIN, command="/bin/sh")

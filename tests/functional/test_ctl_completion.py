@@ -113,7 +113,7 @@ each_shell = pytest.mark.parametrize("shell", ["bash", ZSH, FISH])
 
 @each_shell
 @pytest.mark.parametrize(("words", "offers"), CASES, ids=IDS)
-def test_shell_offers_what_can_follow(
+def test_shell_offers_the_possible_next_words(
     machine: Host, scripts: Path, shell: str, words: list[str], offers: list[str]
 ) -> None:
     found = SHELLS[shell](machine, scripts / shell, words)
@@ -187,9 +187,7 @@ def test_name_is_completed_as_one_word_and_never_run(
 
 
 @each_shell
-def test_header_that_names_no_profile_is_not_run_either(
-    host: Host, scripts: Path, shell: str
-) -> None:
+def test_header_that_names_no_profile_is_not_run(host: Host, scripts: Path, shell: str) -> None:
     ran = host.folder / "ran"
     host.config(f"[profile $(touch {ran})]\na = b\n[profile `touch {ran}`]\na = b\n")
 
@@ -204,9 +202,7 @@ def test_header_that_names_no_profile_is_not_run_either(
     ["default", "profile app", "profile  two", "profile 'a b'", 'profile "a \\"b\\" \\\\c"',
      """profile 'a'"'"'b'""", "profile '\"a\"'", "profile \"'a'\""],
 )  # fmt: skip
-def test_name_is_the_one_that_is_read_in_the_header(
-    host: Host, scripts: Path, shell: str, header: str
-) -> None:
+def test_name_is_that_in_the_header(host: Host, scripts: Path, shell: str, header: str) -> None:
     config = host.config(f"[{header}] # comment\na = b\n[sso-session x]\na = [profile y]\n")
     names = ConfigFile(config.read_bytes(), str(config)).profiles()
 
@@ -214,7 +210,7 @@ def test_name_is_the_one_that_is_read_in_the_header(
 
 
 @each_shell
-def test_one_command_alone_can_be_had_for_a_file_of_its_own(host: Host, shell: str) -> None:
+def test_script_for_one_command_can_be_printed(host: Host, shell: str) -> None:
     both = real(host, "completion", shell)
     alone = [
         real(host, "completion", shell, "--only", name) for name in ("credproc", "credprocctl")
@@ -224,7 +220,7 @@ def test_one_command_alone_can_be_had_for_a_file_of_its_own(host: Host, shell: s
     assert not [line for line in alone[0].splitlines() if "complete" in line and "ctl" in line]
 
 
-def test_script_is_json_for_machines(host: Host) -> None:
+def test_script_is_printed_as_json(host: Host) -> None:
     found = data(host, "completion", "fish", "--only", "credproc")
 
     assert found["script"] == real(host, "completion", "fish", "--only", "credproc")
@@ -241,7 +237,7 @@ def test_every_option_of_credproc_is_offered(machine: Host, scripts: Path) -> No
 
 
 @pytest.mark.parametrize("shell", ["bash", FISH])
-def test_every_option_of_credprocctl_is_offered_where_it_is_taken(
+def test_every_option_of_credprocctl_is_offered_after_its_command(
     machine: Host, scripts: Path, shell: str
 ) -> None:
     parsers = list(manpages.parsers(ctl_main.parser()))
@@ -255,7 +251,7 @@ def test_every_option_of_credprocctl_is_offered_where_it_is_taken(
 @pytest.mark.parametrize(
     ("option", "values"), [("--format", limits.FORMATS), ("--field", limits.FIELDS)]
 )
-def test_values_are_those_that_credproc_takes(
+def test_values_are_those_that_credproc_accepts(
     machine: Host, scripts: Path, option: str, values: tuple[str, ...]
 ) -> None:
     assert sorted(bash(machine, scripts / "bash", ["credproc", option, ""])) == sorted(values)

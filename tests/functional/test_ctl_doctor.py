@@ -98,7 +98,7 @@ def test_all_is_well(cloud: Host, imds: ImdsServer) -> None:
     assert checks["answer"][0][1] == "comes from imds"
 
 
-def test_it_is_a_text_for_people(cloud: Host) -> None:
+def test_output_is_text_for_people(cloud: Host) -> None:
     lines = real(cloud, "doctor", "app").splitlines()
 
     assert lines[0] == f"ok    config file       {cloud.home}/.aws/config, mode 0600"
@@ -157,7 +157,7 @@ def test_profile_is_the_one_that_tools_would_use(
     assert f"{profile} ({origin})" in examine(cloud, *words, **env)["profile"][0][1]
 
 
-def test_without_any_config_the_bare_command_is_looked_at(host: Host, imds: ImdsServer) -> None:
+def test_without_any_config_the_bare_command_is_checked(host: Host, imds: ImdsServer) -> None:
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
 
     checks = examine(host)
@@ -167,7 +167,7 @@ def test_without_any_config_the_bare_command_is_looked_at(host: Host, imds: Imds
     assert checks["answer"][0][1] == "comes from imds"
 
 
-def test_profile_that_does_not_run_credproc_is_looked_at_through_it(cloud: Host) -> None:
+def test_profile_that_does_not_run_credproc_is_checked_through_it(cloud: Host) -> None:
     checks = examine(cloud, "keys")
 
     assert "does not run credproc (it has no credential_process)" in bad(checks)["profile"]
@@ -176,7 +176,7 @@ def test_profile_that_does_not_run_credproc_is_looked_at_through_it(cloud: Host)
 
 
 @pytest.mark.parametrize("name", ["my tools/credproc", "credproc of mine/bin/credproc"])
-def test_path_with_blanks_and_without_quotes_is_told(cloud: Host, name: str) -> None:
+def test_path_with_spaces_and_without_quotes_is_reported(cloud: Host, name: str) -> None:
     path = str(cloud.home / name)
     os.makedirs(os.path.dirname(path))
     os.symlink(CREDPROC, path)
@@ -204,15 +204,13 @@ def test_config_that_no_sdk_reads(cloud: Host) -> None:
     ("variable", "name"),
     [("AWS_CONFIG_FILE", "config file"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials file")],
 )
-def test_file_that_a_variable_names_and_that_is_not_there(
-    cloud: Host, variable: str, name: str
-) -> None:
+def test_missing_file_that_a_variable_names(cloud: Host, variable: str, name: str) -> None:
     checks = examine(cloud, "--", "--imds", status=1, **{variable: "/proc/nowhere/at/all"})
 
     assert bad(checks)[name].endswith(f"-> unset {variable}, or make it the path of a file")
 
 
-def test_file_that_others_reach(cloud: Host) -> None:
+def test_file_that_other_users_can_read(cloud: Host) -> None:
     cloud.credentials(f"[keys]\n{KEYS}").chmod(0o644)
     (cloud.home / ".aws" / "config").chmod(0o666)
 
@@ -222,7 +220,7 @@ def test_file_that_others_reach(cloud: Host) -> None:
     assert "has mode 0666: other users have access -> chmod 600" in found["config file"]
 
 
-def test_keys_that_beat_the_profile(cloud: Host) -> None:
+def test_keys_that_override_the_profile(cloud: Host) -> None:
     cloud.credentials(f"[app]\n{KEYS}")
 
     checks = examine(cloud, "app", status=1, AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE")
@@ -232,7 +230,7 @@ def test_keys_that_beat_the_profile(cloud: Host) -> None:
     assert checks["profile's keys"][0][0] == "fail"
 
 
-def test_keys_of_the_environment_that_are_meant(cloud: Host) -> None:
+def test_keys_of_the_environment_that_are_the_source(cloud: Host) -> None:
     checks = examine(
         cloud, "--", "--role-arn", JUMP, "--source", "env",
         AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY="canary/Secret",
@@ -280,9 +278,7 @@ def script(host: Host, text: str) -> Path:
         ("~/bin/credproc", 1, "not checked, because ~/bin/credproc is not expanded"),
     ],
 )
-def test_executable_that_is_not_where_it_should_be(
-    cloud: Host, path: str, status: int, words: str
-) -> None:
+def test_executable_that_does_not_exist(cloud: Host, path: str, status: int, words: str) -> None:
     cloud.config(f"[profile app]\ncredential_process = {path} --imds app\n")
     (cloud.folder / "tools" / "credproc").symlink_to(CREDPROC)
 
@@ -330,7 +326,7 @@ def test_cache_of_a_volume_that_others_may_write_to_is_off(cloud: Host) -> None:
     assert "set CREDPROC_CACHE_DIR to a directory of your own, mode 0700" in found["cache"]
 
 
-def test_what_else_is_in_the_cache(cloud: Host) -> None:
+def test_other_files_in_the_cache_are_reported(cloud: Host) -> None:
     cloud.run("--imds")
     (cloud.cache / f"{'a' * 32}.entry").write_text("x")
     (cloud.cache / "notes").write_text("x")
@@ -342,7 +338,7 @@ def test_what_else_is_in_the_cache(cloud: Host) -> None:
     assert "1 files are not credproc's (notes)" in told[1]
 
 
-def test_lock_that_another_doctor_holds_is_no_fault(cloud: Host) -> None:
+def test_lock_of_another_doctor_is_not_an_error(cloud: Host) -> None:
     from credproc.cache import fingerprint
 
     cloud.run("--imds")
@@ -354,7 +350,7 @@ def test_lock_that_another_doctor_holds_is_no_fault(cloud: Host) -> None:
         os.close(lock)
 
 
-def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
+def test_log_that_slows_every_run_is_reported(cloud: Host) -> None:
     found = bad(examine(cloud, "app", CREDPROC_LOG=str(cloud.home / "log")))
 
     assert "logging slows every run" in found["log"]
@@ -370,7 +366,7 @@ def test_log_that_slows_every_run_is_told(cloud: Host) -> None:
         ("/dev/null", "it is not a regular file of this user"),
     ],
 )
-def test_log_that_is_not_written_is_told(cloud: Host, name: str, reason: str) -> None:
+def test_log_that_cannot_be_written_is_reported(cloud: Host, name: str, reason: str) -> None:
     path = name.format(home=cloud.home)
     (cloud.home / "link").symlink_to(cloud.home / "log")
 
@@ -450,7 +446,7 @@ def test_source_that_is_missing_is_named(cloud: Host) -> None:
     assert not {"role 1", "role 2"} & set(checks)
 
 
-def test_provider_behind_the_answer_is_looked_at_too(cloud: Host, sts: StsServer) -> None:
+def test_provider_after_the_one_that_answers_is_checked_too(cloud: Host, sts: StsServer) -> None:
     sts.fail(error("AccessDenied"), role=JUMP)
     cloud.config(
         f"[profile both]\ncredential_process = {CREDPROC} --imds {CHAIN}\n[profile keys]\n{KEYS}"
@@ -462,7 +458,7 @@ def test_provider_behind_the_answer_is_looked_at_too(cloud: Host, sts: StsServer
     assert checks["role 1"][0][0] == checks["chain"][0][0] == "warn"
 
 
-def test_nobody_is_asked_for_an_mfa_code(cloud: Host, sts: StsServer) -> None:
+def test_there_is_no_prompt_for_an_mfa_code(cloud: Host, sts: StsServer) -> None:
     words = ("--", "--role-arn", JUMP, "--serial-number", MFA, "--source", "profile:keys")
 
     checks = examine(cloud, *words)
@@ -472,7 +468,7 @@ def test_nobody_is_asked_for_an_mfa_code(cloud: Host, sts: StsServer) -> None:
     assert "AssumeRole" not in [call.action for call in sts.calls]
 
 
-def test_role_whose_code_was_given_is_good_for_those_behind_it(cloud: Host, sts: StsServer) -> None:
+def test_cached_role_with_mfa_can_assume_the_next_role(cloud: Host, sts: StsServer) -> None:
     options = (
         "--role-arn", JUMP, "--serial-number", MFA, "--role-arn", APP, "--source", "profile:keys",
     )  # fmt: skip
@@ -521,7 +517,7 @@ def test_expired_credentials_of_imds(cloud: Host) -> None:
     assert "IMDS cannot renew them" in bad(found)["imds"]
 
 
-def test_sts_with_a_certificate_that_nobody_trusts(cloud: Host, tmp_path: Path) -> None:
+def test_sts_with_an_untrusted_certificate(cloud: Host, tmp_path: Path) -> None:
     certificates = tls.make(tmp_path)
     with StsServer(tls=certificates.server) as sts:
         foreign = examine(cloud, "chain", status=1, AWS_ENDPOINT_URL_STS=sts.url)
@@ -563,7 +559,7 @@ def test_sts_out_of_reach_and_proxies(cloud: Host) -> None:
         (faults.status(503, faults.PORTAL), "returned a server error (503)"),
     ],
 )
-def test_answer_that_is_not_of_sts_is_told_and_the_other_checks_are_done(
+def test_response_that_is_not_from_sts_is_reported_and_the_other_checks_run(
     cloud: Host, sts: StsServer, fault: Fault, words: str
 ) -> None:
     cloud.document("--profile", "chain")
@@ -600,7 +596,7 @@ def test_life_of_the_cached_answer(
     assert words in re.sub(r"expired \d+ s", "expired 3 s", found[1])
 
 
-def test_failure_that_is_remembered(cloud: Host, imds: ImdsServer) -> None:
+def test_failure_that_is_cached(cloud: Host, imds: ImdsServer) -> None:
     imds.role = None
     cloud.run("--imds", "app")
     imds.role = "app"
@@ -610,7 +606,7 @@ def test_failure_that_is_remembered(cloud: Host, imds: ImdsServer) -> None:
     assert "only a failure: imds: this instance has no role" in found["cached"]
 
 
-def test_profiles_command_is_run_while_it_fetches_nothing(cloud: Host, imds: ImdsServer) -> None:
+def test_profiles_command_is_run_if_its_answer_is_fresh(cloud: Host, imds: ImdsServer) -> None:
     cloud.run("--imds", "app")
     good = examine(cloud, "app")
     path = script(
@@ -655,11 +651,11 @@ def test_no_secret_is_shown(cloud: Host, imds: ImdsServer, sts: StsServer) -> No
     assert "imds: GET" in said  # which -v tells
 
 
-def test_profile_and_options_are_not_both_given(host: Host) -> None:
+def test_profile_and_options_cannot_be_combined(host: Host) -> None:
     assert "not both" in failed(host, "doctor", "app", "--", "--imds", status=2)
 
 
-def test_refresh_that_fails_is_told(cloud: Host) -> None:
+def test_refresh_that_fails_is_reported(cloud: Host) -> None:
     cloud.run("--imds", "app")
     for entry in cachedir.entries(cloud.cache):
         entry.failure = "imds: status 500"
@@ -668,7 +664,7 @@ def test_refresh_that_fails_is_told(cloud: Host) -> None:
     assert "the last refresh failed: imds: status 500" in bad(examine(cloud, "app"))["cached"]
 
 
-def test_what_has_changed_since_the_answer_was_cached_is_told(cloud: Host) -> None:
+def test_change_since_the_answer_was_cached_is_reported(cloud: Host) -> None:
     cloud.run("--imds", "app")
     path = cloud.config(f"[profile app]\ncredential_process = {CREDPROC} --imds app\n")
 
@@ -678,7 +674,7 @@ def test_what_has_changed_since_the_answer_was_cached_is_told(cloud: Host) -> No
     assert text.startswith(f"no longer valid ({path} has changed)")
 
 
-def test_region_of_the_instance_is_asked_for(cloud: Host, imds: ImdsServer) -> None:
+def test_region_comes_from_the_instance(cloud: Host, imds: ImdsServer) -> None:
     options = ("--", "--role-arn", JUMP, "--source", "imds")
 
     found = examine(cloud, *options, AWS_REGION=None)
@@ -734,9 +730,7 @@ def test_profile_that_uses_the_role_of_the_instance(cloud: Host, words: str) -> 
     assert "instance" not in examine(cloud, *words.replace("ROLE", JUMP).split())
 
 
-def test_instance_without_a_role_cannot_be_taken_for_the_profile(
-    cloud: Host, imds: ImdsServer
-) -> None:
+def test_instance_without_a_role_needs_no_warning(cloud: Host, imds: ImdsServer) -> None:
     imds.role = None
 
     assert "instance" not in examine(cloud, *KEYS_ALONE)
@@ -753,7 +747,7 @@ def test_ec2_is_known_by_its_firmware(tmp_path: Path) -> None:
     assert instance.is_ec2(firmware)
 
 
-def test_role_that_goes_while_it_is_looked_at(cloud: Host, imds: ImdsServer) -> None:
+def test_role_that_is_detached_during_the_check(cloud: Host, imds: ImdsServer) -> None:
     imds.fail("list", faults.status(404), nth=2)
 
     assert "the role is ?" in examine(cloud, "app")["metadata"][0][1]

@@ -65,7 +65,7 @@ def test_command_is_the_profile_whatever_is_in_the_shell(
     assert result.stdout.decode().startswith("arn:aws:sts::111122223333:assumed-role/one/")
 
 
-def test_dry_run_says_what_is_set_and_what_is_not(user: Host) -> None:
+def test_dry_run_shows_which_variables_are_set_and_unset(user: Host) -> None:
     said = ctl(user, "exec", "dev", "--dry-run", "--", "aws", "s3", "ls")
     found = json.loads(ctl(user, "exec", "dev", "--dry-run", "--output", "json", "--", "aws"))
     by_env = ctl(user, "exec", "dev", "--dry-run", "--env", "--", "aws")
@@ -116,7 +116,7 @@ def test_variables_of_env_are_those_of_the_role_and_no_others(user: Host, sts: S
         ("region = x", False),
     ],
 )
-def test_imds_is_turned_off_where_the_profile_has_nothing_to_do_with_it(
+def test_imds_is_turned_off_if_the_profile_does_not_use_it(
     host: Host, lines: str, off: bool
 ) -> None:
     host.config(

@@ -58,7 +58,7 @@ def test_nothing_is_fetched_or_written(cloud: Host, imds: ImdsServer, sts: StsSe
     assert not cloud.cache.exists()
 
 
-def test_providers_are_told_in_order(cloud: Host, imds: ImdsServer) -> None:
+def test_providers_are_explained_in_order(cloud: Host, imds: ImdsServer) -> None:
     text = real(cloud, "explain", "--", *CHAIN)
     lines = [" ".join(line.split()) for line in text.splitlines()]
 
@@ -79,7 +79,7 @@ def test_providers_are_told_in_order(cloud: Host, imds: ImdsServer) -> None:
     assert "geheim" not in text
 
 
-def test_cached_sessions_are_told(cloud: Host) -> None:
+def test_cached_sessions_are_shown(cloud: Host) -> None:
     cloud.run(*CHAIN)
 
     told = sessions(cloud, *CHAIN)
@@ -88,7 +88,7 @@ def test_cached_sessions_are_told(cloud: Host) -> None:
     assert all(text.endswith(", fresh") for text in told), told
 
 
-def test_what_has_changed_is_named_and_what_is_still_valid_is_used(
+def test_change_is_named_and_valid_sessions_are_used(
     cloud: Host, imds: ImdsServer, sts: StsServer
 ) -> None:
     cloud.run(*CHAIN)
@@ -166,14 +166,14 @@ def test_only_what_is_not_cached_would_be_fetched(cloud: Host, sts: StsServer) -
         ),
     ],
 )
-def test_next_run_is_told(cloud: Host, times: dict[str, int], words: str) -> None:
+def test_next_run_is_explained(cloud: Host, times: dict[str, int], words: str) -> None:
     cloud.run("--imds")
     cachedir.change(cloud.cache, **times)
 
     assert data_of(cloud, "--imds")["next"].startswith(words)
 
 
-def test_refreshing_that_needs_a_person_is_not_said_to_happen_in_the_background(
+def test_refresh_that_needs_a_person_is_not_explained_as_one_in_the_background(
     cloud: Host, sts: StsServer
 ) -> None:
     options = ("--role-arn", JUMP, "--serial-number", MFA, "--source", "imds")
@@ -195,7 +195,7 @@ def test_refreshing_that_needs_a_person_is_not_said_to_happen_in_the_background(
         assert "in the background" not in text
 
 
-def test_what_is_told_is_what_the_next_run_does(cloud: Host, imds: ImdsServer) -> None:
+def test_explanation_is_what_the_next_run_does(cloud: Host, imds: ImdsServer) -> None:
     for times, fetches in (({}, False), ({"ahead": -5, "now": -2, "look": -1}, True)):
         cloud.run("--imds", "--refresh")
         cachedir.change(cloud.cache, **times)
@@ -208,11 +208,11 @@ def test_what_is_told_is_what_the_next_run_does(cloud: Host, imds: ImdsServer) -
 
 
 @pytest.mark.parametrize("option", ["--refresh", "--no-cache"])
-def test_options_that_pass_over_the_cache_are_told(cloud: Host, option: str) -> None:
+def test_options_that_bypass_the_cache_are_explained(cloud: Host, option: str) -> None:
     assert data_of(cloud, "--imds", option)["next"].startswith(f"fetch ({option})")
 
 
-def test_last_failure_is_told(cloud: Host, imds: ImdsServer) -> None:
+def test_last_failure_is_explained(cloud: Host, imds: ImdsServer) -> None:
     imds.role = None
     cloud.run("--imds")
 
@@ -233,7 +233,7 @@ def test_last_failure_is_told(cloud: Host, imds: ImdsServer) -> None:
          "would fail: AWS_EC2_METADATA_SERVICE_ENDPOINT (or its config key): must be"),
     ],
 )  # fmt: skip
-def test_imds_that_is_unavailable_is_told(cloud: Host, env: dict[str, str], text: str) -> None:
+def test_imds_that_is_unavailable_is_explained(cloud: Host, env: dict[str, str], text: str) -> None:
     assert data_of(cloud, "--imds", **env)["providers"][0]["text"].startswith(text)
 
 
@@ -246,7 +246,7 @@ def test_imds_that_is_unavailable_is_told(cloud: Host, env: dict[str, str], text
         (["--serial-number", MFA], {}, "needs an MFA code"),
     ],
 )
-def test_where_a_role_is_asked_for(
+def test_region_of_a_role_is_explained(
     cloud: Host, options: list[str], env: dict[str, Any], text: str
 ) -> None:
     assert text in sessions(cloud, "--role-arn", JUMP, *options, "--source", "imds", **env)[1]
@@ -261,7 +261,7 @@ def test_region_of_the_partition_without_any_configuration(cloud: Host) -> None:
     assert "STS in cn-north-1 (none is configured)" in told[1]
 
 
-def test_profile_leads_to_its_command_line_or_to_what_it_describes(cloud: Host) -> None:
+def test_profile_is_explained_by_its_command_line_or_its_roles(cloud: Host) -> None:
     cloud.config(
         f"[profile app]\ncredential_process = /x/credproc --role-arn {APP} --source profile:keys\n"
         f"[profile dev]\nrole_arn = {JUMP}\nsource_profile = keys\nmfa_serial = {MFA}\n"
@@ -281,7 +281,7 @@ def test_profile_leads_to_its_command_line_or_to_what_it_describes(cloud: Host) 
     assert "geheim" not in str([app, dev, keys])
 
 
-def test_profile_that_leads_nowhere_is_told(cloud: Host) -> None:
+def test_profile_that_does_not_work_is_explained(cloud: Host) -> None:
     cloud.config(f"[profile loop]\nrole_arn = {JUMP}\nsource_profile = loop\n")
 
     told = data_of(cloud, "--profile", "loop")["providers"][0]["text"]
@@ -289,7 +289,7 @@ def test_profile_that_leads_nowhere_is_told(cloud: Host) -> None:
     assert told.startswith("would fail: profile loop")
 
 
-def test_what_the_answer_depends_on_shows_no_key(cloud: Host) -> None:
+def test_dependences_of_an_answer_show_no_key(cloud: Host) -> None:
     key = "AKIAIOSFODNN7EXAMPLE"
     options = ("--role-arn", JUMP, "--source", "env")
 
@@ -300,7 +300,7 @@ def test_what_the_answer_depends_on_shows_no_key(cloud: Host) -> None:
     assert key not in str(told)
 
 
-def test_what_the_answer_depends_on_is_told_in_words(cloud: Host) -> None:
+def test_dependences_of_an_answer_are_described(cloud: Host) -> None:
     path = cloud.config("[default]\nregion = eu-west-1\n")
     os.utime(path, (1795823653, 1795823653))
     token = cloud.home / "token"
@@ -323,7 +323,7 @@ def test_what_the_answer_depends_on_is_told_in_words(cloud: Host) -> None:
     assert "geheim" not in str(container)
 
 
-def test_cache_that_is_off_is_told(cloud: Host) -> None:
+def test_cache_that_is_off_is_explained(cloud: Host) -> None:
     told = ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
 
     assert "cache       off: CREDPROC_CACHE_DIR=x is not an absolute path\n" in told
@@ -341,7 +341,7 @@ def test_cache_that_is_off_is_told(cloud: Host) -> None:
         (["--", "--role-arn", JUMP], "needs --source"),
     ],
 )
-def test_mistake_is_one_line(cloud: Host, words: list[str], reason: str) -> None:
+def test_error_is_one_line(cloud: Host, words: list[str], reason: str) -> None:
     assert reason in failed(cloud, "explain", *words, status=2, AWS_PROFILE="nobody")
 
 
@@ -353,7 +353,7 @@ def test_mistake_is_one_line(cloud: Host, words: list[str], reason: str) -> None
         ([], {}, "credproc --imds web"),
     ],
 )
-def test_profile_is_the_one_that_the_doctor_looks_at(
+def test_profile_is_the_one_that_the_doctor_checks(
     cloud: Host, words: list[str], env: dict[str, Any], command: str
 ) -> None:
     cloud.config(

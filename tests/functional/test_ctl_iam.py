@@ -102,7 +102,7 @@ def roles(moto: Moto, *names: str) -> None:
         iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
 
-def test_role_is_made_whole(admin: Host, moto: Moto) -> None:
+def test_role_is_created_with_policies_and_instance_profile(admin: Host, moto: Moto) -> None:
     said = command.ctl(
         admin, "role", "create", "whole", "--policy", "AmazonS3FullAccess",
         "--policy", "arn:aws:iam::aws:policy/ReadOnlyAccess", "--description", "web servers",
@@ -168,7 +168,7 @@ def test_second_creation_changes_nothing(admin: Host, aws: Relay) -> None:
     }  # fmt: skip
 
 
-def test_role_that_exists_is_changed_only_by_someone_who_says_so(admin: Host, moto: Moto) -> None:
+def test_existing_role_is_changed_only_after_confirmation(admin: Host, moto: Moto) -> None:
     create = partial(command.data, admin, "role", "create", "grown", "--policy")
     create("AmazonS3FullAccess", "--description", "old", "--max-session-duration", "7200")
     other = ("--description", "new", "--permissions-boundary", "PowerUserAccess")
@@ -211,7 +211,7 @@ def test_dry_run_changes_nothing(admin: Host, aws: Relay, moto: Moto) -> None:
         ("AddRoleToInstanceProfile", "instance profile broken created"),
     ],
 )
-def test_failed_step_says_what_is_done_and_another_run_completes_it(
+def test_failed_step_lists_completed_steps_and_another_run_completes_it(
     broken: str, done: str, admin: Host, aws: Relay, moto: Moto
 ) -> None:
     create = ("role", "create", f"broken-{broken}"[:64], "--policy", "AmazonS3FullAccess")
@@ -230,7 +230,9 @@ def test_failed_step_says_what_is_done_and_another_run_completes_it(
 
 
 @pytest.mark.parametrize("action", ["AttachRolePolicy", "AddRoleToInstanceProfile"])
-def test_what_iam_does_not_know_yet_is_waited_for(action: str, admin: Host, aws: Relay) -> None:
+def test_resource_that_iam_does_not_know_yet_is_waited_for(
+    action: str, admin: Host, aws: Relay
+) -> None:
     error = iam_error("NoSuchEntity", "The role with name late cannot be found.", 404)
     aws.break_(action, error, times=2)
 
@@ -275,7 +277,7 @@ def test_policy_of_aws_below_a_path_is_found_by_its_name(admin: Host) -> None:
         (["new"], "the following arguments are required: --policy"),
     ],
 )
-def test_mistake_is_found_before_anything_is_made(
+def test_mistake_is_found_before_anything_is_created(
     arguments: list[str], reason: str, admin: Host, aws: Relay
 ) -> None:
     assert reason in failed(admin, "role", "create", *arguments, status=2)
@@ -384,7 +386,7 @@ def test_role_that_is_not_found_for_a_while_after_its_creation_is_waited_for(
     assert result.stderr.count("not visible everywhere in IAM yet: waiting for up to 60 s") == 1
 
 
-def test_role_is_given_exchanged_and_taken_away(admin: Host, moto: Moto) -> None:
+def test_role_is_attached_replaced_and_detached(admin: Host, moto: Moto) -> None:
     roles(moto, "first", "second")
     instance = launch(moto)
 
@@ -412,7 +414,7 @@ def test_role_is_given_exchanged_and_taken_away(admin: Host, moto: Moto) -> None
     assert [step["state"] for step in gone["steps"]] == ["has no role"]
 
 
-def test_exchange_says_how_credproc_forgets_the_role_before(admin: Host, moto: Moto) -> None:
+def test_replacement_says_how_to_clear_the_old_role_from_the_cache(admin: Host, moto: Moto) -> None:
     before, after = fresh("before"), fresh("after")
     roles(moto, before, after)
     instance = launch(moto)
@@ -444,7 +446,7 @@ def test_exchange_says_how_credproc_forgets_the_role_before(admin: Host, moto: M
         ec2_error("InvalidParameterValue", "Invalid IAM Instance Profile ARN"),
     ],
 )  # fmt: skip
-def test_what_ec2_does_not_know_yet_is_waited_for(
+def test_resource_that_ec2_does_not_know_yet_is_waited_for(
     error: Any, admin: Host, aws: Relay, moto: Moto
 ) -> None:
     name = fresh("slow")
@@ -475,7 +477,9 @@ def test_attach_returns_when_the_role_is_in_place(admin: Host, aws: Relay, moto:
     assert result.stdout.decode().splitlines()[1] == f"role placed: in effect on {instance}"
 
 
-def test_interruption_of_the_waiting_says_what_is_done(admin: Host, aws: Relay, moto: Moto) -> None:
+def test_interruption_while_waiting_lists_completed_steps(
+    admin: Host, aws: Relay, moto: Moto
+) -> None:
     roles(moto, "halted")
     instance = launch(moto)
     pending = replaced("<state>associated</state>", "<state>associating</state>")
@@ -557,7 +561,7 @@ def test_this_needs_an_instance(admin: Host) -> None:
         ({"HttpEndpoint": "disabled"}, "IMDS is turned off for this instance"),
     ],
 )  # fmt: skip
-def test_status_says_what_imds_asks_for(
+def test_status_shows_what_imds_requires(
     options: dict[str, Any], words: str, admin: Host, moto: Moto
 ) -> None:
     instance = launch(moto, MetadataOptions=options)
@@ -585,7 +589,7 @@ def test_list_shows_policies_instances_and_descriptions(admin: Host, moto: Moto)
     assert found["instance_profiles"] == ["shown"]
 
 
-def test_list_goes_on_where_ec2_may_not_be_asked(admin: Host, aws: Relay, moto: Moto) -> None:
+def test_list_works_without_access_to_ec2(admin: Host, aws: Relay, moto: Moto) -> None:
     roles(moto, "alone")
     denied = ec2_error("UnauthorizedOperation", "You are not authorized", 403)
     aws.break_("DescribeIamInstanceProfileAssociations", denied)
@@ -615,7 +619,7 @@ def test_launch_options_start_an_instance_with_the_role(admin: Host, moto: Moto)
     assert started["MetadataOptions"]["HttpTokens"] == "required"
 
 
-def test_deletion_takes_everything_that_creation_made(admin: Host, moto: Moto) -> None:
+def test_deletion_removes_everything_that_creation_created(admin: Host, moto: Moto) -> None:
     roles(moto, "doomed")
     iam = client("iam", moto)
     document = json.dumps(ANYTHING)
@@ -672,7 +676,9 @@ def test_role_in_use_is_not_deleted(admin: Host, moto: Moto) -> None:
 
 
 @pytest.mark.parametrize(("reply", "left"), [("n\n", True), ("\n", True), ("y\n", False)])
-def test_person_at_the_terminal_is_asked(reply: str, left: bool, admin: Host, moto: Moto) -> None:
+def test_user_on_the_terminal_is_asked_for_confirmation(
+    reply: str, left: bool, admin: Host, moto: Moto
+) -> None:
     name = fresh("asked")
     roles(moto, name)
 
@@ -747,7 +753,7 @@ def test_path_of_a_role_that_is_there_stays(admin: Host, moto: Moto) -> None:
     assert error == "the role rooted has the path /, which cannot be changed"
 
 
-def test_role_without_an_instance_profile_is_told(admin: Host, moto: Moto) -> None:
+def test_role_without_an_instance_profile_is_an_error(admin: Host, moto: Moto) -> None:
     iam = client("iam", moto)
     iam.create_role(RoleName="bare", AssumeRolePolicyDocument=trust("aws"))
 
@@ -762,7 +768,7 @@ def test_role_without_an_instance_profile_is_told(admin: Host, moto: Moto) -> No
     assert line == ["bare", "no", "profile", "-"]
 
 
-def test_role_in_a_profile_of_another_name_is_given_by_that(admin: Host, moto: Moto) -> None:
+def test_role_is_attached_by_an_instance_profile_of_another_name(admin: Host, moto: Moto) -> None:
     iam = client("iam", moto)
     iam.create_role(RoleName="guest", AssumeRolePolicyDocument=trust("aws"))
     iam.create_instance_profile(InstanceProfileName="hotel")
@@ -808,7 +814,7 @@ def test_instance_profile_of_the_name_with_another_role_stays(admin: Host, moto:
         ("ListPolicies", ("create", "x", "--policy", "AmazonS3FullAccess")),
     ],
 )
-def test_denied_question_is_one_line(
+def test_refused_confirmation_is_one_line(
     admin: Host, aws: Relay, action: str, words: tuple[str, ...]
 ) -> None:
     refuse = ec2_error if action.startswith("Describe") else iam_error
@@ -819,7 +825,7 @@ def test_denied_question_is_one_line(
     )
 
 
-def test_account_without_such_roles_is_told(admin: Host, aws: Relay) -> None:
+def test_account_without_such_roles_is_reported(admin: Host, aws: Relay) -> None:
     aws.break_("ListRoles", faults.body(EMPTY, "text/xml"))
 
     assert command.ctl(admin, "role", "list").startswith("EC2 may assume no role of this account.")
@@ -830,7 +836,7 @@ EMPTY = b"""<ListRolesResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"
 <IsTruncated>false</IsTruncated><Roles/></ListRolesResult></ListRolesResponse>"""
 
 
-def test_imds_that_does_not_name_the_instance_is_told(admin: Host, imds: ImdsServer) -> None:
+def test_imds_that_does_not_name_the_instance_is_reported(admin: Host, imds: ImdsServer) -> None:
     imds.fail("instance-id", faults.status(404))
 
     error = failed(admin, "role", "status", status=2, AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
@@ -838,7 +844,7 @@ def test_imds_that_does_not_name_the_instance_is_told(admin: Host, imds: ImdsSer
     assert error == "IMDS does not return the id of this instance: give --instance ID"
 
 
-def test_status_of_another_instance_does_not_ask_this_one(
+def test_status_of_another_instance_does_not_call_imds(
     admin: Host, imds: ImdsServer, moto: Moto
 ) -> None:
     instance = launch(moto)
@@ -851,7 +857,7 @@ def test_status_of_another_instance_does_not_ask_this_one(
     assert imds.count("list") == 0
 
 
-def test_dry_run_of_an_exchange_asks_nobody(admin: Host, moto: Moto) -> None:
+def test_dry_run_of_a_replacement_does_not_ask_for_confirmation(admin: Host, moto: Moto) -> None:
     roles(moto, "then", "now")
     instance = launch(moto)
     command.ctl(admin, "role", "attach", "then", "--instance", instance)

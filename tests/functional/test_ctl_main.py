@@ -151,7 +151,7 @@ def test_interruption_is_quiet(host: Host) -> None:
     assert (result.status, result.stdout, result.stderr) == (130, b"", "")
 
 
-def test_reader_that_has_seen_enough_is_no_mistake(host: Host) -> None:
+def test_reader_that_closes_the_pipe_early_is_not_an_internal_error(host: Host) -> None:
     host.cache.mkdir(parents=True, mode=0o700)
     for number in range(2000):
         (host.cache / f"{number:0200}").touch()
@@ -174,7 +174,9 @@ def test_full_disk_is_one_line(host: Host) -> None:
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
-def test_letters_that_the_locale_lacks_are_no_mistake(host: Host, locale: str) -> None:
+def test_characters_that_the_locale_lacks_are_not_an_internal_error(
+    host: Host, locale: str
+) -> None:
     host.config("[profile jürgen]\ncredential_process = /x/credproc\n")
 
     envs: list[dict[str, Any]] = [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
@@ -207,7 +209,7 @@ def test_pipe_gets_whole_lines_without_colours(host: Host) -> None:
     assert any(len(line) > 100 for line in text.splitlines())
 
 
-def test_mistake_of_its_own_is_one_line(host: Host) -> None:
+def test_internal_error_is_one_line(host: Host) -> None:
     # A module that fails on import stands for whatever nobody foresaw.
     (host.folder / "boto3.py").write_text("raise RuntimeError('geheim')\n")
 

@@ -109,7 +109,7 @@ def test_everything_else_in_the_file_stays(host: Host) -> None:
     assert backup.stat().st_mode & 0o777 == 0o640
 
 
-def test_second_time_changes_nothing(host: Host) -> None:
+def test_second_run_changes_nothing(host: Host) -> None:
     ctl(host, "profile", "add", "app", "--from-role", "app")
     path = host.home / ".aws" / "config"
     before = path.stat()
@@ -136,7 +136,7 @@ def test_dry_run_touches_nothing(host: Host) -> None:
     assert f"credential_process = {CREDPROC} --imds\n" in said
 
 
-def test_another_command_is_replaced_only_on_demand(host: Host) -> None:
+def test_another_command_is_replaced_only_with_replace(host: Host) -> None:
     host.config("[profile app]\ncredential_process = helper --password geheim\n")
 
     error = failed(host, "profile", "add", "app", status=2)
@@ -161,7 +161,7 @@ def test_another_command_is_replaced_only_on_demand(host: Host) -> None:
         ("login_session", "config"),
     ],
 )
-def test_keys_that_beat_or_break_the_line_are_named(host: Host, key: str, where: str) -> None:
+def test_keys_that_override_or_break_the_line_are_named(host: Host, key: str, where: str) -> None:
     if where == "config":
         text = f"[profile app]\n{key} = geheim\n"
         host.config(text)
@@ -205,7 +205,7 @@ def test_options_that_cannot_work_are_refused(host: Host, options: list[str], re
     assert not (host.home / ".aws").exists()
 
 
-def test_questionable_options_are_told_of(host: Host) -> None:
+def test_questionable_options_cause_a_note(host: Host) -> None:
     result = host.run(
         "profile", "add", "app", "--", "--no-cache", "--timeout", "90", command=CREDPROCCTL,
         AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE",
@@ -224,9 +224,7 @@ def test_questionable_options_are_told_of(host: Host) -> None:
 @pytest.mark.parametrize(
     "options", [("--profile", "x"), ("--role-arn", ROLE, "--source", "profile:x")]
 )
-def test_profile_that_is_named_and_not_known_is_told_of(
-    host: Host, options: tuple[str, ...]
-) -> None:
+def test_unknown_profile_in_the_options_causes_a_note(host: Host, options: tuple[str, ...]) -> None:
     def notes() -> list[str]:
         return list(
             data_before(host, "profile", "add", "app", "--dry-run", "--", *options)["notes"]
@@ -261,7 +259,7 @@ def test_link_to_a_file_elsewhere_stays_a_link(host: Host) -> None:
     ]  # fmt: skip
 
 
-def test_config_file_of_the_environment_is_meant(host: Host, tmp_path: Path) -> None:
+def test_config_file_of_the_environment_is_used(host: Host, tmp_path: Path) -> None:
     path = tmp_path / "elsewhere" / "config"
 
     ctl(host, "profile", "add", "app", AWS_CONFIG_FILE=str(path))
@@ -270,7 +268,7 @@ def test_config_file_of_the_environment_is_meant(host: Host, tmp_path: Path) -> 
     assert not (host.home / ".aws").exists()
 
 
-def test_file_that_is_no_config_is_left_alone(host: Host) -> None:
+def test_file_that_is_not_a_config_is_not_changed(host: Host) -> None:
     host.config("[default]\nnonsense\n")
 
     error = failed(host, "profile", "add", "app", status=2)
@@ -279,7 +277,7 @@ def test_file_that_is_no_config_is_left_alone(host: Host) -> None:
     assert config(host) == "[default]\nnonsense\n"
 
 
-def test_folder_that_may_not_be_written_is_one_line(host: Host) -> None:
+def test_directory_that_is_not_writable_is_one_line(host: Host) -> None:
     path = host.config(CONFIG)
     (path.parent / "config.lock").mkdir()
 
@@ -302,7 +300,7 @@ def test_many_at_once_lose_no_profile(host: Host) -> None:
     assert sorted(each["profile"] for each in shown) == names
 
 
-def test_lock_that_is_held_is_waited_for(host: Host) -> None:
+def test_lock_of_another_process_is_waited_for(host: Host) -> None:
     path = host.config(CONFIG)
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -318,7 +316,7 @@ def test_lock_that_is_held_is_waited_for(host: Host) -> None:
     assert "[profile app]" in config(host)
 
 
-def test_executable_is_the_one_beside_the_command(host: Host) -> None:
+def test_executable_is_the_one_installed_with_the_command(host: Host) -> None:
     elsewhere = host.folder / "bin"
     elsewhere.mkdir()
     (elsewhere / "credproc").write_text("#!/bin/sh\n")
@@ -330,7 +328,7 @@ def test_executable_is_the_one_beside_the_command(host: Host) -> None:
 
 
 @pytest.mark.parametrize("path", ["credproc", "/proc/nowhere/credproc", "~/credproc"])
-def test_executable_must_be_there_by_its_absolute_path(host: Host, path: str) -> None:
+def test_executable_must_exist_at_an_absolute_path(host: Host, path: str) -> None:
     error = failed(host, "profile", "add", "app", "--executable", path, status=2)
 
     assert error == f"--executable: must be the absolute path of credproc, not {path}"
@@ -360,7 +358,7 @@ def test_show_lists_what_runs_credproc_and_what_is_wrong(host: Host) -> None:
     assert text.splitlines()[0].split() == ["PROFILE", "STATE", "COMMAND"]
 
 
-def test_show_one_profile_says_where_it_stands(host: Host) -> None:
+def test_show_of_one_profile_names_file_and_line(host: Host) -> None:
     host.config(f"[default]\nregion = x\n[profile app]\ncredential_process = {CREDPROC}\n")
 
     assert ctl(host, "profile", "show", "app") == (
@@ -392,20 +390,20 @@ def test_only_lines_of_credproc_are_removed(host: Host, text: str, reason: str) 
     assert config(host) == text
 
 
-def test_folder_in_the_place_of_the_config_is_one_line(host: Host) -> None:
+def test_directory_in_place_of_the_config_is_one_line(host: Host) -> None:
     (host.home / ".aws" / "config").mkdir(parents=True)
 
     assert "config is not a regular file" in failed(host, "profile", "add", "app")
 
 
-def test_pipe_in_the_place_of_the_config_is_not_waited_for(host: Host) -> None:
+def test_pipe_in_place_of_the_config_does_not_block(host: Host) -> None:
     (host.home / ".aws").mkdir()
     os.mkfifo(host.home / ".aws" / "config")
 
     assert "config is not a regular file" in failed(host, "profile", "show")
 
 
-def test_change_by_somebody_without_the_lock_is_noticed(
+def test_change_by_a_program_without_the_lock_is_noticed(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = host.config(CONFIG)
@@ -454,7 +452,7 @@ def test_change_while_the_new_text_is_written_is_noticed(
 
 
 @pytest.mark.parametrize("there", [(), (".aws",), (".aws", "config"), (".aws", "config", "lock")])
-def test_root_with_the_home_of_another_user_leaves_it_alone(
+def test_root_with_the_home_of_another_user_changes_nothing_there(
     host: Host, there: tuple[str, ...]
 ) -> None:
     user = as_user(NOBODY, reads_all=True)
@@ -484,7 +482,7 @@ def test_root_with_the_home_of_another_user_leaves_it_alone(
     assert {path.stat().st_uid for path in host.home.rglob("*")} == {NOBODY}
 
 
-def test_file_of_another_user_in_a_folder_of_ours_stays_theirs(host: Host) -> None:
+def test_file_of_another_user_in_a_directory_of_ours_keeps_its_owner(host: Host) -> None:
     as_user(NOBODY)
     path = host.config(CONFIG)
     os.chown(path, NOBODY, NOBODY)
@@ -495,7 +493,7 @@ def test_file_of_another_user_in_a_folder_of_ours_stays_theirs(host: Host) -> No
     assert path.stat().st_uid == path.with_name("config.credproc.bak").stat().st_uid == NOBODY
 
 
-def test_file_that_cannot_grow_is_left_as_it_was_with_nothing_beside_it(host: Host) -> None:
+def test_file_that_cannot_grow_is_left_as_it_was_without_temporary_files(host: Host) -> None:
     path = host.config(CONFIG)
     words = [str(CREDPROCCTL), "profile", "add", "app"]
     error = one_line(host.run("-c", 'ulimit -f 0; exec "$@"', "sh", *words, command="sh"))
@@ -505,7 +503,7 @@ def test_file_that_cannot_grow_is_left_as_it_was_with_nothing_beside_it(host: Ho
     assert sorted(each.name for each in path.parent.iterdir()) == ["config", "config.lock"]
 
 
-def test_lock_that_stays_held_ends_the_waiting(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_lock_ends(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     path = host.config(CONFIG)
     monkeypatch.setattr(rewriting, "PATIENCE", 0.3)
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -518,7 +516,7 @@ def test_lock_that_stays_held_ends_the_waiting(host: Host, monkeypatch: pytest.M
     assert "config.lock) for more than 0.3 s" in error
 
 
-def test_line_with_open_quotes_is_replaced_on_demand(host: Host) -> None:
+def test_line_with_unbalanced_quotes_is_replaced_with_replace(host: Host) -> None:
     host.config("[profile app]\ncredential_process = 'geheim\n")
 
     assert "already has a credential_process ((unbalanced quotes)): add --replace" in failed(
@@ -534,7 +532,7 @@ def test_default_profile_needs_no_option(host: Host) -> None:
     assert "unchanged in" in ctl(host, "profile", "add", "default", "--dry-run")
 
 
-def test_role_that_no_role_can_be_is_refused(host: Host) -> None:
+def test_invalid_role_name_is_refused(host: Host) -> None:
     error = failed(host, "profile", "add", "app", "--from-role", "a b", status=2)
 
     assert error.startswith("the role's name must be 1 to 64 characters")
@@ -575,7 +573,7 @@ def test_line_to_try_it_names_a_region_of_the_roles_partition(host: Host) -> Non
     assert ctl(host, "profile", "add", "app", *options).endswith(" --region cn-north-1\n")
 
 
-def test_region_is_written_and_replaced_only_on_demand(host: Host) -> None:
+def test_region_is_written_and_replaced_only_with_replace(host: Host) -> None:
     said = ctl(host, "profile", "add", "app", "--region", "eu-west-1")
     again = data(host, "profile", "add", "app", "--region", "eu-west-1")
     error = failed(host, "profile", "add", "app", "--region", "eu-west-3", status=2)
@@ -590,14 +588,14 @@ def test_region_is_written_and_replaced_only_on_demand(host: Host) -> None:
 
 
 @pytest.mark.parametrize("region", ["eu west", "EU-WEST-1", "-x"])
-def test_region_that_is_none_is_refused(host: Host, region: str) -> None:
+def test_invalid_region_is_refused(host: Host, region: str) -> None:
     error = failed(host, "profile", "add", "app", f"--region={region}", status=2)
 
     assert error == "--region: must be a region, like eu-central-1"
     assert not (host.home / ".aws").exists()
 
 
-def test_copy_of_a_profile_takes_its_region_and_output_along(host: Host) -> None:
+def test_region_and_output_of_the_cached_profile_are_copied(host: Host) -> None:
     before = f"{CONFIG}\n[profile dev]\nregion = eu-west-3\noutput = text\nrole_arn = {ROLE}\n"
     host.config(before)
 
@@ -610,7 +608,7 @@ def test_copy_of_a_profile_takes_its_region_and_output_along(host: Host) -> None
     assert config(host) == before
 
 
-def test_region_that_was_given_or_was_there_is_kept(host: Host) -> None:
+def test_region_that_was_given_or_already_set_is_not_replaced(host: Host) -> None:
     host.config("[profile dev]\nregion = eu-west-3\noutput = text\n[profile mine]\nregion = x\n")
 
     ctl(host, "profile", "add", "mine", "--", "--profile", "dev")
@@ -668,7 +666,7 @@ def test_read_only_config_is_named_with_the_lines_to_add(host: Host) -> None:
 
 
 @pytest.mark.needs("namespaces", "mount")
-def test_config_that_is_mounted_alone_is_named_and_nothing_is_left_beside_it(host: Host) -> None:
+def test_config_that_is_a_mount_point_is_reported_and_no_file_is_left_behind(host: Host) -> None:
     path = host.config(CONFIG)
     words = f"{CREDPROCCTL} profile add app --output json -- --imds"
 
@@ -690,7 +688,7 @@ def test_config_of_a_package_manager_is_named() -> None:
     assert reason.startswith("is in /nix/store/, managed by Nix or Home Manager: change it in")
 
 
-def test_what_a_killed_run_left_beside_the_file_is_swept(host: Host) -> None:
+def test_temporary_files_of_a_killed_run_are_removed(host: Host) -> None:
     path = host.config(CONFIG)
     left = path.with_name(f"config.credproc.bak.{os.getpid()}.0123abcd.tmp")
     mine = path.with_name("config.1.tmp")

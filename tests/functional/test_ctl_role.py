@@ -29,14 +29,14 @@ def run(host: Host, *argv: str) -> Result:
 
 
 @pytest.mark.parametrize("role", ["app", "Some+Role=,.@-name_64"])
-def test_name_is_one_word(instance: Host, imds: ImdsServer, role: str) -> None:
+def test_name_is_printed_alone(instance: Host, imds: ImdsServer, role: str) -> None:
     imds.role = role
     result = run(instance, "role", "name")
 
     assert (result.status, result.stdout, result.stderr) == (0, f"{role}\n".encode(), "")
 
 
-def test_name_asks_for_no_credentials_and_keeps_nothing(instance: Host, imds: ImdsServer) -> None:
+def test_name_needs_no_credentials_and_caches_nothing(instance: Host, imds: ImdsServer) -> None:
     run(instance, "role", "name")
 
     assert [request.labels for request in imds.requests] == [("token",), ("list",)]
@@ -55,7 +55,7 @@ def test_instance_without_a_role_is_one_line(instance: Host, imds: ImdsServer) -
 
 @pytest.mark.parametrize("step", ["token", "list"])
 @pytest.mark.parametrize("name", ["hang", "status", "html", "close"])
-def test_metadata_service_that_is_unwell_is_one_line(
+def test_metadata_service_that_fails_is_one_line(
     instance: Host, imds: ImdsServer, step: str, name: str
 ) -> None:
     fault = {
@@ -73,7 +73,7 @@ def test_metadata_service_that_is_unwell_is_one_line(
     assert result.seconds < 10
 
 
-def test_machine_that_is_no_instance_is_one_line(host: Host) -> None:
+def test_machine_that_is_not_an_instance_is_one_line(host: Host) -> None:
     result = run(host, "role", "name")
 
     assert (result.status, result.stdout) == (1, b"")
@@ -93,7 +93,7 @@ def test_usage_error_is_one_line(host: Host, argv: list[str]) -> None:
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["role", "--help"], ["role", "name", "--help"]])
-def test_help_is_useful_and_makes_nothing(host: Host, argv: list[str]) -> None:
+def test_help_is_useful_and_creates_nothing(host: Host, argv: list[str]) -> None:
     result = run(host, *argv)
 
     assert (result.status, result.stderr) == (0, "")
@@ -102,7 +102,7 @@ def test_help_is_useful_and_makes_nothing(host: Host, argv: list[str]) -> None:
     assert list(host.home.iterdir()) == []
 
 
-def test_stdout_that_takes_nothing_is_no_traceback(instance: Host) -> None:
+def test_stdout_that_cannot_be_written_causes_no_traceback(instance: Host) -> None:
     script = '("$@") >&-; echo $?; "$@" >/dev/full; echo $?'
     result = instance.run("-c", script, "sh", str(CREDPROCCTL), "role", "name", command="/bin/sh")
 

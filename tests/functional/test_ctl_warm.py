@@ -59,7 +59,7 @@ def test_arn_that_is_unknown_is_an_error_that_names_the_role(online: Host) -> No
     assert "(it is the instance's role app)" in result.stderr
 
 
-def test_doctor_and_list_say_who_one_is_without_a_call(cloud: Cloud) -> None:
+def test_doctor_and_list_show_the_arn_without_a_call(cloud: Cloud) -> None:
     words = ("--role-arn", ONE, "--source", "imds")
     cloud.host.document(*words)
     calls = len(cloud.sts.calls)
@@ -116,7 +116,7 @@ def person(user: Host, sts: StsServer) -> Host:
     return user
 
 
-def test_warm_asks_for_one_code_at_most(person: Host, sts: StsServer) -> None:
+def test_warm_prompts_for_one_code_at_most(person: Host, sts: StsServer) -> None:
     words = [str(CREDPROCCTL), "cache", "warm", "one", "two", "three"]
     with Terminal([*CONTROLLED, *words], person.env()) as terminal:
         before = terminal.wait_for("MFA code for")
@@ -131,7 +131,7 @@ def test_warm_asks_for_one_code_at_most(person: Host, sts: StsServer) -> None:
     assert [call.parameters.get("SerialNumber") for call in sts.calls].count(DEVICE) == 1
 
 
-def test_warm_says_what_needs_a_person(person: Host) -> None:
+def test_warm_reports_what_needs_a_person(person: Host) -> None:
     found = data(person, "cache", "warm", "--all", status=1)
 
     states = {each["profile"]: each["state"] for each in found["profiles"]}
@@ -143,7 +143,7 @@ def test_warm_says_what_needs_a_person(person: Host) -> None:
 @pytest.mark.parametrize(
     ("seconds", "found"), [(3000, 0), (800, 2), (-100, 2), (-2000, 0)], ids=str
 )
-def test_expiring_is_what_is_near_its_end(user: Host, seconds: int, found: int) -> None:
+def test_expiring_lists_what_expires_soon(user: Host, seconds: int, found: int) -> None:
     ctl(user, "cache", "warm", "one")
     cachedir.leave(user.cache, seconds)
 

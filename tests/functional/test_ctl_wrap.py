@@ -37,7 +37,7 @@ def machine(host: Host, imds: ImdsServer, sts: StsServer) -> Iterator[Machine]:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_profiles_are_whose_they_were_and_unwrapping_restores_every_byte(
+def test_wrapped_profiles_keep_their_identity_and_unwrapping_restores_every_byte(
     machine: Machine, name: str
 ) -> None:
     shape = SHAPES[name]
@@ -57,7 +57,7 @@ def test_profiles_are_whose_they_were_and_unwrapping_restores_every_byte(
 
 
 @pytest.mark.parametrize("name", ["an SSO session", "a chain of two roles", "a helper"])
-def test_second_run_of_a_wrapped_profile_needs_nobody(machine: Machine, name: str) -> None:
+def test_second_run_of_a_wrapped_profile_makes_no_call(machine: Machine, name: str) -> None:
     machine.write(SHAPES[name])
     ctl(machine.host, "profile", "wrap", "--all")
     machine.profiles()
@@ -108,7 +108,7 @@ def test_dry_run_shows_the_difference_without_secrets_and_changes_nothing(host: 
     assert sorted(each.name for each in path.parent.iterdir()) == ["config", "credentials"]
 
 
-def test_what_was_changed_meanwhile_is_kept(host: Host) -> None:
+def test_settings_that_were_changed_meanwhile_are_kept(host: Host) -> None:
     path = host.config(DEV)
     host.credentials(BASE)
     ctl(host, "profile", "wrap", "dev")
@@ -175,7 +175,7 @@ def test_bad_words_are_refused(host: Host, words: list[str], reason: str) -> Non
     assert path.read_text() == text
 
 
-def test_all_says_what_it_left_and_why(host: Host) -> None:
+def test_all_reports_what_it_did_not_wrap_and_why(host: Host) -> None:
     host.config(f"{DEV}[profile bare]\nregion = x\n")
     host.credentials(BASE)
 
@@ -187,7 +187,7 @@ def test_all_says_what_it_left_and_why(host: Host) -> None:
     assert again["profiles"] == again["steps"] == []
 
 
-def test_profile_that_another_one_runs_credproc_for_keeps_its_name(host: Host) -> None:
+def test_profile_that_another_profile_caches_is_not_unwrapped(host: Host) -> None:
     path = host.config(DEV)
     host.credentials(BASE)
     ctl(host, "profile", "wrap", "dev")
@@ -277,7 +277,7 @@ def test_codes_are_needed_no_more_often_than_before(machine: Machine) -> None:
     assert {call.parameters.get("SerialNumber") for call in machine.sts.calls} == {DEVICE}
 
 
-def test_mfa_session_is_given_to_profiles_with_a_device_only(host: Host) -> None:
+def test_mfa_session_is_given_only_to_profiles_with_a_device(host: Host) -> None:
     path = host.config(f"{DEV}[profile ann]\nrole_arn = {arn('ann')}\nsource_profile = base\n"
                        f"mfa_serial = {DEVICE}\n")  # fmt: skip
     host.credentials(BASE)

@@ -97,9 +97,7 @@ def test_demo_that_is_ended_leaves_nothing(
     assert left(tmp_path) == []
 
 
-def test_demo_names_the_step_that_did_not_give_what_it_should(
-    processes: Processes, tmp_path: Path
-) -> None:
+def test_demo_reports_the_step_with_a_wrong_result(processes: Processes, tmp_path: Path) -> None:
     programs, folder = tmp_path / "venv" / "bin", tmp_path / "tmp"
     programs.mkdir(parents=True)
     folder.mkdir()

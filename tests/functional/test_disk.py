@@ -83,7 +83,9 @@ def choose(steps: list[Step]) -> list[Step]:
 
 
 @pytest.mark.slow
-def test_fault_of_any_call_costs_nobody_the_credentials(host: Host, imds: ImdsServer) -> None:
+def test_failure_of_any_system_call_does_not_cost_the_credentials(
+    host: Host, imds: ImdsServer
+) -> None:
     tracer = Tracer(host, host.home / ".cache")
     steps = set()
     tries = 0
@@ -138,7 +140,7 @@ def test_full_disk_is_said_and_fills_no_further(host: Host, imds: ImdsServer) ->
         (3, "cache: (not written|no lock): .*No space left on device"),
     ],
 )
-def test_no_file_can_be_made(host: Host, imds: ImdsServer, inodes: int, problem: str) -> None:
+def test_no_file_can_be_created(host: Host, imds: ImdsServer, inodes: int, problem: str) -> None:
     with Mount(host, host.home / ".cache", f"nr_inodes={inodes},mode=0700") as disk:
         for calls in (1, 2):
             result = host.run(*disk.enter[1:], str(CREDPROC), command=disk.enter[0])
@@ -190,7 +192,9 @@ def test_file_where_a_directory_should_be_stays(
 
 
 @pytest.mark.parametrize("missing", [".cache", ".cache/credproc", "nothing"])
-def test_folder_of_another_user_is_left_alone(host: Host, imds: ImdsServer, missing: str) -> None:
+def test_directory_of_another_user_is_not_changed(
+    host: Host, imds: ImdsServer, missing: str
+) -> None:
     user = as_user(NOBODY, reads_all=True)
     log_of(host).touch(mode=0o600)
     os.chown(log_of(host), NOBODY, NOBODY)
@@ -207,7 +211,9 @@ def test_folder_of_another_user_is_left_alone(host: Host, imds: ImdsServer, miss
     assert not cachedir.names(host.cache, "")
 
 
-def test_root_with_the_home_of_another_user_leaves_it_alone(host: Host, imds: ImdsServer) -> None:
+def test_root_with_the_home_of_another_user_changes_nothing_there(
+    host: Host, imds: ImdsServer
+) -> None:
     as_user(NOBODY)
     os.chown(host.home, NOBODY, NOBODY)
 
@@ -235,7 +241,9 @@ def test_directory_that_was_only_named_is_not_changed(host: Host, imds: ImdsServ
     assert os.listdir(folder) == []
 
 
-def test_cache_that_systemd_opens_to_others_is_made_private(host: Host, imds: ImdsServer) -> None:
+def test_cache_that_systemd_opens_to_others_becomes_private_again(
+    host: Host, imds: ImdsServer
+) -> None:
     folder = host.folder / "var-cache"
     folder.mkdir(mode=0o700)
     host.environ["CREDPROC_CACHE_DIR"] = str(folder)
@@ -295,7 +303,7 @@ HOMES: dict[str, tuple[dict[str, str | None], int | None, str]] = {
 
 
 @pytest.mark.parametrize("name", HOMES)
-def test_nothing_is_made_in_a_place_that_is_not_the_users(
+def test_nothing_is_created_in_a_directory_that_is_not_the_users(
     host: Host, imds: ImdsServer, name: str
 ) -> None:
     variables, uid, allowed = HOMES[name]
@@ -330,7 +338,7 @@ def created(step: Step) -> str:
     return ""
 
 
-def test_sudo_that_keeps_home_makes_nothing_there(host: Host, imds: ImdsServer) -> None:
+def test_sudo_that_keeps_home_creates_nothing_there(host: Host, imds: ImdsServer) -> None:
     user = as_user(NOBODY, reads_all=True)
     with public_folder() as folder:
         home = folder / "home"

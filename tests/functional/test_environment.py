@@ -150,7 +150,9 @@ sys.exit(main())
 
 
 @pytest.mark.parametrize("wanted", [None, "error", "always"])
-def test_warning_of_a_library_is_neither_told_nor_an_error(cloud: Host, wanted: str | None) -> None:
+def test_warning_of_a_library_is_neither_shown_nor_an_error(
+    cloud: Host, wanted: str | None
+) -> None:
     argv = ["-c", WARNING, *WAYS["sts"]]
     result = cloud.run(*argv, command=sys.executable, PYTHONWARNINGS=wanted)
 

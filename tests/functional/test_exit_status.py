@@ -119,7 +119,7 @@ def test_fault_of_a_service_is_status_1(cloud: Host, sts: StsServer, name: str) 
     assert result.stderr.count("\n") == 1
 
 
-def test_without_imds_and_chain_it_fails_fast_and_says_what_was_tried(host: Host) -> None:
+def test_without_imds_and_chain_it_fails_fast_with_all_reasons(host: Host) -> None:
     result = host.run()
 
     assert (result.status, result.stdout) == (1, b"")
@@ -131,7 +131,7 @@ def test_without_imds_and_chain_it_fails_fast_and_says_what_was_tried(host: Host
 REMEDY = "; on other machines use --profile NAME, or --role-arn ARN with --source SOURCE\n"
 
 
-def test_machine_that_is_no_instance_is_told_what_to_name_unless_imds_was_named(host: Host) -> None:
+def test_error_on_another_machine_suggests_options_unless_imds_was_named(host: Host) -> None:
     first, again = host.run(), host.run()
     named = [
         host.run("--imds"),
@@ -145,7 +145,7 @@ def test_machine_that_is_no_instance_is_told_what_to_name_unless_imds_was_named(
     assert not any(REMEDY in each.stderr for each in named)
 
 
-def test_instance_without_a_role_is_not_told_of_other_machines(
+def test_error_of_an_instance_without_a_role_suggests_no_other_options(
     cloud: Host, imds: ImdsServer
 ) -> None:
     imds.role = None

@@ -217,7 +217,7 @@ def test_long_term_keys_of_a_profile_go_through_a_shell(host: Host, value: str) 
         (["--field", "AccountId"], "have no AccountId: their issuer did not return it"),
     ],
 )
-def test_field_that_is_not_there_is_an_error(host: Host, argv: list[str], reason: str) -> None:
+def test_missing_field_is_an_error(host: Host, argv: list[str], reason: str) -> None:
     host.config(KEYS_ALONE + "0123\n")
     result = host.run("--profile", "keys", *argv)
 
@@ -229,7 +229,7 @@ def test_field_that_is_not_there_is_an_error(host: Host, argv: list[str], reason
 
 @pytest.mark.parametrize("value", ["a\0b", "a\ud800b"])
 @pytest.mark.parametrize("style", ["env", "env-no-export", "fish", "powershell"])
-def test_what_no_variable_can_hold_is_an_error(style: str, value: str) -> None:
+def test_value_that_no_variable_can_contain_is_an_error(style: str, value: str) -> None:
     data = json.dumps(PLAIN | {"SecretAccessKey": value}).encode()
 
     with pytest.raises(RequestError, match=f"--format {style}: .*cannot express"):
@@ -260,7 +260,7 @@ STALE = {
 
 @pytest.mark.parametrize("account", ["123456789012", ""])
 @pytest.mark.parametrize("style", ["env", "env-no-export"])
-def test_dynamodb_is_asked_at_the_account_of_the_credentials(
+def test_dynamodb_is_called_at_the_account_of_the_credentials(
     host: Host, style: str, account: str
 ) -> None:
     helper(host, PLAIN | {"AccountId": account} if account else without_account())

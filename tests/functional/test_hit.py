@@ -55,7 +55,7 @@ def held(cloud: Cloud, *argv: str) -> bytes:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_hit_is_the_entry_s_document_and_asks_nobody(known: Cloud, way: str) -> None:
+def test_hit_prints_the_entrys_document_and_makes_no_call(known: Cloud, way: str) -> None:
     first = known.host.run(*WAYS[way])
     before = asked(known)
     results = [known.host.run(*WAYS[way]) for _ in range(3)]
@@ -92,7 +92,7 @@ def test_another_invocation_is_answered_from_the_same_session(
 @pytest.mark.parametrize(
     "more", [["--verbose"], ["--field", "AccessKeyId"], ["--format", "env"]], ids=lambda m: m[0]
 )
-def test_hit_that_is_told_about_or_shaped_asks_nobody_either(known: Cloud, more: list[str]) -> None:
+def test_hit_with_a_log_or_a_format_makes_no_call_either(known: Cloud, more: list[str]) -> None:
     document = known.host.document("--imds", "app")
     before = asked(known)
     result = known.host.run("--imds", "app", *more)
@@ -102,7 +102,7 @@ def test_hit_that_is_told_about_or_shaped_asks_nobody_either(known: Cloud, more:
     assert asked(known) == before
 
 
-def test_log_is_told_of_a_hit(known: Cloud) -> None:
+def test_hit_is_logged(known: Cloud) -> None:
     document = known.host.run().stdout
     result = known.host.run(CREDPROC_LOG=str(known.log_path))
 
@@ -132,7 +132,7 @@ OTHER: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 
 
-def test_what_changes_the_answer_is_no_hit(known: Cloud) -> None:
+def test_other_arguments_or_variables_are_not_a_hit(known: Cloud) -> None:
     known.host.run("--imds")
     known.host.run(*CHAIN)
     known.imds.role = "other"

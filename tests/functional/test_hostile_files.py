@@ -167,7 +167,7 @@ def test_hostile_entry_is_a_miss_and_replaced(host: Host, imds: ImdsServer, name
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_hostile_lock_is_replaced_and_nobody_waits(host: Host, imds: ImdsServer, name: str) -> None:
+def test_hostile_lock_is_replaced_and_no_run_waits(host: Host, imds: ImdsServer, name: str) -> None:
     host.document()
     locks = sorted(host.cache.glob(f"{'?' * 32}.lock"))
     assert len(locks) == 2
@@ -384,7 +384,7 @@ def test_another_user_can_neither_read_nor_plant_nor_block(
         "mkdir -m 777 real; ln -s real cache",
     ],
 )
-def test_what_another_user_put_there_first_is_not_used(
+def test_entry_that_another_user_created_first_is_not_used(
     neighbours: Neighbours, imds: ImdsServer, plant: str
 ) -> None:
     assert neighbours.attack(plant).status == 0

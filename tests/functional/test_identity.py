@@ -76,7 +76,7 @@ def sessions(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_what_is_replaced_while_a_run_waits_and_put_back_is_not_cached_as_the_other(
+def test_file_that_is_replaced_while_a_run_waits_and_put_back_is_not_mistaken(
     source: str, cloud: Cloud
 ) -> None:
     write, argv = SOURCES[source]
@@ -123,7 +123,7 @@ def test_a_relative_path_in_a_variable_is_another_file_in_another_directory(
     assert cloud.sts.count() == 2
 
 
-def test_a_token_that_stdin_or_a_pipe_gives_is_refused(cloud: Cloud) -> None:
+def test_a_token_from_stdin_or_a_pipe_is_refused(cloud: Cloud) -> None:
     cloud.host.environ |= {"AWS_ROLE_ARN": ONE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/stdin"}
     result = cloud.host.run("--role-arn", ONE, "--source", "web-identity", stdin=b"t")
 

@@ -65,7 +65,7 @@ def seconds(moment: str) -> int:
 
 
 @pytest.mark.parametrize("argv", [[], ["--imds"], ["--imds", "app"]])
-def test_instances_role_is_printed_and_asked_for_once(
+def test_instances_role_is_printed_and_fetched_once(
     instance: Host, imds: ImdsServer, argv: list[str]
 ) -> None:
     served = imds.current
@@ -83,7 +83,7 @@ def test_instances_role_is_printed_and_asked_for_once(
     assert imds.v1_requests == 0
 
 
-def test_another_role_than_the_one_that_was_named_is_unavailable(
+def test_role_other_than_the_one_that_was_named_is_unavailable(
     instance: Host, imds: ImdsServer
 ) -> None:
     said = refusal(instance.run("--imds", "web"))
@@ -106,7 +106,9 @@ def test_instance_without_a_role_says_so(instance: Host, imds: ImdsServer) -> No
 
 
 @pytest.mark.parametrize("value", ["true", "True", "TRUE"])
-def test_imds_that_is_turned_off_is_not_asked(instance: Host, imds: ImdsServer, value: str) -> None:
+def test_imds_that_is_turned_off_is_not_called(
+    instance: Host, imds: ImdsServer, value: str
+) -> None:
     said = refusal(instance.run(AWS_EC2_METADATA_DISABLED=value))
     assert "imds: turned off by AWS_EC2_METADATA_DISABLED=true" in said
     assert imds.connections == 0
@@ -197,7 +199,7 @@ def test_timeout_of_the_run_is_imds_time_too(instance: Host, imds: ImdsServer) -
         "AWS_WEB_IDENTITY_TOKEN_FILE",
     ],
 )
-def test_nodes_role_is_not_taken_for_the_containers(
+def test_nodes_role_is_not_used_as_the_containers(
     instance: Host, imds: ImdsServer, variable: str
 ) -> None:
     instance.document()  # as outside the container
@@ -247,7 +249,7 @@ IPV6_ONLY = (
 
 
 @pytest.mark.needs("namespaces", "ip")
-def test_machine_without_ipv4_is_told_the_mode(host: Host) -> None:
+def test_error_on_a_machine_without_ipv4_names_the_mode(host: Host) -> None:
     del host.environ[ENDPOINT]
     words = ("--net", "sh", "-c", IPV6_ONLY, str(CREDPROC), "--no-cache")
     said = refusal(host.run(*words, command="unshare"))
@@ -302,7 +304,7 @@ def test_config_that_makes_no_sense_is_an_error_of_the_configuration(
 
 
 @pytest.mark.parametrize("names", ["HTTP_PROXY HTTPS_PROXY ALL_PROXY", "http_proxy all_proxy"])
-def test_no_proxy_hears_of_it(instance: Host, imds: ImdsServer, names: str) -> None:
+def test_no_proxy_is_used_for_imds(instance: Host, imds: ImdsServer, names: str) -> None:
     with ImdsServer(mode="optional") as proxy:
         instance.environ |= dict.fromkeys(names.split(), proxy.url)
         instance.document()
@@ -310,7 +312,7 @@ def test_no_proxy_hears_of_it(instance: Host, imds: ImdsServer, names: str) -> N
     assert all(request.path.startswith("/latest/") for request in imds.requests)
 
 
-def test_exchanged_role_is_picked_up_at_once_on_demand(instance: Host, imds: ImdsServer) -> None:
+def test_replaced_role_is_used_at_once_with_refresh(instance: Host, imds: ImdsServer) -> None:
     first = instance.document()
     imds.role = "web"
     assert instance.document() == first
@@ -366,7 +368,7 @@ def test_entry_keeps_the_true_expiration(host: Host, frozen: ImdsServer) -> None
     assert json.loads(held.document)["Expiration"] == true
 
 
-def test_printing_what_has_expired_is_talked_about(host: Host, frozen: ImdsServer) -> None:
+def test_printing_expired_credentials_is_logged(host: Host, frozen: ImdsServer) -> None:
     for _ in range(2):
         result = host.run("-v")
         assert result.status == 0
@@ -376,7 +378,7 @@ def test_printing_what_has_expired_is_talked_about(host: Host, frozen: ImdsServe
         )
 
 
-def test_consumers_take_what_has_expired(
+def test_consumers_accept_expired_credentials_of_imds(
     host: Host, frozen: ImdsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = host.config(f"[profile instance]\ncredential_process = {CREDPROC}\n")
@@ -387,7 +389,7 @@ def test_consumers_take_what_has_expired(
     assert found.access_key == frozen.current["AccessKeyId"]
 
 
-def test_rotation_that_goes_on_is_noticed(host: Host, frozen: ImdsServer, late: Late) -> None:
+def test_rotation_that_resumes_is_noticed(host: Host, frozen: ImdsServer, late: Late) -> None:
     stale = host.document()
     late.seconds = 0
     frozen.thaw()

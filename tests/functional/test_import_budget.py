@@ -116,7 +116,7 @@ def command(request: pytest.FixtureRequest, pure: Command) -> Command:
     return pure if request.param == "pure" else Command(CREDPROC, Path(sys.executable))
 
 
-def test_bare_interpreter_has_loaded_none_of_the_heavy_modules(host: Host, pure: Command) -> None:
+def test_bare_interpreter_loads_none_of_the_heavy_modules(host: Host, pure: Command) -> None:
     bare = pure.bare(host)
 
     assert {"os", "site", "encodings.utf_8"} <= bare
@@ -134,7 +134,7 @@ def test_hit_loads_modules_of_its_own_alone(cloud: Cloud, command: Command, way:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_hit_that_starts_a_refresh_loads_what_starting_takes(
+def test_hit_that_starts_a_refresh_loads_only_what_it_needs(
     cloud: Cloud, command: Command, way: str
 ) -> None:
     cloud.host.config(PROFILES)
@@ -152,7 +152,7 @@ def test_hit_that_starts_a_refresh_loads_what_starting_takes(
     assert again == (document, HIT)
 
 
-def test_instance_role_takes_no_package_but_credproc(cloud: Cloud, pure: Command) -> None:
+def test_instance_role_loads_no_package_but_credproc(cloud: Cloud, pure: Command) -> None:
     _, modules = pure.loaded(cloud.host)
 
     # There is no other package: whatever was imported is of the standard library, or failed.
@@ -179,7 +179,7 @@ def test_role_loads_no_library_of_aws(cloud: Cloud, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["chain", "profile"])
-def test_unusual_role_takes_botocore_and_neither_boto3_nor_another_cache(
+def test_unusual_role_loads_botocore_but_neither_boto3_nor_another_cache(
     cloud: Cloud, way: str
 ) -> None:
     cloud.host.config(PROFILES)

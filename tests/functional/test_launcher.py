@@ -50,7 +50,7 @@ def script(host: Host, tmp_path: Path) -> Path:
     return written(host, tmp_path / "script", "--python")
 
 
-def test_launcher_gives_what_credproc_gives(host: Host, launcher: Path, imds: ImdsServer) -> None:
+def test_launcher_prints_what_credproc_prints(host: Host, launcher: Path, imds: ImdsServer) -> None:
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
     missed = host.run(command=launcher)
     again = host.run(command=launcher)
@@ -98,9 +98,7 @@ def test_script_loads_nothing_of_site(host: Host, script: Path, imds: ImdsServer
     assert not {"site", "sitecustomize", "usercustomize", "_sitebuiltins"} & loaded
 
 
-def test_launcher_is_written_over_a_launcher_and_over_nothing_else(
-    host: Host, launcher: Path, tmp_path: Path
-) -> None:
+def test_launcher_overwrites_only_a_launcher(host: Host, launcher: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("#!/bin/sh\n")
 
@@ -112,7 +110,7 @@ def test_launcher_is_written_over_a_launcher_and_over_nothing_else(
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_launcher_in_a_folder_that_is_not_there_is_one_line(host: Host, tmp_path: Path) -> None:
+def test_launcher_in_a_missing_directory_is_one_line(host: Host, tmp_path: Path) -> None:
     path = tmp_path / "bin" / "fast"
 
     result = host.run("launcher", "--python", str(path), command=CTL)

@@ -51,7 +51,7 @@ def services(host: Host, imds: ImdsServer, sts: StsServer) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_warm_entry_serves_everybody(host: Host, imds: ImdsServer) -> None:
+def test_warm_entry_serves_all_processes(host: Host, imds: ImdsServer) -> None:
     host.document()
     count, batches = WARM
     begun = time.monotonic()
@@ -140,7 +140,7 @@ def test_little_memory_is_enough(host: Host, imds: ImdsServer, sts: StsServer) -
     assert imds.count("creds") == 1
 
 
-def test_no_memory_is_said_in_one_line(host: Host) -> None:
+def test_lack_of_memory_is_one_line(host: Host) -> None:
     script = (
         "import credproc.__main__ as command\n"
         "def run(argv, environ):\n    raise MemoryError\n"

@@ -55,7 +55,7 @@ def has(texts: Iterable[str], pattern: str) -> bool:
     return any(re.search(pattern, text) for text in texts)
 
 
-def test_verbose_tells_on_stderr_and_prints_the_same_document(
+def test_verbose_logs_to_stderr_and_prints_the_same_document(
     online: Host, imds: ImdsServer, sts: StsServer
 ) -> None:
     result = online.run(*CHAIN, "-v")
@@ -78,14 +78,14 @@ def test_verbose_tells_on_stderr_and_prints_the_same_document(
         assert secret not in result.stderr
 
 
-def test_file_is_told_the_same(online: Host, log: Path) -> None:
+def test_file_gets_the_same_log(online: Host, log: Path) -> None:
     result = online.run(*CHAIN, "-v")
 
     assert told(log) == [line.removeprefix("credproc: ") for line in result.stderr.splitlines()]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_file_alone_hears_without_verbose(
+def test_only_the_file_gets_the_log_without_verbose(
     online: Host, log: Path, imds: ImdsServer, sts: StsServer
 ) -> None:
     document = online.document(*CHAIN)
@@ -144,7 +144,7 @@ def test_error_of_the_system_has_no_number(online: Host, log: Path) -> None:
     assert not has(told(log), r"\[Errno")
 
 
-def test_library_that_does_not_load_is_no_mistake_of_credproc(online: Host) -> None:
+def test_library_that_does_not_load_is_not_an_internal_error(online: Host) -> None:
     folder = online.folder / "libraries"
     folder.mkdir()
     for name in ("libcrypto.so.3", "libssl.so.3", "libcrypto.so.1.1", "libssl.so.1.1"):
@@ -166,7 +166,7 @@ def test_library_that_does_not_load_is_no_mistake_of_credproc(online: Host) -> N
     assert loads != ("LD_LIBRARY_PATH may make Python load the wrong libraries" in said)
 
 
-def test_refresh_in_the_background_tells_the_file(online: Host, log: Path) -> None:
+def test_refresh_in_the_background_logs_to_the_file(online: Host, log: Path) -> None:
     online.document(*CHAIN)
     cachedir.leave(online.cache, 1500)
     process = online.start(*CHAIN)
@@ -191,7 +191,7 @@ def test_lines_of_many_runs_stay_whole(online: Host, log: Path) -> None:
     "name",
     ["log", "~/log", "/proc/nowhere/log", "/dev/full", "/dev/stdout", "fifo", "folder", "link"],
 )
-def test_file_that_cannot_be_costs_nothing(online: Host, name: str) -> None:
+def test_log_file_that_cannot_be_created_costs_nothing(online: Host, name: str) -> None:
     os.mkfifo(online.folder / "fifo")
     (online.folder / "folder").mkdir()
     (online.folder / "link").symlink_to(online.folder / "target")
@@ -222,7 +222,7 @@ def test_run_that_failed_says_why_its_log_has_nothing(
     assert "-v" in argv or result.stderr.count("\n") == 1
 
 
-def test_root_makes_no_file_in_a_folder_of_another_user(online: Host) -> None:
+def test_root_creates_no_file_in_a_directory_of_another_user(online: Host) -> None:
     user = as_user(NOBODY, reads_all=True)
     os.chown(online.home, NOBODY, NOBODY)
     log = online.home / "log"
@@ -247,7 +247,7 @@ def test_root_makes_no_file_in_a_folder_of_another_user(online: Host) -> None:
     assert told(log) == before  # nor is a file of another user's written to
 
 
-def test_log_of_roots_that_is_there_is_told_on_wherever_it_is(online: Host) -> None:
+def test_existing_log_of_root_is_appended_to_wherever_it_is(online: Host) -> None:
     as_user(NOBODY)
     log = online.home / "log"
     log.touch(mode=0o600)
@@ -271,7 +271,7 @@ def test_user_may_log_in_a_folder_that_another_shares(online: Host) -> None:
 
 
 @pytest.mark.parametrize("argv", [[], ["--role-arn", A, "--source", "env"]])
-def test_verbose_shows_no_traceback_of_what_was_foreseen(online: Host, argv: list[str]) -> None:
+def test_verbose_shows_no_traceback_of_an_expected_error(online: Host, argv: list[str]) -> None:
     result = online.run(*argv, "-v", AWS_EC2_METADATA_DISABLED="true")
 
     assert result.status == 1

@@ -37,7 +37,7 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_file_is_what_the_manual_and_the_parsers_make_now(path: Path) -> None:
+def test_generated_file_is_up_to_date(path: Path) -> None:
     """If not: python -m tests.generated."""
     assert path.read_text(encoding="utf-8") == FILES[path]
 
@@ -92,7 +92,7 @@ def test_help_page_and_completion_have_each_option_in_the_same_words(name: str, 
     assert seen > 20
 
 
-def test_page_has_each_option_under_the_command_that_takes_it() -> None:
+def test_page_has_each_option_under_its_command() -> None:
     text = manpages.source("credprocctl").read_text(encoding="utf-8")
     own, *parts = re.split(r"^``(credprocctl [a-z -]+) \[OPTION.*\n", text, flags=re.MULTILINE)
     under = dict(zip(parts[::2], parts[1::2], strict=True))
@@ -112,7 +112,7 @@ COMMON = {"--help", "--output", "--verbose"}
 
 
 @each_page
-def test_man_finds_the_page_of_what_is_installed(name: str) -> None:
+def test_man_finds_the_installed_page(name: str) -> None:
     if artefacts.DIST not in os.environ:
         pytest.skip("a checkout that is installed as it stands has no place for pages")
     page = manpages.path(name)

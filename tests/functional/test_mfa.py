@@ -84,7 +84,7 @@ def everything(host: Host) -> str:
 # By a command.
 
 
-def test_command_gives_the_code(person: Host, sts: StsServer) -> None:
+def test_mfa_command_prints_the_code(person: Host, sts: StsServer) -> None:
     command = program(person, f"echo ' {CODE} '")
     document = person.document(*ARGV, "--mfa-command", str(command))
 
@@ -125,7 +125,7 @@ def test_command_knows_the_device(person: Host) -> None:
     person.document(*ARGV, "--mfa-command", str(command))
 
 
-def test_command_that_repeats_a_used_code_is_not_believed(person: Host, sts: StsServer) -> None:
+def test_used_code_of_a_command_is_not_sent_again(person: Host, sts: StsServer) -> None:
     command = str(program(person, f"echo {CODE}"))
     person.document(*ARGV, "--mfa-command", command)
     # Another role, another process, and no time for the device's next code.
@@ -201,7 +201,7 @@ def test_failed_command_is_run_again_at_once(person: Host) -> None:
     person.document(*ARGV, "--mfa-command", str(program(person, f"echo {CODE}")))
 
 
-def test_code_is_neither_told_nor_kept(person: Host) -> None:
+def test_code_is_neither_logged_nor_cached(person: Host) -> None:
     log = person.folder / "log"
     command = program(person, f"echo {CODE}")
     told = person.run(*ARGV, "--mfa-command", str(command), "-v", CREDPROC_LOG=str(log))
@@ -237,7 +237,7 @@ def test_profile_with_mfa_serial_uses_the_command(person: Host, sts: StsServer) 
 # At a terminal.
 
 
-def test_person_is_asked_on_the_terminal_alone(terminal: Terminal, sts: StsServer) -> None:
+def test_prompt_is_only_on_the_terminal(terminal: Terminal, sts: StsServer) -> None:
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
     terminal.type(f"{CODE}\n")
@@ -249,7 +249,7 @@ def test_person_is_asked_on_the_terminal_alone(terminal: Terminal, sts: StsServe
     assert terminal.is_sane
 
 
-def test_what_was_typed_before_the_question_is_no_answer(terminal: Terminal) -> None:
+def test_text_typed_before_the_prompt_is_ignored(terminal: Terminal) -> None:
     terminal.type("271828\n")
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
@@ -262,7 +262,7 @@ def test_what_was_typed_before_the_question_is_no_answer(terminal: Terminal) -> 
     "typed",
     ["314 159", "  314159 ", "314159\r", "314\u00a0159", "\uff13\uff11\uff14159", "3\x7f314159"],
 )
-def test_blanks_and_digits_of_another_keyboard_are_no_mistake(
+def test_spaces_and_digits_of_another_keyboard_are_accepted(
     terminal: Terminal, sts: StsServer, typed: str
 ) -> None:
     process = terminal.start(*ARGV)
@@ -273,7 +273,7 @@ def test_blanks_and_digits_of_another_keyboard_are_no_mistake(
     assert sts.calls[0].parameters["TokenCode"] == CODE
 
 
-def test_person_who_mistypes_is_asked_again(terminal: Terminal, sts: StsServer) -> None:
+def test_mistyped_code_causes_another_prompt(terminal: Terminal, sts: StsServer) -> None:
     process = terminal.start(*ARGV)
     asked = PROMPT
     for typed, told in (
@@ -297,7 +297,7 @@ def test_person_who_mistypes_is_asked_again(terminal: Terminal, sts: StsServer) 
     assert terminal.read() == f"{asked}\r\n"
 
 
-def test_end_of_input_ends_the_question(terminal: Terminal, sts: StsServer) -> None:
+def test_end_of_input_ends_the_prompt(terminal: Terminal, sts: StsServer) -> None:
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
     terminal.type("\x04")
@@ -310,7 +310,7 @@ def test_end_of_input_ends_the_question(terminal: Terminal, sts: StsServer) -> N
     assert sts.calls == []
 
 
-def test_what_sts_said_is_the_error_if_no_better_code_comes(terminal: Terminal) -> None:
+def test_error_of_sts_is_reported_if_no_better_code_comes(terminal: Terminal) -> None:
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
     terminal.type("271828\n")
@@ -331,7 +331,7 @@ def test_terminal_in_raw_mode_hands_over_a_line_and_is_raw_after_it(terminal: Te
     assert termios.tcgetattr(terminal.follower) == raw
 
 
-def test_question_is_shown_again_after_a_stop(terminal: Terminal) -> None:
+def test_prompt_is_shown_again_after_a_stop(terminal: Terminal) -> None:
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
     process.send_signal(signal.SIGSTOP)
@@ -345,7 +345,7 @@ def test_question_is_shown_again_after_a_stop(terminal: Terminal) -> None:
     assert CODE not in terminal.read()
 
 
-def test_two_roles_on_one_terminal_are_asked_for_one_after_the_other(
+def test_two_roles_on_one_terminal_prompt_one_after_the_other(
     terminal: Terminal, sts: StsServer
 ) -> None:
     terminal.host.config(
@@ -370,7 +370,7 @@ def test_two_roles_on_one_terminal_are_asked_for_one_after_the_other(
     assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, NEXT]
 
 
-def test_other_terminals_say_what_they_wait_for(terminal: Terminal) -> None:
+def test_other_terminals_show_what_they_wait_for(terminal: Terminal) -> None:
     first = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
     with Terminal(terminal.host) as other:
@@ -399,7 +399,7 @@ def test_other_terminals_say_what_they_wait_for(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("key", "status"), [("\x03", 130), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
 )
-def test_interrupted_question_leaves_the_terminal_sane(
+def test_interrupted_prompt_restores_the_terminal(
     terminal: Terminal, sts: StsServer, key: str | signal.Signals, status: int
 ) -> None:
     process = terminal.start(*ARGV)
@@ -416,7 +416,7 @@ def test_interrupted_question_leaves_the_terminal_sane(
     assert sts.calls == []
 
 
-def test_question_ends_with_the_deadline(terminal: Terminal) -> None:
+def test_prompt_ends_with_the_deadline(terminal: Terminal) -> None:
     process = terminal.start(*ARGV, "--timeout", "1")
     terminal.wait_for(PROMPT)
     ended = result(process)
@@ -427,7 +427,7 @@ def test_question_ends_with_the_deadline(terminal: Terminal) -> None:
     assert terminal.read() == f"{PROMPT}\r\n"
 
 
-def test_run_in_the_background_of_a_terminal_is_told_to_come_to_the_foreground(
+def test_error_in_the_background_of_a_terminal_suggests_the_foreground(
     terminal: Terminal,
 ) -> None:
     process = terminal.start(*ARGV, script='set -m; "$@" & wait $!; echo status $?')
@@ -438,7 +438,7 @@ def test_run_in_the_background_of_a_terminal_is_told_to_come_to_the_foreground(
     assert terminal.read() == ""
 
 
-def test_command_talks_to_the_person_on_the_terminal(terminal: Terminal) -> None:
+def test_stderr_of_a_command_appears_on_the_terminal(terminal: Terminal) -> None:
     command = program(terminal.host, f"echo 'touch the key' >&2; echo {CODE}")
     process = terminal.start(*ARGV, "--mfa-command", str(command))
 
@@ -446,7 +446,7 @@ def test_command_talks_to_the_person_on_the_terminal(terminal: Terminal) -> None
     assert terminal.read() == "touch the key\r\n"
 
 
-def test_command_may_ask_on_the_terminal_itself(terminal: Terminal) -> None:
+def test_command_may_prompt_on_the_terminal_itself(terminal: Terminal) -> None:
     command = program(terminal.host, 'printf "PIN: " >&2; read -r pin </dev/tty; echo "$pin"')
     process = terminal.start(*ARGV, "--mfa-command", str(command))
     terminal.wait_for("PIN: ")
@@ -458,7 +458,7 @@ def test_command_may_ask_on_the_terminal_itself(terminal: Terminal) -> None:
 CAN_ASK = "from credproc.mfa import Mfa; print(Mfa('', {}).can_prompt(), flush=True)"
 
 
-def test_terminal_can_ask_in_the_foreground_only(terminal: Terminal) -> None:
+def test_terminal_prompts_only_in_the_foreground(terminal: Terminal) -> None:
     ask = f'{sys.executable} -c "{CAN_ASK}"'
     asked = terminal.start(script=f"set -m; {ask}; {ask} & wait")
 
@@ -479,7 +479,7 @@ def test_without_terminal_and_command_it_fails_at_once(person: Host, sts: StsSer
     assert sts.calls == []
 
 
-def test_run_with_a_command_does_not_fail_with_one_that_has_nobody_to_ask(
+def test_run_with_a_command_does_not_share_the_failure_of_one_without(
     person: Host, sts: StsServer
 ) -> None:
     gate, given = person.folder / "gate", person.folder / "given"
@@ -508,7 +508,7 @@ def test_run_with_a_command_does_not_fail_with_one_that_has_nobody_to_ask(
     assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE]
 
 
-def test_nobody_is_asked_in_the_background(terminal: Terminal, sts: StsServer) -> None:
+def test_there_is_no_prompt_in_the_background(terminal: Terminal, sts: StsServer) -> None:
     host = terminal.host
     process = terminal.start(*ARGV)
     terminal.wait_for(PROMPT)
@@ -539,7 +539,7 @@ def test_command_is_run_in_the_background(person: Host, sts: StsServer) -> None:
     assert {entry.judge(entry.issued) for entry in cachedir.entries(person.cache)} == {cache.FRESH}
 
 
-def test_command_that_speaks_to_a_person_is_not_run_in_the_background(
+def test_command_that_writes_to_a_person_is_not_run_in_the_background(
     terminal: Terminal, sts: StsServer
 ) -> None:
     command = program(terminal.host, f"echo 'touch the key' >&2; echo {CODE}")

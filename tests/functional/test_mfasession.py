@@ -117,7 +117,7 @@ def test_roles_are_refreshed_in_the_background_without_a_person(
     assert kinds(sts) == ["GetSessionToken+", "AssumeRole", "AssumeRole"]
 
 
-def test_another_terminal_says_whose_prompt_it_waits_for(
+def test_another_terminal_shows_which_prompt_it_waits_for(
     terminal: Terminal, sts: StsServer
 ) -> None:
     first = terminal.start(*ARGV)
@@ -142,7 +142,7 @@ def leave_roles(host: Host, seconds: float) -> None:
         Store(str(host.cache)).write(entry)
 
 
-def test_a_duration_of_twelve_hours_is_kept(person: Host, sts: StsServer) -> None:
+def test_a_duration_of_twelve_hours_is_requested(person: Host, sts: StsServer) -> None:
     document = person.document(*ARGV, code(person), "--duration-seconds", "43200")
 
     assert first(sts, "AssumeRole").parameters["DurationSeconds"] == "43200"
@@ -163,7 +163,7 @@ def test_a_role_that_requires_a_newer_code_gets_one(person: Host, sts: StsServer
     assert person.document(*ARGV, code(person)) == document
 
 
-def test_refusal_is_not_hidden_by_a_code_that_cannot_be_got(person: Host, sts: StsServer) -> None:
+def test_refusal_is_not_hidden_by_a_missing_code(person: Host, sts: StsServer) -> None:
     person.document("--role-arn", B, *ARGV[2:], code(person))
     sts.mfa_ages[A] = 0
     failed = person.run(*ARGV)
@@ -174,7 +174,7 @@ def test_refusal_is_not_hidden_by_a_code_that_cannot_be_got(person: Host, sts: S
     assert "there is no terminal for a prompt" in failed.stderr
 
 
-def test_an_expired_session_takes_a_new_code(person: Host, sts: StsServer) -> None:
+def test_an_expired_session_needs_a_new_code(person: Host, sts: StsServer) -> None:
     argv = [*ARGV, code(person)]
     person.document(*argv)
     cachedir.leave(person.cache, -5)
@@ -184,7 +184,7 @@ def test_an_expired_session_takes_a_new_code(person: Host, sts: StsServer) -> No
     assert [call.parameters.get("TokenCode") for call in sts.calls][::2] == [*CODES[:2]]
 
 
-def test_a_session_that_sts_rejects_takes_a_new_code(person: Host, sts: StsServer) -> None:
+def test_a_session_that_sts_rejects_needs_a_new_code(person: Host, sts: StsServer) -> None:
     person.document(*ARGV, code(person))
     sts.revoke(sts.issued[0].access_key)
     person.document("--role-arn", B, *ARGV[2:], code(person))
@@ -192,13 +192,13 @@ def test_a_session_that_sts_rejects_takes_a_new_code(person: Host, sts: StsServe
     assert kinds(sts)[2:] == ["AssumeRole", "GetSessionToken+", "AssumeRole"]
 
 
-def test_refresh_takes_a_new_code(person: Host, sts: StsServer) -> None:
+def test_refresh_needs_a_new_code(person: Host, sts: StsServer) -> None:
     argv = [*ARGV, code(person)]
     assert person.document(*argv) != person.document(*argv, "--refresh")
     assert kinds(sts) == ["GetSessionToken+", "AssumeRole"] * 2
 
 
-def test_a_role_with_another_device_takes_a_code_of_that(person: Host, sts: StsServer) -> None:
+def test_a_role_with_another_device_needs_its_code(person: Host, sts: StsServer) -> None:
     sts.mfa_codes[OTHER] = [CODES[1]]
     argv = [*ARGV, "--role-arn", B, "--serial-number", OTHER]
     person.document(*argv, code(person))
@@ -207,7 +207,7 @@ def test_a_role_with_another_device_takes_a_code_of_that(person: Host, sts: StsS
     assert sts.calls[-1].parameters["SerialNumber"] == OTHER
 
 
-def test_sessions_of_other_devices_and_durations_are_others(person: Host, sts: StsServer) -> None:
+def test_other_devices_and_durations_have_other_sessions(person: Host, sts: StsServer) -> None:
     sts.mfa_codes[OTHER] = [CODES[1]]
     person.document(*ARGV, code(person))
     person.document(*[OTHER if word == DEVICE else word for word in ARGV], code(person))
@@ -226,7 +226,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_both_ways_to_call_sts_get_a_session(person: Host, sts: StsServer, way: str) -> None:
+def test_both_clients_of_sts_get_a_session(person: Host, sts: StsServer, way: str) -> None:
     person.document(*ARGV, code(person), **WAYS[way])
     agent = sts.requests[0].headers["user-agent"]
 
@@ -235,7 +235,9 @@ def test_both_ways_to_call_sts_get_a_session(person: Host, sts: StsServer, way: 
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_wrong_code_and_denial_read_alike_both_ways(person: Host, sts: StsServer, way: str) -> None:
+def test_both_clients_report_a_wrong_code_and_a_denial_alike(
+    person: Host, sts: StsServer, way: str
+) -> None:
     wrong = person.run(*ARGV, "--mfa-command", "printf 111111", **WAYS[way])
     sts.fail(sts_error("AccessDenied"), action="GetSessionToken")
     denied = person.run(*ARGV, "--mfa-command", "printf 222222", **WAYS[way])
@@ -263,7 +265,7 @@ def test_wrong_code_and_denial_read_alike_both_ways(person: Host, sts: StsServer
         (["--profile", "helped"], "source profile:helper are temporary: omit --mfa-session"),
     ],
 )
-def test_what_cannot_have_a_session_says_why(
+def test_profile_that_cannot_have_a_session_says_why(
     person: Host, sts: StsServer, argv: list[str], words: str
 ) -> None:
     helper = person.folder / "helper"
@@ -301,7 +303,7 @@ def test_temporary_keys_of_the_environment_are_not_a_user(person: Host, sts: Sts
 # What credprocctl says.
 
 
-def test_explain_knows_the_session(person: Host) -> None:
+def test_explain_shows_the_session(person: Host) -> None:
     before = ctl.ctl(person, "explain", "--", *ARGV)
     person.document(*ARGV, code(person))
     after = ctl.ctl(person, "explain", "--", *ARGV)
@@ -319,7 +321,7 @@ def test_explain_knows_the_session(person: Host) -> None:
         (f"[profile p]\nrole_arn = {A}\nsource_profile = keys\n", "its role_arn, in profile p"),
     ],
 )
-def test_device_without_effect_is_told(person: Host, below: str, where: str) -> None:
+def test_device_without_effect_is_reported(person: Host, below: str, where: str) -> None:
     person.config(
         f"[profile keys]\naws_access_key_id = {KEYS[0]}\naws_secret_access_key = {KEYS[1]}\n"
         f"mfa_serial = {DEVICE}\n{below}"

@@ -52,7 +52,7 @@ def inside(cloud: Cloud, kind: str) -> int:
 
 
 @pytest.mark.needs("root", "unshare")
-def test_no_zombie_is_left_where_process_1_waits_for_no_orphan(cloud: Cloud) -> None:
+def test_no_zombie_is_left_if_process_1_does_not_reap(cloud: Cloud) -> None:
     document = cloud.host.run(*CHAIN).stdout
     cloud.leave("ahead")
 
@@ -65,7 +65,7 @@ def test_no_zombie_is_left_where_process_1_waits_for_no_orphan(cloud: Cloud) -> 
 
 
 @pytest.mark.needs("root", "unshare")
-def test_process_1_with_threads_is_taken_for_one_that_waits(cloud: Cloud) -> None:
+def test_process_1_with_threads_counts_as_one_that_reaps(cloud: Cloud) -> None:
     cloud.host.run(*CHAIN)
     cloud.leave("ahead")
 
@@ -73,7 +73,7 @@ def test_process_1_with_threads_is_taken_for_one_that_waits(cloud: Cloud) -> Non
     assert cloud.roles == (2, 2)
 
 
-def test_zombie_of_an_earlier_refresh_shows_that_process_1_waits_for_none() -> None:
+def test_zombie_of_an_earlier_refresh_shows_that_process_1_does_not_reap() -> None:
     tick = os.sysconf("SC_CLK_TCK")
     me = processes.one(os.getpid())
     assert me
@@ -91,7 +91,7 @@ def test_zombie_of_an_earlier_refresh_shows_that_process_1_waits_for_none() -> N
 
 
 @pytest.mark.parametrize("name", ["SigCgt", "SigIgn", "SigBlk"])
-def test_process_1_that_learns_of_the_end_of_orphans_is_an_init(name: str) -> None:
+def test_process_1_that_reaps_orphans_is_an_init(name: str) -> None:
     masks = dict.fromkeys(("SigBlk", "SigIgn", "SigCgt"), "0000000000000000")
     for mask, expected in (("0000000000010000", False), ("fffffffffffeffff", True)):
         lines = {**masks, name: mask, "Threads": "1"}.items()
@@ -142,7 +142,7 @@ def test_eleven_hundred_inherited_descriptors_do_no_harm(cloud: Cloud) -> None:
 
 
 @pytest.mark.needs("setsid")
-def test_eleven_hundred_inherited_descriptors_leave_the_question(cloud: Cloud) -> None:
+def test_eleven_hundred_inherited_descriptors_do_not_prevent_the_prompt(cloud: Cloud) -> None:
     with Terminal(cloud.host) as terminal:
         argv = ["--role-arn", A, "--serial-number", DEVICE, "--source", "env"]
         script = f"exec {sys.executable} -c '{crowded()}' \"$@\""
@@ -153,7 +153,7 @@ def test_eleven_hundred_inherited_descriptors_leave_the_question(cloud: Cloud) -
         assert result(process).document["Version"] == 1
 
 
-def test_signal_spares_what_a_shell_had_started_before_it_became_credproc(
+def test_signal_spares_children_that_a_shell_had_before_exec_credproc(
     cloud: Cloud, tmp_path: Path
 ) -> None:
     pid = tmp_path / "pid"
@@ -169,7 +169,7 @@ def test_signal_spares_what_a_shell_had_started_before_it_became_credproc(
         os.kill(other, 15)
 
 
-def test_command_that_speaks_is_remembered_as_a_persons(cloud: Cloud) -> None:
+def test_command_that_writes_to_a_person_is_remembered(cloud: Cloud) -> None:
     with Terminal(cloud.host) as terminal:
         document = (
             '{"Version": 1, "AccessKeyId": "ASIAHELPERHELPERHELP", "SecretAccessKey": "s", '

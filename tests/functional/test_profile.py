@@ -69,7 +69,7 @@ def test_roles_are_assumed_as_their_profiles_say(laptop: Cloud) -> None:
     assert second.parameters["ExternalId"] == "partner/42"
 
 
-def test_role_on_the_way_is_shared_by_profiles_and_explicit_chains(laptop: Cloud) -> None:
+def test_intermediate_role_is_shared_by_profiles_and_explicit_chains(laptop: Cloud) -> None:
     laptop.host.document("--profile", "app dev", "--mfa-command", "printf 123456")
     # Nobody has to type another code, or could.
     laptop.host.document("--profile", "app prod")
@@ -101,14 +101,14 @@ def test_files_are_where_the_environment_says(cloud: Cloud, tmp_path: Path) -> N
     )
 
 
-def test_file_behind_what_is_no_folder_is_named_as_it_is(cloud: Cloud) -> None:
+def test_file_below_a_path_that_is_not_a_directory_is_named(cloud: Cloud) -> None:
     config = cloud.host.config("")
     result = cloud.host.run("--profile", "p", AWS_CONFIG_FILE=f"{config}/config")
     assert result.status == 2
     assert f"profile p is in neither {config}/config nor " in result.stderr
 
 
-def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
+def test_error_for_a_header_without_profile_shows_the_right_one(
     cloud: Cloud,
 ) -> None:
     config = cloud.host.config(
@@ -131,7 +131,7 @@ def test_profile_without_the_word_in_its_header_is_told_how_it_must_be_written(
 
 
 @pytest.mark.parametrize("style", ["services", "endpoint_url"])
-def test_endpoint_of_a_profile_is_the_one_that_is_asked(style: str, laptop: Cloud) -> None:
+def test_endpoint_of_a_profile_is_called(style: str, laptop: Cloud) -> None:
     with StsServer() as other:
         text = f"endpoint_url = {other.url}\n"
         if style == "services":
@@ -174,7 +174,7 @@ def test_profile_that_names_itself_uses_its_own_keys(laptop: Cloud) -> None:
     assert [call.access_key for call in laptop.sts.calls] == ["AKIALAPTOPLAPTOPLAPT"]
 
 
-def test_role_arn_comes_before_credential_process(laptop: Cloud) -> None:
+def test_role_arn_takes_precedence_over_credential_process(laptop: Cloud) -> None:
     laptop.host.config(
         f"[profile p]\nrole_arn = {ONE}\nsource_profile = laptop\ncredential_process = /bin/false\n"
     )
@@ -215,7 +215,7 @@ NOTHING = (
         ("region = eu-west-1\nfoo bar\n", BROKEN.format(3) + NEITHER),
     ],
 )  # fmt: skip
-def test_mistake_of_the_config_is_one_line_status_2_and_asks_nobody(
+def test_config_mistake_is_one_line_with_status_2_and_without_a_call(
     text: str, words: str, cloud: Cloud
 ) -> None:
     path = cloud.host.config(f"[profile p]\n{text}")
@@ -265,7 +265,7 @@ def test_variable_that_botocore_cannot_use_is_named(laptop: Cloud) -> None:
     assert "botocore cannot use AWS_DEFAULTS_MODE=foo: Client configured with" in result.stderr
 
 
-def test_file_that_may_not_be_read_is_said_to_be_so(laptop: Cloud) -> None:
+def test_unreadable_file_is_reported(laptop: Cloud) -> None:
     path = laptop.host.home / ".aws" / "config"
     path.chmod(0)
     # Root may read everything, unless it gives that right away.

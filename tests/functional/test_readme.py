@@ -167,7 +167,7 @@ RUN = [each for each in readme.sections() if any(b.kind in KINDS for b in each.b
 
 
 @pytest.mark.parametrize("section", RUN, ids=str)
-def test_commands_of_the_section_do_what_it_says(section: Section, reader: Reader) -> None:
+def test_commands_of_the_section_work(section: Section, reader: Reader) -> None:
     reader.configure(section)
 
     for block in section.blocks:
@@ -236,7 +236,7 @@ def test_both_commands_of_the_front_page_are_run_by_ci() -> None:
     assert re.findall(r"^\"\$root/\.ci/bare\" .*?(python3 .*)$", lines, re.MULTILINE) == commands
 
 
-def test_code_is_asked_for_once_for_all_runs(reader: Reader) -> None:
+def test_there_is_one_prompt_for_all_runs(reader: Reader) -> None:
     section = readme.section("MFA", "recipes")
     reader.configure(section)
     (block,) = [block for block in section.blocks if block.kind == "laptop"]
@@ -257,7 +257,7 @@ def test_program_behind_a_profile_is_run_once_for_all_runs(reader: Reader) -> No
     assert (reader.host.home / "aws-vault-runs").read_text() == "run\n"
 
 
-def test_job_of_the_crontab_runs_with_what_cron_gives_it(reader: Reader) -> None:
+def test_job_of_the_crontab_runs_in_the_environment_of_cron(reader: Reader) -> None:
     section = readme.section("cron")
     reader.configure(section)
     *settings, job = reader.here(section.blocks[0].text).splitlines()
@@ -298,14 +298,14 @@ def test_unit_keeps_credentials_in_its_cache_directory(
     assert {path.suffix for path in folder.iterdir()} == {".entry", ".lock"}
 
 
-def test_exit_statuses_are_those_of_the_code() -> None:
+def test_exit_statuses_of_the_manual_are_correct() -> None:
     (rows,) = readme.section("Exit status", "credproc").tables
 
     told = manual.EPILOG.partition("exit status:")[2].partition("\n\n")[0]
     assert [row[0] for row in rows] == sorted(set(re.findall(r"\d+", told)), key=int)
 
 
-def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
+def test_variables_that_the_code_reads_are_described() -> None:
     name = re.compile(r"\b(?:AWS|CREDPROC)_[A-Z0-9_]*[A-Z0-9]\b")
     known: set[str] = set()
     hidden: set[str] = set()
@@ -322,7 +322,7 @@ def test_variables_that_the_code_knows_are_those_that_are_described() -> None:
     assert described - known == set()
 
 
-def test_variables_of_a_source_are_those_of_the_credential_source_that_stands_for_it() -> None:
+def test_variables_of_a_source_are_those_of_its_credential_source() -> None:
     rows = [row[-1] for row in readme.section("Environment", "credproc").tables[1]]
 
     for name, kind in CREDENTIAL_SOURCES.items():
@@ -331,7 +331,7 @@ def test_variables_of_a_source_are_those_of_the_credential_source_that_stands_fo
     assert sum(f"``--source {kind}``" in row for kind in ("env", "container") for row in rows) == 2
 
 
-def test_time_rules_are_the_codes() -> None:
+def test_times_of_the_manual_are_those_of_the_code() -> None:
     rows = {row[0]: " ".join(row[1:]) for row in readme.section("Time").tables[0]}
 
     assert f"the last {windows.REFRESH_AHEAD // 60} min, or L/2" in rows["refresh ahead"]
@@ -370,7 +370,7 @@ def test_front_page_renders_on_an_index_without_a_warning() -> None:
 
 
 @pytest.mark.parametrize("page", readme.pages())
-def test_links_between_pages_lead_somewhere(page: str) -> None:
+def test_links_between_pages_work(page: str) -> None:
     text = readme.text(page)
     folder = (artefacts.source() / page).parent
 
@@ -392,6 +392,9 @@ STRANGE = {
     r"\b(?:is|are) no (?:absolute|plain|regular|valid)\b": "is not an",
     r"\blest\b|\bof (?:its|their) like\b": "so that ... not",
 }
+
+#: The tokens of a program that people read; Python 3.12 has one of its own for f-strings.
+READ = (tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
 
 
 @pytest.mark.parametrize("page", readme.pages())
@@ -423,9 +426,7 @@ def test_strings_and_comments_of_the_package_are_in_plain_words() -> None:
     for path in (artefacts.source() / "credproc").rglob("*.py"):
         with path.open("rb") as file:
             tokens = list(tokenize.tokenize(file.readline))
-        text = " ".join(
-            each.string for each in tokens if each.type in (tokenize.STRING, tokenize.COMMENT)
-        )
+        text = " ".join(each.string for each in tokens if each.type in READ)
         if words := strange_words(text.replace("#:", "").replace("# ", "")):
             found[path.name] = words
 

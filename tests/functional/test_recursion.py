@@ -64,7 +64,7 @@ def test_profile_that_calls_credproc_for_itself(cloud: Cloud) -> None:
     assert result.stderr.startswith("credproc: profile a: credential_process credproc ended with ")
 
 
-def test_tool_that_is_given_such_a_profile_shows_the_line(cloud: Cloud) -> None:
+def test_tool_with_such_a_profile_shows_the_line(cloud: Cloud) -> None:
     cloud.host.config(f"[profile a]\ncredential_process = {CREDPROC} --profile a\n")
     result = cloud.host.run(
         "sts", "get-caller-identity", "--profile", "a", command=SCRIPTS / "aws",
@@ -106,7 +106,7 @@ def test_two_profiles_that_call_credproc_for_each_other(name: str, way: str, clo
         "--profile beside",
     ],
 )
-def test_source_of_a_described_chain_that_leads_back_into_it(argv: str, cloud: Cloud) -> None:
+def test_source_of_a_profile_that_leads_back_to_it(argv: str, cloud: Cloud) -> None:
     # The hops' and the source's locks are held when the helper runs: it must not wait for them.
     cloud.host.config(
         f"[profile top]\nrole_arn = {TWO}\nsource_profile = middle\n"
@@ -143,7 +143,7 @@ def test_helper_that_asks_a_tool_for_another_profile_is_no_recursion(
     assert cloud.host.document("--profile", "outer")["AccessKeyId"] == key
 
 
-def test_mistake_that_was_mended_is_not_remembered(cloud: Cloud) -> None:
+def test_corrected_mistake_is_not_cached(cloud: Cloud) -> None:
     cloud.host.config(f"[profile a]\ncredential_process = {CREDPROC} --profile a\n")
     assert cloud.host.run("--profile", "a").status == 1
     cloud.host.config(f"[profile a]\ncredential_process = {CREDPROC} --imds\n")

@@ -49,7 +49,7 @@ def due(cloud: Cloud, request: pytest.FixtureRequest) -> bytes:
     return document
 
 
-def test_caller_reads_to_the_end_while_the_refresh_is_under_way(cloud: Cloud, due: bytes) -> None:
+def test_caller_gets_the_whole_output_during_the_refresh(cloud: Cloud, due: bytes) -> None:
     with cloud.sts.hold() as hold:
         result = cloud.host.run(*CHAIN)  # returns when both of its pipes are closed
         hold.wait_for()
@@ -150,7 +150,7 @@ def test_nothing_is_started_outside_the_window(cloud: Cloud, state: str) -> None
     assert cloud.host.strays() == []
 
 
-def test_refresh_that_is_killed_is_made_up_for_at_the_next_look(cloud: Cloud, due: bytes) -> None:
+def test_refresh_that_is_killed_is_repeated_at_the_next_look(cloud: Cloud, due: bytes) -> None:
     with cloud.sts.hold() as hold:
         assert cloud.host.run(*CHAIN).stdout == due
         hold.wait_for()

@@ -255,7 +255,7 @@ def test_container_that_repeats_its_token_is_not_quoted(scene: Scene, name: str,
 
 
 @pytest.mark.parametrize("name", ["RELATIVE", "FULL"])
-def test_uri_that_lets_in_whoever_knows_it_is_not_shown(host: Host, name: str) -> None:
+def test_uri_that_contains_a_secret_is_not_shown(host: Host, name: str) -> None:
     guid = "8a1f6c9e-canary-4b1d-9c55-0c2f5d7e9a10"
     host.environ[f"AWS_CONTAINER_CREDENTIALS_{name}_URI"] = f"/v2/credentials/{guid}"
     if name == "FULL":
@@ -476,7 +476,7 @@ sys.exit(hand_over(sys.argv[1:], os.environ))
 @pytest.mark.parametrize(
     ("module", "name"), [("providers.imds", "_credentials"), ("credentials", "document")]
 )
-def test_mistake_is_traced_without_what_it_was_handling(
+def test_traceback_of_an_internal_error_contains_no_data(
     scene: Scene, kind: str, module: str, name: str
 ) -> None:
     script = MISTAKE.format(module=module, name=name, kind=kind, secret=canaries.SECRET_KEY)
@@ -593,7 +593,7 @@ def filled(kind: type) -> Any:
 
 
 @pytest.mark.parametrize("kind", classes(), ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-def test_no_object_shows_what_it_holds(kind: type) -> None:
+def test_no_object_shows_a_secret_in_its_repr(kind: type) -> None:
     if getattr(kind, "_is_protocol", False) or inspect.isabstract(kind):
         return
     made = filled(kind)

@@ -100,7 +100,7 @@ def test_expired_credentials_are_not(
     assert result.stderr.count("\n") == 1
 
 
-def test_credentials_that_expire_while_newer_are_asked_for_are_not(cloud: Cloud) -> None:
+def test_credentials_that_expire_during_the_refresh_are_not_printed(cloud: Cloud) -> None:
     filled(cloud, CHAIN, "now")
     cloud.leave_seconds(3)
     with cloud.sts.hold() as hold:
@@ -123,7 +123,7 @@ def test_new_credentials_that_were_demanded_in_vain_are_an_error(cloud: Cloud) -
 
 
 @pytest.mark.parametrize("breaks", [None, STS["denied"][0]])
-def test_full_disk_costs_nobody_the_credentials(cloud: Cloud, breaks: Break | None) -> None:
+def test_full_disk_does_not_cost_the_credentials(cloud: Cloud, breaks: Break | None) -> None:
     before = filled(cloud, CHAIN, "now")
     if breaks:
         breaks(cloud)
@@ -145,7 +145,7 @@ def test_service_that_is_well_again_is_noticed_at_the_next_look(cloud: Cloud) ->
     assert cloud.host.run(*CHAIN).stdout != before.stdout
 
 
-def test_refresh_before_printing_prints_what_is_new(cloud: Cloud) -> None:
+def test_refresh_before_printing_prints_new_credentials(cloud: Cloud) -> None:
     before = filled(cloud, CHAIN, "now")
     after = cloud.host.run(*CHAIN)
     assert after.document["Expiration"] >= before.document["Expiration"]

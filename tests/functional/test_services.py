@@ -103,7 +103,7 @@ def test_code_of_an_error_in_the_form_of_s3_is_said(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_refusal_without_a_reason_names_what_to_check(way: str, person: Host) -> None:
+def test_refusal_without_a_reason_suggests_what_to_check(way: str, person: Host) -> None:
     with Ceph() as ceph:
         person.environ.update(WAYS[way], AWS_ENDPOINT_URL_STS=ceph.url)
         result = assume(person, S3_ACCESS)
@@ -273,7 +273,9 @@ class MiniStack:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_ministack_gives_roles_and_the_doctor_finds_no_fault(person: Host, tmp_path: Path) -> None:
+def test_roles_of_ministack_work_and_the_doctor_finds_no_error(
+    person: Host, tmp_path: Path
+) -> None:
     needs.demand("network")
     server = MiniStack(tmp_path)
     try:
@@ -297,7 +299,7 @@ def test_ministack_gives_roles_and_the_doctor_finds_no_fault(person: Host, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_moto_gives_roles_and_the_doctor_finds_no_fault(host: Host, tmp_path: Path) -> None:
+def test_roles_of_moto_work_and_the_doctor_finds_no_error(host: Host, tmp_path: Path) -> None:
     with Loopback(tmp_path) as world:
         world.furnish(host)
         options = ("--role-arn", arn("jump"), "--source", "profile:laptop")

@@ -61,7 +61,7 @@ def test_session_of_any_length_is_renewed_in_time(
     assert cloud.sts.count() == 3
 
 
-def test_role_of_six_hours_that_rotates_hourly_is_kept_to_its_window(cloud: Cloud) -> None:
+def test_role_of_six_hours_that_rotates_hourly_is_refreshed_in_its_window(cloud: Cloud) -> None:
     first = cloud.host.run()
     cloud.imds.turn()  # an hour later
     cloud.leave_seconds(5 * HOUR)
@@ -84,7 +84,7 @@ def test_rotated_role_is_picked_up_at_once_with_refresh(cloud: Cloud) -> None:
     assert cloud.host.document() == new
 
 
-def test_role_that_has_not_rotated_yet_is_asked_for_again_at_the_next_look(cloud: Cloud) -> None:
+def test_role_that_has_not_rotated_yet_is_fetched_again_at_the_next_look(cloud: Cloud) -> None:
     first = cloud.host.run()
     requests = cloud.imds.count("creds")
     cachedir.change(cloud.host.cache, ahead=-2, now=-1)  # as if its end were near
@@ -164,13 +164,13 @@ def test_role_that_is_no_longer_renewed_is_printed_with_some_minutes(
     assert kept.expiration == stuck
 
 
-def test_static_stability_is_told(cloud: Cloud, stuck: int) -> None:
+def test_static_stability_is_logged(cloud: Cloud, stuck: int) -> None:
     result = cloud.host.run("--verbose")
     assert "the credentials have expired; printed with" in result.stderr
     assert json.loads(result.stdout)["Version"] == 1
 
 
-def test_aws_goes_on_working_when_imds_no_longer_renews(cloud: Cloud, stuck: int) -> None:
+def test_aws_continues_to_work_when_imds_no_longer_renews(cloud: Cloud, stuck: int) -> None:
     command = f"credential_process = {shlex.quote(str(CREDPROC))}"
     cloud.host.config(f"[profile instance]\nregion = eu-central-1\n{command}\n")
     env: dict[str, Any] = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
@@ -181,7 +181,7 @@ def test_aws_goes_on_working_when_imds_no_longer_renews(cloud: Cloud, stuck: int
     assert cloud.sts.calls[-1].access_key == cloud.imds.current["AccessKeyId"]
 
 
-def test_chain_goes_on_working_when_imds_no_longer_renews(cloud: Cloud, stuck: int) -> None:
+def test_chain_continues_to_work_when_imds_no_longer_renews(cloud: Cloud, stuck: int) -> None:
     argv = ("--role-arn", ONE, "--source", "imds")
     document = cloud.host.document(*argv)
     assert cloud.sts.calls[-1].access_key == cloud.imds.current["AccessKeyId"]

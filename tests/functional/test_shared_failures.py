@@ -35,7 +35,7 @@ def test_waiters_report_the_failure_that_they_waited_for(cloud: Cloud) -> None:
     assert seconds < 10 + HERD / 2  # within a second, on a machine that has nothing else to do
 
 
-def test_run_with_more_time_does_not_fail_with_one_that_had_too_little(cloud: Cloud) -> None:
+def test_run_with_more_time_does_not_share_the_failure_of_one_with_too_little(cloud: Cloud) -> None:
     cloud.host.environ["CREDPROC_LOG"] = str(cloud.log_path)
     hold = cloud.sts.hold(ONE)
     hasty = cloud.host.start(*CHAIN, "--timeout", "2")
@@ -110,7 +110,7 @@ def test_chains_with_a_common_beginning_share_its_failure(cloud: Cloud) -> None:
     "words",
     [["--role-arn", "nobody"], ["--nonsense"], ["--duration-seconds", "5"], ["--profile", "gone"]],
 )
-def test_mistake_of_the_command_line_is_not_remembered(cloud: Cloud, words: list[str]) -> None:
+def test_usage_error_is_not_cached(cloud: Cloud, words: list[str]) -> None:
     for _ in range(2):
         result = cloud.host.run(*words)
         assert result.status == 2

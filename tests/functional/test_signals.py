@@ -51,7 +51,7 @@ def ended(process: Process, number: int) -> tuple[int, bytes, str]:
         *((name, signal.SIGHUP) for name in ("sts", "helper", "mfa command")),
     ],
 )
-def test_signal_ends_a_stuck_run_and_the_next_one_is_well(
+def test_signal_ends_a_stuck_run_and_the_next_one_succeeds(
     place: Place, name: str, number: signal.Signals
 ) -> None:
     stuck = STUCK[name](place)
@@ -89,7 +89,7 @@ def test_signal_that_comes_again_changes_nothing(place: Place) -> None:
 
 
 @pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
-def test_log_says_what_ended_the_run(place: Place, number: signal.Signals) -> None:
+def test_log_names_the_signal_that_ended_the_run(place: Place, number: signal.Signals) -> None:
     log = place.host.folder / "log"
     process = start(place, STUCK["sts"](place), CREDPROC_LOG=str(log))
     ended(process, number)

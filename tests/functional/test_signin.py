@@ -71,16 +71,14 @@ def test_portal_that_is_busy_is_waited_for(code: str, host: Host, portal: sso.Ss
     assert portal.count("creds") == 6
 
 
-def test_number_of_tries_is_the_one_that_the_user_sets(host: Host, portal: sso.SsoPortal) -> None:
+def test_number_of_attempts_is_what_the_user_sets(host: Host, portal: sso.SsoPortal) -> None:
     portal.fail(sso.error("TooManyRequestsException"))
     said = refusal(host.run(*DEV, AWS_MAX_ATTEMPTS="2"))
     assert "throttled by the SSO portal in eu-central-1 (TooManyRequestsException" in said
     assert portal.count("creds") == 2
 
 
-def test_portal_that_stays_busy_is_given_up_at_the_deadline(
-    host: Host, portal: sso.SsoPortal
-) -> None:
+def test_portal_that_stays_busy_fails_at_the_deadline(host: Host, portal: sso.SsoPortal) -> None:
     portal.fail(sso.error("InternalServerException"))
     said = refusal(host.run(*DEV, "--timeout", "4"))
     assert "the SSO portal in eu-central-1 returned a server error (500 Internal" in said
@@ -114,7 +112,7 @@ def test_answer_of_the_portal_is_explained_and_never_quoted(
 # The exchange of a token.
 
 
-def test_new_token_is_kept_for_the_next_exchange(host: Host, portal: sso.SsoPortal) -> None:
+def test_new_token_is_saved_for_the_next_exchange(host: Host, portal: sso.SsoPortal) -> None:
     path = login(host, -60)
     host.document(*DEV)
     kept = json.loads(path.read_text())
@@ -131,7 +129,7 @@ def test_exchange_is_never_repeated(fault: Fault, host: Host, portal: sso.SsoPor
     assert "token service" in said
 
 
-def test_exchange_that_may_have_been_taken_is_said_to_be_so(
+def test_exchange_that_may_have_been_accepted_is_reported(
     host: Host, portal: sso.SsoPortal
 ) -> None:
     login(host, -60)
@@ -141,9 +139,7 @@ def test_exchange_that_may_have_been_taken_is_said_to_be_so(
     assert "run `aws sso login --profile dev`" in said
 
 
-def test_token_service_that_is_out_of_reach_has_taken_nothing(
-    host: Host, portal: sso.SsoPortal
-) -> None:
+def test_unreachable_token_service_has_accepted_nothing(host: Host, portal: sso.SsoPortal) -> None:
     login(host, -60)
     said = refusal(host.run(*DEV, AWS_ENDPOINT_URL_SSO_OIDC=NOWHERE))
     assert "no answer from the token service: Could not connect" in said

@@ -177,7 +177,7 @@ GIVERS: list[Callable[[Cloud, ContainerServer], Given]] = [
 
 
 @pytest.mark.parametrize("giver", GIVERS, ids=lambda giver: giver.__name__.removeprefix("given_"))
-def test_source_is_asked_once_and_calls_for_the_first_role(
+def test_source_is_fetched_once_and_assumes_the_first_role(
     giver: Callable[[Cloud, ContainerServer], Given], cloud: Cloud, task: ContainerServer
 ) -> None:
     source, variables, key, token = giver(cloud, task)
@@ -310,7 +310,7 @@ def test_slow_helper_is_run_once_for_twenty_processes(cloud: Cloud) -> None:
     assert runs(cloud.host.folder) == 1, "what a profile gives is kept for chains too"
 
 
-def test_helper_whose_credentials_end_soon_is_run_once_a_run(cloud: Cloud) -> None:
+def test_helper_whose_credentials_expire_soon_is_run_once_per_run(cloud: Cloud) -> None:
     # Below 15 minutes botocore's own provider runs it twice for one answer.
     path = helper(cloud.host.folder, f"echo '{document(600)}'")
     cloud.host.config(f"[profile soon]\ncredential_process = {path}\n")
@@ -376,7 +376,7 @@ def test_source_that_does_not_apply_leaves_it_to_the_next_provider(
         ({FULL: "http://192.0.2.1/"}, "container", f"source container: {FULL}: unsupported host"),
     ],
 )
-def test_source_that_is_misconfigured_is_status_2_and_moves_on_to_nobody(
+def test_misconfigured_source_is_status_2_and_no_other_provider_is_tried(
     variables: dict[str, Any], source: str, words: str, cloud: Cloud
 ) -> None:
     cloud.host.config("[profile half]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n")
@@ -399,7 +399,7 @@ def test_failed_source_is_named(cloud: Cloud, task: ContainerServer) -> None:
     assert TOKEN not in result.stderr
 
 
-def test_credproc_as_somebodys_helper_is_asked_like_any_other(cloud: Cloud) -> None:
+def test_credproc_as_a_helper_is_run_like_any_other(cloud: Cloud) -> None:
     cloud.host.config(f"[profile inner]\ncredential_process = {CREDPROC} --imds\n")
     document = cloud.host.document("--profile", "inner")
     assert document["AccessKeyId"] == cloud.imds.current["AccessKeyId"]

@@ -161,7 +161,7 @@ CLOSED = [numbers for count in (1, 2, 3) for numbers in itertools.combinations((
 
 @pytest.mark.parametrize("closed", CLOSED, ids=str)
 @pytest.mark.parametrize("way", ["hit", "imds", "sts"])
-def test_descriptor_of_ours_is_never_taken_for_a_stream(
+def test_file_of_ours_never_gets_a_standard_descriptor(
     warm: Host, imds: ImdsServer, sts: StsServer, closed: tuple[int, ...], way: str
 ) -> None:
     argv = {
@@ -263,7 +263,7 @@ def ended(host: Host, *argv: str, stdout: int, stderr: int, **env: str) -> tuple
 
 @pytest.mark.parametrize("way", [*WAYS, "help"])
 @pytest.mark.parametrize("kind", BROKEN)
-def test_stdout_that_takes_nothing_is_one_clear_line(warm: Host, kind: str, way: str) -> None:
+def test_stdout_that_cannot_be_written_is_one_clear_line(warm: Host, kind: str, way: str) -> None:
     broken, reason = BROKEN[kind]
     with broken() as stdout:
         argv = WAYS.get(way, ["--help"])
@@ -275,7 +275,7 @@ def test_stdout_that_takes_nothing_is_one_clear_line(warm: Host, kind: str, way:
 
 @pytest.mark.parametrize("way", ["hit", "miss", "format", "verbose"])
 @pytest.mark.parametrize("kind", BROKEN)
-def test_stderr_that_takes_nothing_is_no_failure(warm: Host, kind: str, way: str) -> None:
+def test_stderr_that_cannot_be_written_is_not_a_failure(warm: Host, kind: str, way: str) -> None:
     argv = WAYS.get(way, ["-v", "--refresh"])
     with BROKEN[kind][0]() as stderr, open(warm.folder / "out", "wb") as file:
         status, _ = ended(warm, *argv, stdout=file.fileno(), stderr=stderr)

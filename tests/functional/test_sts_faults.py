@@ -79,7 +79,7 @@ def _without_token(data: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault_is_said_in_one_line_and_never_kept(name: str, cloud: Cloud) -> None:
+def test_error_is_one_line_and_never_cached_as_credentials(name: str, cloud: Cloud) -> None:
     fault, calls, words = FAULTS[name]
     cloud.sts.fail(fault)
     result = cloud.host.run(*ONE_HOP)
@@ -120,7 +120,7 @@ def test_busy_sts_is_waited_for_where_nothing_is_cached(name: str, cloud: Cloud)
 
 
 @pytest.mark.parametrize("name", BUSY)
-def test_busy_sts_is_given_up_at_the_deadline_and_said(name: str, cloud: Cloud) -> None:
+def test_busy_sts_fails_at_the_deadline_with_the_reason(name: str, cloud: Cloud) -> None:
     cloud.sts.fail(BUSY[name])
     said = refusal(cloud.host.run(*ONE_HOP, "--timeout", "4"))
     assert "no time is left to try again" in said
@@ -139,7 +139,7 @@ def test_busy_sts_is_tried_a_few_times_where_something_is_cached(name: str, clou
     assert result.seconds < IN_TIME
 
 
-def test_pause_that_sts_names_is_kept(cloud: Cloud) -> None:
+def test_pause_that_sts_demands_is_observed(cloud: Cloud) -> None:
     cloud.sts.fail(faults.status(503, b"", {"x-amz-retry-after": "1500"}), times=1)
     assert cloud.host.document(*ONE_HOP)
     first, second = cloud.sts.requests
@@ -175,14 +175,14 @@ def test_answer_that_does_not_come_ends_with_the_deadline(fault: Fault, cloud: C
     assert result.seconds < IN_TIME
 
 
-def test_answer_without_end_is_given_up(cloud: Cloud) -> None:
+def test_endless_response_is_an_error(cloud: Cloud) -> None:
     cloud.sts.fail(faults.endless())
     result = cloud.host.run(*ONE_HOP)
     assert "no answer from STS in eu-central-1: a body of more than 262144 bytes" in refusal(result)
     assert result.seconds < IN_TIME
 
 
-def test_answer_without_end_is_given_up_by_the_client_of_botocore_too(cloud: Cloud) -> None:
+def test_endless_response_is_an_error_of_botocores_client_too(cloud: Cloud) -> None:
     cloud.sts.fail(faults.endless())
     result = cloud.host.run(*ONE_HOP, AWS_STS_REGIONAL_ENDPOINTS="legacy")
     assert "the response does not end (over 256 MiB so far)" in refusal(result)
@@ -239,7 +239,7 @@ def test_certificate_of_a_known_authority_is_trusted(
     assert secured.count() == 2
 
 
-def test_certificate_of_a_foreign_authority_is_not_and_the_line_says_what_to_do(
+def test_certificate_of_an_unknown_authority_is_refused_with_a_remedy(
     secured: StsServer, host: Host
 ) -> None:
     result = host.run(*ONE_HOP)
@@ -254,7 +254,7 @@ def test_certificate_of_a_foreign_authority_is_not_and_the_line_says_what_to_do(
 
 
 @pytest.mark.parametrize("content", [None, "nonsense\n"])
-def test_bundle_that_is_none_is_named(
+def test_invalid_ca_bundle_is_named(
     content: str | None, secured: StsServer, host: Host, tmp_path: Path
 ) -> None:
     path = tmp_path / "bundle.pem"
@@ -264,7 +264,7 @@ def test_bundle_that_is_none_is_named(
     assert "AWS_CA_BUNDLE (or ca_bundle in the config) is not a readable certificate file" in said
 
 
-def test_sts_is_asked_through_the_proxy_of_the_environment_and_imds_is_not(
+def test_sts_is_called_through_the_proxy_of_the_environment_and_imds_is_not(
     secured: StsServer, certificates: tls.Certificates, cloud: Cloud
 ) -> None:
     argv = ("--role-arn", ONE, "--role-arn", TWO, "--source", "imds")
@@ -318,7 +318,7 @@ def test_proxy_that_is_not_there_is_named_without_its_password(
 
 
 @pytest.mark.parametrize("password", ["hunter2#Wxyz", "hunter2/Wxyz", "hunter2?", "hunter2\\Wxyz"])
-def test_password_that_ends_the_proxys_host_is_a_mistake_that_is_named_without_it(
+def test_password_that_ends_the_proxys_host_is_an_error_that_does_not_show_it(
     password: str, cloud: Cloud
 ) -> None:
     log = cloud.host.folder / "log"
@@ -338,7 +338,7 @@ def test_password_that_ends_the_proxys_host_is_a_mistake_that_is_named_without_i
             )
 
 
-def test_socks_proxy_is_a_mistake_unless_it_is_not_used(cloud: Cloud) -> None:
+def test_socks_proxy_is_an_error_only_if_it_is_used(cloud: Cloud) -> None:
     variables: dict[str, Any] = {"HTTP_PROXY": "socks5h://127.0.0.1:1"}
     result = cloud.host.run(*ONE_HOP, **variables)
     assert result.status == 2

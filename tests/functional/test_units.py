@@ -40,11 +40,11 @@ def units(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("unit", ["backup.service", "backup.timer"])
-def test_systemd_takes_the_unit_as_it_stands(unit: str, units: Path) -> None:
+def test_systemd_accepts_the_unit_of_the_manual(unit: str, units: Path) -> None:
     assert _objections(units, unit) == ""
 
 
-def test_systemd_takes_the_service_with_a_user_of_its_own_making(units: Path) -> None:
+def test_systemd_accepts_the_service_with_a_dynamic_user(units: Path) -> None:
     service = units / "backup.service"
     text = service.read_text()
     assert "User=backup\n" in text

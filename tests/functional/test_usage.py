@@ -57,7 +57,7 @@ def cloud(online: Host) -> Host:
         ["--imds", "--cache-dir", "cache"],
     ],
 )
-def test_usage_error_asks_nobody_and_makes_nothing(
+def test_usage_error_makes_no_call_and_creates_nothing(
     cloud: Host, imds: ImdsServer, sts: StsServer, argv: list[str]
 ) -> None:
     before = tree(cloud.folder)
@@ -72,7 +72,7 @@ def test_usage_error_asks_nobody_and_makes_nothing(
 
 
 @pytest.mark.parametrize("words", [["reports"], ["profile", "canary"], ["help"]])
-def test_word_without_an_option_is_told_how_a_profile_is_named_and_not_repeated(
+def test_error_for_a_lone_argument_suggests_profile_and_does_not_repeat_it(
     cloud: Host, words: list[str]
 ) -> None:
     result = cloud.run(*words)
@@ -102,7 +102,7 @@ def test_manual_goes_to_stdout_in_any_locale_and_encoding(host: Host) -> None:
     assert odd.stdout == normal
 
 
-def test_manual_wins_over_what_stands_before_it(cloud: Host, imds: ImdsServer) -> None:
+def test_help_takes_precedence_over_earlier_options(cloud: Host, imds: ImdsServer) -> None:
     result = cloud.run("--imds", "--role-arn", A, "--help")
 
     assert result.status == 0
@@ -145,9 +145,7 @@ def test_each_hop_gets_its_own_parameters_and_no_other_ones(cloud: Host, sts: St
     }
 
 
-def test_policy_given_as_json_and_as_a_file_is_the_same_request(
-    cloud: Host, sts: StsServer
-) -> None:
+def test_policy_as_json_and_as_a_file_is_the_same_request(cloud: Host, sts: StsServer) -> None:
     policy = cloud.folder / "policy.json"
     policy.write_text('{"Statement": []}', encoding="utf-8")
     argv = ["--role-arn", A, "--source", "env", "--policy"]
@@ -171,7 +169,7 @@ def test_empty_role_name_never_means_any_role(cloud: Host, imds: ImdsServer) -> 
     assert len(imds.requests) == asked
 
 
-def test_cache_directory_of_the_command_line_is_the_only_one_made(cloud: Host) -> None:
+def test_cache_directory_of_the_command_line_is_the_only_one_created(cloud: Host) -> None:
     folder = cloud.folder / "elsewhere" / "cache"
     cloud.document("--cache-dir", str(folder), CREDPROC_CACHE_DIR=str(cloud.folder / "unused"))
 

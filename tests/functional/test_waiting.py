@@ -55,7 +55,7 @@ def stop_or_kill(
     assert roles == [ONE, *[word for word in argv if word.startswith("arn:")]]
 
 
-def test_one_of_ten_goes_on_in_place_of_a_stopped_run(cloud: Cloud) -> None:
+def test_one_of_ten_takes_over_from_a_stopped_run(cloud: Cloud) -> None:
     stop_or_kill(cloud, signal.SIGSTOP, 10, CHAINS[0])
 
 
@@ -63,7 +63,7 @@ def test_three_locks_of_a_stopped_run_are_waited_for_once(cloud: Cloud) -> None:
     stop_or_kill(cloud, signal.SIGSTOP, 2, CHAINS[2])
 
 
-def test_little_time_is_enough_beside_a_stopped_run(cloud: Cloud) -> None:
+def test_little_time_is_enough_to_take_over_from_a_stopped_run(cloud: Cloud) -> None:
     stop_or_kill(cloud, signal.SIGSTOP, 2, CHAINS[1], "--timeout", "15")
 
 
@@ -72,14 +72,14 @@ def test_little_time_is_enough_beside_a_stopped_run(cloud: Cloud) -> None:
 @pytest.mark.parametrize("roles", [1, 2, 3])
 @pytest.mark.parametrize("count", [1, 20])
 @pytest.mark.parametrize("seconds", ["15", "30", "120"])
-def test_stuck_runs_cost_one_call_more(
+def test_stuck_runs_cost_one_more_call(
     cloud: Cloud, how: signal.Signals, roles: int, count: int, seconds: str
 ) -> None:
     stop_or_kill(cloud, how, count, CHAINS[roles - 1], "--timeout", seconds)
 
 
 @pytest.mark.slow
-def test_one_of_a_hundred_goes_on_in_place_of_a_stopped_run(cloud: Cloud) -> None:
+def test_one_of_a_hundred_takes_over_from_a_stopped_run(cloud: Cloud) -> None:
     stop_or_kill(cloud, signal.SIGSTOP, 100, CHAINS[1], "--timeout", "100")
 
 

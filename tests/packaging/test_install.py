@@ -65,7 +65,7 @@ def test_installs_as_the_readme_says(block: readme.Block, tmp_path: Path) -> Non
 
 
 @pytest.mark.needs("man")
-def test_man_finds_pages_beside_the_folder_of_a_command(tmp_path: Path) -> None:
+def test_man_finds_pages_next_to_the_directory_of_a_command(tmp_path: Path) -> None:
     pages = tmp_path / "local" / "share" / "man" / "man1"
     pages.mkdir(parents=True)
     (tmp_path / "local" / "bin").mkdir()

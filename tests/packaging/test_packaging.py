@@ -70,7 +70,7 @@ def completion_scripts() -> dict[str, str]:
     }
 
 
-def test_package_holds_modules_and_what_is_listed_here_only() -> None:
+def test_package_contains_only_modules_and_listed_files() -> None:
     files = package()
     modules = {file for file in files if MODULE.fullmatch(Path(file).name)}
 
@@ -79,7 +79,7 @@ def test_package_holds_modules_and_what_is_listed_here_only() -> None:
     assert {f"{Path(file).parent.as_posix()}/__init__.py" for file in modules} <= modules
 
 
-def test_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
+def test_wheel_contains_only_the_package(dist: Path) -> None:
     with zipfile.ZipFile(artefacts.wheel(dist)) as wheel:
         names = set(wheel.namelist())
 
@@ -94,7 +94,7 @@ def test_wheel_is_for_every_machine(dist: Path) -> None:
     assert artefacts.wheel(dist).name == f"{NAME}-py3-none-any.whl"
 
 
-def test_sdist_holds_the_whole_tree(dist: Path, tmp_path: Path) -> None:
+def test_sdist_contains_the_whole_tree(dist: Path, tmp_path: Path) -> None:
     artefacts.copy(artefacts.source(), tmp_path / "tree")
     tree = {path.relative_to(tmp_path / "tree") for path in (tmp_path / "tree").rglob("*")
             if path.is_file()}  # fmt: skip
@@ -108,7 +108,7 @@ def test_sdist_holds_the_whole_tree(dist: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_build_takes_nothing_from_an_earlier_one(tmp_path: Path) -> None:
+def test_build_contains_nothing_of_an_earlier_one(tmp_path: Path) -> None:
     tree, wheels = tmp_path / "tree", tmp_path / "wheels"
     artefacts.copy(artefacts.source(), tree)
     extra = tree / "credproc" / "deleted_since.py"
@@ -183,7 +183,7 @@ def test_boto3_filelock_and_platformdirs_are_all_that_is_required(metadata: Mess
     assert extras == {"lint", "measure", "packaging", "test"}
 
 
-def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
+def test_pinned_releases_satisfy_the_requirements() -> None:
     tree = artefacts.source()
     lines = (tree / ".constraints.txt").read_text(encoding="utf-8").splitlines()
     held = [Requirement(line) for line in lines if not line.startswith("#")]
@@ -197,7 +197,7 @@ def test_held_releases_of_the_tools_are_ones_that_are_asked_for() -> None:
             assert asked.specifier.contains(pin.version), each
 
 
-def test_version_stands_in_one_place_and_changes_are_told_of() -> None:
+def test_version_is_in_one_file_and_in_the_changes() -> None:
     tree = artefacts.source()
     version = credproc.__version__
     named = [
@@ -238,7 +238,7 @@ def test_version(host: Host, start: str) -> None:
     )
 
 
-def test_what_the_test_command_tests_is_what_it_installed() -> None:
+def test_tested_package_is_the_installed_one() -> None:
     installed = Path(sysconfig.get_path("purelib")) / "credproc"
     tested = installed if artefacts.DIST in os.environ else artefacts.source() / "credproc"
 

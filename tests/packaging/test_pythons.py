@@ -108,7 +108,7 @@ def test_works_with_the_oldest_and_the_newest_requirements(
 
 
 @pytest.mark.parametrize(("release", "tool", "oldest"), IN_TURN, ids=str)
-def test_installer_installs_it_and_takes_all_of_it_away(
+def test_installer_installs_and_uninstalls_everything(
     interpreter: Path,
     tool: str,
     oldest: bool,

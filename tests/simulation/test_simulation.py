@@ -43,7 +43,7 @@ def test_renewals_come_when_the_windows_open(jitter: bool) -> None:
     assert max(renewals) <= end + boot + gap + 2
 
 
-def test_nobody_waits_for_a_renewal_that_comes_ahead() -> None:
+def test_no_run_waits_for_a_renewal_ahead_of_time() -> None:
     assert simulated(ahead=False).later.waited > 0
     assert simulated(ahead=True).later.waited == 0
 
@@ -54,7 +54,7 @@ def test_jitter_spreads_the_renewals() -> None:
     assert spread.peak(begin, end) < even.peak(begin, end) / 2
 
 
-def test_outage_shorter_than_the_window_fails_nobody() -> None:
+def test_outage_shorter_than_the_window_fails_no_run() -> None:
     down = (5400, 5400 + 1500)
     ahead, without = simulated(down=down), simulated(down=down, ahead=False)
     assert ahead.refusals(*down) == sum(ahead.calls[second] for second in range(*down)) > 0
@@ -62,7 +62,7 @@ def test_outage_shorter_than_the_window_fails_nobody() -> None:
     assert without.later.failed > 0
 
 
-def test_sts_refuses_what_is_beyond_its_limit() -> None:
+def test_sts_refuses_calls_beyond_its_limit() -> None:
     result = simulated(limit=5)
     answered = result.calls - result.refused
     assert max(answered.values()) == 5
@@ -70,7 +70,7 @@ def test_sts_refuses_what_is_beyond_its_limit() -> None:
     assert result.later.failed == 0
 
 
-def test_failing_fleet_calls_no_more_often_than_its_memory_lets_it() -> None:
+def test_failing_fleet_calls_no_more_often_than_its_cached_failures_allow() -> None:
     result = simulated(down=(0, 600))
     # Four tries, pauses between them, and then some seconds of memory.
     assert result.mean(60, 600) < SMALL.hosts * 4 / 5
