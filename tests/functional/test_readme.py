@@ -315,7 +315,7 @@ def test_variables_that_the_code_reads_are_described() -> None:
             # To hide what is in a variable is not to read it.
             (hidden if module.name == "hidden.py" else known).update(found)
 
-    titles = ("Environment", "Output")
+    titles = ("Environment", "Output and formats")
     texts = [readme.section(title, "credproc").text for title in titles]
     described = {each for text in texts for each in name.findall(text)}
     assert (known | hidden) - described - set(place.UNUSUAL) == set()
