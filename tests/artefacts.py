@@ -41,7 +41,7 @@ def copy(tree: Path, target: Path, without: tuple[str, ...] = ()) -> None:
 def build(tree: Path, target: Path, python: str, *options: str) -> None:
     """Build from a copy, where no earlier build can leave its files in the new one.
 
-    Without options the sdist is built, and the wheel from it, as whoever installs the sdist does.
+    Without options the sdist is built, and the wheel from it, as when the sdist is installed.
     """
     clean = target.with_name(f"{target.name}-tree")
     copy(tree, clean)
@@ -56,7 +56,7 @@ def build(tree: Path, target: Path, python: str, *options: str) -> None:
 
 
 def _settle(path: Path) -> None:
-    """Write an sdist anew without the hour, the umask and the user of its build.
+    """Write an sdist again without the time, the umask and the user of its build.
 
     setuptools obeys SOURCE_DATE_EPOCH in wheels alone.
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Characters.
 PART = 8
 
-#: Secrets of the user, one of each kind, and an external id, which is nobody else's business.
+#: Secrets of the user, one of each kind, and an external id, which is confidential.
 ACCESS_KEY = "AKIACANARY7E5D3C1B9A"
 SECRET_KEY = "canarySecretOfTheEnvironment/7Qd0+xYz2Wv"
 SESSION_TOKEN = "canaryTokenOfTheEnvironment" + "Zk3/vP8+" * 20

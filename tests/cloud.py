@@ -66,7 +66,7 @@ class Cloud:
 
     def leave_seconds(self, seconds: float) -> None:
         """Let time pass in the cache until its entries have so many seconds left."""
-        self.host.settle()  # whoever has written them may still be there to sweep
+        self.host.settle()  # the process that wrote them may still be sweeping
         cachedir.leave(self.host.cache, seconds)
 
     def next_look(self) -> None:
@@ -79,7 +79,7 @@ class Cloud:
 
     @property
     def roles(self) -> tuple[int, int]:
-        """How often STS was asked for the first and for the second role."""
+        """How often STS was called for the first and for the second role."""
         return self.sts.count(ONE), self.sts.count(TWO)
 
 

@@ -68,7 +68,7 @@ function _credproc_profiles
 end""",
 }
 
-#: Options of credproc that may stand there once; all others begin, or belong to, a provider.
+#: Options of credproc that may be given once; all others begin, or belong to, a provider.
 ONCE = (
     "--source",
     "--mfa-command",

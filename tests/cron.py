@@ -99,7 +99,7 @@ JOBS = {
     },
     "bob": {"homeless": f"env -u HOME {WHO} app", "missing": "credproc --field AccessKeyId"},
     "root": {"field": f"{CREDPROC} --field AccessKeyId"},
-    # The manual's crontab, as it stands; what its aws does is written down.
+    # The manual's crontab, unchanged; its aws records what it does.
     "eve": {"documented": f'{SCRIPTS}/aws "$@"'},
 }
 

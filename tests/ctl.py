@@ -114,7 +114,7 @@ class Terminal:
     def _read(self) -> bool:
         try:
             read = os.read(self._ours, 65536)
-        except OSError:  # whoever had the other side has gone
+        except OSError:  # the process on the other side has ended
             return False
         self.shown += read.decode(errors="replace")
         return bool(read)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 CREDPROC = SCRIPTS / "credproc"
 
-#: Port 1 is nobody's: whatever is sent there is refused at once.
+#: No service uses port 1: connections to it are refused at once.
 NOWHERE = "http://127.0.0.1:1"
 
 #: Seconds after which a process has failed the test, and after which one asked to end is killed.
@@ -107,7 +107,7 @@ class Process:
         self.popen.send_signal(number)
 
     def end(self, grace: float = GRACE) -> None:
-        """End the process and its group; whoever has not gone in time is killed."""
+        """End the process and its group; a process that does not end in time is killed."""
         if self.running and grace:
             self.signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):

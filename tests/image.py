@@ -1,4 +1,4 @@
-"""A stand-in for Docker: it does what a Dockerfile says, on a copy of this machine's files.
+"""A substitute for Docker: it executes a Dockerfile on a copy of this machine's files.
 
 The base image cannot be had, so its place is taken by what it must have: a Python and pip in
 /usr/local, and no users but root. All else is real: the steps are run by a shell, in a root folder

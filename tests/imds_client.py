@@ -1,4 +1,4 @@
-"""Asking an IMDS stand-in as the provider does, in this process."""
+"""Requests to the simulated IMDS as the provider makes them, in this process."""
 
 from __future__ import annotations
 

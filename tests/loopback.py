@@ -86,7 +86,7 @@ class Loopback:
 
     @property
     def assumed(self) -> list[str]:
-        """The ARNs of the roles that STS was asked for, in order."""
+        """The ARNs of the roles that were requested from STS, in order."""
         calls = [call for call in self.moto.calls if call.action == "AssumeRole"]
         return [call.parameters["RoleArn"] for call in calls]
 
@@ -96,7 +96,7 @@ class Loopback:
         return [call.access_key for call in self.moto.calls if call.action == "GetCallerIdentity"]
 
     def forget(self) -> None:
-        """Forget what was asked so far."""
+        """Forget the requests so far."""
         self.moto.forget()
         self.imds.forget()
 
@@ -107,5 +107,5 @@ def arn(role: str, account: str = HOME_ACCOUNT) -> str:
 
 
 def identity(role: str, name: str = INSTANCE, account: str = HOME_ACCOUNT) -> str:
-    """Return who somebody is who has assumed the role; by default the instance."""
+    """Return the identity of a session of the role; by default the instance's."""
     return f"arn:aws:sts::{account}:assumed-role/{role}/{name}"

@@ -37,7 +37,7 @@ def program(folder: Path, options: Sequence[str] = ()) -> Path:
 
 
 class World:
-    """A home, its entry and its variables; whoever changes something asks both again."""
+    """A home, its entry and its variables; after each change both launchers run again."""
 
     def __init__(self, folder: Path, launcher: Path) -> None:
         self.launcher = launcher

@@ -69,7 +69,7 @@ def _fetched(folder: Path, release: str) -> int:
     """Take a release from Debian's testing, say what came of it, and return an exit status."""
     tree = folder / release
     tree.mkdir(parents=True)
-    # A mirror that stands still is as good as any, here; what it has is signed all the same.
+    # An outdated mirror is good enough here; its files are signed, too.
     late = 'Acquire::Check-Valid-Until "false"'
     packages = f"--include=python{release},python{release}-venv"
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--aptopt={late}", packages]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 HOUR = 3600
 
-#: Seconds that are left of an hour's credentials in each state; "absent" is not held at all.
+#: Seconds that are left of an hour's credentials in each state; "absent" is not cached at all.
 LEFT = {"fresh": 3000, "ahead": 1500, "now": 600, "expired": 0}
 
 #: Each way in which a provider can fail.
@@ -112,7 +112,7 @@ class World:
     def credentials(
         self, seconds: int = HOUR, provider: str = "chain", name: str = ""
     ) -> Credentials:
-        """Return credentials that nobody had before and that end in so many seconds."""
+        """Return new credentials that expire in so many seconds."""
         self.issued += 1
         key = name or f"ASIA{self.issued:016d}"
         end = int(self.clock.now) + seconds

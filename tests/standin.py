@@ -1,4 +1,4 @@
-"""A stand-in for macOS: Linux with the name, the cache directory and the missing fork of macOS.
+"""A substitute for macOS: Linux with the name, the cache directory and the missing fork of macOS.
 
 It shows that those ways of credproc work, not that macOS does: its kernel, its C library and its
 file systems are Linux's here.

@@ -79,7 +79,7 @@ class Terminal:
             self.shown += os.read(self.leader, 4096).decode()
 
     def read(self) -> str:
-        """Return all that has been shown, when nobody writes any more."""
+        """Return everything that has been shown, once no process can write to it any more."""
         while select.select([self.leader], [], [], 0)[0]:
             self.shown += os.read(self.leader, 4096).decode()
         return self.shown

@@ -30,7 +30,7 @@ LOOKING = ("access", "close", "fstat", "getdents64", "lseek", "lstat", "mmap", "
            "openat", "read", "readlink", "stat")  # fmt: skip
 ONE_THREAD = "inject=clone3:error=EAGAIN"
 
-#: How often a step is looked for anew.
+#: How often a step is looked for again.
 TRIES = 3
 
 #: What is looked for in the trace: a call, the paths in it, the names that no two runs give alike.

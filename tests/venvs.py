@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The releases of the tools that were used last; the file says how it is made anew.
+#: The releases of the tools that were used last; the file says how it is made again.
 HELD = ("--constraint", str(ROOT / ".constraints.txt"))
 
 #: pip that can install into an environment other than its own: --python came with 22.3.

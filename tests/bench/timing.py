@@ -76,7 +76,7 @@ class Row:
 
 
 def measure(rows: Sequence[Row], rounds: int, seed: int = 1) -> None:
-    """Fill the rows' samples: in every round each row runs once, in an order drawn anew."""
+    """Fill the rows' samples: in every round each row runs once, in a new random order."""
     draw = random.Random(seed)
     for row in rows:
         row.once()  # the first run reads files from the disk, and compiles what is not compiled

@@ -20,7 +20,7 @@ UNKNOWN = "not run"
 
 
 class Taken(NamedTuple):
-    """Whose credentials a consumer takes, by what stands beside credential_process."""
+    """Which credentials a consumer uses, by the other keys beside credential_process."""
 
     #: Keys of the profile in the credentials file.
     credentials: str

@@ -171,7 +171,7 @@ def s5cmd(installer: Installer) -> Installed:
 
 
 def terraform(installer: Installer) -> Installed:
-    """Return Terraform where somebody has installed it; no registry here has it."""
+    """Return Terraform if it is installed on this machine; no registry here has it."""
     command = shutil.which("terraform")
     if not command:
         raise Missing("terraform is not on PATH, and neither Debian nor PyPI nor npm has it")

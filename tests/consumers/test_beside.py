@@ -78,7 +78,7 @@ class Apart:
         return {}
 
     def taken(self, result: Result) -> str:
-        """Return whose credentials signed what was asked for; each look forgets the requests."""
+        """Return whose credentials signed the requests, and forget the requests."""
         keys = {key_of(each) for each in self.world.s3.requests}
         keys |= {
             key_of(each) for each in self.world.sts.requests if "AssumeRole" not in each.labels

@@ -37,7 +37,7 @@ ECS, PATH = "169.254.170.2", "/v2/credentials/3f9c1f3a-6c2b-4d9e-9a51-0c1d2e3f4a
 
 @pytest.fixture
 def task(world: World) -> Iterator[ContainerServer]:
-    """The credentials endpoint of a task or pod, which lets in whoever has the token."""
+    """The credentials endpoint of a task or pod, which accepts every request with the token."""
     with ContainerServer(token=TOKEN) as server:
         world.host.environ[FULL] = server.full_uri
         yield server

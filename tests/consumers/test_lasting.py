@@ -111,7 +111,7 @@ def test_credentials_are_renewed_while_the_program_is_up(
 def held(
     installed: Get, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, tuple[World, Process, Hold]]]:
-    """Listings whose first answer is held until the credentials have ended."""
+    """Listings whose first response is delayed until the credentials have expired."""
     listings = {}
     with contextlib.ExitStack() as stack:
         for consumer in LISTING:

@@ -70,13 +70,14 @@ class Rolling:
         return Keys(issued.access_key, issued.secret_key, issued.token)
 
     def run_out(self, left: float = -1) -> None:
-        """Let what is held run out, or nearly, and the instance have its next credentials."""
+        """Let the cached credentials expire, or nearly, and give the instance its next ones."""
         cachedir.leave(self.world.host.cache, left)
         self.world.imds.turn()
         self.world.forget()
 
     def meet(self, ask: Callable[[], None]) -> None:
-        """Ask while what is held is valid and due, its refresh being held until others wait."""
+        """Run while the cached credentials are valid and due, with the refresh delayed until others
+        wait."""
         waiting = Waiting(self.world.host)  # what logs already goes on logging to the same file
         waiting.forget()
         hold = self.world.sts.hold(ONE)

@@ -1,4 +1,4 @@
-"""What stands beside credential_process: whose credentials it is in the end, or which line."""
+"""Other keys beside credential_process: whose credentials are used in the end, or which line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
 each = every(ASKING)
 
-#: Keys of the user's that nobody has meant.
+#: Keys of the user that are not intended to be used.
 STRAY = "AKIASTRAYSTRAYSTRAY1"
 STRAY_SECRET = "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 STRAY_KEYS = f"aws_access_key_id = {STRAY}\n{STRAY_SECRET}\n"

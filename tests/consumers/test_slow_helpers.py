@@ -64,7 +64,7 @@ class Gate:
 def ask_together_and_again(asker: Asker, held: Hold | Gate) -> set[str]:
     """Let many consumers ask at once, and one afterwards; return whose keys they all signed with.
 
-    What the first one's run asks is held until other runs wait for that one.
+    The first run's request is delayed until other runs wait for it.
     """
     waiting = Waiting(asker.world.host)
     with ThreadPoolExecutor(COUNT) as threads:

@@ -1,4 +1,4 @@
-"""Chains of roles: what they give, what is kept on the way, what is said of a hop that fails."""
+"""Role chains: their credentials, what is cached of each hop, the error of a hop that fails."""
 
 from __future__ import annotations
 

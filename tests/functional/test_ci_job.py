@@ -38,7 +38,7 @@ class Tokens(Server):
     """The endpoint of GitHub that gives a job its OIDC token."""
 
     def answer(self, request: Recorded) -> Answer:
-        """Return a token for the audience that is asked for."""
+        """Return a token for the requested audience."""
         assert request.headers["authorization"] == "bearer a runner's"
         audience = request.path.partition("audience=")[2]
         return Answer(200, json.dumps({"value": f"a token for {audience}"}).encode())

@@ -224,7 +224,7 @@ def test_sweep_may_be_killed_at_any_call(host: Host, imds: ImdsServer) -> None:
         steps.append(step)
         assert set(cachedir.names(host.cache, "")) >= set(kept), step
         assert host.document()["AccessKeyId"] == imds.current["AccessKeyId"], step
-        for _ in range(2):  # a lock that the dead sweep made anew is a day younger
+        for _ in range(2):  # a lock that the killed sweep created again is a day younger
             cachedir.age(host.cache, 900_000)
             host.document("--refresh")
             host.settle()

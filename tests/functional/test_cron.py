@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: cron wakes at the full minute.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-#: Seconds, most of them the AWS CLI's own; whoever waits for a code does so for 30.
+#: Seconds, most of which the AWS CLI itself takes; a run that waits for a code takes 30.
 AT_ONCE = 10
 
 

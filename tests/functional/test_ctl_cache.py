@@ -230,7 +230,7 @@ def test_session_that_no_answer_needs_is_listed_with_all(cloud: Host) -> None:
 
     assert text.splitlines() == [
         f"{cloud.cache}: no credentials are cached",
-        "1 more with --all: failures, or what no answer needs",
+        "1 more with --all: failed, unreadable, or not needed by any answer",
     ]
     assert [each["state"] for each in entries(cloud, "--all")] == ["orphaned"]
     assert data(cloud, "cache", "list")["hidden"] == 1
@@ -542,7 +542,7 @@ def test_entry_that_is_being_refreshed_is_not_pruned(cloud: Host, imds: ImdsServ
         assert len(files(cloud)) == 2
 
     assert refresher.wait().status == 0
-    assert said.count("not removed: it is in use") == 2
+    assert said.count("not removed: in use") == 2
     assert "nothing to remove" in ctl(cloud, "cache", "prune")
 
 

@@ -135,7 +135,7 @@ def test_nothing_is_cached_and_every_provider_is_called(
     assert "account 444455556666" in checks["role 2"][0][1]
     assert checks["answer"][0][1] == "comes from chain"
     assert checks["STS"][0][1] == f"{sts.url} answers (region eu-central-1, configured)"
-    assert [text for _, text, _ in checks["clock"]] == ["agrees with IMDS", "as STS's"]
+    assert [text for _, text, _ in checks["clock"]] == ["agrees with IMDS", "agrees with STS"]
     assert [call.action for call in sts.calls] == ["AssumeRole", "AssumeRole", "GetCallerIdentity"]
 
 
@@ -148,7 +148,7 @@ def test_nothing_is_cached_and_every_provider_is_called(
         # botocore's order, whatever one would expect of the names.
         ([], {"AWS_DEFAULT_PROFILE": "chain", "AWS_PROFILE": "app"}, "chain",
          "from AWS_DEFAULT_PROFILE"),
-        (["app"], {"AWS_PROFILE": "chain"}, "app", "as asked"),
+        (["app"], {"AWS_PROFILE": "chain"}, "app", "as given"),
     ],
 )  # fmt: skip
 def test_profile_is_the_one_that_tools_would_use(
@@ -244,13 +244,13 @@ def test_keys_of_the_environment_that_are_the_source(cloud: Host) -> None:
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
-        ("--nonsense", 1, "there is no option --nonsense"),
-        ("--field AccessKeyId", 1, "tools want the whole document"),
-        ("--format env", 1, "tools want the whole document"),
+        ("--nonsense", 1, "unknown option --nonsense"),
+        ("--field AccessKeyId", 1, "tools need the JSON document"),
+        ("--format env", 1, "tools need the JSON document"),
         ("--profile app", 1, "app -> app"),
         ("--refresh", 0, "--refresh fetches new credentials at every run"),
         ("--no-cache", 0, "--no-cache fetches new credentials at every run"),
-        ("-v", 0, "some SDKs take what is on stderr"),
+        ("-v", 0, "some SDKs take text on stderr"),
         ("--timeout 60", 0, "the SDKs for Go give up after 60 s"),
         (f"--role-arn {JUMP} --duration-seconds 900 --source imds", 0, "runs credproc at every"),
         ("'open", 1, "cannot be parsed: no closing quotation"),

@@ -43,7 +43,7 @@ print(boto3.client("sts", region_name="eu-central-1").get_caller_identity()["Arn
 
 @pytest.fixture
 def user(host: Host, sts: StsServer) -> Host:
-    """A machine whose profile ``dev`` is a role, in a shell that was somebody else's."""
+    """A machine whose profile ``dev`` is a role, in a shell with variables of another role."""
     host.environ |= {"AWS_ENDPOINT_URL_STS": sts.url, **STALE}
     host.config(ROLE)
     host.credentials(BASE)

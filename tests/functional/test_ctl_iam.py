@@ -466,7 +466,7 @@ def test_attach_returns_when_the_role_is_in_place(admin: Host, aws: Relay, moto:
     instance = launch(moto)
     describe = "DescribeIamInstanceProfileAssociations"
     pending = replaced("<state>associated</state>", "<state>associating</state>")
-    for number in (2, 3):  # the first asks what is there
+    for number in (2, 3):  # the first one reads the state
         aws.break_(describe, pending, nth=number)
 
     result = Inside(admin).run("role", "attach", "placed", "--instance", instance)
@@ -906,7 +906,7 @@ def test_detachment_is_waited_for(admin: Host, aws: Relay, moto: Moto) -> None:
     assert "EC2 is detaching the role: waiting" in result.stderr
 
 
-#: Everything that each service is asked by `role list` and `role status`.
+#: Every request of `role list` and `role status` to each service.
 IAM = (
     "GetInstanceProfile", "ListAttachedRolePolicies", "ListInstanceProfiles", "ListRolePolicies",
     "ListRoles",

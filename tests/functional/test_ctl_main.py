@@ -197,7 +197,7 @@ def test_terminal_gets_colours_and_its_width(host: Host) -> None:
     assert any("\x1b[1;31mfail" in line for line in coloured)
     assert any("\x1b[32mok" in line for line in coloured)
     assert not any("\x1b" in line for line in plain)
-    # Only words that are longer than the column stand out.
+    # Only words that are longer than the column exceed it.
     assert all(len(line) <= 60 or " " not in line[24:].strip() for line in plain), plain
     assert len(shown(200)) < len(plain)
 
@@ -210,7 +210,7 @@ def test_pipe_gets_whole_lines_without_colours(host: Host) -> None:
 
 
 def test_internal_error_is_one_line(host: Host) -> None:
-    # A module that fails on import stands for whatever nobody foresaw.
+    # A module that fails on import represents any unforeseen error.
     (host.folder / "boto3.py").write_text("raise RuntimeError('geheim')\n")
 
     result = host.run("role", "list", command=CREDPROCCTL, PYTHONPATH=str(host.folder))

@@ -217,7 +217,7 @@ def test_questionable_options_cause_a_note(host: Host) -> None:
     ] == [
         "--no-cache in a profile fetches new credentials at every run",
         "--timeout 90",
-        "AWS_ACCESS_KEY_ID is set: tools use those keys unless",
+        "AWS_ACCESS_KEY_ID is set",
     ]
 
 
@@ -475,7 +475,7 @@ def test_root_with_the_home_of_another_user_changes_nothing_there(
     assert sorted(host.home.rglob("*")) == before
     assert "config" not in there or config(host) == CONFIG
 
-    # Whether a program may be run is asked of who one really is, whom a closed folder keeps out.
+    # Whether a program is executable is decided for the real user, who cannot read a closed folder.
     words = [str(CREDPROCCTL), "profile", "add", "app", "--executable", "/bin/true"]
     result = host.run(*user[1:], *words, command=user[0])
     assert result.status == 0, result

@@ -1,5 +1,5 @@
 """Whatever a disk, a mount, HOME or the working directory is like, the credentials are printed, and
-whoever asks with -v or CREDPROC_LOG is told why they are not kept.
+-v and CREDPROC_LOG say why they are not cached.
 
 Set CREDPROC_TEST_FULL for a fault at every system call that only looks, too.
 """
@@ -49,7 +49,7 @@ WORDS = {
 
 @pytest.fixture(autouse=True)
 def instance(host: Host, imds: ImdsServer) -> None:
-    """Every host here is the instance, and is asked to log."""
+    """Make every host here the instance, with a log."""
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
     host.environ["CREDPROC_LOG"] = str(log_of(host))
 

@@ -55,14 +55,14 @@ def cloud(online: Host) -> Host:
     "argv", [[], ["--imds", "app"], CHAIN, ["--format", "env"], ["--field", "Expiration"]]
 )
 def test_status_is_0_when_credentials_are_printed(cloud: Host, argv: list[str]) -> None:
-    for _ in ("anew", "from the cache"):
+    for _ in ("fetched", "from the cache"):
         result = cloud.run(*argv)
 
         assert (result.status, result.stderr) == (0, "")
         assert result.stdout.endswith(b"\n")
 
 
-#: What is asked for, the status, and what the line says.
+#: The arguments, the status, and text in the error line.
 FAILED = [
     (["--imds", "other"], 1, ["imds: ", "app", "other"]),
     (["--role-arn", A, "--source", "container"], 1, ["chain: ", "CONTAINER_CREDENTIALS"]),

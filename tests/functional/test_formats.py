@@ -42,7 +42,7 @@ AWKWARD = {
     "one": "'",
     "all": "".join(map(chr, range(32, 127))),
 }
-#: What no credentials ever held, and no provider lets through; quoted right all the same.
+#: Characters that no credentials contain and no provider accepts; they are still quoted correctly.
 ODD = {
     "lines": "\n a\tb \n\n c\r\n d\\\n",
     "letters": "\xfc \u20ac \U0001f511 \u2018x\u2019",
@@ -292,7 +292,7 @@ def test_scope_of_a_helper_is_passed_on(host: Host) -> None:
     assert "export AWS_CREDENTIAL_SCOPE=us-east-1\n" in printed
 
 
-# Neither PowerShell nor cmd.exe is to be had here; their rules are those of Microsoft's manual.
+# Neither PowerShell nor cmd.exe is available here; the rules are those of Microsoft's manual.
 
 
 def powershell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A hit: the entry's document, byte for byte, from nobody but the disk, for few system calls."""
+"""A hit: the entry's document, byte for byte, from the disk alone, with few system calls."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def known(cloud: Cloud) -> Cloud:
 
 
 def asked(cloud: Cloud) -> tuple[int, int, int]:
-    """Return how often the services were asked, and connected to."""
+    """Return the numbers of requests and connections to the services."""
     return cloud.imds.count(), cloud.sts.count(), cloud.imds.connections + cloud.sts.connections
 
 

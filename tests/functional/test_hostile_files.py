@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Spoil = Callable[[Path, Path], None]
 
-#: Seconds in which a run must be done that might have waited for somebody.
+#: Seconds in which a run must end that could have waited for another process.
 SOON = 10.0
 
 

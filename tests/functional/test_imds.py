@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.servers.sts import StsServer
 
 ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
-#: A chain that needs nobody but STS.
+#: A chain that needs no service but STS.
 CHAIN = ("--role-arn", "arn:aws:iam::123456789012:role/other", "--source", "env")
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -357,7 +357,7 @@ def test_expired_credentials_of_imds_are_printed_for_a_quarter_of_an_hour(
         after = int(time.time())
         assert document["AccessKeyId"] == frozen.current["AccessKeyId"]
         assert before + 900 <= seconds(document["Expiration"]) <= after + 1201
-    assert frozen.count("creds") == frozen.count("token") == 1  # nobody hammers it
+    assert frozen.count("creds") == frozen.count("token") == 1  # no flood of requests
 
 
 def test_entry_keeps_the_true_expiration(host: Host, frozen: ImdsServer) -> None:

@@ -143,7 +143,7 @@ def test_hit_that_starts_a_refresh_loads_only_what_it_needs(
     with cloud.imds.hold(), cloud.sts.hold():
         before = cachedir.entries(cloud.host.cache)
         printed, modules = command.loaded(cloud.host, *WAYS[way])
-        # Whoever comes while it runs loads nothing.
+        # A hit during the refresh loads nothing.
         again = command.loaded(cloud.host, *WAYS[way])
 
     assert modules == AHEAD - command.bare(cloud.host)

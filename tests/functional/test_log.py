@@ -1,4 +1,4 @@
-"""--verbose and CREDPROC_LOG: what happened, for whoever wants to know, and never a secret."""
+"""--verbose and CREDPROC_LOG log every step, and never a secret."""
 
 from __future__ import annotations
 

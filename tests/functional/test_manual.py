@@ -114,7 +114,7 @@ COMMON = {"--help", "--output", "--verbose"}
 @each_page
 def test_man_finds_the_installed_page(name: str) -> None:
     if artefacts.DIST not in os.environ:
-        pytest.skip("a checkout that is installed as it stands has no place for pages")
+        pytest.skip("a checkout that is installed in place has no directory for pages")
     page = manpages.path(name)
     folder = Path(sysconfig.get_path("data")) / "share" / "man" / f"man{manpages.SECTIONS[name]}"
 

@@ -467,7 +467,7 @@ def test_terminal_prompts_only_in_the_foreground(terminal: Terminal) -> None:
     assert without.stdout == b"False\n"
 
 
-# With nobody there.
+# Without a person.
 
 
 def test_without_terminal_and_command_it_fails_at_once(person: Host, sts: StsServer) -> None:

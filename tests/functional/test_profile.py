@@ -71,7 +71,7 @@ def test_roles_are_assumed_as_their_profiles_say(laptop: Cloud) -> None:
 
 def test_intermediate_role_is_shared_by_profiles_and_explicit_chains(laptop: Cloud) -> None:
     laptop.host.document("--profile", "app dev", "--mfa-command", "printf 123456")
-    # Nobody has to type another code, or could.
+    # No other code is needed, and none could be typed.
     laptop.host.document("--profile", "app prod")
     laptop.host.document("--profile", "jump")
     laptop.host.document("--role-arn", OTHER, "--source", "profile:jump")

@@ -37,7 +37,7 @@ ADDED = re.compile(r"^\$ credprocctl profile add (\S+)", re.MULTILINE)
 #: Ends the output of a command; no terminal prints it.
 END = "\x01"
 
-#: Programs of other people's, that stand in the README for any of their kind.
+#: Programs of other projects, which the README uses as examples.
 OTHERS = {
     "ykman": "echo run >> $HOME/ykman-runs; echo 123456",
     "aws-vault": "echo run >> $HOME/aws-vault-runs; cat $HOME/exported.json",
@@ -53,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
 
 @dataclass
 class Reader:
-    """Somebody who does what a section says, on a machine of their own."""
+    """A reader who follows a section on a machine of their own."""
 
     host: Host
     world: Loopback

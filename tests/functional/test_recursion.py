@@ -45,7 +45,7 @@ def export(cloud: Cloud) -> Path:
 
 
 def is_named(result: Result, cloud: Cloud, way: str) -> None:
-    """Check that the run found its way back, said so in one line, and asked nobody."""
+    """Check that the run detected the loop, reported it in one line, and made no call."""
     assert result.stdout == b""
     assert result.status != 0
     assert result.stderr.count("\n") == 1, result
@@ -107,7 +107,7 @@ def test_two_profiles_that_call_credproc_for_each_other(name: str, way: str, clo
     ],
 )
 def test_source_of_a_profile_that_leads_back_to_it(argv: str, cloud: Cloud) -> None:
-    # The hops' and the source's locks are held when the helper runs: it must not wait for them.
+    # The locks of hops and source are taken when the helper runs: it must not wait for them.
     cloud.host.config(
         f"[profile top]\nrole_arn = {TWO}\nsource_profile = middle\n"
         f"[profile middle]\nrole_arn = {ONE}\nsource_profile = leaf\n"

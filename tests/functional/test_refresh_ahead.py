@@ -104,7 +104,7 @@ def test_process_in_the_background_has_a_deadline_of_its_own(cloud: Cloud, due: 
     with cloud.sts.hold() as hold:
         assert cloud.host.run(*CHAIN, "--timeout", "2").stdout == due
         hold.wait_for()
-        cloud.host.settle(20)  # though nobody has answered it
+        cloud.host.settle(20)  # although its request has no response
         assert hold.arrived >= 1
     assert cloud.host.run(*CHAIN).stdout == due
 
@@ -157,7 +157,7 @@ def test_refresh_that_is_killed_is_repeated_at_the_next_look(cloud: Cloud, due: 
         (pid,) = cloud.host.strays()
         os.kill(pid, signal.SIGKILL)
         until(lambda: not cloud.host.strays())
-        assert cloud.host.run(*CHAIN).stdout == due  # before the next look nobody tries
+        assert cloud.host.run(*CHAIN).stdout == due  # no run tries before the next look
         assert cloud.host.strays() == []
         assert hold.arrived == 1
 

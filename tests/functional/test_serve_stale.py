@@ -1,4 +1,4 @@
-"""Inside the second window a refresh that fails, however, costs nobody the valid credentials."""
+"""In the second window, the valid credentials are printed however a refresh fails."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ NAMES = [f"sts {name}" for name in STS] + [f"imds {name}" for name in IMDS]
 
 
 def filled(cloud: Cloud, argv: tuple[str, ...], state: str) -> Result:
-    """Fill the cache and let time pass; return the run that printed what is held."""
+    """Fill the cache and let time pass; return the run that printed the cached credentials."""
     result = cloud.host.run(*argv)
     assert result.document
     cloud.leave(state)
@@ -127,7 +127,7 @@ def test_full_disk_does_not_cost_the_credentials(cloud: Cloud, breaks: Break | N
     before = filled(cloud, CHAIN, "now")
     if breaks:
         breaks(cloud)
-    script = 'ulimit -f 0; exec "$@"'  # whoever writes to a file gets EFBIG
+    script = 'ulimit -f 0; exec "$@"'  # every write to a file fails with EFBIG
     result = cloud.host.run("-c", script, "sh", str(CREDPROC), *CHAIN, command="sh")
 
     assert result.document
@@ -175,7 +175,7 @@ def test_other_chain_is_served_by_a_hop_that_cannot_be_renewed(cloud: Cloud) -> 
 def test_identity_is_not_changed_on_a_doubt(cloud: Cloud) -> None:
     argv = ("--imds", "--role-arn", ONE, "--source", "env")
     before = filled(cloud, argv, "now")
-    cloud.imds.hops = 3  # the token is lost on its way, and nobody says so
+    cloud.imds.hops = 3  # the token is lost without an error
     assert cloud.host.run(*argv).stdout == before.stdout
     assert cloud.sts.count() == 0
 

@@ -225,7 +225,7 @@ def test_cache_and_explain_show_a_role_without_an_account(person: Host, ceph: Ce
     assert "print the cached answer; nothing is fetched" in explained.stdout.decode()
 
 
-# Stand-ins for AWS that others use in their tests.
+# Substitutes for AWS that other projects use in their tests.
 
 
 class MiniStack:

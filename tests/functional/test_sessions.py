@@ -28,7 +28,7 @@ SESSIONS = [(900, 450, 225), (HOUR, 1800, 900), (2 * HOUR, 1800, 960), (12 * HOU
 
 
 def left(cloud: Cloud) -> tuple[int, int, int]:
-    """Return the lifetime of what is held, and how long before its end its windows open."""
+    """Return the lifetime of the cached session, and how long before its end its windows open."""
     entry = cachedir.entries(cloud.host.cache)[0]
     end = entry.expiration
     return end - entry.issued, end - entry.ahead, end - entry.now

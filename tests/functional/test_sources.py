@@ -80,7 +80,7 @@ def document(seconds: float = 3600) -> str:
     )
 
 
-# What each of them gives: the variables, the caller's key and token, and who was asked.
+# What each of them gives: the variables, the caller's key and token, and the service called.
 
 Given = tuple[str, dict[str, Any], str, str]
 

@@ -41,7 +41,7 @@ int gethostuuid(unsigned char id[16], const struct timespec *wait) {
 
 @pytest.fixture
 def mac(cloud: Cloud) -> Cloud:
-    """A stand-in for a Mac."""
+    """A substitute for a Mac."""
     standin.darwin(cloud.host)
     return cloud
 

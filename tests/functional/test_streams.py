@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 A = "arn:aws:iam::111122223333:role/a"
 
-#: How a document is asked for: from the cache, anew, in another format.
+#: How a document is requested: from the cache, fetched, in another format.
 WAYS = {
     "hit": [],
     "miss": ["--refresh"],
@@ -210,7 +210,7 @@ def test_error_without_stderr_has_its_status(warm: Host, closed: tuple[int, ...]
 
 @contextlib.contextmanager
 def broken_pipe() -> Iterator[int]:
-    """Yield the end of a pipe that nobody will read."""
+    """Yield the end of a pipe that no process reads."""
     reader, writer = os.pipe()
     os.close(reader)
     try:

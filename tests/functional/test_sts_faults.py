@@ -224,7 +224,7 @@ def certificates(tmp_path: Path) -> tls.Certificates:
 
 @pytest.fixture
 def secured(certificates: tls.Certificates, host: Host) -> Iterator[StsServer]:
-    """An STS with TLS, whose authority nobody knows by itself."""
+    """An STS with TLS, whose certificate authority is not trusted by default."""
     with StsServer(tls=certificates.server) as server:
         host.environ.update(KEYS, AWS_ENDPOINT_URL_STS=server.url)
         yield server

@@ -83,7 +83,7 @@ class Machine:
         return self.host.run(*args)
 
     def shown(self, line: str) -> str:
-        """Return a line as somebody else would see it, who is ann, on a host called laptop."""
+        """Return a line as the user ann would see it on a host called laptop."""
         for address in (self.imds.url, NOWHERE):
             line = line.replace(address, "http://169.254.169.254")
         line = line.replace(str(self.host.home), "/home/ann").replace(str(CREDPROC), "credproc")

@@ -1,4 +1,4 @@
-"""Usage errors and the manual: said at once, before anything is asked, made or read."""
+"""Usage errors and --help: printed at once, before anything is called, created or read."""
 
 from __future__ import annotations
 

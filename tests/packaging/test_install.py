@@ -22,7 +22,7 @@ BLOCKS = [block for block in readme.section("Install").blocks if block.kind == "
 
 
 def shell(script: str, folder: Path, cwd: Path | None = None, **extra: str) -> str:
-    """Run a script of somebody whose tools keep to the folder; return what it printed."""
+    """Run a script of a user whose tools write only to the folder; return its output."""
     programs = folder / "local" / "bin"
     env = {
         **venvs.environment(),

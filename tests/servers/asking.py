@@ -1,4 +1,4 @@
-"""Asking an IMDS stand-in by hand, at a time that the test says."""
+"""Requests to the simulated IMDS, at a time that the test sets."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def healthy(exchange: Exchange) -> None:
 
 
 class Hold:
-    """Requests that wait, answered by nobody, until they are released."""
+    """Requests that get no response until they are released."""
 
     def __init__(self, label: str | None) -> None:
         self._label = label

@@ -192,7 +192,7 @@ def chunked(*, broken: bool = False) -> Fault:
 
 
 def gzip() -> Fault:
-    """Send the normal answer compressed, though nobody asked for it."""
+    """Send the normal response compressed, although the request did not accept that."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.normal()

@@ -44,7 +44,7 @@ KEY = ("AccessKeyId", "SecretAccessKey")
 
 
 class Moto:
-    """A running server; ``folder`` is where it notes what it was asked."""
+    """A running server; it records its requests in ``folder``."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Moto:
             text=True,
             cwd=ROOT,
             env=env,
-            start_new_session=True,  # Ctrl-C is for whoever started it
+            start_new_session=True,  # Ctrl-C is for the program that started it
         )
         try:
             assert self._process.stdout

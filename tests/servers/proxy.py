@@ -18,7 +18,7 @@ POLL = 0.1
 
 
 class Proxy(Server):
-    """A proxy; with ``user`` (name:password) for whoever says so."""
+    """A proxy; with ``user`` (name:password), only for clients that send it."""
 
     def __init__(self, user: str = "", *, port: int = 0) -> None:
         self.user = user

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from tests.servers.base import Exchange, Fault, Recorded
 
-#: What concerns one connection, or is computed anew.
+#: Headers that concern one connection, or are computed again.
 OURS = ("connection", "content-length", "date", "server", "transfer-encoding", "content-type")
 
 
 class Relay(Server):
-    """Stands in front of an AWS endpoint; requests are labelled with their Action."""
+    """A proxy in front of an AWS endpoint; requests are labelled with their Action."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self._target = urllib.parse.urlsplit(url)

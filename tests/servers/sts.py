@@ -92,7 +92,7 @@ class StsServer(Server):
         self.check = check
         #: Unknown keys that start so are taken for good.
         self.trusted_prefixes = trusted_prefixes
-        #: What is issued ends no later than this, whatever was asked.
+        #: No credentials last longer than this, whatever was requested.
         self.max_lifetime = max_lifetime
         #: Device to the codes that are right for it, each once; devices not named take every code.
         self.mfa_codes: dict[str, list[str]] = {}

@@ -138,7 +138,7 @@ class Connection:
                 pass
 
     def shut(self) -> None:
-        """Wake whoever blocks on this connection, from another thread."""
+        """Wake a thread that blocks on this connection, from another thread."""
         with contextlib.suppress(OSError):
             # The base class's method, because SSLSocket's changes the object under its user.
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)

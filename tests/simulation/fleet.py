@@ -129,7 +129,7 @@ class Host:
         return max(0, math.ceil((end - begin) / self.gap - 1e-9))
 
     def due(self, moment: float) -> float:
-        """Return when the first run comes that does not simply print what is held."""
+        """Return when the first run comes that does not just print the cached credentials."""
         entry = self.entry
         looks = (moment, entry.look, entry.ahead) if entry.document else (moment, entry.look)
         return self.arrival(max(looks))
@@ -223,7 +223,7 @@ class Fleet:
         self._begin(host, now)
 
     def _count_waits(self, attempt: Attempt, now: float) -> None:
-        """Whoever comes while a run refreshes before printing waits for it to end."""
+        """Runs that come while another one refreshes before printing wait for it to end."""
         host, tally = attempt.host, self.result.tally(attempt.came)
         times = host.arrivals(attempt.came, now)
         first = now - attempt.came
