@@ -45,6 +45,11 @@ def add(parts: Any) -> None:
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] NAME ... [{arguments.OPTIONS}]"
     _add_common(made, "all profiles that can be wrapped")
+    made.add_argument(
+        SESSION, action="store_true",
+        help=f"one MFA code a day: profiles with an MFA device get credproc's {SESSION} (for "
+        "another duration, give it with its seconds after --)",
+    )  # fmt: skip
     arguments.value(
         made, arguments.FILE, "--executable", metavar="PATH",
         help="the path of credproc (default: the one installed with this command)",
@@ -71,7 +76,7 @@ def _add_common(made: Any, every: str) -> None:
 
 def wrap(given: argparse.Namespace, console: Console) -> Result:
     """Put the cache in front of the profiles."""
-    options = given.options or []
+    options = [SESSION] * given.mfa_session + (given.options or [])
     alone = ["--profile", "NAME"]
     if parsed([*alone, *options]).providers != parsed(alone).providers:
         raise UsageError("wrap: after --, give options like --mfa-command, but no provider")

@@ -277,15 +277,21 @@ def test_codes_are_needed_no_more_often_than_before(machine: Machine) -> None:
     assert {call.parameters.get("SerialNumber") for call in machine.sts.calls} == {DEVICE}
 
 
-def test_mfa_session_is_given_only_to_profiles_with_a_device(host: Host) -> None:
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [(["--mfa-session"], "--mfa-session"), (["--", "--mfa-session", "3600"], "--mfa-session 3600")],
+)
+def test_mfa_session_is_given_only_to_profiles_with_a_device(
+    words: list[str], given: str, host: Host
+) -> None:
     path = host.config(f"{DEV}[profile ann]\nrole_arn = {arn('ann')}\nsource_profile = base\n"
                        f"mfa_serial = {DEVICE}\n")  # fmt: skip
     host.credentials(BASE)
 
-    ctl(host, "profile", "wrap", "--all", "--", "--mfa-session", "3600")
+    ctl(host, "profile", "wrap", "--all", *words)
 
     lines = [line for line in path.read_text().splitlines() if line.startswith("credential_")]
     assert sorted(line.partition("--profile ")[2] for line in lines) == [
-        "ann-source --mfa-session 3600",
+        f"ann-source {given}",
         "dev-source",
     ]

@@ -163,6 +163,7 @@ complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -s v -l verbo
 complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l all -d 'all profiles that can be wrapped'
 complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l suffix -x -d 'the suffix of the renamed profile (default: -source)'
 complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l dry-run -d 'show what would be done, and change nothing'
+complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l mfa-session -d 'one MFA code a day: profiles with an MFA device get credproc'"'"'s --mfa-session (for another duration, give it with its seconds after --)'
 complete -c credprocctl -n '_shtab_credprocctl_using profile wrap' -l executable -xka "(__fish_complete_path (commandline -ct))" -d 'the path of credproc (default: the one installed with this command)'
 complete -c credprocctl -n '_shtab_credprocctl_using profile wrap; and test $_shtab_credprocctl_npos -ge 0' -ka "(_credproc_profiles)" -d 'one or more profiles'
 complete -c credprocctl -n '_shtab_credprocctl_using profile; and test $_shtab_credprocctl_npos -eq 0' -a unwrap -d 'Undo `profile wrap`, to the byte. Settings that you have changed in the profile'
