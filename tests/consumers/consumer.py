@@ -90,6 +90,9 @@ class Consumer:
     unsigned: bool = False
     #: Whether it fetches credentials again when those that it has have expired.
     renews: bool = True
+    #: How many seconds before their end it does, at least and at most; None if it is not up for
+    #: more than one request.
+    ahead: tuple[int, int] | None = None
     #: What else is to be known, for the table.
     quirks: tuple[str, ...] = ()
 
@@ -124,12 +127,14 @@ CONSUMERS = [
         getting.here("sdk.py", "boto3", "botocore"),
         here=True,
         runs_at_14_minutes=EVERY_SIGNING,
+        ahead=(900, 900),
     ),
     Consumer(
         "boto3, oldest allowed",
         "PyPI",
         python("boto3-old", "sdk.py", "boto3", "botocore", wanted=getting.OLDEST),
         runs_at_14_minutes=EVERY_SIGNING,
+        ahead=(900, 900),
     ),
     Consumer(
         "AWS CLI v1",
@@ -162,6 +167,7 @@ CONSUMERS = [
         "PyPI",
         python("s3fs", "s3fs_program.py", "s3fs", "aiobotocore"),
         runs_at_14_minutes=EVERY_SIGNING,
+        ahead=(900, 900),
     ),
     Consumer(
         "awscrt",
@@ -181,6 +187,7 @@ CONSUMERS = [
         a_shell=True,
         shows=False,
         becomes_instance=True,
+        ahead=(300, 300),
     ),
     Consumer(
         "icechunk (AWS SDK for Rust)",
@@ -189,6 +196,7 @@ CONSUMERS = [
         env=PROFILE,
         needs=NEEDS_PROFILE,
         a_shell=True,
+        ahead=(60, 110),
     ),
     Consumer(
         "delta-rs (AWS SDK for Rust)",
@@ -216,12 +224,14 @@ CONSUMERS = [
         node("js3.mjs", "@aws-sdk/client-sts", "@aws-sdk/credential-providers"),
         a_shell=True,
         default=Default(("fromNodeProviderChain",)),
+        ahead=(300, 300),
     ),
     Consumer(
         "AWS SDK for Python v4",
         "PyPI",
         newer("sdk4.py", "aws-sdk-sts", "smithy-aws-core"),
         quirks=("needs Python 3.12",),
+        ahead=(0, 0),
     ),
     Consumer(
         "GDAL (rasterio)",
@@ -248,6 +258,7 @@ CONSUMERS = [
         shows=False,
         noise="fails",
         unsigned=True,
+        ahead=(0, 0),
     ),
     Consumer(
         "DuckDB (``CHAIN 'process'``)",
@@ -270,6 +281,7 @@ CONSUMERS = [
             "ignores ``AWS_PROFILE``",
             "``type: profile`` must name ``config_file`` and ``credentials_file``, too",
         ),
+        ahead=(300, 300),
     ),
     Consumer(
         "pyiceberg (PyArrow)",
@@ -281,6 +293,7 @@ CONSUMERS = [
         shows=False,
         becomes_instance=True,
         quirks=("ignores ``s3.profile-name``",),
+        ahead=(300, 300),
     ),
     Consumer(
         "AWS SDK for JavaScript v3 on bun",
@@ -288,6 +301,7 @@ CONSUMERS = [
         runtime("js3.mjs", "bun"),
         a_shell=True,
         default=Default(("fromNodeProviderChain",)),
+        ahead=(300, 300),
     ),
     Consumer(
         "AWS SDK for JavaScript v3 on deno",
@@ -297,6 +311,7 @@ CONSUMERS = [
         adds=frozenset({"DENO_NODE_SHIM_ACTIVE"}),
         a_shell=True,
         default=Default(("fromNodeProviderChain",)),
+        ahead=(300, 300),
     ),
     Consumer(
         "AWS SDK for JavaScript v2",
@@ -307,6 +322,7 @@ CONSUMERS = [
         a_shell=True,
         shows=False,
         default=Default(("default",)),
+        ahead=(15, 15),
     ),
     Consumer(
         "AWS SDK for Java v2",
@@ -314,6 +330,7 @@ CONSUMERS = [
         getting.java,
         a_shell=True,
         default=Default(("default",)),
+        ahead=(15, 15),
     ),
     Consumer(
         "AWS SDK for PHP",
@@ -328,6 +345,7 @@ CONSUMERS = [
         noise="shown",
         quotes=SINGLE,
         default=Default(("default",)),
+        ahead=(60, 60),
     ),
     Consumer(
         "AWS SDK for Ruby v3",
@@ -338,6 +356,7 @@ CONSUMERS = [
         runs=2,
         runs_at_14_minutes=2,
         noise="shown",
+        ahead=(300, 300),
     ),
     Consumer(
         "AWS SDK for Go v1",
@@ -348,6 +367,7 @@ CONSUMERS = [
         noise="shown",
         quotes=SINGLE,
         gives_up="at once",
+        ahead=(0, 0),
     ),
     Consumer(
         "AWS SDK for Go v2",
@@ -358,6 +378,7 @@ CONSUMERS = [
         noise="shown",
         quotes=SINGLE,
         gives_up="late",
+        ahead=(0, 0),
     ),
     Consumer(
         "rclone (Go v2)",
@@ -423,5 +444,6 @@ CONSUMERS = [
         special=False,
         shows=False,
         default=Default((), "restic"),
+        ahead=(0, 0),
     ),
 ]

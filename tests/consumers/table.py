@@ -21,6 +21,7 @@ HEADER = (
     "credproc's line on failure",
     "When credproc fails",
     "Runs (1 h; 14 min)",
+    "Fetches again",
     "To know",
 )
 
@@ -32,8 +33,9 @@ POLARS = (
     "as ``CredentialProviderAWS(profile_name=...)``; without a provider and with "
     "``aws_allow_http``, polars asks IMDS for the instance's role and does not run credproc"
 )
-UNKNOWN = ("not tried", *("unknown",) * 4)
+UNKNOWN = ("not tried", *("unknown",) * 5)
 #: What the last column but two says.
+NOT_MEASURED = "not measured"
 FAILS, INSTEAD = "fails", "**goes on as the instance**"
 
 #: When the packages were tried that are too large for each run, or have boto3's credentials.
@@ -51,41 +53,50 @@ def by_hand(package: str, *seen: str) -> tuple[str, ...]:
 NOT_RUN = (
     (
         "s3torchconnector (AWS CRT)",
-        *by_hand("s3torchconnectorclient 1.5.0", "yes", "hidden", FAILS, "1; 1"),
+        *by_hand("s3torchconnectorclient 1.5.0", "yes", "hidden", FAILS, "1; 1", NOT_MEASURED),
         "needs torch, which is too large for each run of the tests",
     ),
     (
         "aws-cdk (AWS SDK for JavaScript v3)",
         f"aws-cdk 2.1148.1 (npm, {BY_HAND})",
-        *("yes", "hidden", INSTEAD, "1; not tried"),
+        *("yes", "hidden", INSTEAD, "1; not tried", NOT_MEASURED),
         "the profile comes from ``AWS_PROFILE``",
     ),
     (
         "Daft (AWS SDK for Rust)",
-        *by_hand("daft 0.7.26", "yes", "shown", FAILS, "2; 2"),
+        *by_hand("daft 0.7.26", "yes", "shown", FAILS, "2; 2", NOT_MEASURED),
         "the profile comes from ``AWS_PROFILE``; ignores ``profile_name``",
     ),
     (
         "polars (boto3)",
-        *by_hand("polars 2.1.0", *BOTO3, "1; 5"),
+        *by_hand("polars 2.1.0", *BOTO3, "1; 5", "15 min before"),
         POLARS,
     ),
     (
         "awswrangler (boto3)",
-        *by_hand("awswrangler 3.17.1", *BOTO3, "20; 40"),
+        *by_hand("awswrangler 3.17.1", *BOTO3, "20; 40", "every time"),
         "runs credproc for every call, and twice in the last 15 minutes",
     ),
     (
         "MSK IAM signer (boto3)",
-        *by_hand("aws-msk-iam-sasl-signer-python 1.0.2", *BOTO3, "20; 140"),
+        *by_hand("aws-msk-iam-sasl-signer-python 1.0.2", *BOTO3, "20; 140", "every time"),
         "runs credproc for every token, and 7 times in the last 15 minutes",
     ),
     (
         "git-remote-codecommit (boto3)",
-        *by_hand("git-remote-codecommit 1.17", *BOTO3, "20; 100"),
+        *by_hand("git-remote-codecommit 1.17", *BOTO3, "20; 100", "every time"),
         "runs credproc for every ``git`` command, and 5 times in the last 15 minutes",
     ),
-    ("AWS SDK for Java v1", "1.11.901, by hand", "yes", "hidden", "not tried", "1; 1", JAVA_1),
+    (
+        "AWS SDK for Java v1",
+        "1.11.901, by hand",
+        "yes",
+        "hidden",
+        "not tried",
+        "1; 1",
+        NOT_MEASURED,
+        JAVA_1,
+    ),
     ("AWS SDK for .NET", *UNKNOWN, "neither Debian nor PyPI nor npm has it"),
     ("OpenTofu", *UNKNOWN, "as .NET; what is said of Terraform should hold"),
 )
@@ -104,6 +115,7 @@ def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
         "shown" if consumer.shows else "hidden",
         failing(consumer),
         f"{consumer.runs}; {consumer.runs_at_14_minutes}",
+        renewing(consumer),
         "; ".join(to_know(consumer)) or "nothing",
     )
 
@@ -115,6 +127,22 @@ def failing(consumer: Consumer) -> str:
     if default and default.becomes_instance != consumer.becomes_instance:
         said += f"; {default.name}: {INSTEAD if default.becomes_instance else FAILS}"
     return said
+
+
+def renewing(consumer: Consumer) -> str:
+    """Return when it fetches new credentials, counted from the end of those that it has."""
+    if not consumer.renews:
+        return "never"
+    if consumer.runs >= REQUESTS:
+        return "every time"
+    if consumer.ahead is None:
+        return NOT_MEASURED
+    least, most = consumer.ahead
+    if least < most:
+        return f"{least} to {most} s before"
+    if least >= 300:
+        return f"{least // 60} min before"
+    return f"{least} s before" if least else "at the end"
 
 
 def to_know(consumer: Consumer) -> list[str]:
@@ -135,8 +163,6 @@ def to_know(consumer: Consumer) -> list[str]:
         said.append(NOISES[consumer.noise])
     if consumer.unsigned:
         said.append("sends unsigned requests if credproc fails")
-    if not consumer.renews:
-        said.append("never renews the credentials")
     if consumer.adds:
         names = [f"``{name}``" for name in sorted(consumer.adds)]
         said.append(f"adds {', '.join(names)} to the environment")
