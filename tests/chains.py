@@ -62,7 +62,7 @@ class Asked(NamedTuple):
         return clean(str(self.error), self.secrets) if self.error else ""
 
 
-#: Reads botocore's data once for all tests; each session's own would take 50 ms.
+#: Reads botocore's data once for all tests; a session's own would take 50 to 300 ms.
 LOADER = botocore.session.create_loader()
 
 
@@ -72,7 +72,6 @@ class Machine:
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
         self.patch = patch
         self.folder = folder
-        patch.setattr(botocore.session, "create_loader", lambda _: LOADER)
         self.set(**dict.fromkeys(place.UNUSUAL))
         self.set(
             HOME=str(folder),

@@ -39,6 +39,10 @@ NEED = "needs"
 @pytest.fixture(scope="session", autouse=True)
 def hermetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Take the developer's AWS settings away from what runs in this process."""
+    import botocore.session
+
+    from tests.chains import LOADER
+
     nothing = tmp_path_factory.mktemp("hermetic") / "absent"
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
@@ -47,6 +51,7 @@ def hermetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", str(nothing))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nothing))
         patch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", NOWHERE)
+        patch.setattr(botocore.session, "create_loader", lambda _: LOADER)
         yield
 
 

@@ -129,9 +129,27 @@ def _install(venv: venvs.Venv, wheel: Path, extras: str, held: Sequence[str]) ->
     venvs.call([str(venv.python), "-m", "pip", "check"], quiet=True)
 
 
+def _compile(venv: venvs.Venv, away: Path) -> None:
+    """Let pytest compile the tests: else each of the processes would, all of them at once."""
+    shares = [["tests", "--ignore=tests/functional"], ["tests/functional"]]
+    command = [str(venv.python), "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
+    with contextlib.ExitStack() as stack:
+        for share in shares:
+            stack.enter_context(
+                subprocess.Popen(
+                    [*command, *share],
+                    cwd=away,
+                    env=venvs.environment(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            )
+
+
 def _pytest(venv: venvs.Venv, folder: Path, arguments: list[str], variables: dict[str, str]) -> int:
     away = folder / "away"
     artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
+    _compile(venv, away)
     environment = {
         **variables,
         **venvs.environment(),

@@ -551,20 +551,26 @@ def test_invalid_role_name_is_refused(host: Host) -> None:
         (["--", "--profile", "keys"], {}, "", "us-east-1"),
     ],
 )
-def test_line_to_try_it_works_where_it_is_pasted(
+def test_line_to_try_it_names_a_region_where_none_is_set(
     online: Host, words: list[str], env: dict[str, Any], config: str, region: str
 ) -> None:
-    keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n"
-    online.config(f"[profile keys]\n{keys}{config}")
-    name = "my app"
+    assert line_to_try(online, words, config, **env).partition(" --region ")[2] == region
 
-    said = real(online, "profile", "add", name, *words, **env)
-    command = said.splitlines()[-1].removeprefix("Try it: ")
-    result = online.run("-c", command, command="/bin/sh", **env)
 
-    assert command.partition(" --region ")[2] == region
+@pytest.mark.parametrize("words", [["--imds"], ["--role-arn", ROLE, "--source", "profile:keys"]])
+def test_line_to_try_it_works_where_it_is_pasted(online: Host, words: list[str]) -> None:
+    result = online.run("-c", line_to_try(online, ["--", *words]), command="/bin/sh")
+
     assert result.status == 0, result
     assert b"arn:aws:" in result.stdout
+
+
+def line_to_try(online: Host, words: list[str], config: str = "", **env: Any) -> str:
+    """Return the command that `profile add` tells to try."""
+    keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n"
+    online.config(f"[profile keys]\n{keys}{config}")
+    said = ctl(online, "profile", "add", "my app", *words, **env)
+    return said.splitlines()[-1].removeprefix("Try it: ")
 
 
 def test_line_to_try_it_names_a_region_of_the_roles_partition(host: Host) -> None:

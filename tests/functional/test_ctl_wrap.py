@@ -29,6 +29,15 @@ CHAINS = (
     f"[profile c]\nrole_arn = {arn('c')}\nsource_profile = b\n"
 )
 
+#: One shape of each kind; the others run under --all.
+KINDS = {
+    "a role with MFA", "everything in the credentials file", "a role as the default",
+    "a name in single quotes", "a chain of two roles", "a role from its own keys",
+    "Windows line ends", "nested settings", "a helper", "an SSO session", "a role from SSO",
+    "the environment as the source", "a web identity", "wide and odd headers",
+}  # fmt: skip
+assert set(SHAPES) > KINDS
+
 
 @pytest.fixture
 def machine(host: Host, imds: ImdsServer, sts: StsServer) -> Iterator[Machine]:
@@ -36,7 +45,10 @@ def machine(host: Host, imds: ImdsServer, sts: StsServer) -> Iterator[Machine]:
         yield made
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in KINDS)) for name in SHAPES],
+)
 def test_wrapped_profiles_keep_their_identity_and_unwrapping_restores_every_byte(
     machine: Machine, name: str
 ) -> None:
