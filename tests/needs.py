@@ -102,6 +102,22 @@ def _network() -> str:
     return "pip does not reach its index" if done.returncode else ""
 
 
+def _cgroups() -> str:
+    """Whether a control group can be made, as systemd makes one for each service."""
+    refused = "control groups are not mounted"
+    for base in ("unified", "systemd", "."):
+        folder = f"/sys/fs/cgroup/{base}/credproc-need"
+        if os.path.exists(f"{os.path.dirname(folder)}/cgroup.procs"):
+            try:
+                os.mkdir(folder)
+            except OSError as error:
+                refused = f"this user cannot make a control group ({error.strerror})"
+            else:
+                os.rmdir(folder)
+                return ""
+    return refused
+
+
 #: Needs that take more than a look at PATH.
 CHECKS: dict[str, Callable[[], str]] = {
     "root": _root,
@@ -110,6 +126,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "devices": _devices,
     "network": _network,
     "strace": _strace,
+    "cgroups": _cgroups,
     SLOW: lambda: "it is slow, and runs under --all",
 }
 
@@ -118,7 +135,7 @@ def command(names: Iterable[str]) -> str:
     """Return the one command that runs what was skipped for lack of these."""
     wanted = set(names)
     run = "python3 tests/run.py --all"
-    as_root = wanted & {"root", "users", "namespaces", "devices"}
+    as_root = wanted & {"root", "users", "namespaces", "devices", "cgroups"}
     if as_root:
         wanted |= {"setpriv", "unshare"}
     lacks = [name for name in wanted if _is_program(name) and not programs.find(name)]

@@ -23,11 +23,13 @@ BASIC = (
 
 #: What a test must say that it needs (see needs.py), and where Debian has it.
 DEBIAN = {
+    "apt-get": "apt",
     "bindfs": "bindfs",
     "cc": "gcc",
     "cron": "cron",
     "curl": "curl",
     "dash": "dash",
+    "dpkg": "dpkg",
     "encfs": "encfs",
     "fish": "fish",
     "flock": "util-linux",
@@ -49,6 +51,7 @@ DEBIAN = {
     "sftp-server": "openssh-sftp-server",
     "sshfs": "sshfs",
     "strace": "strace",
+    "systemctl": "systemd",
     "systemd-analyze": "systemd",
     "umount": "mount",
     "unionfs-fuse": "unionfs-fuse",
