@@ -16,6 +16,7 @@ from credproc import (
     cache,
     credentials,
     invocation,
+    location,
     processes,
     recursion,
     refresh,
@@ -121,7 +122,8 @@ def _failed(error: CredprocError, log: Log) -> int:
     if isinstance(error, UsageError):
         line += " (see credproc --help)"
     log.record(line)
-    say(f"{line} (CREDPROC_LOG: {log.trouble})" if log.trouble else line)
+    unused = "; ".join(f"{name}: {why}" for name, why in log.unused.items())
+    say(f"{line} ({log.fit(unused)})" if unused else line)
     return error.status
 
 
@@ -158,10 +160,7 @@ def _answer(argv: Sequence[str], environ: Mapping[str, str], log: Log, in_backgr
     requested = _witnessed(requested, argv, run)
 
     def work() -> cache.Entry:
-        store.path = "" if requested.no_cache else directory(requested, environ, log)
-        trouble = store.unusable()
-        if trouble:
-            log(f"cache: off: {trouble}")
+        location.settle(store, requested, environ, log)
         refresher = refresh.Refresher(store, run, requested.refresh, in_background)
         made = providers(run, requested)
         key = _key(requested, argv, environ)
@@ -249,40 +248,6 @@ def _sweep(store: Store, log: Log, in_background: bool) -> None:
         except OSError:
             pass  # the process limit is reached, or there is no parent to reap the process
     sweep.sweep(store, now, log)
-
-
-def directory(requested: Request, environ: Mapping[str, str], log: Log) -> str:
-    """Return the cache directory; "" turns the cache off."""
-    quick = cache.directory(environ, requested.cache_dir)
-    if quick:
-        return _below_home(quick, environ, log)
-    chosen = environ.get("CREDPROC_CACHE_DIR", "")
-    if not chosen:
-        import platformdirs  # 24 ms, only where the quick rule does not apply
-
-        try:
-            chosen = platformdirs.user_cache_dir("credproc", appauthor=False)
-        except RuntimeError:
-            pass  # no home directory; releases before 4.14 do not raise
-        if not os.path.isabs(chosen):
-            # A relative XDG_CACHE_HOME must be ignored; releases before 4.12 do not ignore it.
-            chosen = os.path.expanduser("~/.cache/credproc")
-    if os.path.isabs(chosen):
-        return _below_home(chosen, environ, log)
-    log(f"cache: off, because {chosen} is not an absolute path")
-    return ""
-
-
-def _below_home(chosen: str, environ: Mapping[str, str], log: Log) -> str:
-    """Return the directory; "" if it is in a home that does not exist, which is not created."""
-    home = environ.get("HOME") or os.path.expanduser("~")
-    inside = os.path.join(home, "")
-    if not (os.path.isabs(home) and os.path.join(chosen, "").startswith(inside)):
-        return chosen
-    if os.path.isdir(home):
-        return chosen
-    log(f"cache: off, because the home directory {home} does not exist")
-    return ""
 
 
 def write(data: bytes, deadline: Deadline | None = None) -> None:

@@ -7,7 +7,7 @@ import select
 import stat
 import time
 
-from credproc import credentials, files
+from credproc import credentials, files, variables
 from credproc.errors import CredprocError, clean
 
 TYPE_CHECKING = False
@@ -36,15 +36,15 @@ class Log:
         self.secrets: list[str] = []
         #: The latest line, not yet cleaned: what a run that ran out of time was doing.
         self.latest = ""
-        #: Why the file cannot be written, "" while it can.
-        self.trouble = ""
+        #: Variables (and options) whose file or directory cannot be used, and why.
+        self.unused: dict[str, str] = {}
 
     def __call__(self, text: str) -> None:
         """Log one line, prefixed with the milliseconds since the start."""
         self.latest = text
         if not self.verbose and not self.path:
             return
-        line = self._dated(self._fit(text))
+        line = self._dated(self.fit(text))
         if self.verbose:
             say(line)
         self.record(line)
@@ -52,7 +52,7 @@ class Log:
     def trace(self, error: BaseException) -> None:
         """Log the traceback of an error, unless it and its causes are all our own."""
         if (self.verbose or self.path) and not all(map(_is_ours, _chain(error))):
-            for line in map(self._fit, _traced(error)):
+            for line in map(self.fit, _traced(error)):
                 if self.verbose:
                     say(line)
                 self.record(line)
@@ -65,7 +65,8 @@ class Log:
         """Return a line prefixed with the time since the start."""
         return f"{self.took(self.started)}: {text}"
 
-    def _fit(self, text: str) -> str:
+    def fit(self, text: str) -> str:
+        """Return a text as one line, without the run's secrets."""
         return clean(text, self.secrets)
 
     def record(self, text: str) -> None:
@@ -81,9 +82,9 @@ class Log:
             finally:
                 os.close(descriptor)
         except (OSError, ValueError) as error:
-            self.trouble = unfit(error)
+            self.unused["CREDPROC_LOG"] = trouble = unfit(error)
             if self.verbose:
-                say(self._fit(f"CREDPROC_LOG: {self.path}: {self.trouble}"))
+                say(self.fit(f"CREDPROC_LOG: {self.path}: {trouble}"))
             self.path = ""
 
 
@@ -95,8 +96,9 @@ def unfit(error: OSError | ValueError) -> str:
 
 def opened(path: str) -> int:
     """Open the CREDPROC_LOG file, creating it if needed; OSError or ValueError (see unfit)."""
-    if not os.path.isabs(path):
-        raise ValueError("must be an absolute path")
+    problem = variables.misplaced(path)
+    if problem:
+        raise ValueError(problem)
     flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
     try:
         descriptor = os.open(path, flags)

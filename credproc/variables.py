@@ -77,6 +77,23 @@ def are_relative(environ: Mapping[str, str]) -> bool:
     return not all(os.path.isabs(_written(environ, name)) for name in USUAL)
 
 
+def misplaced(value: str) -> str:
+    """Return why a variable's value cannot be used as a path, with the likely slip; "" if it can.
+
+    Not every cron, and no `docker run --env-file`, removes quotes or expands anything.
+    """
+    if os.path.isabs(value):
+        return ""
+    slips = {
+        '"': f"quotes are part of the value: {value}",
+        "'": f"quotes are part of the value: {value}",
+        "~": "~ is not expanded here",
+        "$": "variables are not expanded here",
+    }
+    slip = slips.get(value[:1])
+    return "must be an absolute path" + (f" ({slip})" if slip else "")
+
+
 def expanded(environ: Mapping[str, str]) -> list[str]:
     """Return the variables that appear in the configured paths of the shared files."""
     values = [environ.get(name, "") for name in USUAL]

@@ -1,4 +1,4 @@
-"""Crons other than Debian's: each real daemon, unpacked from its Debian package, runs one job.
+"""Five crons: each real daemon, unpacked from its Debian package, runs one job.
 
 Nothing is installed on this machine: some of the packages exclude one another.
 """
@@ -131,6 +131,25 @@ class Cron:
         return dict(line.split("=", 1) for line in self.read("env").splitlines() if "=" in line)
 
 
+class Debian(Cron):
+    """Debian's own, for comparison; tests/cron.py tries it with more users and jobs."""
+
+    packages = ("cron",)
+    fields = "* * * * * root"
+    person: ClassVar[dict[str, str]] = {"LOGNAME": "root"}
+    script = """
+mount -t tmpfs none /run
+mount -t tmpfs none /var/spool
+mkdir -p /var/spool/cron/crontabs
+echo "crontab:x:101:" >> /etc/group
+rm -rf /etc/cron.*
+cp "$unpacked/etc/pam.d/cron" /etc/pam.d/cron
+cp "$work/table" /etc/crontab
+"$unpacked/usr/sbin/cron" -f &
+wait
+"""
+
+
 class Busybox(Cron):
     """The crond of Alpine and of small systems."""
 
@@ -221,7 +240,7 @@ wait
         return path.read_text()
 
 
-ALL: tuple[type[Cron], ...] = (Busybox, BusyboxAlone, Anacron, Bcron, Systemd)
+ALL: tuple[type[Cron], ...] = (Debian, Busybox, BusyboxAlone, Anacron, Bcron, Systemd)
 
 
 def demand() -> None:

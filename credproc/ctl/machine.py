@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credproc import cli, limits
+from credproc import limits, location, variables
 from credproc.ctl.steps import Failed
 from credproc.deadline import Deadline
 from credproc.errors import UsageError
@@ -40,7 +40,7 @@ def store(given: argparse.Namespace, asked: Request | None = None) -> Store:
         problem = limits.cache_dir(asked.cache_dir) if asked.cache_dir else ""
         if problem:
             raise UsageError(f"--cache-dir: {problem}")
-    path = cli.directory(asked, os.environ, given.log)
+    path = location.directory(asked, os.environ, given.log)
     if not path:
         raise Failed(f"the cache is off: {': '.join(off(os.environ))}")
     return Store(path)
@@ -53,7 +53,8 @@ def off(environ: Mapping[str, str]) -> tuple[str, str]:
         why = f"the home directory {home} does not exist"
         return why, "create it, or set CREDPROC_CACHE_DIR to another directory"
     if chosen:
-        why = f"CREDPROC_CACHE_DIR={chosen} is not an absolute path"
+        slip = variables.misplaced(chosen).removeprefix("must be an absolute path")
+        why = f"CREDPROC_CACHE_DIR={chosen} is not an absolute path{slip}"
         return why, "set it to an absolute path, or unset it"
     why = f"HOME={home} is not an absolute path" if home else "there is no home directory"
     return why, "set HOME or CREDPROC_CACHE_DIR"

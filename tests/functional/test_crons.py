@@ -1,4 +1,4 @@
-"""Jobs of busybox, anacron, bcron and systemd-cron: what each gives a job, and what it leaves."""
+"""Jobs of five crons: what each gives a job, and what it does to the refresh."""
 
 from __future__ import annotations
 
@@ -69,22 +69,21 @@ def test_anacron_keeps_the_quotes_of_a_value_and_the_failing_run_says_so(
     assert f"(quotes are part of the value: {quoted})" in ran["Anacron"].read("err.failed")
 
 
-@pytest.mark.parametrize("name", ["Bcron", "Systemd"])
-def test_bcron_and_systemd_cron_remove_the_quotes(name: str, ran: dict[str, Cron]) -> None:
+@pytest.mark.parametrize("name", ["Debian", "Bcron", "Systemd"])
+def test_other_crons_remove_the_quotes(name: str, ran: dict[str, Cron]) -> None:
     assert ran[name].variables["CREDPROC_LOG"] == ran[name].quoted.strip('"')
     assert "imds" in (ran[name].home / "credproc.log").read_text()
 
 
 def test_job_of_anacron_starts_in_the_root_directory(ran: dict[str, Cron]) -> None:
     assert ran["Anacron"].read("directory") == "/"
-    for name in ("Busybox", "Bcron"):
+    for name in ("Debian", "Busybox", "Bcron"):
         assert ran[name].read("directory") == str(ran[name].home)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_percent_sign_is_an_ordinary_character(name: str, ran: dict[str, Cron]) -> None:
-    """Debian's own cron makes a line end of it, and stdin of what follows."""
-    assert ran[name].read("arguments") == "50%done"
+def test_percent_sign_is_special_to_debians_cron_alone(name: str, ran: dict[str, Cron]) -> None:
+    assert ran[name].read("arguments") == ("50" if name == "Debian" else "50%done")
 
 
 def test_systemd_cron_ends_only_the_jobs_own_process(ran: dict[str, Cron]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import cachedir
-from tests.harness import CREDPROC, herd
+from tests.harness import CREDPROC, SCRIPTS, herd
 from tests.servers.sts_errors import error
 from tests.users import NOBODY, UNKNOWN, as_user
 
@@ -207,6 +207,7 @@ def test_log_file_that_cannot_be_created_costs_nothing(online: Host, name: str) 
     ("name", "reason"),
     [
         ("log", "must be an absolute path"),
+        ('"/tmp/log"', 'must be an absolute path (quotes are part of the value: "/tmp/log")'),
         ("/proc/nowhere/log", "cannot be written: No such file or directory"),
         ("/dev/full", "is not a regular file of this user"),
     ],
@@ -220,6 +221,56 @@ def test_run_that_failed_says_why_its_log_has_nothing(
     assert result.status != 0
     assert result.stderr.endswith(f" (CREDPROC_LOG: {reason})\n")
     assert "-v" in argv or result.stderr.count("\n") == 1
+
+
+UNUSABLE = {
+    "relative": ("cache", "must be an absolute path"),
+    "quoted": ('"{}/c"', 'must be an absolute path (quotes are part of the value: "{}/c")'),
+    "tilde": ("~/cache", "must be an absolute path (~ is not expanded here)"),
+    "file": ("{}/file", "{}/file is a file, not a directory"),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_cache_directory_that_cannot_be_used_is_never_silent(online: Host, kind: str) -> None:
+    value, reason = (text.format(online.folder) for text in UNUSABLE[kind])
+    (online.folder / "file").touch()
+    online.environ["CREDPROC_CACHE_DIR"] = value
+
+    assert online.document("--imds")  # which is silent
+    failed = online.run("--imds", "other")
+    verbose = online.run("--imds", "-v")
+    doctor = online.run("doctor", "--", "--imds", command=SCRIPTS / "credprocctl")
+
+    assert failed.stderr.count("\n") == 1
+    assert f" (CREDPROC_CACHE_DIR: {reason}" in failed.stderr
+    named = "" if reason.startswith(value) else f"{value}: "
+    assert f"cache: off: {named}{reason}\n" in verbose.stderr
+    shown = " ".join(doctor.stdout.decode().split())
+    assert "warn cache is off, so every run fetches: " in shown
+    assert reason.removeprefix("must be an absolute path") in shown
+
+
+def test_both_that_cannot_be_used_are_on_one_line(online: Host) -> None:
+    failed = online.run("--imds", "other", CREDPROC_LOG="log", CREDPROC_CACHE_DIR="cache")
+
+    assert failed.stderr.endswith(
+        " (CREDPROC_LOG: must be an absolute path; CREDPROC_CACHE_DIR: must be an absolute path)\n"
+    )
+
+
+def test_cache_directory_that_is_not_writable_is_named(online: Host) -> None:
+    user = as_user(NOBODY, reads_all=True)
+    folder = online.folder / "cache"
+    folder.mkdir(mode=0o500)
+    os.chown(folder, NOBODY, NOBODY)
+    online.environ["CREDPROC_CACHE_DIR"] = str(folder)
+    script = [*user[1:], str(CREDPROC), "--imds"]
+
+    assert online.run(*script, command=user[0]).document
+    failed = online.run(*script, "other", command=user[0])
+
+    assert failed.stderr.endswith(f" (CREDPROC_CACHE_DIR: {folder} is not writable)\n")
 
 
 def test_root_creates_no_file_in_a_directory_of_another_user(online: Host) -> None:

@@ -11,7 +11,7 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from credproc import __main__ as command
-from credproc import answer, cache, cli, options
+from credproc import answer, cache, location, options
 from credproc.errors import RequestError, TextRequested
 from credproc.invocation import plain
 from credproc.log import Log
@@ -134,7 +134,7 @@ def test_quick_rule_for_the_cache_directory_never_disagrees(
         if quick:
             explicit = chosen or environ.get("CREDPROC_CACHE_DIR")
             assert quick == (explicit or platformdirs.user_cache_dir("credproc", appauthor=False))
-        used = cli.directory(asked, environ, Log("", float))
+        used = location.directory(asked, environ, Log("", float))
     event("quick" if quick else "declined" if used else "off")
     homeless = not os.path.isdir(environ.get("HOME", ""))
     assert used == quick or not quick or (homeless and not used)
@@ -189,7 +189,7 @@ def test_without_a_home_the_cache_is_off(
     monkeypatch.setattr("pwd.getpwuid", nobody)
     log = Log("", float)
     with environment(environ):
-        assert cli.directory(Request(), environ, log) == ""
+        assert location.directory(Request(), environ, log) == ""
     assert "cache: off" in log.latest
 
 

@@ -151,7 +151,9 @@ def reason_of(name: str) -> str:
     ("name", "reason"),
     [
         ("log", "must be an absolute path"),
-        ("~/log", "must be an absolute path"),
+        ("~/log", "must be an absolute path (~ is not expanded here)"),
+        ("$HOME/log", "must be an absolute path (variables are not expanded here)"),
+        ("'/log'", "must be an absolute path (quotes are part of the value: '/log')"),
         ("/proc/nowhere/log", "cannot be written: No such file or directory"),
         ("/dev/null", "is not a regular file of this user"),
         ("/dev/full", "is not a regular file of this user"),

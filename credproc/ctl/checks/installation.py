@@ -206,4 +206,4 @@ def _why(path: str, error: OSError | ValueError) -> str:
         return "it is a symbolic link, which is not followed"
     if isinstance(error, OSError) and error.errno == errno.ENOENT:
         return f"the directory {os.path.dirname(path)} does not exist"
-    return (getattr(error, "strerror", None) or f"it {error}").lower()
+    return str(getattr(error, "strerror", None) or "").lower() or f"it {error}"
