@@ -90,11 +90,14 @@ class Console:
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """Return rows under their heads in columns; on a terminal, the last column is folded.
 
-        Nothing is cut. If there is too little room for the last column, it is put below its row.
+        Nothing is cut. If there is too little room for the last column, it is put below its row; if
+        there is too little for the others, too, each cell gets a line of its own.
         """
         cells = [[legible(cell) for cell in row] for row in [head, *rows]]
         widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
         indent = sum(widths[:-1]) + GAP * len(widths[:-1])
+        if self.width and indent - GAP > self.width:
+            return self._records(cells)
         longest = max(columns(word) for *_, last in cells for word in ["", *last.split()])
         below = bool(self.width) and self.width - indent < max(min(widths[-1], ROOM), longest)
         lines = []
@@ -112,6 +115,21 @@ class Console:
                 lines += [(lead + folded[0][indent:]).rstrip(), *folded[1:]]
         count = 1 + below
         lines[:count] = [self.paint(line, "head") for line in lines[:count]]
+        return "".join(f"{line}\n" for line in lines)
+
+    def _records(self, cells: Sequence[Sequence[str]]) -> str:
+        """Return the rows of a table one below the other, each cell on a line with its head."""
+        head, *rows = cells
+        width = max(columns(name) for name in head[1:]) + GAP
+        lines = []
+        for first, *others in rows:
+            lines += [self.paint(first, "head")] * bool(first)
+            for name, cell in zip(head[1:], others, strict=True):
+                lead = " " * GAP + pad(name if first else "", width)
+                if cell in STATES:
+                    lines.append(lead + self._state(cell))
+                elif cell:
+                    lines += self.hanging(lead, cell.strip())
         return "".join(f"{line}\n" for line in lines)
 
     def _state(self, text: str) -> str:

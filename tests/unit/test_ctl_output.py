@@ -82,6 +82,25 @@ def test_last_column_without_room_goes_below_its_row() -> None:
     assert text == f"NAME\n    COMMAND\n{name}\n    credproc --profile role\nb\n"
 
 
+def test_columns_without_room_become_lines() -> None:
+    narrow = console(40, NO_COLOR="1")
+    rows = [("a-role-with-a-long-name", "fresh", "i-0a1b2c3d4e5f60718", "for reports"),
+            ("web", "-", "", ""), ("", "", "", "-> a note")]  # fmt: skip
+
+    text = narrow.table(("ROLE", "STATE", "INSTANCES", "DESCRIPTION"), rows)
+
+    assert text == (
+        "a-role-with-a-long-name\n"
+        "  STATE        fresh\n"
+        "  INSTANCES    i-0a1b2c3d4e5f60718\n"
+        "  DESCRIPTION  for reports\n"
+        "web\n"
+        "  STATE        -\n"
+        "               -> a note\n"
+    )
+    assert all(len(line) <= 40 for line in text.splitlines())
+
+
 def test_states_are_in_colour() -> None:
     text = console(40).table(("STATE", "B"), [("fresh", "fresh"), ("other", "x")])
 
