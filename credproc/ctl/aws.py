@@ -74,7 +74,7 @@ class Aws:
         # boto3 ignores AWS_REGION, which every other SDK and credproc honour.
         chosen = region or environ.get("AWS_REGION") or None
         self.config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
-        self.session = ask(boto3.Session, profile_name=profile, region_name=chosen)
+        self.session = call(boto3.Session, profile_name=profile, region_name=chosen)
         self.region: str = self.session.region_name or ""
         self._secrets = secrets
 
@@ -95,20 +95,20 @@ class Aws:
     @functools.cached_property
     def partition(self) -> str:
         """The partition of the account (aws, aws-cn, ...)."""
-        arn = str(ask(self._client("sts").get_caller_identity)["Arn"])
+        arn = str(call(self._client("sts").get_caller_identity)["Arn"])
         if arn.count(":") < 5:
             raise Refused("", f"GetCallerIdentity returned {arn}, which is not an ARN")
         return arn.split(":")[1]
 
     def _client(self, service: str) -> Any:
-        found = ask(self.session.get_credentials)
+        found = call(self.session.get_credentials)
         if found is None:
             raise RequestError(NO_CREDENTIALS)
-        keys = ask(found.get_frozen_credentials)
+        keys = call(found.get_frozen_credentials)
         self._secrets += [text for text in (keys.secret_key, keys.token) if text]
         # IAM and GetCallerIdentity do not depend on the region, but a client requires one.
         region = self.region or "us-east-1"
-        return ask(self.session.client, service, region_name=region, config=self.config)
+        return call(self.session.client, service, region_name=region, config=self.config)
 
 
 class Reply(dict[str, Any]):
@@ -125,7 +125,7 @@ def _reply(value: Any) -> Any:
     return [_reply(each) for each in value] if isinstance(value, list) else value
 
 
-def ask(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
+def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
     """Call a function of boto3; its errors become errors of one line."""
     from botocore import exceptions
 
@@ -162,10 +162,10 @@ def _permission(code: str, text: str, operation: str) -> str:
     return f"a policy of the caller must allow {action}"
 
 
-def allowed(call: Callable[[], Answer], denials: list[str]) -> Answer | None:
-    """Return the result of the call; if access is denied, None, and the error goes to denials."""
+def allowed(work: Callable[[], Answer], denials: list[str]) -> Answer | None:
+    """Return the result of ``work``; if access is denied, None, and the error goes to denials."""
     try:
-        return call()
+        return work()
     except Refused as error:
         if not error.is_denied:
             raise
@@ -177,18 +177,18 @@ def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[
     """Yield all items of a list that AWS returns in pages."""
     answers = iter(client.get_paginator(operation).paginate(**parameters))
     while True:
-        answer = ask(next, answers, None)
+        answer = call(next, answers, None)
         if answer is None:
             return
         yield from answer[key]
 
 
-def settled(console: Console, subject: str, call: Callable[[], Answer]) -> Answer:
-    """Return the result of the call, retried until a new resource is visible everywhere."""
+def settled(console: Console, subject: str, work: Callable[[], Answer]) -> Answer:
+    """Return the result of ``work``, retried until a new resource is visible everywhere."""
 
     def attempt() -> tuple[Answer | None, str]:
         try:
-            return call(), ""
+            return work(), ""
         except Refused as error:
             if not error.is_new:
                 raise
@@ -206,7 +206,7 @@ def waited(
     """Repeat ``attempt`` until it has a result; Failed, with what it says is missing, if not."""
     begin = time.monotonic()
     pause = PAUSE
-    told = False
+    is_noted = False
     while True:
         answer, missing = attempt()
         if answer is not None:
@@ -214,8 +214,8 @@ def waited(
         passed = time.monotonic() - begin
         if passed + pause > patience:
             raise Failed(f"timed out after {patience:g} s: {missing}")
-        if not told:
+        if not is_noted:
             console.note(f"{progress}: waiting for up to {patience:g} s")
-            told = True
+            is_noted = True
         time.sleep(pause * (0.5 + windows.jitter() / 2))
         pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -80,7 +80,7 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
     now = time.time()
     items = cached(place)
     usage = Usage(items, partial(machine.run, given))
-    strangers = foreign(place)
+    others = foreign(place)
     rows, data = [], []
     items = [item for item in items if _is_expiring(item, now, given.expiring)]
     listing = tree(usage, [item for item in items if given.all or _is_useful(item)])
@@ -88,14 +88,14 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
         rows.append(_row(item, depth, shared, now, arns=not 0 < console.width < WIDE))
         data.append({**item.data(now), "needs": [each.id for each, _ in usage.needs(item)]})
     hidden = len(items) - len(listing)
-    found = {"path": place.path, "entries": data, "hidden": hidden, "foreign": strangers}
+    found = {"path": place.path, "entries": data, "hidden": hidden, "foreign": others}
     count = _count(listing)
     if given.expiring is not None and not listing:
         count = f"nothing expires within {span(given.expiring)}"
     text = f"{place.path}: {count}\n" + (console.table(HEAD, rows) if rows else "")
     if hidden:
         text += f"{hidden} more with --all: failed, unreadable, or not needed by any answer\n"
-    for name in strangers:
+    for name in others:
         text += f"not a credproc file, ignored: {legible(name)}\n"
     return Result(text, found, 1 if listing and given.expiring is not None else 0)
 

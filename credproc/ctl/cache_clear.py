@@ -153,13 +153,13 @@ def prune(given: argparse.Namespace, console: Console) -> Result:
                 steps.same(name, "not removed: in use, or this user may not remove it")
         if not steps.taken:
             steps.same(store.path, "nothing to remove")
-        strangers = foreign(store)
-        for name in strangers:
+        others = foreign(store)
+        for name in others:
             steps.same(name, "not a credproc file, ignored")
     data = {
         "path": store.path,
         "dry_run": given.dry_run,
-        "foreign": strangers,
+        "foreign": others,
         "steps": steps.data(),
     }
     return Result("", data)

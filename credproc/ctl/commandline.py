@@ -117,25 +117,25 @@ def shown(words: Sequence[str]) -> str:
         return f"{words[0]} ..." if len(words) > 1 else " ".join(words)
     lead = list(words[: len(words) - len(argv)])
     lead = [f"{word.partition('=')[0]}=..." if _ASSIGNMENT.match(word) else word for word in lead]
-    told = [*lead, *discreet(argv)]
+    words_shown = [*lead, *discreet(argv)]
     try:
-        return join(told)
+        return join(words_shown)
     except RequestError:
-        return shlex.join(told)
+        return shlex.join(words_shown)
 
 
 def discreet(argv: Sequence[str]) -> list[str]:
     """Return credproc's arguments with ``...`` for the values that must not be shown."""
-    told = []
+    words_shown = []
     hide = False
     for word in argv:
         option, equals, _ = word.partition("=")
         if hide:
-            told.append("...")
+            words_shown.append("...")
         else:
-            told.append(f"{option}=..." if equals and option in options.DISCREET else word)
+            words_shown.append(f"{option}=..." if equals and option in options.DISCREET else word)
         hide = not hide and not equals and option in options.DISCREET
-    return told
+    return words_shown
 
 
 def executable(

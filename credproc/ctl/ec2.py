@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credproc.ctl.aws import Aws, Refused, ask, pages
+from credproc.ctl.aws import Aws, Refused, call, pages
 from credproc.ctl.machine import run
 from credproc.errors import RequestError
 from credproc.providers import imds
@@ -77,7 +77,7 @@ def existing(account: Aws, instance: str) -> dict[str, Any]:
 
 
 def _instance(account: Aws, instance: str) -> dict[str, Any]:
-    answer = ask(account.ec2.describe_instances, InstanceIds=[instance])
+    answer = call(account.ec2.describe_instances, InstanceIds=[instance])
     found: list[dict[str, Any]] = [
         each for reservation in answer["Reservations"] for each in reservation["Instances"]
     ]

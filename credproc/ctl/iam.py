@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from credproc import limits
-from credproc.ctl.aws import Refused, ask, pages
+from credproc.ctl.aws import Refused, call, pages
 from credproc.errors import RequestError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _several(value: Any) -> list[Any]:
 def role(aws: Aws, name: str) -> dict[str, Any] | None:
     """Return the role, or None if it does not exist."""
     try:
-        answer: dict[str, Any] = ask(aws.iam.get_role, RoleName=name)["Role"]
+        answer: dict[str, Any] = call(aws.iam.get_role, RoleName=name)["Role"]
     except Refused as error:
         if error.code == "NoSuchEntity":
             return None
@@ -113,7 +113,7 @@ def check(name: str) -> None:
 def instance_profile(aws: Aws, name: str) -> dict[str, Any] | None:
     """Return the instance profile of that name, or None."""
     try:
-        answer: dict[str, Any] = ask(aws.iam.get_instance_profile, InstanceProfileName=name)
+        answer: dict[str, Any] = call(aws.iam.get_instance_profile, InstanceProfileName=name)
     except Refused as error:
         if error.code == "NoSuchEntity":
             return None
@@ -196,7 +196,7 @@ def _policies(aws: Aws, scope: str) -> Iterator[Any]:
 def _known(aws: Aws, arn: str, option: str, missing: bool = False) -> str:
     """Return the ARN if the policy exists; else "" if it may be ``missing``, or RequestError."""
     try:
-        ask(aws.iam.get_policy, PolicyArn=arn)
+        call(aws.iam.get_policy, PolicyArn=arn)
     except Refused as error:
         if error.code != "NoSuchEntity":
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, ec2, iam
-from credproc.ctl.aws import Aws, ask, settled, waited
+from credproc.ctl.aws import Aws, call, settled, waited
 from credproc.ctl.output import Result
 from credproc.ctl.steps import Steps, confirm
 from credproc.errors import RequestError
@@ -96,7 +96,7 @@ def attach(given: argparse.Namespace, console: Console) -> Result:
 
 def _associated(console: Console, operation: Any, **parameters: Any) -> dict[str, Any]:
     subject = f"instance profile {parameters['IamInstanceProfile']['Name']}"
-    answer = settled(console, subject, lambda: ask(operation, **parameters))
+    answer = settled(console, subject, lambda: call(operation, **parameters))
     made: dict[str, Any] = answer["IamInstanceProfileAssociation"]
     return made
 
@@ -147,7 +147,7 @@ def detach(given: argparse.Namespace, console: Console) -> Result:
 
         steps.change(
             f"role of {name}", f"detached from {instance}",
-            lambda: ask(
+            lambda: call(
                 account.ec2.disassociate_iam_instance_profile,
                 AssociationId=current["AssociationId"],
             ),

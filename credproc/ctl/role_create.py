@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, iam
-from credproc.ctl.aws import Aws, Refused, ask, settled, waited
+from credproc.ctl.aws import Aws, Refused, call, settled, waited
 from credproc.ctl.output import Result
 from credproc.ctl.steps import Steps, confirm
 from credproc.errors import RequestError
@@ -75,7 +75,8 @@ def create(given: argparse.Namespace, console: Console) -> Result:
     changed = _checked(account, found, wanted, policies) if found else {}
     _check_profile(name, profile)
     if changed and not given.dry_run:
-        confirm(console, f"The role {name} exists. Change {_told(found, changed)}?", given.yes)
+        changes = _changes_in_words(found, changed)
+        confirm(console, f"The role {name} exists. Change {changes}?", given.yes)
     with Steps(console, given.dry_run) as steps:
         if found is None:
             _create_role(account, name, wanted, steps)
@@ -111,7 +112,7 @@ def _create_role(account: Aws, name: str, wanted: dict[str, Any], steps: Steps) 
     trust = iam.trust(account.partition)
     steps.change(
         f"role {name}", "created for EC2 instances",
-        lambda: ask(
+        lambda: call(
             account.iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust, **wanted
         ),
     )  # fmt: skip
@@ -143,7 +144,7 @@ def _present(found: dict[str, Any], key: str) -> Any:
     return found.get(key)
 
 
-def _told(found: Any, changed: dict[str, Any]) -> str:
+def _changes_in_words(found: Any, changed: dict[str, Any]) -> str:
     """Return the changes in words: each setting, its old and its new value."""
     parts = [
         f"its {WORDS[key]} from {_present(found, key) or 'none'} to {value}"
@@ -196,13 +197,13 @@ def _adapt(account: Aws, found: dict[str, Any], changed: dict[str, Any], steps: 
         kept = {key: found[key] for key in ("MaxSessionDuration", "Description") if key in found}
         steps.change(
             f"role {name}", f"changed ({', '.join(update)})",
-            lambda: ask(account.iam.update_role, RoleName=name, **(kept | update)),
+            lambda: call(account.iam.update_role, RoleName=name, **(kept | update)),
         )  # fmt: skip
     boundary = changed.get("PermissionsBoundary")
     if boundary:
         steps.change(
             f"role {name}", f"limited by the permissions boundary {boundary}",
-            lambda: ask(
+            lambda: call(
                 account.iam.put_role_permissions_boundary, RoleName=name,
                 PermissionsBoundary=boundary,
             ),
@@ -217,7 +218,7 @@ def _attach(
         if arn in attached:
             steps.same(f"policy {arn}", f"already attached to {name}")
             continue
-        work = partial(ask, account.iam.attach_role_policy, RoleName=name, PolicyArn=arn)
+        work = partial(call, account.iam.attach_role_policy, RoleName=name, PolicyArn=arn)
         steps.change(
             f"policy {arn}", f"attached to {name}",
             partial(settled, steps.console, f"role {name}", work),
@@ -234,7 +235,7 @@ def _create_profile(
         path = {"Path": given.path} if given.path else {}
         steps.change(
             subject, "created",
-            lambda: ask(account.iam.create_instance_profile, InstanceProfileName=name, **path),
+            lambda: call(account.iam.create_instance_profile, InstanceProfileName=name, **path),
         )  # fmt: skip
     else:
         steps.same(subject, "already exists")
@@ -245,7 +246,7 @@ def _create_profile(
         f"role {name}", f"added to the {subject}",
         lambda: settled(
             steps.console, subject,
-            lambda: ask(
+            lambda: call(
                 account.iam.add_role_to_instance_profile, InstanceProfileName=name, RoleName=name
             ),
         ),

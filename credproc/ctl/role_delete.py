@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, ec2, iam
-from credproc.ctl.aws import Aws, ask
+from credproc.ctl.aws import Aws, call
 from credproc.ctl.output import Result
 from credproc.ctl.steps import Steps, confirm
 from credproc.errors import RequestError
@@ -56,7 +56,7 @@ def delete(given: argparse.Namespace, console: Console) -> Result:
         if own is not None:
             steps.change(
                 f"instance profile {name}", "deleted",
-                lambda: ask(account.iam.delete_instance_profile, InstanceProfileName=name),
+                lambda: call(account.iam.delete_instance_profile, InstanceProfileName=name),
             )  # fmt: skip
         if found is not None:
             _delete_role(account, name, steps)
@@ -87,15 +87,16 @@ def _check_delete(
                 + (f" ({', '.join(also)} may assume it)" if also else "")
                 + ": delete it with the AWS CLI if that is what you want"
             )
-    strangers = [
+    other_roles = [
         role["RoleName"]
         for profile in profiles
         for role in profile.get("Roles", [])
         if profile["InstanceProfileName"] == name and role["RoleName"] != name
     ]
-    if strangers:
+    if other_roles:
         raise RequestError(
-            f"the instance profile {name} contains another role, {strangers[0]}: remove that first"
+            f"the instance profile {name} contains another role, {other_roles[0]}: remove that "
+            "first"
         )
     arns = {profile["Arn"] for profile in profiles}
     users = [
@@ -113,7 +114,7 @@ def _check_delete(
 def _remove_from(account: Aws, name: str, profile: str, steps: Steps) -> None:
     steps.change(
         f"role {name}", f"removed from the instance profile {profile}",
-        lambda: ask(
+        lambda: call(
             account.iam.remove_role_from_instance_profile,
             InstanceProfileName=profile, RoleName=name,
         ),
@@ -122,9 +123,9 @@ def _remove_from(account: Aws, name: str, profile: str, steps: Steps) -> None:
 
 def _delete_role(account: Aws, name: str, steps: Steps) -> None:
     for arn in iam.attached(account, name):
-        work = partial(ask, account.iam.detach_role_policy, RoleName=name, PolicyArn=arn)
+        work = partial(call, account.iam.detach_role_policy, RoleName=name, PolicyArn=arn)
         steps.change(f"policy {arn}", f"detached from {name}", work)
     for policy in iam.inline(account, name):
-        work = partial(ask, account.iam.delete_role_policy, RoleName=name, PolicyName=policy)
+        work = partial(call, account.iam.delete_role_policy, RoleName=name, PolicyName=policy)
         steps.change(f"inline policy {policy}", f"deleted from {name}", work)
-    steps.change(f"role {name}", "deleted", partial(ask, account.iam.delete_role, RoleName=name))
+    steps.change(f"role {name}", "deleted", partial(call, account.iam.delete_role, RoleName=name))

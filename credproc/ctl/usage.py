@@ -64,9 +64,9 @@ class Usage:
 
     def _needed(self, item: Cached) -> list[str]:
         """Return the file stems of the sessions that an answer was made with."""
-        told = item.about.get("sessions")
+        listed = item.about.get("sessions")
         found: dict[str, None] = {}
-        for stem in told if isinstance(told, list) else []:
+        for stem in listed if isinstance(listed, list) else []:
             found[stem] = None
             if stem in self._sessions:
                 found |= dict.fromkeys(_chain(self._sessions[stem]))
@@ -95,9 +95,10 @@ class Usage:
     def _name_profiles(self) -> None:
         lines = _lines()
         for item in self.answers:
-            told = item.about.get("profiles")
+            listed = item.about.get("profiles")
             own = [name for name, argv in lines if argv == item.words]
-            item.profiles = list(dict.fromkeys([*own, *(told if isinstance(told, list) else [])]))
+            known = listed if isinstance(listed, list) else []
+            item.profiles = list(dict.fromkeys([*own, *known]))
         for session in self.sessions:
             session.profiles = list(
                 dict.fromkeys(name for user in self.users(session) for name in user.profiles)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc.ctl.aws import Aws, Refused, ask
+from credproc.ctl.aws import Aws, Refused, call
 from tests.servers import faults
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_what_an_answer_lacks_is_a_fault_of_the_answer() -> None:
-    answer = ask(lambda: {"Role": {"RoleName": "app"}, "Roles": [{"Arn": "x"}]})
+    answer = call(lambda: {"Role": {"RoleName": "app"}, "Roles": [{"Arn": "x"}]})
     assert answer == {"Role": {"RoleName": "app"}, "Roles": [{"Arn": "x"}]}
     for found, lacks in ((answer, "Rule"), (answer["Role"], "Arn"), (answer["Roles"][0], "Id")):
         with pytest.raises(Refused, match=rf"^the response has no {lacks} \(is the endpoint"):

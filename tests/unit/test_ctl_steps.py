@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from credproc.ctl.aws import NO_CREDENTIALS, Refused, ask, settled, waited
+from credproc.ctl.aws import NO_CREDENTIALS, Refused, call, settled, waited
 from credproc.ctl.output import Console
 from credproc.ctl.steps import Failed, Interrupted, Steps, confirm
 from credproc.errors import ProviderFailed, RequestError
@@ -131,13 +131,13 @@ def test_waiting_is_told_once(console: Console) -> None:
 def test_what_aws_does_not_know_yet_is_asked_again(console: Console, code: str, text: str) -> None:
     answers: list[Refused | str] = [Refused(code, text), "there"]
 
-    def call() -> str:
+    def work() -> str:
         answer = answers.pop(0)
         if isinstance(answer, Refused):
             raise answer
         return answer
 
-    assert settled(console, "profile app", call) == "there"
+    assert settled(console, "profile app", work) == "there"
     assert "not visible everywhere in AWS yet" in err(console)
 
 
@@ -152,22 +152,22 @@ def test_what_aws_does_not_know_yet_is_asked_again(console: Console, code: str, 
 def test_other_refusals_are_final(console: Console, code: str, text: str) -> None:
     calls = []
 
-    def call() -> str:
+    def work() -> str:
         calls.append(1)
         raise Refused(code, text)
 
     with pytest.raises(Refused, match=code):
-        settled(console, "profile app", call)
+        settled(console, "profile app", work)
     assert len(calls) == 1
 
 
 def test_wrong_keys_of_nobody_are_a_mistake_of_the_configuration() -> None:
     from botocore import exceptions
 
-    def call() -> None:
+    def work() -> None:
         raise exceptions.NoCredentialsError
 
     with pytest.raises(RequestError) as caught:
-        ask(call)
+        call(work)
 
     assert str(caught.value) == NO_CREDENTIALS

@@ -178,9 +178,9 @@ def _contents(store: Store) -> Iterator[Check]:
     if broken:
         yield Check(WARN, "cache", f"{len(broken)} entries cannot be read ({broken[0].name}: "
                     f"{broken[0].trouble})", "`credprocctl cache prune`")  # fmt: skip
-    strangers = foreign(store)
-    if strangers:
-        yield Check(WARN, "cache", f"{len(strangers)} files are not credproc's ({strangers[0]})",
+    others = foreign(store)
+    if others:
+        yield Check(WARN, "cache", f"{len(others)} files are not credproc's ({others[0]})",
                     "credproc ignores them")  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad
     text = case.said(error)
     if isinstance(error, CodeNotGiven):
         text = f"not checked, because {recorder.failed} needs an MFA code"
-    elif recorder.told and recorder.told in text:
+    elif recorder.reported and recorder.reported in text:
         text = f"no credentials, because {recorder.failed} failed"
     return Check(bad, name, f"does not apply here: {text}" if bad == OK else text)
 
@@ -141,7 +141,7 @@ class Recorder:
         self._expected: dict[bytes, sessions.Step] = {}
         self._others: list[Check] = []
         #: The error that has been reported, and the session that it is from.
-        self.told = self.failed = ""
+        self.reported = self.failed = ""
 
     def expect(self, run: Run, asked: Asked) -> None:
         """Note the sessions of a chain; the environment's keys are not fetched by __call__."""
@@ -188,8 +188,8 @@ class Recorder:
         """Yield the findings; a failure has the status ``bad``."""
         for name, step in self._steps.items():
             if isinstance(step, CredprocError):
-                self.told, self.failed = self.case.said(step), name
-                yield Check(bad, name, self.told)
+                self.reported, self.failed = self.case.said(step), name
+                yield Check(bad, name, self.reported)
             else:
                 yield _good(name, step)
         yield from self._others

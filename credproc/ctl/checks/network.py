@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from credproc import proxies
-from credproc.ctl.aws import Refused, ask
+from credproc.ctl.aws import Refused, call
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.errors import CredprocError, clean
 from credproc.providers import imds
@@ -103,7 +103,7 @@ def _reached(case: Case, shared: SharedConfig, name: str, why: str) -> Check:
                     retries={"total_max_attempts": 2, "mode": "standard"})  # fmt: skip
     url, answered = "", Answered()
     try:
-        client = ask(shared.botocore().create_client, "sts", region_name=name, config=config)
+        client = call(shared.botocore().create_client, "sts", region_name=name, config=config)
         url = client.meta.endpoint_url
         client.meta.events.register("before-parse.sts", answered.note)
         client.get_caller_identity()
