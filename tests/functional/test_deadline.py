@@ -47,7 +47,7 @@ def test_message_says_how_long_it_waited_and_for_what(place: Place, name: str) -
         "helper": r"profile p: credential_process helper took longer than \d",
         "imds token": r"sent no token within \d s",
         "mfa command": rf"role 1 of 1, {A}: --mfa-command: .*/helper took longer than \d",
-        "lock": rf"role 1 of 1, {A}: no (whole )?answer .*within \d",
+        "lock": rf"role 1 of 1, {A}: no (complete )?answer .*within \d",
     }
     assert re.search(words[name], said), said
 

@@ -260,7 +260,7 @@ def below_a_writable_one(path: Path, outside: Path) -> None:
 
 
 DIRECTORIES: dict[str, tuple[Spoil, str]] = {
-    "symbolic link": (own_folder_elsewhere, "is a symbolic link where a directory must be"),
+    "symbolic link": (own_folder_elsewhere, "is a symbolic link, not a directory"),
     "dangling link": (lambda path, out: path.symlink_to(out), "is a symbolic link, not"),
     "file": (lambda path, out: path.touch(mode=0o600), "is a file, not a directory"),
     "fifo": (lambda path, out: os.mkfifo(path, 0o600), "is a file, not a directory"),
