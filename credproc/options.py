@@ -83,7 +83,7 @@ def parser() -> _Parser:
     _add_providers(made.add_argument_group("providers"))
     _add_hops(made.add_argument_group("options of the --role-arn before them (names as in `aws sts "
                                       "assume-role`)"))  # fmt: skip
-    _add_output(made.add_argument_group("output"))
+    _add_output(made.add_argument_group("output options"))
     _add_run(made.add_argument_group("other options"))
     return made
 
