@@ -173,6 +173,20 @@ def allowed(work: Callable[[], Answer], denials: list[str]) -> Answer | None:
         return None
 
 
+class Unchecked:
+    """The checks before a change: what the caller is not allowed to look up ends the command; in a
+    dry run it is noted, and taken for unknown."""
+
+    def __init__(self, dry_run: bool) -> None:
+        self.dry_run = dry_run
+        #: What could not be looked up, and the action that is missing.
+        self.denials: list[str] = []
+
+    def look(self, call: Callable[[], Answer]) -> Answer | None:
+        """Return what the call returns; None if that is not allowed to be known."""
+        return allowed(call, self.denials) if self.dry_run else call()
+
+
 def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
     """Yield all items of a list that AWS returns in pages."""
     answers = iter(client.get_paginator(operation).paginate(**parameters))

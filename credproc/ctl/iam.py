@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from credproc import limits
-from credproc.ctl.aws import Refused, call, pages
+from credproc.ctl.aws import Refused, Unchecked, call, pages
 from credproc.errors import RequestError
 
 if TYPE_CHECKING:
@@ -156,41 +156,51 @@ def inline(aws: Aws, name: str) -> list[str]:
     return list(pages(aws.iam, "list_role_policies", "PolicyNames", RoleName=name))
 
 
-def policy(aws: Aws, text: str, option: str = "--policy") -> str:
+def policy(aws: Aws, text: str, unchecked: Unchecked, option: str = "--policy") -> str:
     """Return the ARN of a managed policy, given by ARN or by name, AWS's or the account's own.
 
-    ``option`` is what took it, for errors.
+    ``option`` is where it was given, for errors. The text is returned as it is if ``unchecked``
+    allows that the policy cannot be looked up.
     """
     if text.startswith("arn:"):
         problem = limits.policy_arn(text)
         if problem:
             raise RequestError(f"{option}: {problem}, not {text}")
-        return str(_known(aws, text, option))
-    own = {each["PolicyName"]: each["Arn"] for each in _policies(aws, "Local")}
+        unchecked.look(lambda: _known(aws, text, option))
+        return text
+    own = unchecked.look(lambda: _policies(aws, "Local"))
     # Nearly all AWS policies have this ARN, and one call takes less time than two long pages.
-    amazon = _known(aws, f"arn:{aws.partition}:iam::aws:policy/{text}", option, missing=True)
-    names = dict(own)
-    if not amazon and text not in own:
-        everything = {each["PolicyName"]: each["Arn"] for each in _policies(aws, "AWS")}
-        amazon = everything.get(text, "")
-        names |= everything
-    if amazon and text in own:
+    arn = f"arn:{aws.partition}:iam::aws:policy/{text}"
+    amazon = unchecked.look(lambda: _known(aws, arn, option, missing=True))
+    names = dict(own or {})
+    if amazon == "" and text not in names:
+        everything = unchecked.look(lambda: _policies(aws, "AWS"))
+        amazon = None if everything is None else everything.get(text, "")
+        names |= everything or {}
+    if amazon and own and text in own:
         raise RequestError(
             f"{option}: AWS and this account both have a policy {text}: give its ARN, {amazon} or "
             f"{own[text]}"
         )
-    found = amazon or own.get(text)
-    if not found:
+    found = amazon or (own or {}).get(text)
+    if not found and None not in (own, amazon):
         similar = difflib.get_close_matches(text, names, 3)
         hint = f" (did you mean {' or '.join(similar)}?)" if similar else ""
         raise RequestError(f"{option}: neither AWS nor this account has a policy {text}{hint}")
-    return str(found)
+    return found or text
 
 
-def _policies(aws: Aws, scope: str) -> Iterator[Any]:
-    return pages(
+def _policies(aws: Aws, scope: str) -> dict[str, str]:
+    """Return the managed policies, name to ARN."""
+    found = pages(
         aws.iam, "list_policies", "Policies", Scope=scope, PaginationConfig={"PageSize": 1000}
     )
+    try:
+        return {each["PolicyName"]: each["Arn"] for each in found}
+    except Refused as error:
+        if not error.is_denied:
+            raise
+        raise Refused(error.code, f"{error}; or give the policy's ARN") from error
 
 
 def _known(aws: Aws, arn: str, option: str, missing: bool = False) -> str:

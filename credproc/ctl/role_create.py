@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from credproc.ctl import arguments, iam
-from credproc.ctl.aws import Aws, Refused, call, settled, waited
+from credproc.ctl.aws import Aws, Refused, Unchecked, call, settled, waited
 from credproc.ctl.output import Result
 from credproc.ctl.steps import Steps, confirm
 from credproc.errors import RequestError
@@ -62,17 +62,20 @@ def create(given: argparse.Namespace, console: Console) -> Result:
     name: str = given.name
     _check_create(given)
     account = Aws(given.profile, given.region, os.environ, given.log.secrets)
-    policies = [iam.policy(account, text) for text in given.policy]
+    unchecked = Unchecked(given.dry_run)
+    policies = [iam.policy(account, text, unchecked) for text in given.policy]
     wanted = {
         "Path": given.path,
         "Description": given.description,
         "MaxSessionDuration": given.max_session_duration,
         "PermissionsBoundary": given.permissions_boundary
-        and iam.policy(account, given.permissions_boundary, "--permissions-boundary"),
+        and iam.policy(account, given.permissions_boundary, unchecked, "--permissions-boundary"),
     }
     wanted = {key: value for key, value in wanted.items() if value}
-    found, profile = iam.role(account, name), iam.instance_profile(account, name)
-    changed = _checked(account, found, wanted, policies) if found else {}
+    found = unchecked.look(lambda: iam.role(account, name))
+    profile = unchecked.look(lambda: iam.instance_profile(account, name))
+    attached = (unchecked.look(lambda: iam.attached(account, name)) if found else None) or {}
+    changed = _checked(found, wanted, policies, attached) if found else {}
     _check_profile(name, profile)
     if changed and not given.dry_run:
         changes = _changes_in_words(found, changed)
@@ -83,7 +86,7 @@ def create(given: argparse.Namespace, console: Console) -> Result:
         else:
             steps.same(f"role {name}", "already exists")
             _adapt(account, found, changed, steps)
-        _attach(account, name, iam.attached(account, name) if found else {}, policies, steps)
+        _attach(account, name, attached, policies, steps)
         _create_profile(given, account, profile, steps)
         if steps.has_changed:
             waited(console, f"role {name}: not visible everywhere in IAM yet",
@@ -92,7 +95,15 @@ def create(given: argparse.Namespace, console: Console) -> Result:
         f"Next: credprocctl role attach {name} --instance INSTANCE (or `this`, on the instance), "
         f"or start one with: aws ec2 run-instances {iam.launch_options(name)} ...\n"
     )  # fmt: skip
-    data = {"role": name, "policies": policies, "dry_run": given.dry_run, "steps": steps.data()}
+    for denial in dict.fromkeys(unchecked.denials):
+        console.note(f"not checked: {denial}")
+    data = {
+        "role": name,
+        "policies": policies,
+        "dry_run": given.dry_run,
+        "steps": steps.data(),
+        "unchecked": list(dict.fromkeys(unchecked.denials)),
+    }
     return Result(text, data)
 
 
@@ -119,7 +130,7 @@ def _create_role(account: Aws, name: str, wanted: dict[str, Any], steps: Steps) 
 
 
 def _checked(
-    account: Aws, found: dict[str, Any], wanted: dict[str, Any], policies: list[str]
+    found: dict[str, Any], wanted: dict[str, Any], policies: list[str], attached: dict[str, str]
 ) -> dict[str, Any]:
     """Return the settings of an existing role that would change; raise if it must not change."""
     name = found["RoleName"]
@@ -129,7 +140,7 @@ def _checked(
         )
     if wanted.get("Path", found["Path"]) != found["Path"]:
         raise RequestError(f"the role {name} has the path {found['Path']}, which cannot be changed")
-    _check_others(account, found, policies)
+    _check_others(found, policies, attached)
     return {
         key: value
         for key, value in wanted.items()
@@ -153,11 +164,10 @@ def _changes_in_words(found: Any, changed: dict[str, Any]) -> str:
     return " and ".join(parts)
 
 
-def _check_others(account: Aws, found: dict[str, Any], policies: list[str]) -> None:
+def _check_others(found: dict[str, Any], policies: list[str], attached: dict[str, str]) -> None:
     """Raise if a new policy would also apply to principals other than EC2."""
     name = found["RoleName"]
     also = iam.others(found["AssumeRolePolicyDocument"])
-    attached = iam.attached(account, name) if also else {}
     new = [arn for arn in policies if arn not in attached]
     if also and new:
         raise RequestError(

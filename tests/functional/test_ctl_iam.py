@@ -811,7 +811,6 @@ def test_instance_profile_of_the_name_with_another_role_stays(admin: Host, moto:
         ("GetRole", ("delete", "x", "--yes")),
         ("GetInstanceProfile", ("delete", "x", "--yes")),
         ("GetPolicy", ("create", "x", "--policy", S3)),
-        ("ListPolicies", ("create", "x", "--policy", "AmazonS3FullAccess")),
     ],
 )
 def test_refused_confirmation_is_one_line(
@@ -1009,3 +1008,35 @@ def test_denied_change_names_the_action_that_is_missing(
     error = failed(admin, "role", "attach", name, "--instance", instance)
 
     assert hint in error
+
+
+def test_dry_run_of_a_creation_says_what_the_caller_may_not_look_up(
+    admin: Host, aws: Relay
+) -> None:
+    deny(aws, "ListPolicies")
+    words = ("role", "create", "dry", "--policy", "Ours", "--policy", "AmazonS3FullAccess")
+    result = Inside(admin).run(*words, "--dry-run")
+    found = command.data(admin, *words, "--dry-run")
+
+    assert result.status == 0, result
+    said = result.stdout.decode()
+    assert f"policy {S3}: would be attached to dry" in said
+    assert "policy Ours: would be attached to dry" in said
+    assert result.stderr.count("not checked: ") == 1
+    assert "must allow iam:ListPolicies; or give the policy's ARN\n" in result.stderr
+    assert len(found["unchecked"]) == 1
+    assert "iam:ListPolicies; or give the policy's ARN" in failed(admin, *words)
+
+
+def test_dry_run_of_a_creation_works_where_nothing_may_be_looked_up(
+    admin: Host, aws: Relay
+) -> None:
+    deny(aws, "ListPolicies", "GetPolicy", "GetRole", *IAM)
+    for policy in (S3, "AmazonS3FullAccess"):
+        words = ("role", "create", "dry", "--policy", policy, "--dry-run")
+        result = Inside(admin).run(*words)
+
+        assert result.status == 0, result
+        assert f"policy {policy}: would be attached to dry" in result.stdout.decode()
+        missing = re.findall(r"not checked: .* must allow iam:(\w+)", result.stderr)
+        assert {"GetPolicy", "GetRole", "GetInstanceProfile"} <= set(missing)
