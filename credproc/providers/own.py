@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from credproc import system
 from credproc.answer import SECRET, VARIABLES, mark, masked
 from credproc.providers import sts
 from credproc.regions import home_region, partition
-from credproc.variables import CONFIG, CREDENTIALS, ENDPOINT_KEYS, LOGIN_CACHE, path
+from credproc.variables import CONFIG, CREDENTIALS, ENDPOINT_KEYS, LOGIN_CACHE, REFERENCE, path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from credproc.session import Parts
 
 WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
+#: Bytes of a script, or of a file that a helper reads.
+LONGEST = 2**20
+#: The characters between the words of a command, and around the paths in it.
+_SEPARATORS = re.compile(r"""[\s'"=:,;|&<>()]+""")
 #: Variables that are not part of a helper's key as such: the resolved region is, and so are the
 #: contents of the files.
 RESOLVED = ("AWS_REGION", "AWS_DEFAULT_REGION", CONFIG, CREDENTIALS, *SECRET)
@@ -161,7 +166,8 @@ def sign_in(run: Run, file: str) -> dict[str, Any]:
 def _helper(run: Run, shared: SharedConfig, command: str) -> Parts:
     """Return the cache key parts of a helper's credentials, which may depend on anything we know.
 
-    They are its command, the working directory, variables, instance, and both config files.
+    They are its command and what that names, the working directory, variables, instance, and both
+    config files.
     """
     run.witnesses.directory()
     run.witnesses.instance()
@@ -185,6 +191,7 @@ def _helper(run: Run, shared: SharedConfig, command: str) -> Parts:
         "helper": os.path.basename(word),
         # As a hash, because the command may contain a password.
         "command": hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest(),
+        "named": _named(run, command),
         "directory": system.working_directory(),
         "path": "" if "/" in word else environ.get("PATH", ""),
         "instance": system.instance(),
@@ -193,6 +200,26 @@ def _helper(run: Run, shared: SharedConfig, command: str) -> Parts:
         **secrets,
         **{name: mark(os.fsencode(text)) for name, text in contents.items()},
     }
+
+
+def _named(run: Run, command: str) -> dict[str, str]:
+    """Return marks of the files and variables that a helper's command names.
+
+    They may be in a shell's script or behind ``--option=``. A file that is longer than LONGEST is a
+    program, and updating it does not change the identity.
+    """
+    found = {}
+    for name in {name for pair in REFERENCE.findall(command) for name in pair if name}:
+        run.witnesses.variable(name)
+        found[f"${name}"] = mark(os.fsencode(run.environ.get(name, "")))
+    for word in dict.fromkeys(_SEPARATORS.split(command)):
+        file = os.path.expanduser(os.path.expandvars(word))
+        try:
+            if os.path.isfile(file) and os.path.getsize(file) <= LONGEST:
+                found[file] = mark(os.fsencode(content(run, file)))
+        except (OSError, ValueError):
+            pass
+    return dict(sorted(found.items()))
 
 
 def _is_in_credentials_file(run: Run, shared: SharedConfig, name: str) -> bool:

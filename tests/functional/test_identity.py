@@ -137,3 +137,49 @@ def test_an_answer_is_cached_where_a_shared_file_is_dev_null(cloud: Cloud) -> No
 
     assert cachedir.answer(cloud.host.cache)
     assert cloud.host.document(*CHAIN) == first
+
+
+@pytest.mark.parametrize(
+    "command", ["cat {ann}/creds", 'sh -c "exec cat <{ann}/creds"', "env X={ann}/creds {script}"]
+)
+def test_a_helper_runs_again_when_a_file_that_its_command_names_has_changed(
+    command: str, cloud: Cloud
+) -> None:
+    host = cloud.host
+    paths = helper(cloud)
+    host.config(f"[profile p]\ncredential_process = {command.format_map(paths)}\n")
+    first = host.document(*PROFILE)["AccessKeyId"]
+    (paths["bob"] / "creds").replace(paths["ann"] / "creds")
+
+    assert (first, host.document(*PROFILE)["AccessKeyId"]) == ("ASIAANN", "ASIABOB")
+
+
+def test_a_helper_runs_again_when_a_variable_that_its_command_names_has_changed(
+    cloud: Cloud,
+) -> None:
+    paths = helper(cloud)
+    cloud.host.config('[profile p]\ncredential_process = sh -c "cat ${WHERE}/creds"\n')
+    found = [
+        cloud.host.document(*PROFILE, WHERE=str(paths[who]))["AccessKeyId"]
+        for who in ("ann", "bob", "ann")
+    ]
+
+    assert found == ["ASIAANN", "ASIABOB", "ASIAANN"]
+
+
+def helper(cloud: Cloud) -> dict[str, Path]:
+    """Write a helper's credentials for two people, with equal times, and a script."""
+    script = cloud.host.folder / "script"
+    script.write_text('#!/bin/sh\ncat "$X"\n')
+    script.chmod(0o700)
+    paths = {"script": script}
+    for who in ("ann", "bob"):
+        paths[who] = cloud.host.folder / who
+        paths[who].mkdir()
+        file = paths[who] / "creds"
+        file.write_text(
+            f'{{"Version": 1, "AccessKeyId": "ASIA{who.upper()}", "SecretAccessKey": "s",'
+            ' "SessionToken": "t", "Expiration": "2099-01-01T00:00:00Z"}'
+        )
+        os.utime(file, (1, 1))
+    return paths
