@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import yaml  # type: ignore[import-untyped]
 from credproc import manual, refresh, windows
 from credproc.providers import place
 from credproc.providers.profile import CREDENTIAL_SOURCES
-from tests import artefacts, manpages, readme
+from tests import artefacts, readme
 from tests.harness import SCRIPTS
 from tests.loopback import OTHER_ACCOUNT, Loopback
 from tests.servers import sso
@@ -377,60 +376,6 @@ def test_links_between_pages_work(page: str) -> None:
     # In a link's address, a blank is a line end.
     for target in re.findall(r"<([^<>\s]+\.(?:rst|png))>`_", text):
         assert (folder / target).is_file(), target
-
-
-#: Words of an earlier style, which native readers stumble over, and what to write instead.
-STRANGE = {
-    r"\bheld\b": "cached",
-    r"\banew\b": "again",
-    r"\bnobody\b|\bsomebody\b|\bwhoever\b": "name the person or program",
-    r"\b(?:is|are) meant\b": "did you mean",
-    r"\b(?:is|are|was|were) asked\b": "is tried, is called",
-    r"\bstands?\b(?! for|-in)": "is, are",
-    r"\bon the way\b": "hop, of the chain",
-    r"\bis to be had\b|\bwhat is there\b": "available, existing",
-    r"\b(?:is|are) no (?:absolute|plain|regular|valid)\b": "is not an",
-    r"\blest\b|\bof (?:its|their) like\b": "so that ... not",
-}
-
-#: The tokens of a program that people read; Python 3.12 has one of its own for f-strings.
-READ = (tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
-
-
-@pytest.mark.parametrize("page", readme.pages())
-def test_page_is_in_plain_words(page: str) -> None:
-    text = re.sub(r"(?m)^(\.\. code-block::.*)\n\n(?:(?: .*)?\n)+", r"\1\n", readme.text(page))
-    text = re.sub(r"(?s)\.\. options: begin.*options: end", "", text)
-    assert strange_words(text) == {}
-
-
-def strange_words(text: str) -> dict[str, str]:
-    """Return the strange words in a text, each with what to write instead."""
-    text = re.sub(r"``[^`]*``", "", " ".join(text.split()))
-    return {
-        word[0]: better
-        for strange, better in STRANGE.items()
-        for word in re.finditer(strange, text)
-    }
-
-
-@pytest.mark.parametrize("name", ["credproc", "credprocctl"])
-def test_help_is_in_plain_words(name: str) -> None:
-    texts = [each.format_help() for each in manpages.parsers(manpages.parser(name))]
-
-    assert [found for text in texts if (found := strange_words(text))] == []
-
-
-def test_strings_and_comments_of_the_package_are_in_plain_words() -> None:
-    found = {}
-    for path in (artefacts.source() / "credproc").rglob("*.py"):
-        with path.open("rb") as file:
-            tokens = list(tokenize.tokenize(file.readline))
-        text = " ".join(each.string for each in tokens if each.type in READ)
-        if words := strange_words(text.replace("#:", "").replace("# ", "")):
-            found[path.name] = words
-
-    assert found == {}
 
 
 def test_issue_form_has_what_a_form_needs() -> None:

@@ -46,7 +46,7 @@ RENEWALS = """
 Renewals
 --------
 
-The {minutes:.0f} minutes after that. *Before printing* has the second window alone: somebody waits
+The {minutes:.0f} minutes after that. *Before printing* has the second window alone: a run waits
 for each renewal. *Ahead* is in the background, started by the first run inside the first window.
 The last row of each fleet is credproc.
 """
