@@ -29,7 +29,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     venv = venvs.Venv(folder / "venv")
     venv.make()
-    wanted = ["matplotlib", "typing_extensions", *venvs.requirements("test")]
+    wanted = ["matplotlib", "typing_extensions", *venvs.requirements("test", "packaging")]
     venv.install(*wanted)
     venv.install("--force-reinstall", "--no-deps", str(ROOT))
     # From the copy below, where `import credproc` can only find what was installed.
