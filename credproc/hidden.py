@@ -1,4 +1,4 @@
-"""The secrets that a run has at hand, so that a server which repeats one is not quoted with it."""
+"""The secrets that a run knows, so that a server's message that repeats one is shown without it."""
 
 from __future__ import annotations
 

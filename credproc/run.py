@@ -73,7 +73,7 @@ class Run:
         self.log(f"credproc {__version__}, Python {python}, {whose}")
 
     def witness_paths(self) -> None:
-        """Note what the paths of the shared files are made of."""
+        """Record what the paths of the shared files depend on."""
         for variable in expanded(self.environ):
             self.witnesses.variable(variable)
         if are_relative(self.environ):
@@ -88,8 +88,8 @@ class Run:
     def contents(self, path: str, again: bool = False) -> bytes:
         """Return what a small file contained when this run first read it; OSError or ValueError.
 
-        So a session is never cached under the key of another token, whatever replaces the file
-        meanwhile. What is read ``again``, and is not the same, lets nothing be cached.
+        So a session is never cached under the key of another token, even if the file is replaced
+        meanwhile. If a file that is read ``again`` has changed, nothing is cached.
         """
         name = f"file {path}"
         before = self.shared.get(name)

@@ -57,7 +57,7 @@ def _found(run: Run, name: str) -> Credentials:
 
 
 def _elsewhere(run: Run, shared: SharedConfig, name: str, values: dict[str, Any]) -> Credentials:
-    """Return what botocore finds in the profile, or its helper gives."""
+    """Return the credentials that botocore finds in the profile, or that its helper prints."""
     from credproc.providers.resolved import resolved  # botocore, 150 ms
 
     found = resolved(run, shared, name, BEFORE)

@@ -36,7 +36,7 @@ HINTS = {
     "MissingAuthenticationToken": _MANGLED,
     "NoSuchEntity": "the service has no such role: check its ARN",
 }
-#: The same, of services that say no more than a code, as Ceph does; AWS always says more.
+#: Hints for services that return only a code, such as Ceph; AWS always returns a message.
 BARE = {
     "AccessDenied": "the service does not say why: check the calling keys, that the role exists, "
     "and that its trust policy allows this caller",

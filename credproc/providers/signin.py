@@ -197,7 +197,7 @@ class Tokens:
             return self._new[key]
         path = self._path(key)
         try:
-            # Now, whatever the run has read before: another one may have renewed the token.
+            # Read again, because another run may have renewed the token meanwhile.
             token = json.loads(system.read(path))
         except OSError as error:
             raise ProviderFailed(f"{path} cannot be read: {error.strerror}") from None

@@ -676,7 +676,7 @@ def test_role_in_use_is_not_deleted(admin: Host, moto: Moto) -> None:
 
 
 @pytest.mark.parametrize(("reply", "left"), [("n\n", True), ("\n", True), ("y\n", False)])
-def test_user_on_the_terminal_is_asked_for_confirmation(
+def test_user_on_the_terminal_is_prompted_for_confirmation(
     reply: str, left: bool, admin: Host, moto: Moto
 ) -> None:
     name = fresh("asked")

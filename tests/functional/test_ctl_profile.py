@@ -370,7 +370,7 @@ def test_show_of_one_profile_names_file_and_line(host: Host) -> None:
     assert "there is no profile nobody" in failed(host, "profile", "show", "nobody", status=2)
 
 
-def test_no_profile_that_runs_credproc_is_no_error(host: Host) -> None:
+def test_config_without_a_credproc_profile_is_not_an_error(host: Host) -> None:
     assert "No profile in" in ctl(host, "profile", "show")
     assert data(host, "profile", "show") == []
 

@@ -74,7 +74,7 @@ def test_module_path_does_not_hide_the_standard_library(cloud: Host, way: str) -
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_working_directory_is_no_place_for_modules(cloud: Host, way: str) -> None:
+def test_modules_in_the_working_directory_are_not_loaded(cloud: Host, way: str) -> None:
     folder = traps(cloud.folder / "traps", cloud)
     (folder / "credproc").mkdir()
     for name in ("__init__", "__main__", "cli", "cache", "request"):
@@ -85,7 +85,7 @@ def test_working_directory_is_no_place_for_modules(cloud: Host, way: str) -> Non
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_folder_of_the_script_is_no_place_for_modules(cloud: Host, way: str) -> None:
+def test_modules_beside_the_script_are_not_loaded(cloud: Host, way: str) -> None:
     folder = traps(cloud.folder / "bin", cloud)
     shutil.copy(CREDPROC, folder / "credproc")
     result = cloud.run(*WAYS[way], command=folder / "credproc")

@@ -131,9 +131,7 @@ def test_helper_that_asks_a_tool_for_the_profile_it_is_for(cloud: Cloud, export:
     is_named(cloud.host.run("--profile", "slow"), cloud, "slow -> slow")
 
 
-def test_helper_that_asks_a_tool_for_another_profile_is_no_recursion(
-    cloud: Cloud, export: Path
-) -> None:
+def test_helper_that_uses_another_profile_is_not_recursion(cloud: Cloud, export: Path) -> None:
     cloud.host.config(
         f"[profile outer]\ncredential_process = {export} inner\n"
         f"[profile inner]\ncredential_process = {CREDPROC} --profile keys\n"

@@ -118,7 +118,7 @@ def test_usage_error_is_not_cached(cloud: Cloud, words: list[str]) -> None:
     assert cachedir.names(cloud.host.cache, ".entry") == []
 
 
-def test_mended_configuration_is_used_at_once(cloud: Cloud) -> None:
+def test_fixed_configuration_is_used_at_once(cloud: Cloud) -> None:
     cloud.host.config("[profile p]\nregion = eu-central-1\n")
     assert cloud.host.run("--profile", "p").status == 2
     cloud.host.config(f"[profile p]\nrole_arn = {ONE}\ncredential_source = Environment\n")

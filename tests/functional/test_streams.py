@@ -115,7 +115,7 @@ def test_error_is_one_line_of_utf_8_in_every_locale(warm: Host, environ: dict[st
     assert len(result.stderr.replace(str(warm.folder), "")) < 300
 
 
-def test_argument_that_is_no_text_is_shown_escaped(warm: Host) -> None:
+def test_argument_that_is_not_text_is_shown_escaped(warm: Host) -> None:
     result = shell(warm, 'exec "$1" --profile "$(printf \'p\\377\')"')
 
     assert result.status == 2
@@ -290,7 +290,7 @@ def test_both_streams_broken_leave_the_status(warm: Host) -> None:
 
 
 @pytest.mark.parametrize("way", ["hit", "no cache"])
-def test_half_a_document_is_no_success(warm: Host, way: str) -> None:
+def test_partly_written_document_is_a_failure(warm: Host, way: str) -> None:
     # A file of at most one block of 512 bytes, like the last one of a disk.
     result = shell(warm, 'ulimit -f 1; "$@" >out; echo "status $?"', *WAYS[way])
 

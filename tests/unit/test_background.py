@@ -95,7 +95,9 @@ def test_entry_that_has_gone_is_left_alone(world: World, starts: Starts) -> None
     assert starts.count == 0
 
 
-def test_entry_that_somebody_refreshes_already_is_left_alone(world: World, starts: Starts) -> None:
+def test_entry_that_another_run_refreshes_already_is_left_alone(
+    world: World, starts: Starts
+) -> None:
     read = world.hold("ahead")
     lock = world.store.claim(world.key)
     start(world, starts, read)

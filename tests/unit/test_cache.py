@@ -94,7 +94,7 @@ def test_failure_with_what_utf_8_cannot_carry_is_kept_nearly() -> None:
     assert found.failure == "a ? b"
 
 
-def test_truncated_entry_is_none() -> None:
+def test_truncated_entry_is_not_an_entry() -> None:
     data = encode(ordinary())
 
     assert decode(data) is not None
@@ -102,7 +102,7 @@ def test_truncated_entry_is_none() -> None:
 
 
 @pytest.mark.parametrize("mask", [0x01, 0x20, 0x80, 0xFF])
-def test_entry_with_a_byte_flipped_is_none(mask: int) -> None:
+def test_entry_with_a_flipped_byte_is_ignored(mask: int) -> None:
     data = encode(ordinary())
     flipped = bytearray(data)
     for place in range(len(data)):
@@ -112,7 +112,7 @@ def test_entry_with_a_byte_flipped_is_none(mask: int) -> None:
     assert decode(bytes(flipped)) is not None
 
 
-def test_entry_with_two_bytes_exchanged_or_one_lost_is_none() -> None:
+def test_entry_with_two_bytes_swapped_or_one_lost_is_ignored() -> None:
     data = encode(ordinary())
     for place in range(len(data) - 1):
         one, two = data[place : place + 1], data[place + 1 : place + 2]
@@ -123,7 +123,7 @@ def test_entry_with_two_bytes_exchanged_or_one_lost_is_none() -> None:
 
 
 @pytest.mark.parametrize("more", [b"\0", b"\n", b" ", b"x", b"\0" * 4096])
-def test_entry_with_more_behind_or_before_it_is_none(more: bytes) -> None:
+def test_entry_with_more_bytes_after_or_before_it_is_ignored(more: bytes) -> None:
     data = encode(ordinary())
 
     assert decode(data + more) is None
@@ -133,7 +133,7 @@ def test_entry_with_more_behind_or_before_it_is_none(more: bytes) -> None:
 
 @settings(max_examples=300)
 @given(st.binary(max_size=200))
-def test_whatever_else_is_there_is_none(data: bytes) -> None:
+def test_anything_else_is_not_an_entry(data: bytes) -> None:
     assert decode(data) is None
     found = decode(sealed(data))
     assert found is None or encode(found) == sealed(data)
@@ -152,11 +152,11 @@ def test_whatever_else_is_there_is_none(data: bytes) -> None:
         b'{"Credentials": {"AccessKeyId": "ASIA"}}\n',
     ],
 )
-def test_file_of_something_else_is_none(data: bytes) -> None:
+def test_file_of_something_else_is_not_an_entry(data: bytes) -> None:
     assert decode(data) is None
 
 
-def test_entry_of_another_version_or_program_is_none() -> None:
+def test_entry_of_another_version_or_program_is_ignored() -> None:
     body = encode(ordinary()).partition(b"\n")[2]
 
     assert decode(sealed(body)) == ordinary()
@@ -197,7 +197,7 @@ def test_line_that_the_next_test_changes_is_a_good_one() -> None:
         *("\N{ARABIC-INDIC DIGIT FIVE}", "\N{SUPERSCRIPT FIVE}", "9" * 5000),
     ],
 )
-def test_number_that_is_none_makes_no_entry(number: str) -> None:
+def test_invalid_number_makes_no_entry(number: str) -> None:
     assert decode(sealed(LINE.format(number).encode())) is None
 
 
@@ -405,7 +405,7 @@ SHARED = [0o040, 0o020, 0o010, 0o004, 0o002, 0o001]
 
 
 @pytest.mark.parametrize("bit", SHARED, ids=oct)
-def test_nobody_else_may_do_anything_with_the_folder_or_the_entry(
+def test_other_users_have_no_access_to_the_folder_or_the_entry(
     bit: int, kept: tuple[Cache, Entry, Path]
 ) -> None:
     found, entry, path = kept

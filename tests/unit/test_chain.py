@@ -93,7 +93,7 @@ def test_region_comes_from_the_most_explicit_place(
     assert f"calling STS in {region}" in outcome.log
 
 
-def test_role_of_a_profile_is_asked_for_where_that_profile_says(
+def test_role_of_a_profile_is_assumed_in_the_region_of_that_profile(
     machine: Machine, sts: StsServer
 ) -> None:
     machine.config(CONFIG + "region = eu-west-1\n")
@@ -107,7 +107,7 @@ def test_role_of_a_profile_is_asked_for_where_that_profile_says(
     assert regions == ["eu-west-1", "eu-north-1", "eu-north-1", "eu-north-1", *["ap-south-1"] * 2]
 
 
-def test_instance_is_asked_for_its_region_only_if_nothing_else_says(
+def test_imds_is_called_for_the_region_only_if_none_is_configured(
     machine: Machine, imds: ImdsServer
 ) -> None:
     machine.set(AWS_REGION="eu-west-1")
@@ -118,7 +118,7 @@ def test_instance_is_asked_for_its_region_only_if_nothing_else_says(
     assert imds.count("region") == 1
 
 
-def test_instance_that_does_not_tell_its_region_is_no_obstacle(
+def test_chain_works_without_the_region_of_the_instance(
     machine: Machine, sts: StsServer, imds: ImdsServer
 ) -> None:
     imds.break_("region", faults.status(404))
@@ -184,7 +184,7 @@ def test_later_role_is_capped_without_asking(machine: Machine, sts: StsServer) -
     assert CAPPED.format(number=1) not in outcome.log
 
 
-def test_user_with_a_session_token_gets_what_was_asked_for(
+def test_user_with_a_session_token_gets_the_requested_duration(
     machine: Machine, sts: StsServer
 ) -> None:
     sts.enforce_chained_cap = False  # keys of GetSessionToken look like a role's
@@ -212,7 +212,7 @@ def test_cap_is_lowered_once_and_for_that_reason_only(machine: Machine, sts: Sts
     assert sts.count() == 1
 
 
-def test_rejected_source_is_got_anew_once(
+def test_rejected_source_is_fetched_again_once(
     machine: Machine, sts: StsServer, imds: ImdsServer
 ) -> None:
     sts.revoke(imds.current["AccessKeyId"])

@@ -129,7 +129,7 @@ def test_background_run_says_nothing_on_stderr_but_the_error(
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
-def test_text_that_is_asked_for_is_printed(
+def test_requested_text_is_printed(
     capfd: pytest.CaptureFixture[str], environ: dict[str, str], option: str
 ) -> None:
     assert cli.respond([option], environ) == 0
@@ -230,7 +230,7 @@ def test_place_of_the_cache_that_needs_thought_is_left_to_the_full_command_line(
 # What the system may refuse, and nobody is to notice.
 
 
-def test_core_dumps_that_cannot_be_forbidden_stop_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_goes_on_where_core_dumps_cannot_be_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise ValueError("not allowed to raise maximum limit")
 

@@ -182,7 +182,7 @@ def test_odd_field_is_named_and_not_shown(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", 0, True, [ANSWER]])
-def test_answer_that_is_no_object_is_refused(answer: object) -> None:
+def test_response_that_is_not_an_object_is_refused(answer: object) -> None:
     with pytest.raises(ProviderFailed, match="something other than credentials"):
         credentials.from_answer(answer, NAMES, "imds", "IMDS")
 
@@ -190,7 +190,7 @@ def test_answer_that_is_no_object_is_refused(answer: object) -> None:
 @pytest.mark.parametrize(
     "account", [None, "", "12345678901", "1234567890123", "12345678901x", 1, []]
 )
-def test_account_that_is_none_is_left_out(account: object) -> None:
+def test_invalid_account_is_left_out(account: object) -> None:
     assert read(AccountId=account).account_id == ""
 
 

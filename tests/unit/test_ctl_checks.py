@@ -108,7 +108,7 @@ class Loose(Store):
         return os.open(os.path.join(self.path, name), os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def test_lock_that_keeps_nobody_out(tmp_path: Path) -> None:
+def test_lock_that_does_not_exclude_others(tmp_path: Path) -> None:
     made = case(tmp_path)
     made.store = Loose(str(tmp_path / "cache"))
     found = said(installation.cache_directory(made))
@@ -170,7 +170,7 @@ def test_aws_that_cannot_be_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Nov 2026 00:00:00 GMT"])
-def test_unreadable_time_is_no_clock(date: str, tmp_path: Path) -> None:
+def test_unreadable_time_is_ignored(date: str, tmp_path: Path) -> None:
     made = case(tmp_path)
     made.dated("IMDS", date)
 

@@ -109,7 +109,7 @@ def test_value_that_would_be_read_otherwise_is_refused(value: str) -> None:
         changed("[profile app]\nregion = x\n", "app", value)
 
 
-def test_header_that_nobody_can_read_is_no_profile() -> None:
+def test_unreadable_header_is_not_a_profile() -> None:
     file = ConfigFile(b"[profile 'open]\nx = 1\n[profiles]\n[profile a b]\n[profile]\n", "config")
 
     assert file.profiles() == []

@@ -139,7 +139,7 @@ def test_check_that_fails_is_named_and_the_next_one_is_done() -> None:
     assert (last.name, last.text) == ("first check", "out of reach")
 
 
-def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done() -> None:
+def test_check_that_fails_unexpectedly_is_reported_and_the_next_one_is_run() -> None:
     last = said_of_a_first_check(ZeroDivisionError("geheim"))
 
     assert (last.status, last.name) == ("fail", "first check")
@@ -149,7 +149,7 @@ def test_check_that_nobody_foresaw_to_fail_is_reported_and_the_next_one_is_done(
     assert last.text.endswith("; please report it with the output of -v")
 
 
-def test_cache_of_nobody_has_no_place() -> None:
+def test_user_without_a_home_has_no_cache() -> None:
     assert machine.off({})[0] == "there is no home directory"
     assert machine.off({"HOME": "x"})[0] == "HOME=x is not an absolute path"
 
@@ -174,7 +174,7 @@ def test_interpreter_that_no_script_can_name_gets_no_launcher(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [python.parent]
 
 
-def test_program_of_somebody_elses_is_no_launcher(tmp_path: Path) -> None:
+def test_program_of_another_origin_is_not_a_launcher(tmp_path: Path) -> None:
     path = tmp_path / "fast"
     path.write_bytes(b"\x7fELF\xff")
 

@@ -67,7 +67,7 @@ def test_who_may_assume_a_role(policy: Any, may: bool, others: list[str]) -> Non
     [("aws", "ec2.amazonaws.com"), ("aws-us-gov", "ec2.amazonaws.com"),
      ("aws-cn", "ec2.amazonaws.com.cn")],
 )  # fmt: skip
-def test_policy_that_is_written_lets_ec2_in_and_nobody_else(partition: str, service: str) -> None:
+def test_written_policy_allows_ec2_and_no_one_else(partition: str, service: str) -> None:
     policy = json.loads(iam.trust(partition))
 
     assert policy["Statement"][0]["Principal"] == {"Service": service}

@@ -95,13 +95,13 @@ def test_interruption_says_what_was_done(console: Console) -> None:
     assert (caught.value.status, len(caught.value.steps)) == (130, 1)
 
 
-def test_nobody_is_asked_where_yes_is_given(console: Console) -> None:
+def test_yes_suppresses_the_prompt(console: Console) -> None:
     confirm(console, "Delete it?", yes=True)
 
     assert err(console) == ""
 
 
-def test_nothing_is_done_where_nobody_can_be_asked(console: Console) -> None:
+def test_nothing_is_done_without_a_terminal_for_the_prompt(console: Console) -> None:
     with pytest.raises(RequestError, match="add --yes"):
         confirm(console, "Delete it?", yes=False)
 
@@ -128,7 +128,9 @@ def test_waiting_is_told_once(console: Console) -> None:
         ),
     ],
 )
-def test_what_aws_does_not_know_yet_is_asked_again(console: Console, code: str, text: str) -> None:
+def test_call_is_retried_until_aws_knows_the_new_role(
+    console: Console, code: str, text: str
+) -> None:
     answers: list[Refused | str] = [Refused(code, text), "there"]
 
     def work() -> str:
@@ -161,7 +163,7 @@ def test_other_refusals_are_final(console: Console, code: str, text: str) -> Non
     assert len(calls) == 1
 
 
-def test_wrong_keys_of_nobody_are_a_mistake_of_the_configuration() -> None:
+def test_invalid_keys_are_a_configuration_error() -> None:
     from botocore import exceptions
 
     def work() -> None:

@@ -136,7 +136,7 @@ def test_time_and_tries_are_never_fewer(
 
 @pytest.mark.parametrize("name", [TIMEOUT, ATTEMPTS])
 @pytest.mark.parametrize("value", ["0", "-1", "0.5", "x", "3601", "1e3", "²", "9" * 5000])
-def test_number_that_is_none_is_named(name: str, value: str) -> None:
+def test_invalid_number_is_named(name: str, value: str) -> None:
     with pytest.raises(RequestError, match=f"{name} .*must be a whole number from 1 to 3600"):
         read({name: value})
 

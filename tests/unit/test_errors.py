@@ -125,7 +125,7 @@ def test_certainty_is_the_exception() -> None:
     assert errors.ProviderUnavailable("x", certain=True).certain
 
 
-def test_mistake_is_told_by_its_kind_and_place_and_by_no_word_of_its_own() -> None:
+def test_internal_error_is_shown_by_type_and_place_without_its_message() -> None:
     try:
         raise ValueError("canary")
     except ValueError as raised:

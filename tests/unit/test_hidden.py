@@ -49,7 +49,7 @@ def test_logins_are_looked_for_where_the_given_environment_has_them(
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "nothing"])
-def test_what_is_no_file_holds_no_secret_and_is_not_waited_for(kind: str, home: Path) -> None:
+def test_anything_but_a_regular_file_has_no_secrets_and_is_not_read(kind: str, home: Path) -> None:
     path = home / "token"
     if kind == "pipe":
         os.mkfifo(path)

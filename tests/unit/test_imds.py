@@ -49,7 +49,7 @@ def service() -> Iterator[ImdsServer]:
         yield server
 
 
-def test_healthy_service_is_asked_three_times_on_one_connection(service: ImdsServer) -> None:
+def test_healthy_service_gets_three_requests_on_one_connection(service: ImdsServer) -> None:
     outcome = asked(service)
     assert outcome.found is not None
     expected = service.current
@@ -103,7 +103,7 @@ def test_refusal_by_a_service_that_was_there_a_moment_ago_is_a_failure() -> None
     [("ENETUNREACH", UNAVAILABLE), ("EHOSTUNREACH", UNAVAILABLE), ("EPERM", UNAVAILABLE),
      ("EAFNOSUPPORT", UNAVAILABLE), ("ENOBUFS", FAILED), ("EMFILE", FAILED)],
 )  # fmt: skip
-def test_what_the_machine_lacks_is_no_word_of_imds(
+def test_missing_network_is_not_blamed_on_imds(
     service: ImdsServer, monkeypatch: pytest.MonkeyPatch, number: str, outcome: Outcome
 ) -> None:
     code = getattr(errno, number)
@@ -166,7 +166,7 @@ def test_every_address_of_a_name_is_tried(service: ImdsServer, names: SimpleName
     assert "connection refused" in asked("http://imds.example").said
 
 
-def test_service_on_ipv6_is_asked() -> None:
+def test_service_on_ipv6_is_called() -> None:
     with ImdsServer(ipv6=True) as server:
         outcome = asked(server)
         assert outcome.found is not None
@@ -283,7 +283,7 @@ def test_role_is_the_first_line_of_the_list(service: ImdsServer, style: ListStyl
      "rôle".encode(), b"\xef\xbb\xbfapp", b"app\rother", b"app\x00", b"\x1b[31mapp", b"app\xff",
      b'{"a": 1}'],
 )  # fmt: skip
-def test_name_that_no_role_can_have_is_not_asked_for(service: ImdsServer, name: bytes) -> None:
+def test_invalid_role_name_is_not_requested(service: ImdsServer, name: bytes) -> None:
     service.fail("list", faults.body(name))
     outcome = asked(service)
     assert outcome.outcome is FAILED
@@ -293,7 +293,7 @@ def test_name_that_no_role_can_have_is_not_asked_for(service: ImdsServer, name: 
 
 
 @pytest.mark.parametrize("name", ["x" * 64, "A_b+c=d,e.f@g-1"])
-def test_every_name_that_a_role_can_have_is_asked_for(service: ImdsServer, name: str) -> None:
+def test_every_valid_role_name_is_requested(service: ImdsServer, name: str) -> None:
     service.role = name
     assert asked(service).found is not None
 
@@ -310,7 +310,7 @@ def test_role_that_vanished_is_looked_for_again_once(service: ImdsServer) -> Non
     assert service.count("list") == service.count("creds") == 2
 
 
-def test_role_that_vanished_for_good_is_no_role(service: ImdsServer) -> None:
+def test_role_that_was_removed_is_reported_as_missing(service: ImdsServer) -> None:
     def detach() -> None:
         service.role = None
 
@@ -321,7 +321,7 @@ def test_role_that_vanished_for_good_is_no_role(service: ImdsServer) -> None:
     assert service.count("list") == 2
 
 
-def test_role_asked_for_by_name_is_the_only_one(service: ImdsServer) -> None:
+def test_role_requested_by_name_is_the_only_one(service: ImdsServer) -> None:
     assert asked(service, "app").found is not None
     service.forget()
     outcome = asked(service, "web")
@@ -330,7 +330,7 @@ def test_role_asked_for_by_name_is_the_only_one(service: ImdsServer) -> None:
     assert service.count("creds") == 0
 
 
-def test_role_asked_for_by_name_that_is_exchanged_meanwhile_is_not_replaced(
+def test_role_requested_by_name_is_not_replaced_by_another_one(
     service: ImdsServer,
 ) -> None:
     def exchange_role() -> None:
@@ -456,7 +456,7 @@ def test_pauses_grow_and_differ(service: ImdsServer) -> None:
     assert longest[0] <= 0.1 < longest[1] <= 0.2 < longest[2] <= 0.4
 
 
-def test_more_tries_and_more_time_can_be_asked_for(service: ImdsServer) -> None:
+def test_more_tries_and_more_time_can_be_configured(service: ImdsServer) -> None:
     service.fail("list", faults.status(503), times=9)
     outcome = asked(service, environ={"AWS_METADATA_SERVICE_NUM_ATTEMPTS": "10"})
     assert outcome.found is not None

@@ -149,7 +149,7 @@ def test_fault_has_its_outcome(service: ImdsServer, row: Row, step: str) -> None
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("row", PASSING[::3], ids=lambda row: row.name)
-def test_fault_that_passes_costs_nobody_the_credentials(
+def test_fault_that_passes_does_not_cost_the_credentials(
     service: ImdsServer, row: Row, times: int, step: str
 ) -> None:
     if step not in row.steps:

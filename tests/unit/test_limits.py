@@ -181,7 +181,7 @@ def test_role_arn(value: str) -> None:
         ROLE.replace("aws", "aws" + "x" * 62) + "a",
     ],
 )
-def test_role_arn_that_is_none(value: str) -> None:
+def test_invalid_role_arn(value: str) -> None:
     assert limits.role_arn(value) == (
         "must be a role's ARN, like arn:aws:iam::123456789012:role/NAME"
     )
@@ -220,7 +220,7 @@ def test_policy_arn(value: str) -> None:
         POLICY.replace("aws", "x") + "a",
     ],
 )
-def test_policy_arn_that_is_none(value: str) -> None:
+def test_invalid_policy_arn(value: str) -> None:
     assert limits.policy_arn(value) == (
         "must be a policy's ARN, like arn:aws:iam::aws:policy/ReadOnlyAccess"
     )
@@ -252,7 +252,7 @@ def test_duration(value: str) -> None:
         *("9e2", "1h", "0x384", "9_00", "\u0669\u0660\u0660", "\u00b2\u00b2\u00b2\u00b2", "nan"),
     ],
 )
-def test_duration_that_is_none(value: str) -> None:
+def test_invalid_duration(value: str) -> None:
     assert limits.duration_seconds(value) == "must be a whole number of seconds from 900 to 43200"
 
 
@@ -283,7 +283,7 @@ def test_timeout(value: str) -> None:
         *("1_0", "\u0661", "9" * 5000, "0x1"),
     ],
 )
-def test_timeout_that_is_none(value: str) -> None:
+def test_invalid_timeout(value: str) -> None:
     assert limits.timeout(value) == "must be a number of seconds from 1 to 3600"
 
 
@@ -308,7 +308,7 @@ def test_tag(value: str) -> None:
         ("e\u0301=x", "has a key that must be"),
     ],
 )
-def test_tag_that_is_none(value: str, words: str) -> None:
+def test_invalid_tag(value: str, words: str) -> None:
     assert limits.tag(value).startswith(words)
 
 
@@ -346,7 +346,7 @@ def test_source(value: str) -> None:
         *("profile:a]", "profile:a\n", "container:x", "web-identity:", "ec2", ":env", " env"),
     ],
 )
-def test_source_that_is_none(value: str) -> None:
+def test_invalid_source(value: str) -> None:
     assert limits.source(value) == (
         "must be one of env, profile:NAME, imds, imds:ROLE, container or web-identity"
     )
@@ -358,12 +358,12 @@ def test_profile_name(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "a]", "a\nb", "\x00", "\x1b[m", "\udce9", "\u202e"])
-def test_profile_name_that_is_none(value: str) -> None:
+def test_invalid_profile_name(value: str) -> None:
     assert limits.profile_name(value) == "must be a profile name"
 
 
 @pytest.mark.parametrize("value", ["", "x", "./x", "~/x", "$HOME/x", "/x\0y"])
-def test_cache_directory_that_is_none(value: str) -> None:
+def test_invalid_cache_directory(value: str) -> None:
     assert limits.cache_dir(value) == "must be an absolute path"
     assert limits.cache_dir("/x") == ""
 

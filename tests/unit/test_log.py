@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
     ("verbose", "wanted", "heard"),
     [(False, False, ""), (True, False, "err"), (False, True, "file"), (True, True, "err file")],
 )
-def test_line_is_told_to_whoever_wants_it(
+def test_line_goes_to_stderr_and_to_the_file_as_requested(
     path: Path, capfd: pytest.CaptureFixture[str], verbose: bool, wanted: bool, heard: str
 ) -> None:
     log = log_at(path if wanted else "", verbose=verbose)
@@ -179,7 +179,7 @@ def test_path_that_is_unfit_costs_nothing(
     )
 
 
-def test_file_of_somebody_else_is_left_alone(
+def test_file_of_another_user_is_left_alone(
     path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.write_text("theirs\n", "ascii")
@@ -274,7 +274,7 @@ def test_error_that_was_foreseen_needs_no_traceback(
     assert not path.exists()
 
 
-def test_nobody_who_did_not_ask_sees_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+def test_traceback_is_shown_only_with_verbose(capfd: pytest.CaptureFixture[str]) -> None:
     log_at("").trace(failed(TypeError("x")))
 
     assert capfd.readouterr() == ("", "")
@@ -299,7 +299,7 @@ def stderr() -> Iterator[Callable[[int | None], None]]:
     os.close(kept)
 
 
-def test_stderr_that_is_closed_or_full_is_no_error(stderr: Callable[[int | None], None]) -> None:
+def test_closed_or_full_stderr_is_not_an_error(stderr: Callable[[int | None], None]) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     stderr(full)
     os.close(full)
@@ -308,7 +308,9 @@ def test_stderr_that_is_closed_or_full_is_no_error(stderr: Callable[[int | None]
     say("nobody hears")
 
 
-def test_stderr_that_nobody_reads_is_not_waited_for(stderr: Callable[[int | None], None]) -> None:
+def test_run_does_not_wait_for_a_stderr_that_is_not_read(
+    stderr: Callable[[int | None], None],
+) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with contextlib.suppress(BlockingIOError):

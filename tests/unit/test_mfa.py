@@ -53,7 +53,7 @@ def test_command_is_split_like_a_shell_would(command: str, words: list[str]) -> 
     [("", "must be a command"), (" ", "must be a command"), ("'' x", "must be a command"),
      ("a 'b", "no closing quotation"), ("a \\", "no escaped character")],
 )  # fmt: skip
-def test_command_that_is_none_is_refused(command: str, reason: str) -> None:
+def test_invalid_command_is_refused(command: str, reason: str) -> None:
     with pytest.raises(UsageError, match=f"^--mfa-command: {reason}$"):
         mfa.split(command)
 
@@ -186,7 +186,7 @@ def test_program_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert refused(str(path)) == f"--mfa-command: {path} cannot be run: Exec format error"
 
 
-def test_terminal_that_is_gone_cannot_be_asked() -> None:
+def test_closed_terminal_has_no_prompt() -> None:
     reader, writer = os.pipe()  # no terminal: whatever a terminal can do fails
     asking = prompt.Prompt(reader)
     asking.show()
@@ -217,7 +217,7 @@ def test_command_that_closes_its_output_and_goes_on_takes_too_long() -> None:
     assert said == "--mfa-command: sh took longer than 0.5 s"
 
 
-def test_question_that_was_not_asked_needs_no_end() -> None:
+def test_prompt_that_was_never_shown_needs_no_end() -> None:
     asker = Mfa("", {})
     asker.resume()
     asker.end()

@@ -118,7 +118,7 @@ def test_list_options_collect_in_order() -> None:
     assert hop.policy_arn == ["arn:aws:iam::aws:policy/B", "arn:aws:iam::aws:policy/A"]
 
 
-def test_providers_are_asked_in_the_order_written() -> None:
+def test_providers_are_tried_in_the_order_written() -> None:
     request = options.parse(["--profile", "p", "--imds", "app", *CHAIN, "--imds"])
 
     kinds = [type(provider) for provider in request.providers]
@@ -126,7 +126,7 @@ def test_providers_are_asked_in_the_order_written() -> None:
     assert request.providers[1] == Imds("app")
 
 
-def test_chain_stands_where_its_first_option_stood() -> None:
+def test_chain_has_the_place_of_its_first_option() -> None:
     request = options.parse(["--source", "env", "--imds", "--role-arn", A])
 
     assert [type(provider) for provider in request.providers] == [Chain, Imds]
@@ -306,7 +306,7 @@ def test_what_may_be_a_secret_is_not_echoed(argv: list[str]) -> None:
     assert not any(SECRET[start : start + 8] in said for start in range(len(SECRET) - 7)), said
 
 
-def test_short_value_that_is_no_secret_is_shown() -> None:
+def test_short_value_that_is_not_secret_is_shown() -> None:
     assert refused("--timeout", "5m").endswith("to 3600, not '5m'")
     assert refused("--role-arn", A[:19]).endswith(f", not '{A[:19]}'")
 
@@ -355,9 +355,7 @@ def test_policy_file_may_be_named_from_here_or_from_home(
         (b"{} " * 30_000, "is longer than 65536 bytes"),
     ],
 )
-def test_policy_file_that_is_none_is_refused(
-    tmp_path: Path, content: bytes | None, reason: str
-) -> None:
+def test_invalid_policy_file_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
     path = tmp_path / "policy.json"
     if content is not None:
         path.write_bytes(content)

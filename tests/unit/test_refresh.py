@@ -136,7 +136,9 @@ def test_answer_is_an_entry_with_both_windows(world: World, state: str) -> None:
 
 
 @pytest.mark.parametrize(("state", "background"), [("ahead", True), ("now", False)])
-def test_nobody_asks_again_before_the_next_look(world: World, state: str, background: bool) -> None:
+def test_no_run_fetches_again_before_the_next_look(
+    world: World, state: str, background: bool
+) -> None:
     world.hold(state)
     provider = Gives(ProviderFailed("it broke"))
     world.answer(provider, background=background)
@@ -258,7 +260,7 @@ def test_refresh_ignores_the_memory(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [RequestError, CodeNotGiven])
-def test_what_a_person_can_mend_at_once_is_not_remembered(
+def test_failure_that_a_user_can_fix_at_once_is_not_cached(
     world: World, kind: type[Exception]
 ) -> None:
     provider = Gives(kind("you can mend that"), world.credentials())
@@ -347,7 +349,7 @@ def test_person_is_not_hurried(world: World) -> None:
     assert seen[0] > refresh.PATIENCE
 
 
-def test_held_entry_is_served_when_a_provider_is_stuck_for_good(
+def test_cached_entry_is_served_when_a_provider_hangs(
     world: World,
 ) -> None:
     world.hurry.faster = 30
@@ -426,7 +428,7 @@ def test_states_are_what_they_are_called(world: World) -> None:
         assert held.judge(world.clock.now) == names.get(state, state)
 
 
-def test_deadline_that_has_passed_serves_what_is_held(world: World) -> None:
+def test_cached_entry_is_served_after_the_deadline(world: World) -> None:
     held = world.hold("now")
     run = world.refresher(seconds=0)
 

@@ -198,7 +198,7 @@ class ReadOnly(Faulty):
 
 @pytest.mark.parametrize("kind", [Faulty, ReadOnly])
 @pytest.mark.parametrize("state", ["absent", "now"])
-def test_cache_that_cannot_be_written_costs_nobody_the_credentials(
+def test_cache_that_cannot_be_written_does_not_cost_the_credentials(
     world: World, state: str, kind: type[Store]
 ) -> None:
     held = world.hold(state)
@@ -211,7 +211,7 @@ def test_cache_that_cannot_be_written_costs_nobody_the_credentials(
 
 
 @pytest.mark.parametrize("kind", [Faulty, ReadOnly])
-def test_held_entry_is_served_when_neither_provider_nor_disk_works(
+def test_cached_entry_is_served_when_neither_provider_nor_disk_works(
     world: World, kind: type[Store]
 ) -> None:
     held = world.hold("now")

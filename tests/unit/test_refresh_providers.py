@@ -49,7 +49,7 @@ def test_every_reason_is_told(world: World) -> None:
         world.answer(one, two)
 
 
-def test_library_of_a_provider_that_is_not_asked_is_not_loaded(world: World) -> None:
+def test_library_of_a_provider_that_is_not_tried_is_not_loaded(world: World) -> None:
     def providers() -> Any:
         yield Gives(world.credentials())
         raise AssertionError("the second was made")
@@ -140,14 +140,14 @@ def test_answer_has_the_windows_of_the_hop_that_it_is(world: World) -> None:
     assert (entry.issued, entry.ahead, entry.now) == (hop.issued, hop.ahead, hop.now)
 
 
-def test_everything_on_the_way_is_got_anew_if_that_is_demanded(world: World) -> None:
+def test_every_hop_is_fetched_again_with_refresh(world: World) -> None:
     world.hold("fresh", b"hop")
     role = Gives(world.credentials())
     world.answer(Keeps("hop", role), force=True)
     assert role.asked == 1
 
 
-def test_rejected_source_is_got_anew(world: World) -> None:
+def test_rejected_source_is_fetched_again(world: World) -> None:
     old = world.hold("fresh", b"source")
     source = Gives(world.credentials())
     entry = world.answer(Keeps("source", source, force=True))
@@ -159,7 +159,7 @@ def test_rejected_source_is_got_anew(world: World) -> None:
     assert kept.document == entry.document
 
 
-def test_source_that_cannot_be_got_anew_is_not_used_once_more(world: World) -> None:
+def test_source_that_cannot_be_fetched_again_is_not_reused(world: World) -> None:
     world.hold("fresh", b"source")
     with pytest.raises(SourceRejected):
         world.answer(Keeps("source", Gives(SourceRejected("unknown")), force=True))

@@ -82,7 +82,7 @@ def test_typed_code_leaves_one_window(world: World) -> None:
 
 
 @pytest.mark.parametrize("lifetime", [900, 1800, 3600, 21600, 43200])
-def test_nobody_is_needed_where_no_code_was_typed(world: World, lifetime: int) -> None:
+def test_entry_needs_no_person_where_no_code_was_typed(world: World, lifetime: int) -> None:
     got = world.credentials(lifetime)
     entry = result.answered(world.key, None, got, world.clock.now, world.log)
     assert entry.ahead < entry.now

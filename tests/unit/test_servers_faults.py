@@ -323,7 +323,7 @@ def test_nothing_listens_on_a_closed_port() -> None:
         socket.create_connection((host, int(port)), 5)
 
 
-def test_full_backlog_lets_nobody_in() -> None:
+def test_full_backlog_accepts_no_connection() -> None:
     with backlog_full() as url:
         host, _, port = url.removeprefix("http://").partition(":")
         with pytest.raises(TimeoutError):
@@ -337,7 +337,7 @@ def test_request_that_is_not_http_is_not_recorded(service: Service) -> None:
     assert service.requests == []
 
 
-def test_body_is_asked_for_when_the_client_waits(service: Service) -> None:
+def test_body_is_requested_when_the_client_waits(service: Service) -> None:
     head = b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     with socket.create_connection((service.host, service.port), 5) as client:
         client.sendall(head)

@@ -51,7 +51,7 @@ def test_forwarded_and_versioned_token_requests_are_refused(imds: ImdsServer) ->
     assert ask(imds, "PUT", "/2021-03-23/api/token", {TTL: "60"}).status == 403
 
 
-def test_other_methods_are_refused_with_the_status_asked_for(imds: ImdsServer) -> None:
+def test_other_methods_are_refused_with_the_configured_status(imds: ImdsServer) -> None:
     assert ask(imds, "PUT", "/latest/meta-data/", {TTL: "60"}).status == 405
     assert ask(imds, "GET", "/latest/api/token").status == 405
     imds.odd_method_status = 403
@@ -152,7 +152,7 @@ def test_instance_is_described(imds: ImdsServer) -> None:
     assert (identity["accountId"], identity["region"]) == ("123456789012", "eu-central-1")
 
 
-def test_extended_credentials_are_off_until_asked_for(imds: ImdsServer) -> None:
+def test_extended_credentials_are_off_by_default(imds: ImdsServer) -> None:
     path = "/latest/meta-data/iam/security-credentials-extended/"
     assert [get(imds, path).status, get(imds, path + "app").status] == [404, 404]
     imds.extended = True

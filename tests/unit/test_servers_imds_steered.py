@@ -47,7 +47,7 @@ def test_requests_are_recorded_with_their_connection(imds: ImdsServer) -> None:
     assert (imds.count(), imds.connections) == (3, 2)
 
 
-def test_connection_is_closed_when_asked(imds: ImdsServer) -> None:
+def test_connection_is_closed_on_request(imds: ImdsServer) -> None:
     reply = ask(imds, "GET", ROLES, {"Connection": "close"})
     assert reply.headers["Connection"] == "close"
 
@@ -81,7 +81,7 @@ def test_role_can_vanish_between_two_requests(imds: ImdsServer) -> None:
     assert get(imds, ROLES + name).status == 404
 
 
-def test_held_requests_wait_for_their_release(imds: ImdsServer) -> None:
+def test_paused_requests_wait_for_their_release(imds: ImdsServer) -> None:
     replies: list[int] = []
     known = token(imds)
 
@@ -101,7 +101,7 @@ def test_held_requests_wait_for_their_release(imds: ImdsServer) -> None:
     assert replies == [200, 200, 200]
 
 
-def test_stopping_ends_held_and_hanging_requests() -> None:
+def test_stopping_ends_paused_and_hanging_requests() -> None:
     imds = ImdsServer()
     imds.hold("list")
     imds.fail("creds", faults.hang())

@@ -145,7 +145,7 @@ def test_duration_beyond_the_roles_own_limit_is_refused(caller: Caller, sts: Sts
     assert "MaxSessionDuration" in message
 
 
-def test_lifetime_can_be_capped_below_what_is_asked(caller: Caller, sts: StsServer) -> None:
+def test_lifetime_can_be_capped_below_the_requested_one(caller: Caller, sts: StsServer) -> None:
     sts.max_lifetime = 5
     expiration = caller.assume(DurationSeconds=900)["Credentials"]["Expiration"]
     assert expiration.timestamp() - time.time() <= 5
@@ -322,7 +322,7 @@ def test_delay_comes_before_the_answer(caller: Caller, sts: StsServer) -> None:
     assert time.monotonic() - start >= 0.05
 
 
-def test_held_calls_wait(caller: Caller, sts: StsServer) -> None:
+def test_paused_calls_wait(caller: Caller, sts: StsServer) -> None:
     answers: list[Any] = []
     threads = [
         threading.Thread(target=lambda client: answers.append(client.get_caller_identity()),

@@ -71,7 +71,7 @@ def test_external_id_is_not_shown() -> None:
         (SECRET[:40], KEY, None, "aws_access_key_id and aws_secret_access_key are swapped"),
     ],
 )  # fmt: skip
-def test_what_is_no_key_is_told_without_its_value(
+def test_invalid_key_is_reported_without_its_value(
     access: str, secret: str, token: str | None, told: str
 ) -> None:
     found = slips.keys(dict(zip(slips.KEYS, (access, secret, token), strict=True)))

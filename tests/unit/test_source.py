@@ -124,7 +124,7 @@ def test_container_has_the_credentials_of_its_role(machine: Machine, task: Conta
     assert source("container", machine.run()).is_role(found)
 
 
-def test_short_lived_credentials_are_asked_for_once(machine: Machine) -> None:
+def test_short_lived_credentials_are_fetched_once(machine: Machine) -> None:
     with ContainerServer(lifetime=300, rotate=100) as task:
         machine.set(**{FULL: task.full_uri})
         assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
@@ -157,7 +157,9 @@ def test_token_file_of_a_pod_comes_first_and_may_end_with_a_line_end(
 
 
 @pytest.mark.parametrize("variables", [{}, {FULL: ""}, {RELATIVE: "", FULL: ""}])
-def test_no_container_is_no_failure(variables: dict[str, str], machine: Machine) -> None:
+def test_source_is_unavailable_outside_of_a_container(
+    variables: dict[str, str], machine: Machine
+) -> None:
     machine.set(**variables)
     with pytest.raises(ProviderUnavailable, match="this is not an ECS task or an EKS pod"):
         retrieve(machine, "container")
@@ -260,7 +262,7 @@ def test_wrong_container_token_is_not_shown(machine: Machine, task: ContainerSer
         (b"one\ntwo", RequestError, "the token is not one line of text"),
     ],
 )
-def test_container_token_file_that_is_no_token_is_named(
+def test_container_token_file_without_a_token_is_named(
     content: bytes | None, kind: type[Exception], words: str, machine: Machine,
     task: ContainerServer,
 ) -> None:  # fmt: skip
@@ -327,7 +329,7 @@ def test_rejected_token_is_read_again_once(code: str, pod: Machine, sts: StsServ
     assert sts.count() == 4
 
 
-def test_identity_provider_that_is_out_of_reach_is_asked_again(
+def test_call_is_retried_while_the_identity_provider_is_unreachable(
     pod: Machine, sts: StsServer
 ) -> None:
     sts.fail(error("IDPCommunicationError"), times=2)

@@ -77,7 +77,7 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "//", "///"])
-def test_root_of_the_file_system_is_no_cache(path: str) -> None:
+def test_root_of_the_file_system_is_not_a_cache(path: str) -> None:
     store = Store(path)
     store.make()
     with pytest.raises(PermissionError):
@@ -179,7 +179,7 @@ def test_trouble_is_why_nothing_was_read(store: Store) -> None:
     assert store.trouble is None
 
 
-def test_lock_is_held_by_one(store: Store) -> None:
+def test_lock_is_exclusive(store: Store) -> None:
     first = store.claim(b"key")
     assert first is not None
     assert store.claim(b"key") is None
@@ -275,7 +275,7 @@ while turns:
 """
 
 
-def test_removing_locks_lets_nobody_else_in(store: Store, host: Host) -> None:
+def test_removing_a_lock_does_not_let_another_process_in(store: Store, host: Host) -> None:
     contenders = [
         host.start("-c", CONTENDER, store.path, "200", command=sys.executable) for _ in range(4)
     ]
@@ -356,7 +356,7 @@ def test_temporary_file_of_a_dead_run_is_swept_and_one_being_written_stays(store
     assert swept(store) == sorted([name, lock, new])
 
 
-def test_what_is_locked_is_in_use_and_stays(store: Store) -> None:
+def test_locked_entry_is_in_use_and_stays(store: Store) -> None:
     names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
     temporary = names[0].replace(".entry", ".1.00000000.tmp")
     open(f"{store.path}/{temporary}", "w").close()
@@ -493,7 +493,7 @@ def test_what_was_no_lock_and_has_gone_needs_no_removal(store: Store) -> None:
     os.close(folder)
 
 
-def test_lock_that_its_owner_cannot_write_is_none(tmp_path: Path) -> None:
+def test_file_that_its_owner_cannot_write_is_not_a_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch(mode=0o400)
 

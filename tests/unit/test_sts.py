@@ -274,7 +274,7 @@ STRANGERS: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.parametrize("name", STRANGERS)
-def test_answer_of_somebody_else_is_a_fault_of_the_network(
+def test_response_of_another_server_is_a_network_fault(
     name: str, machine: Machine, sts: StsServer
 ) -> None:
     fault, words = STRANGERS[name]
@@ -437,7 +437,7 @@ def test_refused_connection_is_said_with_its_reason(machine: Machine) -> None:
     assert "(connection refused)" in outcome.said
 
 
-def test_endpoint_that_is_no_address_is_a_mistake_in_the_configuration(machine: Machine) -> None:
+def test_invalid_endpoint_is_a_configuration_error(machine: Machine) -> None:
     machine.set(AWS_ENDPOINT_URL_STS="nonsense")
     outcome = machine.ask(hop())
     assert isinstance(outcome.error, RequestError)
@@ -556,5 +556,5 @@ def test_proxy_that_wants_a_password_is_named() -> None:
     assert "407" in raised.explain(ValueError("not XML"), answered, Call("eu-central-1")).message
 
 
-def test_clock_is_not_blamed_where_nobody_tells_the_time() -> None:
+def test_clock_is_not_blamed_without_a_time_to_compare() -> None:
     assert Reply(403, {}, "SignatureDoesNotMatch", "no time in it").skew() == 0

@@ -30,7 +30,7 @@ SECRET = "wJalrXUtnFEMI"
         (f"[a]\nb = \udcff{SECRET}\n", ": C: it is not UTF-8"),
     ],
 )
-def test_line_and_reason_are_told_and_nothing_that_stands_there(
+def test_line_and_reason_are_reported_without_the_text_of_the_line(
     text: str, words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "config"

@@ -71,13 +71,13 @@ def test_table_has_this_process_and_its_children(
     assert found[child.pid].start
 
 
-def test_processes_cannot_be_listed_by_what_is_missing_fails_or_is_no_list() -> None:
+def test_no_processes_are_listed_if_ps_is_missing_or_fails() -> None:
     assert processes.listed(["/proc/nowhere/ps"]) == {}
     assert processes.listed(["false"]) == {}
     assert processes.listed(["echo", "usage: ps"]) == {}
 
 
-def test_process_that_has_ended_is_none() -> None:
+def test_ended_process_is_not_found() -> None:
     with subprocess.Popen(["true"]) as child:
         child.wait()
 
