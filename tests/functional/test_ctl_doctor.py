@@ -34,7 +34,7 @@ APP = "arn:aws:iam::444455556666:role/app"
 MFA = "arn:aws:iam::123456789012:mfa/ada"
 KEYS = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = canary/Secret\n"
 #: What is said of a slow start, which is no fault of the test's.
-BUSY = "a slow disk, or a busy machine"
+BUSY = "the disk may be slow, or the machine busy"
 CHAIN = f"--role-arn {JUMP} --role-arn {APP} --external-id geheim --source profile:keys"
 
 

@@ -89,7 +89,7 @@ def _started(path: str, case: Case) -> Iterator[Check]:
         yield Check(WARN, "executable", f"{text}; this credprocctl is {__version__}",
                     "one of the two is an old installation")  # fmt: skip
     elif fastest > case.slow:
-        yield Check(WARN, "executable", text, "slow: is the disk slow, or the machine busy?")
+        yield Check(WARN, "executable", text, "the disk may be slow, or the machine busy")
     else:
         yield Check(OK, "executable", text)
     yield from _wrapper(path)
