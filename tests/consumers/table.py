@@ -17,12 +17,12 @@ from tests.consumers.install import Installer
 HEADER = (
     "Consumer",
     "Version",
-    "A shell between",
+    "Uses a shell",
     "credproc's line on failure",
     "When credproc fails",
     "Runs (1 h; 14 min)",
     "Fetches again",
-    "To know",
+    "Notes",
 )
 
 JAVA_1 = (
@@ -36,7 +36,7 @@ POLARS = (
 UNKNOWN = ("not tried", *("unknown",) * 5)
 #: What the last column but two says.
 NOT_MEASURED = "not measured"
-FAILS, INSTEAD = "fails", "**goes on as the instance**"
+FAILS, INSTEAD = "fails", "**continues as the instance**"
 
 #: When the packages were tried that are too large for each run, or have boto3's credentials.
 BY_HAND = "by hand, 29 November 2026"
@@ -98,12 +98,12 @@ NOT_RUN = (
         JAVA_1,
     ),
     ("AWS SDK for .NET", *UNKNOWN, "neither Debian nor PyPI nor npm has it"),
-    ("OpenTofu", *UNKNOWN, "as .NET; what is said of Terraform should hold"),
+    ("OpenTofu", *UNKNOWN, "as .NET; should be like Terraform"),
 )
 
-#: What those do who want an answer within a minute.
-NOISES = {"shown": "lets stderr through", "fails": "fails if anything is written to stderr"}
-GIVES_UP = {"at once": "gives up after 60 s", "late": "refuses what takes more than 60 s"}
+#: What consumers do that want an answer within a minute.
+NOISES = {"shown": "passes stderr on", "fails": "fails if anything is written to stderr"}
+GIVES_UP = {"at once": "gives up after 60 s", "late": "rejects an answer after more than 60 s"}
 
 
 def cells(consumer: Consumer, version: str) -> tuple[str, ...]:
@@ -146,13 +146,13 @@ def renewing(consumer: Consumer) -> str:
 
 
 def to_know(consumer: Consumer) -> list[str]:
-    """Return what is not as it is with most of them."""
+    """Return how it differs from most of them."""
     said = line(consumer)
     if consumer.file == "credentials":
-        said.append("reads ``~/.aws/credentials`` alone, ``[app]``")
+        said.append("reads only ``~/.aws/credentials``, ``[app]``")
     for name in consumer.needs:
         other = name != "AWS_PROFILE"
-        said.append(f"wants ``{name}=1``" if other else f"the profile comes from ``{name}``")
+        said.append(f"needs ``{name}=1``" if other else f"the profile comes from ``{name}``")
     if consumer.gives_up:
         said.append(GIVES_UP[consumer.gives_up])
     if consumer.runs >= REQUESTS:

@@ -1,4 +1,4 @@
-# Terraform's S3 backend; what differs from run to run stands in the environment.
+# Terraform's S3 backend; the environment has what differs from run to run.
 terraform {
   backend "s3" {
     bucket                      = "bucket"
