@@ -93,10 +93,11 @@ def asked(
     seconds: float = 20,
     environ: Mapping[str, str] | None = None,
     patient: bool = False,
+    clock: Hurry | None = None,
 ) -> Asked:
     """Ask a service for the role's credentials in a run of its own."""
     url = server if isinstance(server, str) else server.url
-    return ask(new_run(url, seconds, environ, patient), role)
+    return ask(new_run(url, seconds, environ, patient, clock), role)
 
 
 def is_well_behaved(server: ImdsServer, outcome: Asked) -> None:

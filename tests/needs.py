@@ -15,8 +15,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from _pytest.outcomes import Skipped  # pytest names it as a value only, not as a class
 
 from tests import programs, venvs
@@ -129,6 +130,19 @@ CHECKS: dict[str, Callable[[], str]] = {
     "cgroups": _cgroups,
     SLOW: lambda: "it is slow, and runs under --all",
 }
+
+
+def thinned(cases: Iterable[Any], step: int = 3) -> list[Any]:
+    """Return the cases of a test that proves much the same with each of them.
+
+    By default it has one of ``step``, under --all every one.
+    """
+    return [case if number % step == 0 else _slow(case) for number, case in enumerate(cases)]
+
+
+def _slow(case: Any) -> Any:
+    values = case if isinstance(case, tuple) else (case,)
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def command(names: Iterable[str]) -> str:

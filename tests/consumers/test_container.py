@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-each = every(ASKING)
+each = every(ASKING, most=1)
 FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 RELATIVE = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 TOKEN = "canary0123456789abcdefghij"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
-each = every(ASKING)
+each = every(ASKING, most=1)
 
 #: Keys of the user that are not intended to be used.
 STRAY = "AKIASTRAYSTRAYSTRAY1"

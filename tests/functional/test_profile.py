@@ -228,7 +228,7 @@ def test_config_mistake_is_one_line_with_status_2_and_without_a_call(
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [
+    needs.thinned([
         ("metadata_service_timeout = abc",
          "metadata_service_timeout = 'abc' of profile p: invalid literal for int() with base 10"),
         ("api_versions = foo", "api_versions = 'foo' of profile p: AttributeError"),
@@ -241,7 +241,7 @@ def test_config_mistake_is_one_line_with_status_2_and_without_a_call(
         ("account_id_endpoint_mode = maybe", "account_id_endpoint_mode = 'maybe' of profile p: "),
         ("request_checksum_calculation = x", "request_checksum_calculation = 'x' of profile p: "),
         ("user_agent_appid = " + 60 * "a", ""),
-    ],
+    ]),
 )  # fmt: skip
 def test_setting_that_botocore_cannot_use_is_named_by_its_own_key(
     text: str, words: str, laptop: Cloud

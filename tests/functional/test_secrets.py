@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import credproc
-from tests import cachedir, canaries
+from tests import cachedir, canaries, needs
 from tests.canaries import SHAPES, Search, cut_off, message, page, sts_error
 from tests.harness import CREDPROC, NOWHERE, SCRIPTS
 from tests.servers import faults
@@ -169,7 +169,7 @@ IMDS |= {
 }
 
 
-@pytest.mark.parametrize("name", IMDS)
+@pytest.mark.parametrize("name", needs.thinned(IMDS))
 def test_imds_that_repeats_secrets_is_not_quoted(scene: Scene, name: str) -> None:
     step, fault = IMDS[name]
     scene.imds.fail(step, fault)
@@ -195,7 +195,7 @@ STS |= {
 }
 
 
-@pytest.mark.parametrize("name", STS)
+@pytest.mark.parametrize("name", needs.thinned(STS))
 def test_sts_that_repeats_parameters_is_not_quoted(scene: Scene, name: str) -> None:
     scene.sts.fail(STS[name])
     command = scene.write_helper(f"echo {canaries.MFA_CODE}")

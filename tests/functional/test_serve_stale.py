@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from credproc import credentials
-from tests import cachedir
+from tests import cachedir, needs
 from tests.cloud import CHAIN, ONE, TWO, one_document
 from tests.harness import CREDPROC
 from tests.servers import faults
@@ -63,7 +63,7 @@ def filled(cloud: Cloud, argv: tuple[str, ...], state: str) -> Result:
     return result
 
 
-@pytest.mark.parametrize(("argv", "breaks", "why"), WAYS, ids=NAMES)
+@pytest.mark.parametrize(("argv", "breaks", "why"), needs.thinned(WAYS, 2), ids=NAMES)
 def test_valid_credentials_are_printed_however_a_refresh_fails(
     cloud: Cloud, argv: tuple[str, ...], breaks: Break, why: str
 ) -> None:
