@@ -91,7 +91,7 @@ def test_keys_in_the_credentials_file_override_it_and_the_doctor_says_so(asker: 
     assert world.runs == 0
     assert signers(world) == [STRAY]
     said = doctor(world)
-    assert f"app has aws_access_key_id in {world.host.home}/.aws/credentials (keys that" in said
+    assert f"app has aws_access_key_id in {world.host.home}/.aws/credentials (keys, which" in said
     assert STRAY_SECRET.rsplit(maxsplit=1)[-1] not in said
 
 

@@ -292,7 +292,7 @@ def test_role_of_another_kind_is_left_alone(admin: Host, moto: Moto) -> None:
     assert "exists, but EC2 may not assume it" in failed(
         admin, "role", "create", "lambda", "--policy", S3, status=2
     )
-    assert "is not EC2's alone (* may assume it)" in failed(
+    assert "is not for EC2 alone (* may assume it)" in failed(
         admin, "role", "delete", "lambda", "--yes", status=2
     )
     assert "lambda" not in [each["role"] for each in command.data(admin, "role", "list")]
