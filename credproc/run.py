@@ -7,7 +7,7 @@ import sys
 
 from credproc import __version__, hidden, system
 from credproc.answer import Witnesses
-from credproc.variables import are_relative, expanded
+from credproc.variables import PROFILES, are_relative, expanded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,11 +63,9 @@ class Run:
         """Log the versions and the profile."""
         if not (self.log.verbose or self.log.path):
             return
-        from credproc.providers.sharedconfig import PROFILE_VARIABLES
-
         python = ".".join(map(str, sys.version_info[:3]))
         whose = f"profile {', '.join(self.profiles)}" if self.profiles else "no profile"
-        named = next((name for name in PROFILE_VARIABLES if self.environ.get(name)), "")
+        named = next((name for name in PROFILES if self.environ.get(name)), "")
         if named:
             whose += f", {named}={self.environ[named]}"
         self.log(f"credproc {__version__}, Python {python}, {whose}")

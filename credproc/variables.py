@@ -20,9 +20,6 @@ CONTAINER_IDENTITIES = (RELATIVE_URI, FULL_URI, WEB_IDENTITY)
 #: Variables that name the profile in use, in botocore's order.
 PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
-#: The user's name, in the order of getpass.
-USERS = ("LOGNAME", "USER", "LNAME", "USERNAME")
-
 CONFIG, CREDENTIALS = "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"
 LOGIN_CACHE = "AWS_LOGIN_CACHE_DIRECTORY"
 #: The default paths.

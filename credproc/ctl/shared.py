@@ -127,7 +127,7 @@ def in_use(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the profile that tools would use, and where its name comes from."""
     if given:
         return given, "as given"
-    for variable in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):  # botocore's order
+    for variable in variables.PROFILES:
         if environ.get(variable):
             return environ[variable], f"from {variable}"
     return "default", DEFAULT

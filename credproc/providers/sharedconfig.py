@@ -10,17 +10,12 @@ import os
 from typing import TYPE_CHECKING
 
 from credproc import inifile, system
+from credproc.variables import CONFIG, CREDENTIALS, PROFILES, path
 
 if TYPE_CHECKING:
     from typing import Any
 
     import botocore.session
-
-#: Variables that name the profile in use, in botocore's order. An empty one counts as not set.
-PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
-#: The variables that name the two files, and the default paths.
-CONFIG = ("AWS_CONFIG_FILE", "~/.aws/config")
-CREDENTIALS = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
 
 class SharedConfig:
@@ -33,7 +28,7 @@ class SharedConfig:
 
     # Reads the process's own environment, as botocore does for everything else.
     def __init__(self, profile: str = "", known: SharedConfig | None = None) -> None:
-        named = [name for name in PROFILE_VARIABLES if os.environ.get(name)]
+        named = [name for name in PROFILES if os.environ.get(name)]
         self._profile = profile
         self._variables = named
         #: The profile, "" if there is no name.
@@ -91,22 +86,22 @@ class SharedConfig:
         return self._botocore
 
     def _read(self) -> dict[str, Any]:
-        config = inifile.profile_map(_sections(*CONFIG))
+        config = inifile.profile_map(_sections(CONFIG))
         self.config = {name: dict(keys) for name, keys in config["profiles"].items()}
-        self.credentials = dict(_sections(*CREDENTIALS))
+        self.credentials = dict(_sections(CREDENTIALS))
         profiles = config["profiles"]
         for name, keys in self.credentials.items():
             profiles[name] = {**profiles.get(name, {}), **keys}
         return dict(config)
 
 
-def _sections(variable: str, usual: str) -> inifile.Sections:
+def _sections(variable: str) -> inifile.Sections:
     """Return the sections of a file; {} if it does not exist or is not readable."""
-    path = os.path.expanduser(os.path.expandvars(os.environ.get(variable, usual)))
-    if not os.path.isfile(path):
+    file_path = path(os.environ, variable)
+    if not os.path.isfile(file_path):
         return {}
     try:
-        data = system.read(path)
+        data = system.read(file_path)
     except OSError:
         return {}
     with io.TextIOWrapper(io.BytesIO(data)) as file:  # in the locale's encoding, as configparser

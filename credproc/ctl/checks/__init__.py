@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from credproc.mfa import Mfa
 from credproc.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
     from credproc.ctl.shared import Shared, Target
@@ -66,6 +67,17 @@ class Case:
         made.mfa_session = self.target.request.mfa_session if self.target else 0
         made.patient = False  # report an error at once, instead of waiting for a service
         return made
+
+    def started(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end, as a tool would; OSError, subprocess.TimeoutExpired."""
+        return subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=self.patience,
+            check=False,
+            env=dict(self.environ),
+        )
 
     def said(self, error: Exception) -> str:
         """Return an error in one line, without the secrets that are known."""

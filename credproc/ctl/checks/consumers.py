@@ -39,21 +39,13 @@ def installed(case: Case) -> Iterator[Check]:
 
 def _aws(path: str, case: Case) -> Check:
     try:
-        done = subprocess.run(
-            [path, "--version"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=case.patience,
-            check=False,
-            env=dict(case.environ),
-        )
+        done = case.started([path, "--version"])
     except subprocess.TimeoutExpired:
         return Check(WARN, "aws", f"{path} --version ran for more than {case.patience:g} s")
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         return Check(WARN, "aws", f"{path} cannot be started: {why}")
-    said = done.stdout.decode("utf-8", "replace").strip()
+    said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
     version = _AWS.search(said)
     if done.returncode or not version:
         last = said.rpartition("\n")[2]

@@ -58,14 +58,7 @@ def _started(path: str, case: Case) -> Iterator[Check]:
     for _ in range(STARTS):
         begin = time.monotonic()
         try:
-            done = subprocess.run(
-                [path, "--version"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=case.patience,
-                check=False,
-                env=dict(case.environ),
-            )
+            done = case.started([path, "--version"])
         except subprocess.TimeoutExpired:
             late = f"{path} --version ran for more than {case.patience:g} s"
             yield Check(FAIL, "executable", late)

@@ -64,14 +64,7 @@ def _hit(case: Case, line: str) -> Check:
     for _ in range(RUNS):
         begin = time.monotonic()
         try:
-            done = subprocess.run(
-                commandline.split(line),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=case.patience,
-                check=False,
-                env=dict(case.environ),
-            )
+            done = case.started(commandline.split(line))
         except subprocess.TimeoutExpired:
             late = f"the profile's command ran for more than {case.patience:g} s"
             return Check(FAIL, "run", late)
