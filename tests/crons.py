@@ -5,19 +5,20 @@ Nothing is installed on this machine: some of the packages exclude one another.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tests import cachedir, needs, programs
+from tests.cloud import until
 from tests.cron import MINUTE, NAMESPACES
 from tests.harness import CREDPROC, LIMIT, Process
 from tests.servers.imds import ImdsServer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.harness import Processes
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -233,11 +234,25 @@ done
 wait
 """
 
+    def stop(self) -> None:
+        super().stop()
+        until(_removed, LIMIT)  # when the last process has gone
+
     @property
     def unit(self) -> str:
         """The service that the generator made of the job."""
         (path,) = (self.work / "units").glob("cron-*-root-*.service")
         return path.read_text()
+
+
+def _removed() -> bool:
+    """Remove the control groups of the manager; whether none is left."""
+    groups = [Path(f"/sys/fs/cgroup/{base}/credproc-cron") for base in (".", "unified", "systemd")]
+    for group in groups:
+        for folder in sorted(group.glob("**/"), reverse=True):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    return not any(group.exists() for group in groups)
 
 
 ALL: tuple[type[Cron], ...] = (Debian, Busybox, BusyboxAlone, Anacron, Bcron, Systemd)

@@ -162,10 +162,10 @@ def _no_session(reply: Reply) -> Fault:
     """Return the fault of a denied GetSessionToken."""
     if "MultiFactorAuthentication failed" in reply.message:
         return _mfa(reply)
-    return Fault(
-        f"{reply.text()}: any user may call GetSessionToken with long-term keys, unless a policy "
-        "denies it"
-    )
+    why = "any user may call GetSessionToken with long-term keys, unless a policy denies it"
+    if not reply.message.strip():
+        why = "the service does not say why; not every service has GetSessionToken (--mfa-session)"
+    return Fault(f"{reply.text()}: {why}")
 
 
 def _policy(why: re.Match[str], who: str, action: str, call: Call) -> str:

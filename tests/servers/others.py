@@ -77,9 +77,10 @@ class Ceph(Service):
 
     def answer(self, request: Recorded) -> Answer:
         call = parse(request)
-        if call.action not in ("AssumeRole", "AssumeRoleWithWebIdentity"):
+        if call.action == "GetCallerIdentity":
             return self.refuse(405, "MethodNotAllowed")
-        if call.access_key not in self.trusted:  # and a token of no provider that it knows
+        known = call.access_key in self.trusted and call.action != "GetSessionToken"
+        if not known:  # and a token of no provider that it knows
             return self.refuse(403, "AccessDenied")
         match = re.fullmatch(r"arn:aws:iam:(.*):role/(.+)", call.parameters["RoleArn"])
         if not match or int(call.parameters.get("DurationSeconds", LIFETIME)) > LIFETIME:
