@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# GDAL says that a file does not exist when the credential_process of its profile fails.
+#
+# Versions: rasterio 1.5.2 (with GDAL inside), Python 3.13, Linux x86-64. It needs Python 3.12 or
+#   newer: PYTHON=python3.13 findings/gdal-file-does-not-exist.sh
+#
+# Guess: opening /vsis3/bucket/file.tif with a credential_process that exits with status 1 gives an error
+#   about credentials, with what the process wrote to stderr.
+# Behaviour: with a driver that is named, the error is that of a missing file; nothing is said about
+#   credentials, and no request is sent. The process is run several times for one file, and nothing
+#   is remembered of its failure.
+#
+# Output seen:
+#   '/vsis3/bucket/file.tif' does not exist in the file system, and is not recognized as a supported dataset name.
+#   the process ran 5 times
+set -euo pipefail
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet rasterio==1.5.2
+
+cat >"$work/process" <<'SH'
+#!/bin/sh
+echo run >>"$RUNS"
+echo "the role is refused" >&2
+exit 1
+SH
+chmod +x "$work/process"
+mkdir "$work/.aws"
+printf '[profile app]\nregion = eu-central-1\ncredential_process = %s\n' "$work/process" \
+    >"$work/.aws/config"
+
+cat >"$work/look.py" <<'PY'
+import rasterio
+
+try:
+    rasterio.open("/vsis3/bucket/file.tif", driver="GTiff")
+except rasterio.RasterioIOError as error:
+    print(error)
+PY
+said=$(env -i PATH="$PATH" HOME="$work" AWS_PROFILE=app RUNS="$work/runs" \
+    GDAL_DISABLE_READDIR_ON_OPEN=EMPTY_DIR AWS_S3_ENDPOINT=127.0.0.1:9 AWS_HTTPS=NO \
+    "$work/venv/bin/python" "$work/look.py")
+runs=$(wc -l <"$work/runs")
+echo "$said"
+echo "the process ran $runs times"
+case $said in *"does not exist"*) [ "$runs" -gt 1 ] ;; *) exit 1 ;; esac
