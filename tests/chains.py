@@ -37,7 +37,7 @@ C = "arn:aws:iam::333333333333:role/c"
 
 
 class Told(Log):
-    """Keeps what it is told."""
+    """Caches what it is told."""
 
     def __init__(self) -> None:
         super().__init__("", time.time)

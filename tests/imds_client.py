@@ -29,7 +29,7 @@ Outcome = type[ProviderUnavailable] | type[ProviderFailed] | None
 
 
 class Told(Log):
-    """Keeps what it is told."""
+    """Caches what it is told."""
 
     def __init__(self) -> None:
         super().__init__("", time.time)

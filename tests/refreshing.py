@@ -71,18 +71,18 @@ class Gives:
     def __init__(self, *answers: Credentials | Exception, name: str = "chain") -> None:
         self.name = name
         self.answers = list(answers)
-        self.asked = 0
+        self.calls = 0
 
     def retrieve(self, run: Run) -> Credentials:
         """Give the next answer."""
-        self.asked += 1
+        self.calls += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-class Keeps:
+class Caches:
     """A provider whose credentials are those of a session, got from another provider."""
 
     name = "chain"
@@ -118,7 +118,7 @@ class World:
         end = int(self.clock.now) + seconds
         return Credentials(key, f"secret-of-{key}", f"token-of-{key}", end, provider=provider)
 
-    def hold(
+    def put(
         self,
         state: str,
         key: bytes = b"",
@@ -127,7 +127,7 @@ class World:
         provider: str = "chain",
         person: bool = False,
     ) -> Entry | None:
-        """Put an entry into the cache as one of that lifetime would be in that state."""
+        """Put an entry of that lifetime and state into the cache."""
         self.store.make()
         if state == "absent":
             return None
@@ -139,22 +139,22 @@ class World:
         self.store.write(entry)
         return self.store.read(entry.key)
 
-    def held(self, key: bytes = b"") -> Entry | None:
-        """Return what the cache holds now."""
+    def cached(self, key: bytes = b"") -> Entry | None:
+        """Return the cached entry."""
         return self.store.read(key or self.key)
 
     def remove(self) -> None:
         """Remove the answer from the cache."""
         self.store.remove(f"{cache.fingerprint(self.key)}.entry")
 
-    def says(self, held: Entry | None, word: str) -> Credentials | Exception:
+    def says(self, cached: Entry | None, word: str) -> Credentials | Exception:
         """Return what a provider gives: new credentials, nothing newer, or an error."""
         if word == "success":
             return self.credentials()
         if word != "nothing":
             return failure(word.replace("-", " "))
-        assert held
-        return from_document(held.document, held.provider)
+        assert cached
+        return from_document(cached.document, cached.provider)
 
     def refresher(
         self,

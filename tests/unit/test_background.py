@@ -53,10 +53,10 @@ def start(world: World, begin: Begin, entry: Entry | None) -> None:
 
 
 def test_first_run_starts_it_and_puts_the_next_look_off(world: World, starts: Starts) -> None:
-    read = [world.hold("ahead")] * 5
+    read = [world.put("ahead")] * 5
     for entry in read:  # all have read it before any of them came to start
         start(world, starts, entry)
-    kept = world.held()
+    kept = world.cached()
     assert starts.count == 1
     assert kept
     assert 45 <= kept.look - world.clock.now <= 75
@@ -66,8 +66,8 @@ def test_first_run_starts_it_and_puts_the_next_look_off(world: World, starts: St
 def test_refresh_that_died_is_started_again_after_the_next_look(
     world: World, starts: Starts
 ) -> None:
-    start(world, starts, world.hold("ahead"))
-    kept = world.held()
+    start(world, starts, world.put("ahead"))
+    kept = world.cached()
     assert kept
     world.clock.now = kept.look - 1
     start(world, starts, kept)
@@ -81,15 +81,15 @@ def test_refresh_that_died_is_started_again_after_the_next_look(
 def test_entry_that_has_changed_meanwhile_is_left_alone(
     world: World, starts: Starts, state: str
 ) -> None:
-    read = world.hold("ahead")
-    changed = world.hold(state)
+    read = world.put("ahead")
+    changed = world.put(state)
     start(world, starts, read)
     assert starts.count == 0
-    assert world.held() == changed
+    assert world.cached() == changed
 
 
 def test_entry_that_has_gone_is_left_alone(world: World, starts: Starts) -> None:
-    read = world.hold("ahead")
+    read = world.put("ahead")
     world.remove()
     start(world, starts, read)
     assert starts.count == 0
@@ -98,12 +98,12 @@ def test_entry_that_has_gone_is_left_alone(world: World, starts: Starts) -> None
 def test_entry_that_another_run_refreshes_already_is_left_alone(
     world: World, starts: Starts
 ) -> None:
-    read = world.hold("ahead")
+    read = world.put("ahead")
     lock = world.store.claim(world.key)
     start(world, starts, read)
     release(lock)
     assert starts.count == 0
-    assert world.held() == read
+    assert world.cached() == read
 
 
 def test_lock_is_free_again_before_the_process_starts(world: World) -> None:
@@ -114,12 +114,12 @@ def test_lock_is_free_again_before_the_process_starts(world: World) -> None:
         free.append(lock is not None)
         release(lock)
 
-    start(world, begin, world.hold("ahead"))
+    start(world, begin, world.put("ahead"))
     assert free == [True]
 
 
 def test_no_trouble_is_the_callers(world: World, starts: Starts, tmp_path: Path) -> None:
-    read = world.hold("ahead")
+    read = world.put("ahead")
     starts.error = BlockingIOError(11, "Resource temporarily unavailable")
     start(world, starts, read)  # no process more
 
@@ -127,7 +127,7 @@ def test_no_trouble_is_the_callers(world: World, starts: Starts, tmp_path: Path)
     world.store = Store(str(tmp_path / "nowhere"))
     start(world, starts, read)  # no directory
 
-    read = world.hold("ahead")
+    read = world.put("ahead")
     with cachedir.no_room():
         start(world, starts, read)
     assert starts.count == 0

@@ -1,4 +1,4 @@
-"""What a run does with what it holds and with what a provider says: now, later, in a hurry."""
+"""What a run does with cached credentials and with the result of a provider."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from credproc.errors import (
     RequestError,
 )
 from credproc.store import Store
-from tests.refreshing import HOUR, LEFT, Gives, Keeps, World, failure, rows
+from tests.refreshing import HOUR, LEFT, Caches, Gives, World, failure, rows
 
 if TYPE_CHECKING:
     from credproc.cache import Entry
@@ -31,31 +31,30 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-# What is answered: `held` is printed without asking anybody. Everybody else asks, once, and is
-# answered with `new` credentials, with what is held and asked for again later (`kept`), or not at
-# all (`error`). An entry for which a person typed a code (`typed`) has no window for refreshing
-# ahead.
+# The answer: `cached` credentials without a call; else, after one call, `new` credentials, the
+# cached ones with a later retry (`served`), or an `error`. An entry for which a person typed a code
+# (`typed`) has no window for refreshing ahead.
 DECISIONS = rows("""
-state    run         success  nothing  unavailable certain failed rejected  no-code  config  mistake
-fresh    plain       held     held     held        held   held    held      held     held    held
-fresh    typed       held     held     held        held   held    held      held     held    held
-fresh    background  held     held     held        held   held    held      held     held    held
-fresh    force       new      kept     error       error  error   error     error    error   error
-ahead    plain       held     held     held        held   held    held      held     held    held
-ahead    typed       held     held     held        held   held    held      held     held    held
-ahead    background  new      kept     kept        kept   kept    kept      kept     kept    kept
-ahead    force       new      kept     error       error  error   error     error    error   error
-now      plain       new      kept     kept        kept   kept    kept      kept     kept    kept
-now      typed       new      kept     kept        kept   kept    kept      kept     kept    kept
-now      background  new      kept     kept        kept   kept    kept      kept     kept    kept
-now      force       new      kept     error       error  error   error     error    error   error
-expired  plain       new      error    error       error  error   error     error    error   error
-expired  typed       new      error    error       error  error   error     error    error   error
-expired  background  new      error    error       error  error   error     error    error   error
-expired  force       new      error    error       error  error   error     error    error   error
-absent   plain       new      -        error       error  error   error     error    error   error
-absent   background  new      -        error       error  error   error     error    error   error
-absent   force       new      -        error       error  error   error     error    error   error
+state   run        success nothing unavailable certain failed rejected no-code config mistake
+fresh   plain      cached  cached  cached      cached  cached cached   cached  cached cached
+fresh   typed      cached  cached  cached      cached  cached cached   cached  cached cached
+fresh   background cached  cached  cached      cached  cached cached   cached  cached cached
+fresh   force      new     served  error       error   error  error    error   error  error
+ahead   plain      cached  cached  cached      cached  cached cached   cached  cached cached
+ahead   typed      cached  cached  cached      cached  cached cached   cached  cached cached
+ahead   background new     served  served      served  served served   served  served served
+ahead   force      new     served  error       error   error  error    error   error  error
+now     plain      new     served  served      served  served served   served  served served
+now     typed      new     served  served      served  served served   served  served served
+now     background new     served  served      served  served served   served  served served
+now     force      new     served  error       error   error  error    error   error  error
+expired plain      new     error   error       error   error  error    error   error  error
+expired typed      new     error   error       error   error  error    error   error  error
+expired background new     error   error       error   error  error    error   error  error
+expired force      new     error   error       error   error  error    error   error  error
+absent  plain      new     -       error       error   error  error    error   error  error
+absent  background new     -       error       error   error  error    error   error  error
+absent  force      new     -       error       error   error  error    error   error  error
 """)
 SAYS = ["success", "nothing", "unavailable", "certain", "failed", "rejected", "no-code", "config"]
 SAYS += ["mistake"]
@@ -71,8 +70,8 @@ SAYS += ["mistake"]
     ],
 )
 def test_decision(world: World, state: str, kind: str, word: str, expected: str) -> None:
-    held = world.hold(state, person=kind == "typed")
-    provider = Gives(world.says(held, word))
+    cached = world.put(state, person=kind == "typed")
+    provider = Gives(world.says(cached, word))
 
     def answer() -> Entry:
         return world.answer(provider, force=kind == "force", background=kind == "background")
@@ -82,25 +81,25 @@ def test_decision(world: World, state: str, kind: str, word: str, expected: str)
             answer()
     else:
         answered = answer()
-        is_new = not held or answered.document != held.document
+        is_new = not cached or answered.document != cached.document
         assert is_new == (expected == "new")
-        assert answered == (held if expected == "held" else world.held())
-    assert provider.asked == (expected != "held")
-    _check_next_look(world, held, expected)
+        assert answered == (cached if expected == "cached" else world.cached())
+    assert provider.calls == (expected != "cached")
+    _check_next_look(world, cached, expected)
 
 
-def _check_next_look(world: World, held: Entry | None, expected: str) -> None:
+def _check_next_look(world: World, cached: Entry | None, expected: str) -> None:
     now = world.clock.now
-    kept = world.held()
-    if expected == "kept":
-        assert held
-        assert kept
-        assert kept.document == held.document
-        assert 45 <= kept.look - now <= 75
+    after = world.cached()
+    if expected == "served":
+        assert cached
+        assert after
+        assert after.document == cached.document
+        assert 45 <= after.look - now <= 75
     if expected == "new":
-        assert kept
-        assert kept.look == 0
-        assert kept.failure == ""
+        assert after
+        assert after.look == 0
+        assert after.failure == ""
 
 
 @pytest.mark.parametrize(
@@ -109,23 +108,23 @@ def _check_next_look(world: World, held: Entry | None, expected: str) -> None:
 def test_valid_entry_stays_when_new_credentials_were_demanded_in_vain(
     world: World, word: str
 ) -> None:
-    held = world.hold("now")
+    cached = world.put("now")
     with pytest.raises((CredprocError, ZeroDivisionError)):
         world.answer(Gives(failure(word)), force=True)
 
-    kept = world.held()
-    assert held
-    assert kept
-    assert kept.document == held.document
-    assert "it broke" in kept.failure or "ZeroDivisionError" in kept.failure
+    after = world.cached()
+    assert cached
+    assert after
+    assert after.document == cached.document
+    assert "it broke" in after.failure or "ZeroDivisionError" in after.failure
 
 
 @pytest.mark.parametrize("state", ["now", "expired", "absent"])
 def test_answer_is_an_entry_with_both_windows(world: World, state: str) -> None:
-    world.hold(state)
+    world.put(state)
     entry = world.answer(Gives(world.credentials()))
 
-    assert entry == world.held()
+    assert entry == world.cached()
     assert entry.issued == world.clock.now
     assert entry.expiration == world.clock.now + HOUR
     assert 1620 <= entry.expiration - entry.ahead <= 1800
@@ -139,22 +138,22 @@ def test_answer_is_an_entry_with_both_windows(world: World, state: str) -> None:
 def test_no_run_fetches_again_before_the_next_look(
     world: World, state: str, background: bool
 ) -> None:
-    world.hold(state)
+    world.put(state)
     provider = Gives(ProviderFailed("it broke"))
     world.answer(provider, background=background)
-    kept = world.held()
-    assert kept
-    world.clock.now = kept.look - 0.5
-    assert world.answer(provider) == kept
-    assert provider.asked == 1
+    after = world.cached()
+    assert after
+    world.clock.now = after.look - 0.5
+    assert world.answer(provider) == after
+    assert provider.calls == 1
 
-    world.clock.now = kept.look
+    world.clock.now = after.look
     world.answer(provider, background=background)
-    assert provider.asked == 2
+    assert provider.calls == 2
 
 
 def test_success_forgets_the_failure(world: World) -> None:
-    world.hold("now")
+    world.put("now")
     provider = Gives(ProviderFailed("it broke"), world.credentials())
     assert "it broke" in world.answer(provider).failure
     world.clock.now += 80
@@ -162,37 +161,37 @@ def test_success_forgets_the_failure(world: World) -> None:
 
 
 def test_nothing_newer_forgets_the_failure(world: World) -> None:
-    held = world.hold("now")
-    same = world.says(held, "nothing")
+    cached = world.put("now")
+    same = world.says(cached, "nothing")
     provider = Gives(ProviderFailed("it broke"), same)
     assert "it broke" in world.answer(provider).failure
     world.clock.now += 80
-    kept = world.answer(provider)
-    assert kept.failure == ""
-    assert kept.look > world.clock.now
+    after = world.answer(provider)
+    assert after.failure == ""
+    assert after.look > world.clock.now
 
 
 def test_next_look_is_sooner_when_little_remains(world: World) -> None:
-    held = world.hold("now")
-    assert held
-    world.clock.now = held.expiration - 100
-    kept = world.answer(Gives(ProviderFailed("it broke")))
-    assert kept.look == held.expiration - 75
+    cached = world.put("now")
+    assert cached
+    world.clock.now = cached.expiration - 100
+    after = world.answer(Gives(ProviderFailed("it broke")))
+    assert after.look == cached.expiration - 75
 
 
 def test_answer_never_looks_before_its_last_hop_does(world: World) -> None:
     for _ in range(20):
-        hop = world.hold("now", b"hop")
+        hop = world.put("now", b"hop")
         assert hop
         role = Gives(ProviderFailed("it broke"))
-        same = Keeps("hop", role)
+        same = Caches("hop", role)
         world.store.write(_copied(hop, world.key))
         answered = world.answer(same)
-        kept = world.held(b"hop")
-        assert role.asked == 1
-        assert kept
+        after = world.cached(b"hop")
+        assert role.calls == 1
+        assert after
         assert answered.document == hop.document
-        assert answered.look == kept.look
+        assert answered.look == after.look
 
 
 def _copied(entry: Entry, identity: bytes) -> Entry:
@@ -203,14 +202,14 @@ def _copied(entry: Entry, identity: bytes) -> Entry:
 
 
 def test_refresh_in_the_background_does_not_heed_the_next_look(world: World) -> None:
-    entry = world.hold("ahead")
+    entry = world.put("ahead")
     assert entry
     entry.look = int(world.clock.now) + 60  # put off by the run that started it
     world.store.write(entry)
     provider = Gives(world.credentials())
     assert world.answer(provider) == entry
     assert world.answer(provider, background=True) != entry
-    assert provider.asked == 1
+    assert provider.calls == 1
 
 
 # The memory of a failure.
@@ -218,12 +217,12 @@ def test_refresh_in_the_background_does_not_heed_the_next_look(world: World) -> 
 
 @pytest.mark.parametrize("state", ["absent", "expired"])
 def test_loop_of_failing_runs_asks_once_in_some_seconds(world: World, state: str) -> None:
-    world.hold(state)
+    world.put(state)
     provider = Gives(ProviderFailed("it broke"))
     with pytest.raises(ProviderFailed, match=r"^chain: it broke$"):
         world.answer(provider)
     begin = world.clock.now
-    while provider.asked == 1:
+    while provider.calls == 1:
         world.clock.now += 0.25
         with pytest.raises(ProviderFailed, match="it broke"):
             world.answer(provider)
@@ -235,7 +234,7 @@ def test_remembered_failure_says_so(world: World) -> None:
     for words in ("^chain: it broke$", "cached failure; retried in [1-6] s, .* --refresh"):
         with pytest.raises(ProviderFailed, match=words):
             world.answer(provider)
-    assert provider.asked == 1
+    assert provider.calls == 1
 
 
 def test_why_the_cache_was_of_no_use_is_logged_and_nothing_where_it_was(world: World) -> None:
@@ -256,15 +255,15 @@ def test_refresh_ignores_the_memory(world: World) -> None:
     with pytest.raises(ProviderFailed):
         world.answer(provider)
     assert world.answer(provider, force=True).document
-    assert provider.asked == 2
+    assert provider.calls == 2
 
 
 @pytest.mark.parametrize("kind", [RequestError, CodeNotGiven])
 def test_failure_that_a_user_can_fix_at_once_is_not_cached(
     world: World, kind: type[Exception]
 ) -> None:
-    provider = Gives(kind("you can mend that"), world.credentials())
-    with pytest.raises(kind, match="mend that"):
+    provider = Gives(kind("you can fix that"), world.credentials())
+    with pytest.raises(kind, match="fix that"):
         world.answer(provider)
     assert world.answer(provider).document
 
@@ -272,7 +271,7 @@ def test_failure_that_a_user_can_fix_at_once_is_not_cached(
 def test_configuration_error_is_not_written_down(world: World) -> None:
     with pytest.raises(RequestError):
         world.answer(Gives(RequestError("wrong")))
-    assert world.held() is None
+    assert world.cached() is None
 
 
 def test_failure_of_the_future_is_not_believed(world: World) -> None:
@@ -286,13 +285,13 @@ def test_failure_of_the_future_is_not_believed(world: World) -> None:
 def test_memory_of_a_hop_is_not_made_longer_by_those_who_report_it(world: World) -> None:
     role = Gives(ProviderFailed("it broke"))
     with pytest.raises(ProviderFailed):
-        world.answer(Keeps("hop", role))
+        world.answer(Caches("hop", role))
     begin = world.clock.now
     world.key = answer.key(["--imds", "other"], {})  # another answer with the same hop
-    while role.asked == 1:
+    while role.calls == 1:
         world.clock.now += 0.25
         with pytest.raises(ProviderFailed) as caught:
-            world.answer(Keeps("hop", role))
+            world.answer(Caches("hop", role))
         assert str(caught.value).count("cached failure") <= 1
     assert world.clock.now - begin <= 6
 
@@ -304,9 +303,9 @@ def test_secret_in_a_message_is_not_written_down(world: World) -> None:
         refresher.answer(
             world.key, [Gives(ProviderFailed("no hunter2-hunter2 here"))], credentials.document
         )
-    kept = world.held()
-    assert kept
-    assert "hunter2" not in kept.failure
+    after = world.cached()
+    assert after
+    assert "hunter2" not in after.failure
 
 
 # Those who have valid credentials in hand do not wait long.
@@ -328,7 +327,7 @@ def test_run_in_a_hurry_gives_providers_less_time(world: World) -> None:
         ("absent", {}),
     ):
         world.store = Store(f"{world.store.path}-{len(seen)}")
-        world.hold(state)
+        world.put(state)
         try:
             world.answer(provider, **options)
         except ProviderFailed:
@@ -337,7 +336,7 @@ def test_run_in_a_hurry_gives_providers_less_time(world: World) -> None:
 
 
 def test_person_is_not_hurried(world: World) -> None:
-    world.hold("now", person=True)
+    world.put("now", person=True)
     seen: list[float] = []
 
     class Looks(Gives):
@@ -353,7 +352,7 @@ def test_cached_entry_is_served_when_a_provider_hangs(
     world: World,
 ) -> None:
     world.hurry.faster = 30
-    held = world.hold("now")
+    cached = world.put("now")
     ended = threading.Event()
 
     class Hangs(Gives):
@@ -365,8 +364,8 @@ def test_cached_entry_is_served_when_a_provider_hangs(
         entry = world.answer(Hangs(world.credentials()))
     finally:
         ended.set()
-    assert held
-    assert entry.document == held.document
+    assert cached
+    assert entry.document == cached.document
     assert entry.look > world.clock.now
     assert f"no answer within {refresh.ATTEMPT:g} s" in entry.failure
 
@@ -384,7 +383,7 @@ def test_entry_of_the_future_is_a_miss(world: World, step: int) -> None:
     world.clock.now += step
     later = world.answer(Gives(world.credentials()))
     assert later.document != first.document
-    assert world.held() == later
+    assert world.cached() == later
     assert later.issued == world.clock.now
 
 
@@ -396,24 +395,24 @@ def test_clock_that_is_put_right_again_leaves_one_more_miss(world: World) -> Non
         world.answer(provider)
     world.clock.now -= 7200  # right again: the failure is of the future
     assert world.answer(provider).judge(world.clock.now) == "fresh"
-    assert provider.asked == 3
+    assert provider.calls == 3
 
 
 def test_next_look_of_the_future_does_not_stop_refreshes(world: World) -> None:
-    world.hold("now")
+    world.put("now")
     provider = Gives(ProviderFailed("it broke"), world.credentials())
-    kept = world.answer(provider)
-    kept.look = int(world.clock.now) + 3600
-    world.store.write(kept)
+    after = world.answer(provider)
+    after.look = int(world.clock.now) + 3600
+    world.store.write(after)
     world.answer(provider)
-    assert provider.asked == 2
+    assert provider.calls == 2
 
 
 # Mistakes of our own.
 
 
 def test_mistake_tells_nothing_of_what_was_handled(world: World) -> None:
-    world.hold("now")
+    world.put("now")
     entry = world.answer(Gives(ZeroDivisionError("hunter2")))
     assert "hunter2" not in entry.failure
     assert "ZeroDivisionError" in entry.failure
@@ -423,13 +422,13 @@ def test_mistake_tells_nothing_of_what_was_handled(world: World) -> None:
 def test_states_are_what_they_are_called(world: World) -> None:
     names = {"ahead": "fresh, to be refreshed in the background", "now": "to be refreshed now"}
     for state in LEFT:
-        held = world.hold(state)
-        assert held
-        assert held.judge(world.clock.now) == names.get(state, state)
+        cached = world.put(state)
+        assert cached
+        assert cached.judge(world.clock.now) == names.get(state, state)
 
 
 def test_cached_entry_is_served_after_the_deadline(world: World) -> None:
-    held = world.hold("now")
+    cached = world.put("now")
     run = world.refresher(seconds=0)
 
     def retrieve(run: Run) -> Credentials:
@@ -438,7 +437,7 @@ def test_cached_entry_is_served_after_the_deadline(world: World) -> None:
 
     provider = Gives(world.credentials())
     provider.retrieve = retrieve  # type: ignore[method-assign]
-    assert held
-    assert run.answer(world.key, [provider], credentials.document).document == held.document
+    assert cached
+    assert run.answer(world.key, [provider], credentials.document).document == cached.document
     with pytest.raises(DeadlineExceeded):
         Deadline(0).remaining()

@@ -32,15 +32,15 @@ def world(tmp_path: Path) -> World:
 
 
 # What another process did with the lock while this one waited for it, and what this one then
-# answers: what `theirs` was, what it holds, an error; or it asks itself and has something `new`.
+# answers: `theirs`, what is `cached`, their `error`; or it calls itself and gets something `new`.
 WAITING = rows("""
 state    run         refreshed  failed  died
 absent   plain       theirs     error   new
 expired  plain       theirs     error   new
-now      plain       theirs     held    new
-now      typed       theirs     held    new
-now      background  theirs     held    new
-ahead    background  theirs     held    new
+now      plain       theirs     cached  new
+now      typed       theirs     cached  new
+now      background  theirs     cached  new
+ahead    background  theirs     cached  new
 absent   force       theirs     new     new
 fresh    force       theirs     new     new
 now      force       theirs     new     new
@@ -56,23 +56,23 @@ now      force       theirs     new     new
     ],
 )
 def test_waiting(world: World, state: str, kind: str, did: str, expected: str) -> None:
-    held = world.hold(state, person=kind == "typed")
+    cached = world.put(state, person=kind == "typed")
     own = Gives(world.credentials())
     other = world.credentials()
     lock = world.store.claim(world.key)
     waiter = Waiter(world, own, force=kind == "force", background=kind == "background")
     world.log.wait_for("waiting for another process")
     if did == "refreshed":
-        entry = result.answered(world.key, held, other, world.clock.now, print)
+        entry = result.answered(world.key, cached, other, world.clock.now, print)
         world.store.write(entry)
     if did == "failed":
         error = ProviderFailed("theirs broke")
-        entry = result.failed(world.key, world.held(), error, world.clock.now, ())
+        entry = result.failed(world.key, world.cached(), error, world.clock.now, ())
         world.store.write(entry)
     release(lock)
 
-    waiter.check(expected, other, held)
-    assert own.asked == (expected == "new")
+    waiter.check(expected, other, cached)
+    assert own.calls == (expected == "new")
 
 
 class Waiter:
@@ -90,7 +90,7 @@ class Waiter:
         except Exception as error:
             self.result = error
 
-    def check(self, expected: str, other: Credentials, held: Entry | None) -> None:
+    def check(self, expected: str, other: Credentials, cached: Entry | None) -> None:
         """Wait for the result, which must be what is expected."""
         self.thread.join(10)
         if expected == "error":
@@ -102,21 +102,23 @@ class Waiter:
         key = credentials.from_document(self.result.document, "").access_key
         mine = self.provider.answers[0]
         assert not isinstance(mine, Exception)
-        before = credentials.from_document(held.document, "").access_key if held else ""
-        assert key == {"theirs": other.access_key, "held": before, "new": mine.access_key}[expected]
+        before = credentials.from_document(cached.document, "").access_key if cached else ""
+        assert (
+            key == {"theirs": other.access_key, "cached": before, "new": mine.access_key}[expected]
+        )
 
 
 @pytest.mark.parametrize("name", ["ASIA0000000000000000", "ASIA9999999999999999"])
 def test_another_document_is_newer_whichever_it_is(world: World, name: str) -> None:
-    held = world.hold("now")
+    cached = world.put("now")
     lock = world.store.claim(world.key)
     waiter = Waiter(world, Gives(world.credentials()), force=True)
     world.log.wait_for("waiting for another process")
     other = world.credentials(name=name)
-    world.store.write(result.answered(world.key, held, other, world.clock.now, print))
+    world.store.write(result.answered(world.key, cached, other, world.clock.now, print))
     release(lock)
 
-    waiter.check("theirs", other, held)
+    waiter.check("theirs", other, cached)
 
 
 def test_failure_is_news_only_for_those_who_waited(world: World) -> None:
@@ -126,23 +128,23 @@ def test_failure_is_news_only_for_those_who_waited(world: World) -> None:
     world.clock.now += 60
     with pytest.raises(ProviderFailed):
         world.answer(own)
-    assert own.asked == 2
+    assert own.calls == 2
 
 
 def test_valid_credentials_are_served_when_another_process_takes_too_long(
     world: World,
 ) -> None:
     world.hurry.faster = 20
-    held = world.hold("now")
+    cached = world.put("now")
     lock = world.store.claim(world.key)
     own = Gives(world.credentials())
     try:
         entry = world.answer(own)
     finally:
         release(lock)
-    assert held
-    assert entry.document == held.document
-    assert own.asked == 0
+    assert cached
+    assert entry.document == cached.document
+    assert own.calls == 0
 
 
 def test_run_that_waited_to_its_end_says_for_whom(world: World) -> None:
@@ -156,7 +158,7 @@ def test_run_that_waited_to_its_end_says_for_whom(world: World) -> None:
     finally:
         release(lock)
         release(next_lock)
-    assert world.held() is None, "a run that only waited has no failure for others"
+    assert world.cached() is None, "a run that only waited has no failure for others"
 
 
 def test_one_run_goes_on_when_little_time_is_left(world: World) -> None:
@@ -201,12 +203,12 @@ class ReadOnly(Faulty):
 def test_cache_that_cannot_be_written_does_not_cost_the_credentials(
     world: World, state: str, kind: type[Store]
 ) -> None:
-    held = world.hold(state)
+    cached = world.put(state)
     run = world.refresher(store=kind(world.store.path))
     entry = run.answer(world.key, [Gives(world.credentials())], credentials.document)
 
     assert entry.judge(world.clock.now) == "fresh"
-    assert world.held() == held
+    assert world.cached() == cached
     assert any("not written" in line for line in world.log.lines)
 
 
@@ -214,12 +216,12 @@ def test_cache_that_cannot_be_written_does_not_cost_the_credentials(
 def test_cached_entry_is_served_when_neither_provider_nor_disk_works(
     world: World, kind: type[Store]
 ) -> None:
-    held = world.hold("now")
+    cached = world.put("now")
     run = world.refresher(store=kind(world.store.path))
     entry = run.answer(world.key, [Gives(ProviderFailed("it broke"))], credentials.document)
 
-    assert held
-    assert entry.document == held.document
+    assert cached
+    assert entry.document == cached.document
 
 
 def test_cache_is_off_where_no_directory_can_be(world: World, tmp_path: Path) -> None:
@@ -233,8 +235,8 @@ def test_without_a_cache_nothing_is_kept(world: World) -> None:
     provider = Gives(world.credentials(), world.credentials())
     for _ in range(2):
         world.refresher(store=Store("")).answer(world.key, [provider], credentials.document)
-    assert provider.asked == 2
-    assert world.held() is None
+    assert provider.calls == 2
+    assert world.cached() is None
 
 
 class Fading(Store):
@@ -251,18 +253,18 @@ class Fading(Store):
 
 
 def test_entry_that_cannot_be_read_any_more_is_used_while_it_is_valid(world: World) -> None:
-    held = world.hold("now")
-    assert held
+    cached = world.put("now")
+    assert cached
     store = Fading(world.store.path)
     store.why = OSError(5, "Input/output error")
     provider = Gives(ProviderFailed("it broke"))
     entry = world.refresher(store=store).answer(world.key, [provider], credentials.document)
 
-    assert entry.document == held.document
+    assert entry.document == cached.document
 
 
 def test_entry_that_was_cleared_meanwhile_is_not_used(world: World) -> None:
-    world.hold("now")
+    world.put("now")
     run = world.refresher(store=Fading(world.store.path))
     with pytest.raises(ProviderFailed, match="it broke"):
         run.answer(world.key, [Gives(ProviderFailed("it broke"))], credentials.document)

@@ -15,7 +15,7 @@ from credproc.errors import (
     ProviderUnavailable,
     SourceRejected,
 )
-from tests.refreshing import HOUR, Gives, Keeps, World, failure, rows
+from tests.refreshing import HOUR, Caches, Gives, World, failure, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +32,14 @@ def world(tmp_path: Path) -> World:
 def test_only_an_unavailable_provider_moves_on(world: World) -> None:
     first, second = Gives(ProviderUnavailable("not here"), name="imds"), Gives(world.credentials())
     assert world.answer(first, second).document
-    assert (first.asked, second.asked) == (1, 1)
+    assert (first.calls, second.calls) == (1, 1)
 
 
 def test_failed_provider_ends_it(world: World) -> None:
     second = Gives(world.credentials())
     with pytest.raises(ProviderFailed, match=r"^imds: it broke$"):
         world.answer(Gives(ProviderFailed("it broke"), name="imds"), second)
-    assert second.asked == 0
+    assert second.calls == 0
 
 
 def test_every_reason_is_told(world: World) -> None:
@@ -72,42 +72,42 @@ absent   unavailable  new
 def test_identity_is_not_changed_on_a_doubt(
     world: World, state: str, word: str, expected: str
 ) -> None:
-    held = world.hold(state, b"session", provider="imds")
+    cached = world.put(state, b"session", provider="imds")
     chain = Gives(world.credentials())
-    imds = Keeps("session", Gives(failure(word), name="imds"))
+    imds = Caches("session", Gives(failure(word), name="imds"))
     entry = world.answer(imds, chain)
 
-    assert chain.asked == (expected == "new")
-    assert (held is not None and entry.document == held.document) == (expected == "cached")
+    assert chain.calls == (expected == "new")
+    assert (cached is not None and entry.document == cached.document) == (expected == "cached")
 
 
 def test_doubt_ends_a_refresh_that_was_demanded(world: World) -> None:
-    world.hold("fresh", b"session", provider="imds")
+    world.put("fresh", b"session", provider="imds")
     chain = Gives(world.credentials())
-    imds = Keeps("session", Gives(failure("unavailable"), name="imds"))
+    imds = Caches("session", Gives(failure("unavailable"), name="imds"))
     with pytest.raises(ProviderFailed, match="it broke"):
         world.answer(imds, chain, force=True)
-    assert chain.asked == 0
+    assert chain.calls == 0
 
 
-# What lies on the way.
+# The hops of a chain.
 
 
 def test_hop_is_kept_and_shared(world: World) -> None:
     role = Gives(world.credentials())
-    world.answer(Keeps("hop", role))
+    world.answer(Caches("hop", role))
     world.remove()
-    world.answer(Keeps("hop", role))
-    assert role.asked == 1
+    world.answer(Caches("hop", role))
+    assert role.calls == 1
 
 
-# What is done with a hop that is held: `held` is used; else it is asked for, and is `new`, or is
-# used since that failed.
+# The hop's credentials: `cached` ones without a call; else `new` ones, or the cached ones if the
+# call failed (`served`).
 HOPS = rows("""
 state    success  failed
-fresh    held     held
-ahead    held     held
-now      new      kept
+fresh    cached   cached
+ahead    cached   cached
+now      new      served
 expired  new      error
 absent   new      error
 """)
@@ -122,63 +122,63 @@ absent   new      error
     ],
 )
 def test_hop(world: World, state: str, word: str, expected: str) -> None:
-    held = world.hold(state, b"hop")
-    role = Gives(world.says(held, word))
+    cached = world.put(state, b"hop")
+    role = Gives(world.says(cached, word))
     if expected == "error":
         with pytest.raises(ProviderFailed):
-            world.answer(Keeps("hop", role))
+            world.answer(Caches("hop", role))
     else:
-        entry = world.answer(Keeps("hop", role))
-        assert (held is not None and entry.document == held.document) == (expected != "new")
-    assert role.asked == (expected != "held")
+        entry = world.answer(Caches("hop", role))
+        assert (cached is not None and entry.document == cached.document) == (expected != "new")
+    assert role.calls == (expected != "cached")
 
 
 def test_answer_has_the_windows_of_the_hop_that_it_is(world: World) -> None:
-    hop = world.hold("fresh", b"hop")
-    entry = world.answer(Keeps("hop", Gives(world.credentials())))
+    hop = world.put("fresh", b"hop")
+    entry = world.answer(Caches("hop", Gives(world.credentials())))
     assert hop
     assert (entry.issued, entry.ahead, entry.now) == (hop.issued, hop.ahead, hop.now)
 
 
 def test_every_hop_is_fetched_again_with_refresh(world: World) -> None:
-    world.hold("fresh", b"hop")
+    world.put("fresh", b"hop")
     role = Gives(world.credentials())
-    world.answer(Keeps("hop", role), force=True)
-    assert role.asked == 1
+    world.answer(Caches("hop", role), force=True)
+    assert role.calls == 1
 
 
 def test_rejected_source_is_fetched_again(world: World) -> None:
-    old = world.hold("fresh", b"source")
+    old = world.put("fresh", b"source")
     source = Gives(world.credentials())
-    entry = world.answer(Keeps("source", source, force=True))
+    entry = world.answer(Caches("source", source, force=True))
     assert old
-    assert source.asked == 1
+    assert source.calls == 1
     assert entry.document != old.document
-    kept = world.held(b"source")
-    assert kept
-    assert kept.document == entry.document
+    after = world.cached(b"source")
+    assert after
+    assert after.document == entry.document
 
 
 def test_source_that_cannot_be_fetched_again_is_not_reused(world: World) -> None:
-    world.hold("fresh", b"source")
+    world.put("fresh", b"source")
     with pytest.raises(SourceRejected):
-        world.answer(Keeps("source", Gives(SourceRejected("unknown")), force=True))
+        world.answer(Caches("source", Gives(SourceRejected("unknown")), force=True))
 
 
 def test_long_term_keys_are_not_kept(world: World) -> None:
     keys = credentials.Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-me", "", 0, provider="keys")
     source = Gives(keys)
     for _ in range(2):
-        document = world.answer(Keeps("source", source)).document
+        document = world.answer(Caches("source", source)).document
         assert b"AKIAIOSFODNN7EXAMPLE" in document
-    assert source.asked >= 2
+    assert source.calls >= 2
     assert not any(name.endswith(".entry") for name in os.listdir(world.store.path))
 
 
-class Assumes(Keeps):
-    """A role that is assumed with what is kept, as a chain does it."""
+class Assumes(Caches):
+    """A role that is assumed with what is served, as a chain does it."""
 
-    def __init__(self, world: World, source: Keeps) -> None:
+    def __init__(self, world: World, source: Caches) -> None:
         super().__init__("source", source.source)
         self.world = world
 
@@ -193,8 +193,8 @@ class Assumes(Keeps):
 def test_role_behind_a_typed_code_is_not_refreshed_ahead(world: World, person: bool) -> None:
     session = world.credentials()
     session.person = person
-    source = Keeps("source", Gives(session))
-    for _ in range(2):  # got, and then held
+    source = Caches("source", Gives(session))
+    for _ in range(2):  # got, and then cached
         entry = world.answer(Assumes(world, source), force=not _)
         assert (entry.ahead == entry.now) == person
         assert entry.person == person
@@ -202,7 +202,7 @@ def test_role_behind_a_typed_code_is_not_refreshed_ahead(world: World, person: b
 
 def test_role_behind_long_term_keys_is_refreshed_ahead(world: World) -> None:
     keys = credentials.Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-me", "", 0, provider="keys")
-    entry = world.answer(Assumes(world, Keeps("source", Gives(keys))))
+    entry = world.answer(Assumes(world, Caches("source", Gives(keys))))
     assert entry.ahead < entry.now
 
 
@@ -212,35 +212,35 @@ def test_role_behind_long_term_keys_is_refreshed_ahead(world: World) -> None:
 def test_instance_role_that_is_not_renewed_is_served_past_its_end(world: World) -> None:
     imds = Gives(world.credentials(-100, "imds"), name="imds")
     for _ in range(3):
-        entry = world.answer(Keeps("session", imds))
+        entry = world.answer(Caches("session", imds))
         shown = read_time(json.loads(entry.document)["Expiration"], "the document")
         assert 900 < shown - world.clock.now <= 1201
-    assert imds.asked == 1
-    assert world.held() is None, "what has expired is not an answer for others"
+    assert imds.calls == 1
+    assert world.cached() is None, "what has expired is not an answer for others"
 
-    session = world.held(b"session")
+    session = world.cached(b"session")
     assert session
     assert session.expiration == world.clock.now - 100
     world.clock.now = session.look
-    world.answer(Keeps("session", imds))
-    assert imds.asked == 2
+    world.answer(Caches("session", imds))
+    assert imds.calls == 2
 
 
 def test_source_that_is_not_renewed_is_used_past_its_end(world: World) -> None:
     imds = Gives(world.credentials(-100, "imds"), name="imds")
     for _ in range(2):
-        world.answer(Assumes(world, Keeps("source", imds)), force=False)
+        world.answer(Assumes(world, Caches("source", imds)), force=False)
         world.remove()
-    assert imds.asked == 1
+    assert imds.calls == 1
 
 
 def test_renewed_instance_role_ends_it(world: World) -> None:
     imds = Gives(world.credentials(-100, "imds"), world.credentials(HOUR, "imds"), name="imds")
-    world.answer(Keeps("session", imds))
-    session = world.held(b"session")
+    world.answer(Caches("session", imds))
+    session = world.cached(b"session")
     assert session
     world.clock.now = session.look
-    assert world.answer(Keeps("session", imds)).expiration > world.clock.now
+    assert world.answer(Caches("session", imds)).expiration > world.clock.now
 
 
 @pytest.mark.parametrize("provider", ["chain", "sso"])

@@ -146,11 +146,11 @@ def test_failure_concerns_those_who_have_no_other_means(
 
 @pytest.mark.parametrize("state", LEFT)
 def test_failure_replaces_nothing_that_is_valid(world: World, state: str) -> None:
-    held = world.hold(state)
-    assert held
-    entry = result.failed(world.key, held, ProviderFailed("x"), world.clock.now, ())
-    assert (entry.document == held.document) == (state != "expired")
-    result.recall(held, world.clock.now, is_news=True)  # it says nothing about entries
+    cached = world.put(state)
+    assert cached
+    entry = result.failed(world.key, cached, ProviderFailed("x"), world.clock.now, ())
+    assert (entry.document == cached.document) == (state != "expired")
+    result.recall(cached, world.clock.now, is_news=True)  # it says nothing about entries
 
 
 def test_keys_that_never_end_are_good_for_an_hour_and_kept_nowhere(world: World) -> None:
