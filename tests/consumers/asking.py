@@ -1,4 +1,4 @@
-"""Consumers that ask STS who they are: boto3 and both AWS CLIs, by a profile of the user's."""
+"""Consumers that call GetCallerIdentity with a profile of the user: boto3 and both AWS CLIs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ASKING = [consumer for consumer in CONSUMERS if consumer.name in NAMES]
 
 
 class Asker:
-    """A consumer that asks STS who it is."""
+    """A consumer that calls GetCallerIdentity."""
 
     def __init__(self, world: World, consumer: Consumer, installed: Installed) -> None:
         self.world = world

@@ -1,4 +1,4 @@
-"""What stands beside credential_process: whose credentials each consumer takes in the end.
+"""Other keys beside credential_process: whose credentials each consumer uses in the end.
 
 ``python -m tests.consumers.beside`` prints the manual's table of it, as reStructuredText. The facts
 are those that ``test_beside.py`` holds the consumers to.

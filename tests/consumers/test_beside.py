@@ -1,4 +1,4 @@
-"""What stands beside credential_process, in each consumer: whose credentials it takes in the end.
+"""Other keys beside credential_process: whose credentials each consumer uses in the end.
 
 The tests run where no packet can leave: some of them want to ask AWS's own STS.
 """
@@ -107,7 +107,7 @@ def apart(tmp_path: Path) -> Iterator[Apart]:
 
 
 def found(apart: Apart, consumer: Consumer, command: list[str], known: Taken) -> Taken:
-    """Return whose credentials the consumer takes, but for what is not run."""
+    """Return whose credentials the consumer uses, except in cases that are not run."""
     stdin = b"1\n" if consumer.goes_on else None
     taken = {}
     for beside, whose in known._asdict().items():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Get = Callable[[Consumer], Installed]
 
-# What is installed is waited for by the test that needs it first.
+# The first test that needs a consumer waits for its installation.
 pytestmark = [pytest.mark.consumer, pytest.mark.timeout(600)]
 
 each = every(CONSUMERS)
@@ -38,7 +38,7 @@ def hold(consumer: Consumer, installed: Installed, **seen: Any) -> None:
     )
     assert not changed, (
         f"{consumer}, {installed.version}: {changed}. If the consumer has changed, say so in "
-        "consumer.py and write the table anew; else credproc has"
+        "consumer.py and write the table again; else credproc has"
     )
 
 

@@ -1,4 +1,4 @@
-"""When credproc fails and the instance has a role: who fails, and who becomes the instance."""
+"""Consumers when credproc fails and the instance has a role: which fail, and which use the role."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_credproc_fails_in_a_default_chain(
 def test_restic_becomes_the_instance_even_without_imds(
     installer: Installer, tmp_path: Path
 ) -> None:
-    """It knows no variable for another IMDS, and none that turns it off."""
+    """Restic has no variable for another IMDS address, and none that turns IMDS off."""
     there = restic(installer)
     env = {"AWS_PROFILE": "app", "RESTIC_PASSWORD": "x", **WITHOUT_IMDS}
     with Network(IMDS) as network, contextlib.ExitStack() as stack:

@@ -67,7 +67,7 @@ def test_slow_answer_is_waited_for(
 def outlived(
     installed: Get, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, tuple[World, Running | Exception]]]:
-    """Programs whose credentials have ended since their first request; waited for only once."""
+    """Programs whose credentials have expired since their first request; waited for only once."""
     programs: dict[str, tuple[World, Running | Exception]] = {}
     with contextlib.ExitStack() as stack:
         for consumer in LASTING:
@@ -81,7 +81,7 @@ def outlived(
                 programs[consumer.name] = world, program
             except Exception as error:  # the test of that consumer shows it
                 programs[consumer.name] = world, error
-        time.sleep(SHORT)  # what is waited for is the expiration itself
+        time.sleep(SHORT)  # wait for the expiration itself
         yield programs
 
 
@@ -159,7 +159,7 @@ def test_slow_answer_is_abandoned_after_a_minute(
         process.popen.wait(PATIENCE)
     else:
         assert process.running
-    # At most the shell has been killed, and credproc goes on.
+    # At most the shell has been killed, and credproc continues.
     os.kill(world.dawdler(), signal.SIGKILL)
 
     result = process.wait()

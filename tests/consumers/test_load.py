@@ -1,4 +1,4 @@
-"""Many threads, clients and processes that want credentials at once, while the old ones run out.
+"""Many threads, clients and processes that need credentials at once, while the old ones expire.
 
 Or have run out already. What is asked of each: one fetch, and a right signature on every request.
 """

@@ -1,4 +1,4 @@
-"""What else is to be known of the consumers: each thing that the manual says of one, tried."""
+"""Peculiarities of consumers: a test of each note about one of them in the manual."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_variable_is_needed(world: World, installed: Get, consumer: Consumer, na
     result = make_requests(world, without, there, 1)
 
     assert world.runs == 0
-    # Who finds no profile asks the instance, without credproc.
+    # A consumer without a profile calls IMDS, without credproc.
     by_itself = {world.imds.current["AccessKeyId"]} if name == "AWS_PROFILE" else set()
     assert set(world.keys) == ({""} if consumer.unsigned else by_itself), result
 

@@ -47,14 +47,14 @@ SESSION = "arn:aws:sts::123456789012:assumed-role/admin/ann"
 
 
 class Gate:
-    """A helper waits here until it is let go."""
+    """A helper waits here until it is released."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path, 0o600)
         self._descriptor = os.open(path, os.O_RDWR)  # a reader is there, so writing never waits
 
     def release(self) -> None:
-        """Let the helper go on, and all later ones."""
+        """Release the helper, and all later ones."""
         os.write(self._descriptor, b"go on\n" * 2 * COUNT)
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Gate:
 
 
 def ask_together_and_again(asker: Asker, held: Hold | Gate) -> set[str]:
-    """Let many consumers ask at once, and one afterwards; return whose keys they all signed with.
+    """Let many consumers call at once, and one afterwards; return whose keys they all signed with.
 
     The first run's request is delayed until other runs wait for it.
     """

@@ -1,4 +1,4 @@
-"""Wrapped profiles: the AWS CLI and the SDKs for JavaScript and Go stay who they were."""
+"""Wrapped profiles: the AWS CLI and the SDKs for JavaScript and Go keep their identity."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Promises kept by the installed command, as a process of its own."""
+"""Tests of what the installed commands promise, run as processes."""

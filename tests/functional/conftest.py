@@ -26,7 +26,7 @@ def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Cloud:
 
 @pytest.fixture
 def online(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
-    """A host that knows its metadata service and STS, and nothing else."""
+    """A host with the addresses of its metadata service and STS, and no other settings."""
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
     host.environ["AWS_ENDPOINT_URL_STS"] = sts.url
     return host

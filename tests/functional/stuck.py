@@ -1,4 +1,4 @@
-"""Runs that are stuck, each in something else, and how that is made well again."""
+"""Runs that are stuck, each in a different place, and how each is released."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ sleep 300
 
 @dataclass
 class Stuck:
-    """What to run, how to wait until it is stuck, and how to make what it is stuck in well."""
+    """What to run, how to wait until it is stuck, and how to release it."""
 
     argv: list[str]
     wait: Callable[[], Any]
@@ -132,7 +132,7 @@ def lock(place: Place) -> Stuck:
 
 
 def helper(prelude: str, *, mfa: bool = False) -> Callable[[Place], Stuck]:
-    """A credential_process or the MFA command sleeps, and so does what it has started."""
+    """A credential_process or the MFA command sleeps, and so does a process that it started."""
 
     def make(place: Place) -> Stuck:
         folder = place.host.folder

@@ -1,4 +1,4 @@
-"""Jobs in CI, as the documentation has them: a script for any CI, and a workflow for GitHub."""
+"""The CI jobs of the documentation: a script for any CI system, and a workflow for GitHub."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_job_stops_without_credentials(refused: str, options: str, cloud: Cloud)
 
 
 class Tokens(Server):
-    """The endpoint of GitHub that gives a job its OIDC token."""
+    """GitHub's endpoint for a job's OIDC token."""
 
     def answer(self, request: Recorded) -> Answer:
         """Return a token for the requested audience."""

@@ -1,4 +1,4 @@
-"""Once `cache clear` has said that it is done, what was cached before is never printed again."""
+"""After `cache clear` has ended, no run prints what was cached before."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_waiter_does_not_print_what_was_cleared_meanwhile(cloud: Host, imds: I
     imds.turn()
     with locked(cloud, answer_file(cloud)):
         run = cloud.start("--imds", "-v")
-        # It says so once it has read what is cached, and found the lock taken.
+        # It logs this after it has read the cache, and found the lock taken.
         wait_for_line(run.popen.stderr, b"waiting for another process")
         clear(cloud)
     result = run.wait()

@@ -1,4 +1,4 @@
-"""Wrong clocks, clocks that are put right, time zones, and the times that services write."""
+"""Wrong clocks, corrected clocks, time zones, and the time formats of services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes in the config files as credprocctl tells them: the same in all its commands."""
+"""Mistakes in the config files, which all commands of credprocctl report alike."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def tracer_of(host: Host, *, follow: bool = True) -> Tracer:
 
 
 def assert_swept(host: Host, *args: str) -> None:
-    """Let a day pass: a miss then sees to it that nothing is left of dead runs."""
+    """Let a day pass: a miss then removes the temporary files of killed runs."""
     cachedir.age(host.cache, 90_000, [*cachedir.names(host.cache, ".tmp"), "sweep.lock"])
     assert host.document(*args, "--refresh")
     host.settle()

@@ -1,4 +1,4 @@
-"""Jobs of the real cron, as four users: what it gives them, and what they leave behind."""
+"""Jobs of the real cron, as four users: their environment, and the files that they create."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_log_has_each_run_and_is_its_owners_alone(machine: Machine) -> None:
 
     status = log.stat()
     assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o600, USERS["ann"])
-    # Two runs for the instance's role, of which one asked; and the one that needed a code.
+    # Two runs for the instance's role, of which one made a call; and the one that needed a code.
     assert len(set(re.findall(r"credproc\[(\d+)\]", text))) == 3
     assert "an MFA code" in text
     secrets = {machine.world.secret, *machine.world.imds.secrets}

@@ -1,4 +1,4 @@
-"""Jobs of five crons: what each gives a job, and what it does to the refresh."""
+"""Jobs of five crons: their environment, and the effect of each cron on the background refresh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""credprocctl cache: entries are shown for what they are, and cleared for good."""
+"""credprocctl cache: entries are shown correctly, and cleared for good."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def cloud(online: Host) -> Host:
 
 
 def entries(host: Host, *options: str) -> list[dict[str, Any]]:
-    """Return what is listed."""
+    """Return the entries that are listed."""
     return list(data(host, "cache", "list", *options)["entries"])
 
 
 def answer(host: Host) -> dict[str, Any]:
-    """Return the one answer that is listed."""
+    """Return the only answer that is listed."""
     (found,) = [each for each in entries(host) if each["kind"] == "answer"]
     return found
 

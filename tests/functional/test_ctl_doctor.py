@@ -1,4 +1,4 @@
-"""credprocctl doctor: it finds what is wrong, says what to do, and shows no secret."""
+"""credprocctl doctor: it finds problems, says what to do, and shows no secret."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cloud(host: Host, imds: ImdsServer, sts: StsServer) -> Host:
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
         "AWS_ENDPOINT_URL_STS": sts.url,
         "AWS_REGION": "eu-central-1",
-        # What is installed on the machine that runs the tests is not this one's.
+        # Programs on the machine that runs the tests are not on this one.
         "PATH": str(host.folder / "tools"),
     }
     (host.folder / "tools").mkdir()
@@ -72,7 +72,7 @@ def examine(host: Host, *words: str, status: int = 0, **env: Any) -> dict[str, l
 
 
 def bad(checks: dict[str, list[Any]]) -> dict[str, str]:
-    """Return what is not well, by name; that this machine is busy is no finding."""
+    """Return warnings and errors by name, without the warning that this machine is busy."""
     return {
         name: f"{text} -> {advice}"
         for name, found in checks.items()

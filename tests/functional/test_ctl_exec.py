@@ -1,4 +1,4 @@
-"""credprocctl exec: a command gets the credentials of a profile, and is left alone otherwise."""
+"""credprocctl exec: a command gets the credentials of a profile, and nothing else changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""credprocctl explain: it says what a run would do, without network or change."""
+"""credprocctl explain: it shows what a run would do, without calls or changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def cloud(online: Host) -> Host:
 
 
 def sessions(host: Host, *options: str, **env: Any) -> list[str]:
-    """Return what is said of the last provider's sessions."""
+    """Return the explanations of the last provider's sessions."""
     provider = data_of(host, *options, **env)["providers"][-1]
     return [step["text"] for step in provider["sessions"]]
 

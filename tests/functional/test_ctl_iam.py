@@ -1,4 +1,4 @@
-"""credprocctl role against an AWS of moto's: made, listed, attached, exchanged, deleted."""
+"""credprocctl role against moto: roles are created, listed, attached, replaced and deleted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 @pytest.fixture
 def aws(moto: Moto) -> Iterator[Relay]:
-    """That AWS, where single calls can be made to fail."""
+    """The same AWS, through a relay that can make single calls fail."""
     with Relay(moto.url) as relay:
         yield relay
 
@@ -57,7 +57,7 @@ def admin(host: Host, aws: Relay) -> Host:
 
 @functools.cache
 def client(service: str, moto: Moto) -> Any:
-    """Return a client that sees what is really there."""
+    """Return a client that reads the real state."""
     make: Any = boto3.client
     return make(
         service,
@@ -783,7 +783,7 @@ def test_role_is_attached_by_an_instance_profile_of_another_name(admin: Host, mo
     assert found["associations"][0]["roles"] == ["guest"]
     assert found["associations"][0]["instance_profile"].endswith("/hotel")
     assert "role guest: removed from the instance profile hotel" in said
-    iam.get_instance_profile(InstanceProfileName="hotel")  # whose ever it is, it stays
+    iam.get_instance_profile(InstanceProfileName="hotel")  # it is not deleted, whoever owns it
 
 
 def test_instance_profile_that_was_left_behind_is_deleted(admin: Host, moto: Moto) -> None:

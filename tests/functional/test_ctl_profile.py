@@ -1,4 +1,4 @@
-"""credprocctl profile: the line in the shared config is right, and all else there stays."""
+"""credprocctl profile: the line in the shared config is correct, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -566,7 +566,7 @@ def test_line_to_try_it_works_where_it_is_pasted(online: Host, words: list[str])
 
 
 def line_to_try(online: Host, words: list[str], config: str = "", **env: Any) -> str:
-    """Return the command that `profile add` tells to try."""
+    """Return the command that `profile add` suggests to try."""
     keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n"
     online.config(f"[profile keys]\n{keys}{config}")
     said = ctl(online, "profile", "add", "my app", *words, **env)

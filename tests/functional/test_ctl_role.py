@@ -1,4 +1,4 @@
-"""credprocctl role name: the name of the instance's role, one word."""
+"""credprocctl role name: the name of the instance's role, and nothing else."""
 
 from __future__ import annotations
 

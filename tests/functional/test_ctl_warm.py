@@ -1,4 +1,4 @@
-"""What runs out and what to do in advance: cache list --expiring, cache warm, and --field Arn."""
+"""Credentials that expire soon, and fetching in advance: cache list --expiring, cache warm, Arn."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_dry_run_of_warm_fetches_nothing(user: Host, sts: StsServer) -> None:
 
 @pytest.fixture
 def person(user: Host, sts: StsServer) -> Host:
-    """One who has a device; of three profiles two are roles that need its code."""
+    """A user with an MFA device; of three profiles, two are roles that need its code."""
     sts.mfa_codes[DEVICE] = [CODE]
     line = f"mfa_serial = {DEVICE}"
     user.config(

@@ -1,4 +1,4 @@
-"""credprocctl profile wrap and unwrap: the cache under the names that profiles have, and back."""
+"""credprocctl profile wrap and unwrap: profiles get the cache under their names, and lose it."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_change_that_was_interrupted_between_the_files_works_and_is_completed(
 
 
 def test_codes_are_needed_no_more_often_than_before(machine: Machine) -> None:
-    """The first use of each profile needs one, and the second none."""
+    """Check that the first use of each profile needs a code, and the second does not."""
     shape = SHAPES["twelve roles with one device"]
     machine.write(shape)
     ctl(machine.host, "profile", "wrap", "--all", "--", "--mfa-command", machine.code)

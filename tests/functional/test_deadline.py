@@ -1,4 +1,4 @@
-"""--timeout bounds the whole run, whatever it is stuck in."""
+"""--timeout limits the whole run, wherever it is stuck."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo ends by itself, proves what it says, and leaves nothing, however it ends."""
+"""The demo checks every step, and leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def start(processes: Processes, folder: Path, venv: Path = Path(sys.prefix)) -> 
 
 
 def left(folder: Path) -> list[str]:
-    """Return the command lines of the processes whose environment speaks of the folder."""
+    """Return the command lines of the processes whose environment contains the folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

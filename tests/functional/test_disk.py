@@ -328,7 +328,7 @@ def test_nothing_is_created_in_a_directory_that_is_not_the_users(
 
 
 def created(step: Step) -> str:
-    """Return the path that the call made, "" if it made none."""
+    """Return the path that the call created, "" if it created none."""
     line = step.line.replace("@", "/")
     if step.name in ("mkdir", "mkdirat") or (step.name == "openat" and "O_CREAT" in line):
         match = re.match(r'(?:(?:\d+|AT_FDCWD)<([^>]*)>, )?"([^"]*)".* = (-?\d+)', line)

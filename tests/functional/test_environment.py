@@ -57,7 +57,7 @@ def traps(folder: Path, host: Host) -> Path:
 
 
 def check(host: Host, way: str, *, cwd: Path | None = None, **env: Any) -> None:
-    """Run credproc, which must do what it always does."""
+    """Run credproc, which must behave as usual."""
     result = host.run(*WAYS[way], cwd=cwd, **env)
 
     assert result.document["AccessKeyId"].startswith("ASIA")

@@ -1,4 +1,4 @@
-"""The formats of `aws configure export-credentials`, evaluated by the shells they are for."""
+"""The formats of `aws configure export-credentials`, evaluated by their shells."""
 
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ def calls(cloud: Cloud, lines: list[str]) -> list[str]:
 
 
 def after_loading(lines: list[str]) -> list[str]:
-    """Return the lines behind the last module's."""
+    """Return the lines after those of the last module."""
     last = max(number for number, line in enumerate(lines) if ".py" in line and "open" in line)
     closed = next(number for number in range(last, len(lines)) if "close(" in lines[number])
     return lines[closed + 1 :]

@@ -400,7 +400,7 @@ def test_entry_that_another_user_created_first_is_not_used(
 def test_folder_further_up_that_is_exchanged_gains_nothing(
     neighbours: Neighbours, imds: ImdsServer
 ) -> None:
-    neighbours.folder.chmod(0o777)  # where anybody may rename what is another's
+    neighbours.folder.chmod(0o777)  # where any user may rename the files of others
     middle = neighbours.folder / "middle"
     middle.mkdir(mode=0o755)
     os.chown(middle, NOBODY, NOBODY)
@@ -409,7 +409,7 @@ def test_folder_further_up_that_is_exchanged_gains_nothing(
     entry = cachedir.answer(neighbours.cache)
     name = entry.name
 
-    # Even one who knows what an entry looks like.
+    # Even an attacker who knows the format of an entry.
     loot = neighbours.folder / "loot"
     shutil.copy(entry, loot)
     os.chown(loot, UNKNOWN, UNKNOWN)

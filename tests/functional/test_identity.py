@@ -55,7 +55,7 @@ SOURCES = {
 
 
 def caller(cloud: Cloud, document: dict[str, str]) -> str:
-    """Return whose token or key STS was sent first for what was printed."""
+    """Return whose token or key was sent to STS first, for the printed credentials."""
     issued = {
         each.access_key: call for each, call in zip(cloud.sts.issued, cloud.sts.calls, strict=True)
     }

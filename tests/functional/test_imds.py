@@ -1,4 +1,4 @@
-"""On an instance its role's credentials are printed; elsewhere it is said at once why not."""
+"""On an instance, its role's credentials are printed; elsewhere the error comes at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def instance(host: Host, imds: ImdsServer) -> Host:
 
 
 def refusal(result: Result) -> str:
-    """Return the one line of a run that got nothing, and said so as it must."""
+    """Return the error line of a run without credentials."""
     assert result.status == 1, result
     assert result.stdout == b"", result
     assert result.stderr.startswith("credproc: "), result
@@ -143,7 +143,7 @@ def test_no_instance_is_noticed_at_once(host: Host) -> None:
 
 
 def test_dropped_packets_are_noticed_within_three_seconds(host: Host) -> None:
-    busy = host.run().seconds  # what this machine takes for everything else
+    busy = host.run().seconds  # the time that this machine takes for everything else
     with backlog_full() as url:
         host.environ[ENDPOINT] = url
         result = host.run()
@@ -321,7 +321,7 @@ def test_replaced_role_is_used_at_once_with_refresh(instance: Host, imds: ImdsSe
     assert instance.document() == second
 
 
-# Static stability: IMDS goes on serving a set that it cannot renew.
+# Static stability: IMDS continues to return a set that it cannot renew.
 
 
 class Late:
@@ -341,7 +341,7 @@ def late() -> Late:
 
 @pytest.fixture
 def frozen(host: Host, late: Late) -> Iterator[ImdsServer]:
-    """A service that stopped rotating hours ago; what it serves expired 400 seconds ago."""
+    """A service that stopped rotating hours ago; its credentials expired 400 seconds ago."""
     with ImdsServer(clock=late) as server:
         server.freeze()
         host.environ[ENDPOINT] = server.url

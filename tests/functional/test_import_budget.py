@@ -92,7 +92,7 @@ def _modules(stderr: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def pure(tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """The installed credproc, copied to where the standard library is all there is beside it."""
+    """The installed credproc, copied to a place with no package but the standard library."""
     folder = tmp_path_factory.mktemp("pure") / "venv"
     venv.create(folder, with_pip=False, symlinks=True)
     (packages,) = (folder / "lib").glob("python*/site-packages")
@@ -155,7 +155,7 @@ def test_hit_that_starts_a_refresh_loads_only_what_it_needs(
 def test_instance_role_loads_no_package_but_credproc(cloud: Cloud, pure: Command) -> None:
     _, modules = pure.loaded(cloud.host)
 
-    # There is no other package: whatever was imported is of the standard library, or failed.
+    # There is no other package: every import is of the standard library, or fails.
     assert cloud.imds.count("creds") == 1
     assert modules & HEAVY <= IMDS_MISS
 

@@ -1,4 +1,4 @@
-"""The launchers of `credprocctl launcher` do what credproc does, with less at the start."""
+"""The programs of `credprocctl launcher` do what credproc does, and start faster."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def log(online: Host) -> Path:
 
 
 def lines(log: Path) -> list[tuple[int, str]]:
-    """Return the lines of the file: who said what; AssertionError if one is torn."""
+    """Return the lines of the file: process and text; AssertionError if one is torn."""
     found = []
     for line in log.read_text("utf-8").splitlines():
         match = STAMP.fullmatch(line)
@@ -295,7 +295,7 @@ def test_root_creates_no_file_in_a_directory_of_another_user(online: Host) -> No
     assert log.stat().st_uid == NOBODY
     before = told(log)
     assert online.document("--imds", CREDPROC_LOG=str(log))
-    assert told(log) == before  # nor is a file of another user's written to
+    assert told(log) == before  # a file of another user is not written to, either
 
 
 def test_existing_log_of_root_is_appended_to_wherever_it_is(online: Host) -> None:

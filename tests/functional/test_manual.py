@@ -1,4 +1,4 @@
-"""The manual pages: current, as roff likes them, and where `man` finds them."""
+"""The manual pages are up to date, valid roff, and where `man` finds them."""
 
 from __future__ import annotations
 

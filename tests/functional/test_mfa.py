@@ -1,4 +1,4 @@
-"""MFA: a command prints the code, or the person at the terminal types it, or it fails at once."""
+"""MFA: a command prints the code, a person types it on the terminal, or the run fails at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BACKGROUND = (
 
 @pytest.fixture
 def person(host: Host, sts: StsServer) -> Host:
-    """The machine of a person with keys, to whom STS gives nothing without a right code."""
+    """The machine of a user with keys, whose calls STS refuses without a correct code."""
     host.environ |= {
         "AWS_ENDPOINT_URL_STS": sts.url,
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",

@@ -1,4 +1,4 @@
-"""What is on the disk is the user's alone from its first byte on, whatever the umask."""
+"""Files are private to the user from their first byte on, whatever the umask."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_modes_do_not_depend_on_the_umask(host: Host, imds: ImdsServer, umask: i
 
 @pytest.mark.parametrize("umask", [0o000, 0o777], ids=oct)
 def test_no_file_ever_has_other_modes(host: Host, imds: ImdsServer, umask: int) -> None:
-    """Killed right after it has made something, a run leaves that as it was made."""
+    """A run that is killed right after it created something leaves that as it was created."""
     host.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
 
     def after_making(steps: list[Step]) -> list[Step]:

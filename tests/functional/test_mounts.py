@@ -1,4 +1,4 @@
-"""A home on file systems whose inodes, times or links are not what others' are."""
+"""A home directory on file systems with unusual inodes, times or links."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ELSEWHERE = ONE.replace("111122223333", "444455556666")
 
 @pytest.fixture(params=MOUNTS, ids=lambda name: "overlayfs" if name == "mount" else name)
 def mounted(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Cloud]:
-    """A cloud whose host has its home on such a file system."""
+    """A cloud whose host has its home directory on such a file system."""
     needs.demand(request.param, *["sftp-server"] * (request.param == "sshfs"))
     home, folder = cloud.host.home, cloud.host.folder
     below, work = folder / "below", folder / "work"

@@ -1,4 +1,4 @@
-"""The processes around a run: what it leaves behind, what it inherits, and what it may end."""
+"""The processes around a run: those it leaves behind, what it inherits, and those it may end."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_process_1_with_threads_counts_as_one_that_reaps(cloud: Cloud) -> None:
     cloud.host.run(*CHAIN)
     cloud.leave("ahead")
 
-    assert inside(cloud, "threads") == 1  # after which none is started: see the next test
+    assert inside(cloud, "threads") == 1  # after that, none is started: see the next test
     assert cloud.roles == (2, 2)
 
 

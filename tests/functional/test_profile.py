@@ -1,4 +1,4 @@
-"""What a profile describes is assumed hop by hop, shared, and explained where it cannot be."""
+"""The roles of a profile are assumed hop by hop and shared, and errors are explained."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ region = eu-west-1
 
 @pytest.fixture
 def laptop(cloud: Cloud) -> Cloud:
-    """A machine with long-term keys in a profile alone, and roles behind them."""
+    """A machine with long-term keys in one profile, and roles that they may assume."""
     cloud.host.environ.update(NO_KEYS, AWS_REGION="eu-central-1")
     cloud.host.credentials(LAPTOP)
     cloud.host.config(CONFIG)
@@ -268,7 +268,7 @@ def test_variable_that_botocore_cannot_use_is_named(laptop: Cloud) -> None:
 def test_unreadable_file_is_reported(laptop: Cloud) -> None:
     path = laptop.host.home / ".aws" / "config"
     path.chmod(0)
-    # Root may read everything, unless it gives that right away.
+    # root may read everything, unless it gives up that privilege.
     rights = "-dac_override,-dac_read_search"
     dropped = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
     somebody = [] if os.geteuid() else dropped

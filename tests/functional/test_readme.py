@@ -61,7 +61,7 @@ class Reader:
     portal: sso.SsoPortal
 
     def prepare(self) -> None:
-        """Give the machine the README's first profiles, and the programs of other people's."""
+        """Give the machine the README's first profiles, and the programs of other projects."""
         self.world.furnish(self.host)
         self.host.environ["AWS_DEFAULT_REGION"] = None
         programs = self.host.home / "bin"
@@ -125,7 +125,7 @@ class Reader:
         return self.host.run("-c", script, command="/bin/sh", **env)
 
     def do(self, block: Block) -> None:
-        """Run a block's commands in one shell and compare what they print with what it says."""
+        """Run a block's commands in one shell, and compare their output with the block's."""
         commands = block.commands
         script = "".join(f"{{ {command}\n}} 2>&1; echo {END}$?\n" for command, _ in commands)
         result = self.shell(script, self.env(block.kind))
@@ -311,7 +311,7 @@ def test_variables_that_the_code_reads_are_described() -> None:
     for module in (artefacts.source() / "credproc").glob("**/*.py"):
         if "ctl" not in module.parts:
             found = set(name.findall(module.read_text()))
-            # To hide what is in a variable is not to read it.
+            # Hiding the value of a variable is not reading it.
             (hidden if module.name == "hidden.py" else known).update(found)
 
     titles = ("Environment", "Output and formats")
@@ -348,7 +348,7 @@ PYPI = "import sys; from readme_renderer import rst; print(rst.render(sys.stdin.
 
 
 def rendered(command: list[str], text: str) -> str:
-    """Return a page as HTML, made by a program that must not complain."""
+    """Return a page as HTML, made by a program that must print no warning."""
     done = subprocess.run(
         [sys.executable, *command], input=text, capture_output=True, text=True, check=False
     )

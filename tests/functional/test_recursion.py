@@ -1,4 +1,4 @@
-"""A profile that leads back to itself through processes is found at once, and named."""
+"""A profile that leads back to itself through processes is detected at once, and named."""
 
 from __future__ import annotations
 

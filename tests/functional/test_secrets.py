@@ -74,7 +74,7 @@ class Scene:
         self.sso.stop()
 
     def secrets(self) -> set[str]:
-        """Return every secret that anybody has told, or knows."""
+        """Return every secret that a service has sent, or that the user has."""
         own = {value for name, value in vars(canaries).items() if name in OWN}
         keys = {each.access_key for each in self.sts.issued} | {self.imds.current["AccessKeyId"]}
         served = self.imds.secrets | self.sts.secrets | self.container.secrets

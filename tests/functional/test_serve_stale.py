@@ -106,7 +106,7 @@ def test_credentials_that_expire_during_the_refresh_are_not_printed(cloud: Cloud
     with cloud.sts.hold() as hold:
         running = cloud.host.start(*CHAIN, "--timeout", "10")
         hold.wait_for()
-        result = running.wait()  # it gives up after some seconds, and then it is too late
+        result = running.wait()  # it fails after some seconds, and then it is too late
 
     assert (result.status, result.stdout) == (1, b"")
     assert "STS" in result.stderr

@@ -1,4 +1,4 @@
-"""Services of other makers in the place of AWS's STS: their roles, their errors, the doctor."""
+"""Other services instead of AWS's STS: their roles, their errors, the doctor."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_without_an_endpoint_the_rules_of_aws_hold(
 
 @pytest.fixture
 def imds_url(request: pytest.FixtureRequest) -> str:
-    """An instance whose role would answer."""
+    """An instance that has a role."""
     return str(request.getfixturevalue("imds").url)
 
 

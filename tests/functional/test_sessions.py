@@ -141,7 +141,7 @@ def test_pinned_role_that_comes_back_is_found_again(cloud: Cloud) -> None:
 
 @pytest.fixture
 def stuck(cloud: Cloud) -> int:
-    """The end of the credentials that IMDS goes on serving: some minutes ago."""
+    """The expiration of the credentials that IMDS continues to return: some minutes ago."""
     cloud.imds.freeze()
     end = int(time.time()) - 400
     cloud.imds.fail("creds", faults.fields(Expiration=iso(end)))

@@ -1,4 +1,4 @@
-"""A cache that several containers have mounted: what they share, and what their host names part."""
+"""A cache that several containers mount: what they share, and what their host names separate."""
 
 from __future__ import annotations
 

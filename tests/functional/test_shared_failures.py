@@ -1,4 +1,4 @@
-"""A call that fails is made once for all who wait for it, and once in some seconds for a loop."""
+"""A call that fails is made once for all waiting runs, and once in some seconds in a loop."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_waiters_report_the_failure_that_they_waited_for(cloud: Cloud) -> None:
     assert len({result.stderr for result in results}) == 1
     assert "AccessDenied" in results[0].stderr
     assert results[0].stderr.count("\n") == 1
-    assert seconds < 10 + HERD / 2  # within a second, on a machine that has nothing else to do
+    assert seconds < 10 + HERD / 2  # within a second, on an idle machine
 
 
 def test_run_with_more_time_does_not_share_the_failure_of_one_with_too_little(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and SIGHUP end a run at once, wherever it is, and leave nothing that matters."""
+"""SIGTERM, SIGINT and SIGHUP end a run at once, wherever it is, and leave nothing harmful."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A login of `aws sso login`: its files, its one exchange, patience with the portal."""
+"""A sign-in by `aws sso login`: its files, its only exchange, and retries at the portal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ sso_start_url = https://portal.example/start
 
 @pytest.fixture
 def portal(host: Host) -> Iterator[sso.SsoPortal]:
-    """A portal and its token service, known to the profile `dev`, whose login has an hour left."""
+    """A portal and its token service, used by the profile `dev`, whose sign-in has an hour left."""
     with sso.SsoPortal() as server:
         for service in ("SSO", "SSO_OIDC"):
             host.environ[f"AWS_ENDPOINT_URL_{service}"] = server.url
@@ -45,14 +45,14 @@ def portal(host: Host) -> Iterator[sso.SsoPortal]:
 
 
 def login(host: Host, seconds: float) -> Path:
-    """Leave a login whose access token has so many seconds left."""
+    """Write a sign-in whose access token has so many seconds left."""
     return sso.write_token(
         host.home, "corp", "eu-central-1", time.time() + seconds, refresh=sso.REFRESH_TOKEN
     )
 
 
 def refusal(result: Result) -> str:
-    """Return the one line of a run that got nothing, which holds no secret."""
+    """Return the error line of a run without credentials, which contains no secret."""
     assert (result.status, result.stdout) == (1, b""), result
     assert result.stderr.startswith("credproc: profile dev: "), result
     assert result.stderr.count("\n") == 1, result

@@ -1,4 +1,4 @@
-"""Each --source calls for the first role; what it gives is kept, and what it lacks is said."""
+"""Each --source assumes the first role, is cached, and is named in an error if it fails."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ def test_profile_of_aws_login_says_what_botocore_needs_for_it(cloud: Cloud) -> N
     assert result.status == 1
     assert "credproc: profile p: " in result.stderr
     needs = re.search(r'here: run (.+) -m pip install "botocore\[crt\]"\n$', result.stderr)
-    if not needs:  # it is installed; then the login is what is missing
+    if not needs:  # it is installed; then the sign-in is missing
         assert "Please reauthenticate with 'aws login'" in result.stderr
         return
     (python,) = shlex.split(needs[1])
@@ -343,7 +343,7 @@ def test_failing_helper_is_quoted_and_costs_a_herd_one_run(cloud: Cloud) -> None
         assert result.stderr.startswith(f"credproc: profile broken: {words}")
 
 
-# What is not there.
+# Missing things.
 
 
 @pytest.mark.parametrize(

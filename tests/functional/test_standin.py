@@ -1,4 +1,4 @@
-"""What can be shown of macOS on Linux, where only the name is different (see tests/standin.py)."""
+"""What can be tested of macOS on Linux with another name (see tests/standin.py)."""
 
 from __future__ import annotations
 
@@ -124,4 +124,4 @@ def test_nothing_is_missed_where_there_is_no_proc(mac: Cloud) -> None:
     late = mac.host.run(*hidden, "--profile", "stuck", "--timeout", "5", command="unshare")
     assert late.status == 1
     assert "stuck took longer than" in late.stderr
-    mac.host.settle()  # without a list of processes, the helper's own `sleep 1` ends by itself
+    mac.host.settle()  # without a list of processes, the helper's own `sleep 1` is not killed

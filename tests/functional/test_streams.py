@@ -55,7 +55,7 @@ def files(host: Host) -> Iterator[tuple[Path, bytes]]:
             yield path, path.read_bytes()
 
 
-# What is printed.
+# Output.
 
 
 @pytest.mark.parametrize("way", WAYS)

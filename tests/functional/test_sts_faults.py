@@ -1,4 +1,4 @@
-"""Whatever happens to the call of STS: the run ends in time, and in one line that helps."""
+"""Failing calls of STS: the run ends in time, with one helpful line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMED = f"credproc: chain: role 1 of 1, {ONE}: "
 
 
 def refusal(result: Result) -> str:
-    """Return the one line of a run that got nothing, and said so as it must."""
+    """Return the error line of a run without credentials."""
     assert (result.status, result.stdout) == (1, b""), result
     assert result.stderr.startswith(NAMED), result
     assert result.stderr.count("\n") == 1, result

@@ -31,7 +31,7 @@ def tree(folder: Path) -> list[str]:
 
 @pytest.fixture
 def cloud(online: Host) -> Host:
-    """A host whose every service is there and well."""
+    """A host whose services all work."""
     online.environ |= KEYS
     return online
 

@@ -31,7 +31,7 @@ FLOCK = "#include <unistd.h>\nint flock(int file, int how) { for (;;) pause(); }
 def stop_or_kill(
     cloud: Cloud, how: signal.Signals, count: int, argv: list[str], *more: str
 ) -> None:
-    """Let a run get stuck in its first call, with all its locks, and that many runs wait for it.
+    """Let one run be stuck in its first call, with all its locks, and so many runs wait for it.
 
     One of them goes on in its place.
     """

@@ -1,4 +1,4 @@
-"""What the README says about installing, done; and what is left when it is undone."""
+"""The README's installation, and what remains after uninstalling."""
 
 from __future__ import annotations
 

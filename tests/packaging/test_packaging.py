@@ -1,4 +1,4 @@
-"""What the wheel and the sdist hold, what they say of themselves, and what an install gives."""
+"""The contents and metadata of the wheel and the sdist, and what an installation provides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `python3 tests/release.py` writes beside the distributions."""
+"""The files that `python3 tests/release.py` writes in addition to the distributions."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Hold:
                 raise TimeoutError(f"{self._arrived} of {requests} requests came in {timeout} s")
 
     def release(self) -> None:
-        """Let the waiting requests, and all later ones, go on."""
+        """Release the waiting requests, and all later ones."""
         with self._condition:
             self._released = True
             self._condition.notify_all()
@@ -101,7 +101,7 @@ class _Rule:
 
 
 class Server:
-    """Listens from its construction until ``stop()``; subclasses say what is answered."""
+    """Listens from its construction until ``stop()``; subclasses make the responses."""
 
     #: The Server header.
     product = "test"

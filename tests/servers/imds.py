@@ -182,7 +182,7 @@ class ImdsServer(Server):
 
     @property
     def secrets(self) -> set[str]:
-        """Every secret told to a client so far: session tokens, secret keys, security tokens."""
+        """Every secret sent to a client so far: session tokens, secret keys, security tokens."""
         return set(self._told)
 
     def fail(

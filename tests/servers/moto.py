@@ -1,4 +1,4 @@
-"""moto's server as a process of its own: IAM, STS and S3 that know who calls.
+"""moto's server as a process of its own: IAM, STS and S3 that authenticate the caller.
 
 It checks nothing until ``authenticate()``; from then on a call needs a key that it issued, the
 right signature, the right session token and a policy. Standard library only on this side; the
@@ -92,7 +92,7 @@ class Moto:
         if self._process.stdout:
             self._process.stdout.close()
 
-    # What is there. All of it before authenticate().
+    # The resources. All of them are created before authenticate().
 
     def user(self, name: str, account: str = ACCOUNT) -> tuple[str, str]:
         """Make a user who may do anything; return the access key id and the secret."""

@@ -1,4 +1,4 @@
-"""Services that assume roles and are not AWS's: what they answer, and in whose form they refuse.
+"""Services other than AWS with AssumeRole: their responses, and the form of their errors.
 
 The answers are as the real ones gave them: Ceph's gateway 16.2.15 on 28 November 2026, and MinIO as
 its documentation and its issue tracker show it.
@@ -102,7 +102,7 @@ class Ceph(Service):
 
 
 class MinIO(Service):
-    """MinIO: whatever role is named, the credentials are the caller's own, and have no ARN."""
+    """MinIO: the role is ignored; the credentials are the caller's own, and have no ARN."""
 
     root = f'<AssumeRoleResponse xmlns="{NAMESPACE}">'
 

@@ -1,4 +1,4 @@
-"""A server that hands every request on to another one, and can be told to break some of them."""
+"""A server that forwards every request to another one, and can make some of them fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An S3 with one bucket, which can be listed page by page, and nothing else.
+"""An S3 with one bucket, which supports nothing but listing it page by page.
 
 Requests without a signature are refused; whose it is, and whether it is right, is for
 ``tests.servers.signature`` to say.

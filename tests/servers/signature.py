@@ -1,4 +1,4 @@
-"""Signatures as AWS checks them (Signature Version 4): whose key signed a request, and whether."""
+"""Signatures as AWS checks them (Signature Version 4): whether a request is signed, and by whom."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUTHORIZATION = re.compile(
 
 
 class Keys(NamedTuple):
-    """What a signature is made with, and the session token that must come with it."""
+    """The key of a signature, and the session token that must accompany it."""
 
     access_key: str
     secret_key: str

@@ -28,7 +28,7 @@ CLIENT = "arn:aws:signin:::devtools/same-device"
 
 
 class SigninServer(Server):
-    """The service that exchanges refresh tokens; it wants each request proved with a key (DPoP)."""
+    """The service that exchanges refresh tokens; each request must be proved with a key (DPoP)."""
 
     def __init__(
         self, account: str = "123456789012", clock: Callable[[], float] = time.time
@@ -39,7 +39,7 @@ class SigninServer(Server):
 
     @property
     def access_key(self) -> str:
-        """The access key of what is served now."""
+        """The access key of the current credentials."""
         return str(self._rotation.current("login")["AccessKeyId"])
 
     def labels(self, request: Recorded) -> Iterable[str]:

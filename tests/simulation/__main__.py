@@ -94,7 +94,7 @@ FIELDS = ("calls/s", "most in 1 s", "refused", "runs that waited", "longest", "r
 
 
 def fields(result: Result, begin: int, end: int, tally: Tally) -> list[str]:
-    """Return what the table tells of a fleet in a time."""
+    """Return the cells of the table for a fleet in a period."""
     share = tally.waited / result.runs(begin, end)
     return [
         f"{result.mean(begin, end):,.1f}",
@@ -134,7 +134,7 @@ def over_time(results: Sequence[Result]) -> str:
 
 
 def report(hosts: Sequence[int], seed: int, say: Callable[[str], object]) -> None:
-    """Simulate everything and tell what came of it."""
+    """Simulate everything and print the results."""
     plan = Plan(hosts[0])
     rate = hosts[-1] * plan.processes / EVERY
     say(HEAD.format(**{**dataclasses.asdict(plan), "hosts": hosts[-1]}, seed=seed, rate=rate))

@@ -46,7 +46,7 @@ class Plan:
 
 @dataclass
 class Tally:
-    """What runs had to go through: how many waited, how long in all and at most, who failed."""
+    """The effects on runs: how many waited, how long in all and at most, how many failed."""
 
     waited: int = 0
     waits: float = 0.0
@@ -55,7 +55,7 @@ class Tally:
 
     @property
     def mean(self) -> float:
-        """The seconds that those who waited did so, on average."""
+        """The average waiting time in seconds of the runs that waited."""
         return self.waits / self.waited if self.waited else 0.0
 
 
