@@ -65,6 +65,9 @@ def test_caller_gets_the_whole_output_during_the_refresh(cloud: Cloud, due: byte
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    "due", ["fork", pytest.param("spawn", marks=pytest.mark.slow)], indirect=True
+)
 def test_two_hundred_runs_start_one_refresh(cloud: Cloud, due: bytes) -> None:
     results = []
     with cloud.sts.hold(ONE) as hold:
