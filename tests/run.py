@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: Seconds that the steps take on two cores; the rest is told from how long the first ones took.
-STEPS = {"environment": 6, "build": 6, "install": 40, "tests": 220}
+STEPS = {"environment": 3, "build": 5, "install": 20, "tests": 250}
 #: Seconds between two words on a step that lasts.
 EVERY = 10.0
 
