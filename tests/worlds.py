@@ -1,6 +1,6 @@
 """Pairs of worlds that share a cache: credproc must say in each what it says without a cache.
 
-    python -m tests.worlds [--pairs N] [--seed S]
+    python -m tests.worlds [--kinds] [--pairs N] [--seed S]
 
 A world is a command line, variables, files with their times, a directory, a home, an instance, a
 container, a sign-in. The second world of a pair differs from the first in one to three of these.
@@ -312,6 +312,45 @@ class World:
         return {name: value for name, value in found.items() if value}
 
 
+#: Pairs that differ in one field, each by what it shows: arguments, the field, other fields.
+KINDS: dict[str, tuple[list[str], str, dict[str, Any]]] = {
+    "instance of a profile": (["--profile", "instance"], "instance", {}),
+    "instance of a chain": (["--role-arn", A, "--source", "imds"], "instance", {}),
+    "instance of a helper": (["--profile", "cached"], "instance", {}),
+    "config file of the same size and time": (["--profile", "role"], "account", {}),
+    "config file that was written over": (["--profile", "chain"], "key", {"replaced": "rewrite"}),
+    "link that leads elsewhere": (["--profile", "role"], "account", {"config": "link"}),
+    "token of a profile": (["--profile", "web"], "token", {}),
+    "token": (["--role-arn", A, "--source", "web-identity"], "token", {}),
+    "token in a directory": (["--profile", "web"], "directory", {}),
+    "helper in a directory": (["--profile", "script"], "directory", {}),
+    "config file in a directory": (["--profile", "role"], "directory", {"config": "relative"}),
+    "directory in the place of another": (["--profile", "web"], "directory", {"moved": "here"}),
+    "path with a variable": (["--profile", "role"], "directory", {"config": "variable"}),
+    "home": (["--profile", "role"], "home", {}),
+    "file that a helper reads": (["--profile", "helper"], "document", {}),
+    "sign-in": (["--profile", "sso"], "person", {}),
+    "sign-in of a role": (["--profile", "sso-role"], "person", {}),
+    "IMDS endpoint of a profile": (["--profile", "instance"], "own", {"own": "one"}),
+    "user of a web identity": (["--role-arn", A, "--source", "web-identity"], "user", {}),
+    "container": (["--role-arn", A, "--source", "container"], "task", {}),
+    "token of a container": (["--role-arn", A, "--source", "container"], "token", {}),
+    "policy in a file": (
+        ["--role-arn", A, "--source", "profile:base", "--policy", "file://policy"], "policy", {},
+    ),
+}  # fmt: skip
+
+
+def kind(name: str) -> tuple[World, World]:
+    """Return the pair of a kind."""
+    argv, field, more = KINDS[name]
+    drawn = {name: choices[0] for name, choices in World.CHOICES.items()} | more
+    worlds = World(random.Random(0)), World(random.Random(0))
+    for world, value in zip(worlds, World.CHOICES[field][-2:], strict=True):
+        world.drawn = {**drawn, "argv": argv, field: value}
+    return worlds
+
+
 class Pair:
     """Two worlds in one home, with one cache."""
 
@@ -357,22 +396,26 @@ class Pair:
         finally:
             os._exit(99)
 
-    def problem(self, one: World, two: World) -> str:
-        """Return what is wrong in this pair, or ""."""
+    def problem(self, one: World, two: World, differ: bool = False) -> str:
+        """Return what is wrong in this pair, or ""; ``differ``: it must have two identities."""
         cached = [self.run(one), self.run(two), self.run(one), self.run(two)]
         plain = [self.run(one, "--no-cache"), self.run(two, "--no-cache")]
+        if differ and (plain[0][0] == plain[1][0] or plain[0][0].startswith("status")):
+            return f"both are {plain[0][0]}, so that it shows nothing"
         for number, (identity, _) in enumerate(cached):
             if identity != plain[number % 2][0]:
                 return f"run {number}: {identity} instead of {plain[number % 2][0]}"
         issued = [key for _, keys in cached for key in keys]
         needed = {key for _, keys in plain for key in keys}
-        if any(identity.startswith("status") for identity, _ in cached):
-            return ""  # a call that fails may be repeated
-        if one.has_helper or two.has_helper:
-            return ""  # what it reads is not known, so any variable makes it another session
-        if one.drawn["host"] != two.drawn["host"] and (one.needs_imds or two.needs_imds):
-            return ""  # another host name may be another instance
-        if sorted(issued) != sorted(needed):
+        # A call that fails may be repeated; what a helper reads is not known, so any variable makes
+        # it another session; another host name may be another instance.
+        may_repeat = (
+            any(identity.startswith("status") for identity, _ in cached)
+            or one.has_helper
+            or two.has_helper
+            or (one.drawn["host"] != two.drawn["host"] and (one.needs_imds or two.needs_imds))
+        )
+        if not may_repeat and sorted(issued) != sorted(needed):
             return f"{len(issued)} requests where {len(needed)} would do"
         return ""
 
@@ -411,25 +454,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Try pairs of worlds that share a cache.")
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--kinds", action="store_true", help="first a pair of each kind")
     given = parser.parse_args()
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="credproc-worlds-") as name:
         log = Path(name) / "issued"
         child, url = serve(log)
         try:
-            for number in range(given.pairs):
+            for number in range(-len(KINDS) * given.kinds, given.pairs):
                 chance = random.Random(given.seed * 1_000_000 + number)
                 home = Path(name) / "home"
                 home.mkdir(mode=0o700)
                 one = World(chance)
                 two = one.changed(chance)
-                said = Pair(home, url, log, os.geteuid() == 0).problem(one, two)
+                what = f"pair {number}"
+                if number < 0:
+                    what = list(KINDS)[number]
+                    one, two = kind(what)
+                said = Pair(home, url, log, os.geteuid() == 0).problem(one, two, number < 0)
                 shutil.rmtree(home)
                 if said:
                     wrong += 1
                     changes = {k: (v, two.drawn[k]) for k, v in one.drawn.items()
                                if two.drawn[k] != v}  # fmt: skip
-                    print(f"pair {number}: {said}\n  {one.drawn}\n  changes: {changes}", flush=True)
+                    print(f"{what}: {said}\n  {one.drawn}\n  changes: {changes}", flush=True)
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)

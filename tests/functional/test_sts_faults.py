@@ -253,6 +253,20 @@ def test_certificate_of_an_unknown_authority_is_refused_with_a_remedy(
     assert secured.count() == 0
 
 
+@pytest.mark.parametrize("way", ["lean", "botocore"])
+def test_an_empty_variable_does_not_turn_verification_off(
+    way: str, secured: StsServer, host: Host
+) -> None:
+    names = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    if way == "botocore":
+        host.environ["AWS_STS_REGIONAL_ENDPOINTS"] = "legacy"
+    host.environ |= dict.fromkeys(names, "")
+    said = refusal(host.run(*ONE_HOP))
+
+    assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert secured.count() == 0
+
+
 @pytest.mark.parametrize("content", [None, "nonsense\n"])
 def test_invalid_ca_bundle_is_named(
     content: str | None, secured: StsServer, host: Host, tmp_path: Path

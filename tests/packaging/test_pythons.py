@@ -13,15 +13,16 @@ import pytest
 
 import credproc
 from tests import artefacts, needs, pythons, venvs
-from tests.cloud import ONE
+from tests.cloud import KEYS, ONE
 from tests.harness import SCRIPTS
+from tests.servers import tls
+from tests.servers.sts import StsServer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.harness import Host
     from tests.servers.imds import ImdsServer
-    from tests.servers.sts import StsServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("network"), pytest.mark.timeout(300)]
 
@@ -71,6 +72,19 @@ def gets_credentials(program: Path, host: Host, imds: ImdsServer, sts: StsServer
     assert told.stdout.decode() == f"{host.cache}\n"
 
 
+def verifies_certificates(program: Path, host: Host, folder: Path) -> None:
+    """Check that an empty variable does not turn verification off, as some releases take it."""
+    with StsServer(tls=tls.make(folder).server) as server:
+        host.environ |= {**KEYS, "AWS_ENDPOINT_URL_STS": server.url, "AWS_CA_BUNDLE": ""}
+        host.environ |= {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": "", "SSL_CERT_FILE": ""}
+        host.environ["AWS_STS_REGIONAL_ENDPOINTS"] = "legacy"  # by botocore
+        result = host.run("--role-arn", ONE, "--source", "env", "--no-cache", command=program)
+
+        assert result.status == 1
+        assert "CERTIFICATE_VERIFY_FAILED" in result.stderr
+        assert server.count() == 0
+
+
 def versions(python: Path) -> dict[str, str]:
     """Return the versions of what credproc requires."""
     script = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
@@ -104,6 +118,7 @@ def test_works_with_the_oldest_and_the_newest_requirements(
     called(*uv, "pip", "install", *asked, str(wheel), *wanted)
 
     gets_credentials(venv / "bin" / "credproc", host, imds, sts)
+    verifies_certificates(venv / "bin" / "credproc", host, tmp_path)
     are_of_that_age(python, oldest)
 
 
