@@ -126,10 +126,10 @@ def warm(given: argparse.Namespace, console: Console) -> Result:
     if given.dry_run:
         return Result("".join(f"{name}\n" for name in names), {"profiles": names, "dry_run": True})
 
-    def tell(each: Warmed) -> None:
+    def report(each: Warmed) -> None:
         console.say(each.line(time.time()))
 
-    _fetch(found, tell)
+    _fetch(found, report)
     ready = sum(each.state == READY for each in found)
     data = {"profiles": [each.data() for each in found], "dry_run": False}
     text = f"{ready} of {len(found)} profiles are ready.\n"
@@ -144,29 +144,29 @@ def _words(shared: Shared, name: str) -> list[str]:
     return [commandline.executable(None, os.environ), *target.argv]
 
 
-def _fetch(found: Sequence[Warmed], tell: Callable[[Warmed], None]) -> None:
+def _fetch(found: Sequence[Warmed], report: Callable[[Warmed], None]) -> None:
     """Run all of them; prompt for one code, then retry the others, which may need no more codes."""
     with ThreadPoolExecutor(MOST) as pool:
-        _together(pool, found, tell)
+        _together(pool, found, report)
         waiting = [each for each in found if each.state == CODE]
         if waiting and _has_terminal():
             first = waiting.pop(0).run(prompt=True)
-            tell(first)
+            report(first)
             if first.state == READY:
-                _together(pool, waiting, tell)
+                _together(pool, waiting, report)
         for each in waiting:
             if each.state == CODE:
-                tell(each)
+                report(each)
 
 
 def _together(
-    pool: ThreadPoolExecutor, found: Iterable[Warmed], tell: Callable[[Warmed], None]
+    pool: ThreadPoolExecutor, found: Iterable[Warmed], report: Callable[[Warmed], None]
 ) -> None:
     """Run them in parallel and report each when it is done, unless it needs a code."""
     for future in as_completed([pool.submit(_warmed, each) for each in found]):
         each = future.result()
         if each.state != CODE:
-            tell(each)
+            report(each)
 
 
 def _warmed(found: Warmed) -> Warmed:

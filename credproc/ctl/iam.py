@@ -70,8 +70,8 @@ def _allowed(document: Any) -> Iterator[dict[str, Any]]:
 def _lets_assume(statement: dict[str, Any]) -> bool:
     """Whether a statement covers an action that gives the role's credentials."""
     if "NotAction" in statement:
-        spared = [action.lower() for action in _several(statement["NotAction"])]
-        return not all(any(fnmatch.fnmatchcase(a, each) for each in spared) for a in ASSUMING)
+        exempt = [action.lower() for action in _several(statement["NotAction"])]
+        return not all(any(fnmatch.fnmatchcase(a, each) for each in exempt) for a in ASSUMING)
     actions = [action.lower() for action in _several(statement.get("Action", []))]
     return any(fnmatch.filter(ASSUMING, action) for action in actions)
 

@@ -244,7 +244,7 @@ def removed(given: argparse.Namespace, console: Console) -> Result:
             other = commandline.line_shown(line)
             raise RequestError(f"profile {name} does not run credproc, but {other}")
         before = ConfigFile(rewriting.original(config.path) or b"", config.path)
-        source = wrapping.behind(Files(config, shared.credentials), name)
+        source = wrapping.cached_by(Files(config, shared.credentials), name)
         if source == name + wrapping.SUFFIX and before.section(source) is None:
             raise RequestError(
                 f"profile {name} was wrapped: `credprocctl profile unwrap {name}` restores it"

@@ -85,7 +85,7 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
 
     def check(files: Files, name: str) -> bool:
         source = name + given.suffix
-        if wrapping.behind(files, name) == source:
+        if wrapping.cached_by(files, name) == source:
             return not wrapping.is_whole(files, name)
         wrapping.check(files, name, source)
         return True
@@ -99,7 +99,7 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
         return wrapping.wrapped(files, lines, given.suffix)
 
     def every(files: Files) -> list[str]:
-        sources = {wrapping.behind(files, name) for name in files.profiles()}
+        sources = {wrapping.cached_by(files, name) for name in files.profiles()}
         return [name for name in files.profiles() if name not in sources]
 
     return _Command(given, console, "wrapped", check, change, every).result()
@@ -121,7 +121,7 @@ def unwrap(given: argparse.Namespace, console: Console) -> Result:
     _check(given)
 
     def check(files: Files, name: str) -> bool:
-        source = wrapping.behind(files, name)
+        source = wrapping.cached_by(files, name)
         if source != name + given.suffix:
             hint = f"; it caches {source}: give --suffix, or use profile remove" if source else ""
             raise RequestError(f"profile {name} was not wrapped{hint}")
@@ -132,7 +132,7 @@ def unwrap(given: argparse.Namespace, console: Console) -> Result:
 
     def every(files: Files) -> list[str]:
         names = files.config.profiles()
-        return [name for name in names if wrapping.behind(files, name) == name + given.suffix]
+        return [name for name in names if wrapping.cached_by(files, name) == name + given.suffix]
 
     return _Command(given, console, "unwrapped", check, change, every).result()
 

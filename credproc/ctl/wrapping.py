@@ -51,7 +51,7 @@ class Files(NamedTuple):
         return list(dict.fromkeys([*self.config.profiles(), *self.credentials.profiles()]))
 
 
-def behind(files: Files, name: str) -> str:
+def cached_by(files: Files, name: str) -> str:
     """Return the profile that a profile caches, "" if it runs anything else."""
     try:
         words = commandline.split(files.config.keys(name).get(KEY, ""))
@@ -202,7 +202,7 @@ def _has_keys(files: Files, profile: str) -> bool:
 
 def _caches(files: Files, suffix: str) -> dict[str, str]:
     """Return the profiles that were wrapped, by the name of the renamed section."""
-    found = {behind(files, name): name for name in files.config.profiles()}
+    found = {cached_by(files, name): name for name in files.config.profiles()}
     return {source: name for source, name in found.items() if source == name + suffix}
 
 

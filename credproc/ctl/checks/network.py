@@ -79,8 +79,8 @@ def _settings(case: Case) -> Iterator[Check]:
         yield Check(FAIL, "proxy", f"{proxy} {problem}", f"correct {proxy}")
     elif proxy:
         yield Check(OK, "proxy", f"{proxy} is set: STS is reached through it, IMDS never is")
-        spared = case.environ.get("NO_PROXY") or case.environ.get("no_proxy") or ""
-        if "169.254.169.254" not in spared:
+        exempt = case.environ.get("NO_PROXY") or case.environ.get("no_proxy") or ""
+        if "169.254.169.254" not in exempt:
             yield Check(WARN, "proxy", "NO_PROXY does not name 169.254.169.254: other tools "
                         "send requests for the instance's role to the proxy",
                         "add it to NO_PROXY")  # fmt: skip
