@@ -174,16 +174,16 @@ def allowed(work: Callable[[], Answer], denials: list[str]) -> Answer | None:
 
 
 class Unchecked:
-    """The checks before a change: what the caller is not allowed to look up ends the command; in a
-    dry run it is noted, and taken for unknown."""
+    """Look-ups before a change: if access is denied, the command ends; in a dry run, the denial is
+    noted and the result is unknown."""
 
     def __init__(self, dry_run: bool) -> None:
         self.dry_run = dry_run
-        #: What could not be looked up, and the action that is missing.
+        #: The errors of denied look-ups, which name the missing action.
         self.denials: list[str] = []
 
     def look(self, call: Callable[[], Answer]) -> Answer | None:
-        """Return what the call returns; None if that is not allowed to be known."""
+        """Return the result of the call; in a dry run, None if access is denied."""
         return allowed(call, self.denials) if self.dry_run else call()
 
 

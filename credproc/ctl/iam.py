@@ -159,8 +159,8 @@ def inline(aws: Aws, name: str) -> list[str]:
 def policy(aws: Aws, text: str, unchecked: Unchecked, option: str = "--policy") -> str:
     """Return the ARN of a managed policy, given by ARN or by name, AWS's or the account's own.
 
-    ``option`` is where it was given, for errors. The text is returned as it is if ``unchecked``
-    allows that the policy cannot be looked up.
+    ``option`` is the option that named it, for errors. If the policy cannot be looked up and
+    ``unchecked`` allows that, the text is returned unchanged.
     """
     if text.startswith("arn:"):
         problem = limits.policy_arn(text)
