@@ -136,7 +136,7 @@ SSO = "sso_account_id = 123456789012\nsso_role_name = r\n"
          "sso_region is missing in [sso-session s]"),
         (f"{P}sso_start_url = u\nsso_region = r\n{SSO.replace('12345', '')}",
          "sso_account_id must be 12 digits, not '6789012'"),
-        (f"{P}s3 =\n  max_concurrent_requests: 20\n{KEYS}", "config, line 3: cannot be read"),
+        (f"{P}s3 =\n  max_concurrent_requests: 20\n{KEYS}", "config, line 3: cannot be parsed"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_said(config: str, words: str, machine: Machine) -> None:
