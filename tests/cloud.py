@@ -46,7 +46,7 @@ LEFT = {"fresh": 3000, "ahead": 1500, "now": 600, "expired": -1}
 
 
 class Cloud:
-    """A host, its instance's metadata service, STS, and a log that it writes when asked to."""
+    """A host, its instance's metadata service, STS, and a log if requested."""
 
     def __init__(self, host: Host, imds: ImdsServer, sts: StsServer) -> None:
         self.host = host

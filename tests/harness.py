@@ -31,7 +31,7 @@ CREDPROC = SCRIPTS / "credproc"
 #: No service uses port 1: connections to it are refused at once.
 NOWHERE = "http://127.0.0.1:1"
 
-#: Seconds after which a process has failed the test, and after which one asked to end is killed.
+#: Seconds after which a process has failed the test, and that it has to end before it is killed.
 LIMIT = 30.0
 GRACE = 5.0
 

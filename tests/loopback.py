@@ -92,7 +92,7 @@ class Loopback:
 
     @property
     def callers(self) -> list[str]:
-        """The access keys that asked STS who they are, in order."""
+        """The access keys that called GetCallerIdentity, in order."""
         return [call.access_key for call in self.moto.calls if call.action == "GetCallerIdentity"]
 
     def forget(self) -> None:

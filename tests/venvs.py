@@ -133,7 +133,7 @@ def main() -> None:
         "--extra",
         action="append",
         default=[],
-        help="of setup.cfg, in the releases that are held; repeat it",
+        help="of setup.cfg, in the pinned releases; repeat it",
     )
     parser.add_argument("requirement", nargs="*")
     options = parser.parse_args()

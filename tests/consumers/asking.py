@@ -44,5 +44,5 @@ class Asker:
 
 
 def signers(world: World) -> list[str]:
-    """Return the access keys that asked STS for something, in order."""
+    """Return the access keys that called STS, in order."""
     return [key_of(request) for request in world.sts.requests]

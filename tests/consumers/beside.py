@@ -15,7 +15,7 @@ from tests.consumers.asking import NAMES
 #: Whose credentials a request was signed with. "instance": its role's, by no run of credproc;
 #: "role": those of the role, assumed with credproc's; "error": nothing was signed.
 CREDPROC, STRAYS, INSTANCE, ROLE, ERROR = "credproc", "keys", "instance", "role", "error"
-#: It would be asked of AWS itself: this consumer knows no variable for another STS.
+#: It would be AWS itself: this consumer has no variable for another STS endpoint.
 UNKNOWN = "not run"
 
 

@@ -63,7 +63,7 @@ class Consumer:
     file: Literal["config", "credentials"] = "config"
     #: The line that is to be written for it.
     line: str = LINE
-    #: The quotes that a path with blanks may stand in, alone on its line.
+    #: The quotes that may surround a path with spaces, alone on its line.
     quotes: frozenset[Quoting] = frozenset({"single", "double"})
     #: Whether a path may have quotes and other special characters, with backslashes.
     special: bool = True

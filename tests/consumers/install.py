@@ -69,7 +69,7 @@ class Installer:
     def __init__(
         self, folder: Path, packages: Iterable[str] = (), may_change_debian: bool = False
     ) -> None:
-        """``packages`` are Debian's: all are installed when the first of them is asked for."""
+        """``packages`` are Debian's: all are installed when the first of them is needed."""
         self.folder = folder
         self.may_change_debian = may_change_debian
         folder.mkdir(parents=True, exist_ok=True)

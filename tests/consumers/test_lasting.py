@@ -116,7 +116,7 @@ def held(
     with contextlib.ExitStack() as stack:
         for consumer in LISTING:
             there = installed(consumer)
-            world = stack.enter_context(worlds.made(tmp_path_factory.mktemp("held")))
+            world = stack.enter_context(worlds.made(tmp_path_factory.mktemp("lasting")))
             world.profile(file=consumer.file)
             world.imds.lifetime = SHORT
             world.imds.turn()

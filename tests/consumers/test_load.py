@@ -1,6 +1,6 @@
 """Many threads, clients and processes that need credentials at once, while the old ones expire.
 
-Or have run out already. What is asked of each: one fetch, and a right signature on every request.
+Or have expired already. Each must fetch once, and sign every request correctly.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class World:
         path.write_text(f"{path.read_text()}[profile laptop]\n{keys}")
 
     def break_(self) -> None:
-        """Let credproc fail from now on: the instance has no role, and nothing is held."""
+        """Let credproc fail from now on: the instance has no role, and nothing is cached."""
         self.imds.role = None
 
     def make_noise(self, text: str) -> None:
@@ -149,7 +149,7 @@ class World:
         return int(path.read_text())
 
     def forget(self) -> None:
-        """Forget what was run and asked so far; the cache stays."""
+        """Forget the runs and calls so far; the cache stays."""
         (self.notes / "runs").unlink(missing_ok=True)
         for server in (self.s3, self.sts, self.imds):
             server.forget()
@@ -175,7 +175,7 @@ class World:
     def keys(self) -> list[str]:
         """The access keys that signed what reached the services, in order of arrival.
 
-        "" is a request that nobody signed; a signature that is not the instance's is FORGED.
+        "" is an unsigned request; a signature that is not the instance's is FORGED.
         """
         requests = sorted((*self.s3.requests, *self.sts.requests), key=lambda each: each.at)
         known = self._known()

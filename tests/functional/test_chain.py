@@ -143,7 +143,7 @@ def test_keys_that_were_changed_are_used_at_once(cloud: Cloud) -> None:
 
 
 def test_tools_under_different_profiles_share_the_hops(cloud: Cloud) -> None:
-    note = cloud.host.folder / "asked"
+    note = cloud.host.folder / "calls"
     script = cloud.host.folder / "code"
     script.write_text(f"#!/bin/sh\necho >>{note}\necho 123456\n")
     script.chmod(0o700)

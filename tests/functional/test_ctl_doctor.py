@@ -108,16 +108,16 @@ def test_output_is_text_for_people(cloud: Host) -> None:
 
 def test_advice_is_below_its_check_and_again_at_the_end(cloud: Host) -> None:
     cloud.config(KEYS.join(["[profile x]\n", ""]))
-    lines = ctl(cloud, "doctor", "nobody", status=1).splitlines()
+    lines = ctl(cloud, "doctor", "missing", status=1).splitlines()
 
     place = next(n for n, line in enumerate(lines) if line.startswith("fail  profile"))
-    assert "there is no profile nobody in" in lines[place]
+    assert "there is no profile missing in" in lines[place]
     assert "the profiles are: x" in lines[place]
-    advice = "-> `credprocctl profile add nobody` creates one that runs credproc"
+    advice = "-> `credprocctl profile add missing` creates one that runs credproc"
     assert lines[place + 1] == " " * 24 + advice
     assert lines[-3].startswith("1 error, ")
     assert lines[-3].endswith("Look at this first:")
-    assert lines[-2].startswith("  profile: nobody (as given): there is no profile nobody in")
+    assert lines[-2].startswith("  profile: missing (as given): there is no profile missing in")
     assert lines[-1] == f"  {advice}"
 
 

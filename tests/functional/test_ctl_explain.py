@@ -334,15 +334,15 @@ def test_cache_that_is_off_is_explained(cloud: Host) -> None:
     [
         (["x", "--profile", "x"], "give PROFILE or --profile, not both"),
         (["x", "--", "--imds"], "not both"),
-        ([], "there is no profile nobody"),
+        ([], "there is no profile missing"),
         (["--profile", "x", "--", "--imds"], "not both"),
-        (["--profile", "nobody"], "there is no profile nobody"),
+        (["--profile", "missing"], "there is no profile missing"),
         (["--", "--help"], "print no credentials"),
         (["--", "--role-arn", JUMP], "needs --source"),
     ],
 )
 def test_error_is_one_line(cloud: Host, words: list[str], reason: str) -> None:
-    assert reason in failed(cloud, "explain", *words, status=2, AWS_PROFILE="nobody")
+    assert reason in failed(cloud, "explain", *words, status=2, AWS_PROFILE="missing")
 
 
 @pytest.mark.parametrize(

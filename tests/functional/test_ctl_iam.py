@@ -506,8 +506,8 @@ def test_instance_that_is_not_there_is_a_clear_error(admin: Host, moto: Moto) ->
     assert f"there is no instance i-0 in {REGION}: check its id" in failed(
         admin, "role", "attach", "ready", "--instance", "i-0", status=2
     )
-    assert "there is no role nobody: see `credprocctl role list`" in failed(
-        admin, "role", "attach", "nobody", "--instance", "i-0", status=2
+    assert "there is no role missing: see `credprocctl role list`" in failed(
+        admin, "role", "attach", "missing", "--instance", "i-0", status=2
     )
 
 
@@ -679,7 +679,7 @@ def test_role_in_use_is_not_deleted(admin: Host, moto: Moto) -> None:
 def test_user_on_the_terminal_is_prompted_for_confirmation(
     reply: str, left: bool, admin: Host, moto: Moto
 ) -> None:
-    name = fresh("asked")
+    name = fresh("prompted")
     roles(moto, name)
 
     with Terminal([CREDPROCCTL, "role", "delete", name], admin.env()) as terminal:
@@ -702,9 +702,9 @@ def test_account_without_credentials_is_a_clear_error(admin: Host) -> None:
 
 
 def test_unknown_profile_is_a_clear_error(admin: Host) -> None:
-    error = failed(admin, "role", "list", "--profile", "nobody", status=2)
+    error = failed(admin, "role", "list", "--profile", "missing", status=2)
 
-    assert error == "The config profile (nobody) could not be found"
+    assert error == "The config profile (missing) could not be found"
 
 
 def test_missing_region_is_a_clear_error(admin: Host, moto: Moto) -> None:

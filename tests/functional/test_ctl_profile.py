@@ -367,7 +367,7 @@ def test_show_of_one_profile_names_file_and_line(host: Host) -> None:
     assert "none; `credproc --profile default` would cache" in ctl(
         host, "profile", "show", "default"
     )
-    assert "there is no profile nobody" in failed(host, "profile", "show", "nobody", status=2)
+    assert "there is no profile missing" in failed(host, "profile", "show", "missing", status=2)
 
 
 def test_config_without_a_credproc_profile_is_not_an_error(host: Host) -> None:

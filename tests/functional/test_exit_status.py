@@ -70,7 +70,7 @@ FAILED = [
     (["--profile", "broken"], 1, ["profile broken: ", "status 1"]),
     (["--profile", "noise"], 1, ["profile noise: ", "JSON"]),
     (["--imds", "other", "--role-arn", A, "--source", "imds:other"], 1, ["imds: ", "; chain: "]),
-    (["--profile", "nobody"], 2, ["profile", "nobody"]),
+    (["--profile", "missing"], 2, ["profile", "missing"]),
     (
         ["--profile", "roleless"],
         2,
@@ -79,7 +79,7 @@ FAILED = [
     (["--profile", "loop"], 2, ["leads back to itself", "loop -> loop2 -> loop"]),
     (["--profile", "half"], 2, ["profile half: ", "source_profile", "credential_source"]),
     (["--profile", "itself"], 1, ["profile itself"]),
-    (["--role-arn", A, "--source", "profile:nobody"], 2, ["nobody"]),
+    (["--role-arn", A, "--source", "profile:missing"], 2, ["missing"]),
     (["--role-arn", A], 2, ["--source", "(see credproc --help)"]),
     (["--formt", "env"], 2, ["unknown option --formt", "(see credproc --help)"]),
 ]

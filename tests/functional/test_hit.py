@@ -128,7 +128,7 @@ OTHER: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "session name": ((*CHAIN, "--role-session-name", "me"), {}),
     "partition": (CHAIN, {"AWS_REGION": "cn-north-1"}),
     "key": (CHAIN, {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPL2"}),
-    "user": (CHAIN, {"LOGNAME": "somebody-else"}),
+    "user": (CHAIN, {"LOGNAME": "another-user"}),
 }
 
 

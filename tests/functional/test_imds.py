@@ -159,7 +159,7 @@ def test_chain_that_starts_at_imds_waits_for_it_once(host: Host) -> None:
         result = host.run("--imds", "--role-arn", CHAIN[1], "--source", "imds")
     said = refusal(result)
     assert said.count("within 2 s") == 2
-    assert result.seconds < 5  # asked three times for two seconds each, it would be 6
+    assert result.seconds < 5  # three calls of two seconds each would take 6
 
 
 def test_chain_that_starts_at_imds_is_in_the_instances_region(

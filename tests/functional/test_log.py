@@ -101,7 +101,7 @@ def test_only_the_file_gets_the_log_without_verbose(
 @pytest.mark.parametrize(
     ("argv", "status"),
     [
-        (["--profile", "nobody"], 2),
+        (["--profile", "missing"], 2),
         (["--format", "xml"], 2),
         (["--imds", "other"], 1),
         (["--role-arn", A, "--source", "env"], 1),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOUR = 3600
 ROLE = ("--role-arn", ONE, "--source", "env")
 
-#: Seconds asked for, and the seconds before the end at which the first window opens (at most, and
+#: Seconds requested, and the seconds before the end at which the first window opens (at most, and
 #: a tenth less at least) and the second.
 SESSIONS = [(900, 450, 225), (HOUR, 1800, 900), (2 * HOUR, 1800, 960), (12 * HOUR, 1800, 960)]
 

@@ -108,7 +108,7 @@ def test_chains_with_a_common_beginning_share_its_failure(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--role-arn", "nobody"], ["--nonsense"], ["--duration-seconds", "5"], ["--profile", "gone"]],
+    [["--role-arn", "missing"], ["--nonsense"], ["--duration-seconds", "5"], ["--profile", "gone"]],
 )
 def test_usage_error_is_not_cached(cloud: Cloud, words: list[str]) -> None:
     for _ in range(2):

@@ -142,9 +142,9 @@ def test_installer_installs_and_uninstalls_everything(
         "UV_TOOL_BIN_DIR": str(folder / "bin"),
     }
     if oldest:
-        held = tmp_path / "held.txt"
-        held.write_text("\n".join(LEAST))
-        env |= {"PIP_CONSTRAINT": str(held), "UV_CONSTRAINT": str(held)}
+        pinned = tmp_path / "pinned.txt"
+        pinned.write_text("\n".join(LEAST))
+        env |= {"PIP_CONSTRAINT": str(pinned), "UV_CONSTRAINT": str(pinned)}
     install, uninstall = [*tool.split(), "install"], [*tool.split(), "uninstall", "credproc"]
     if tool == "pip":
         called(interpreter, "-m", "venv", folder)

@@ -201,7 +201,7 @@ class Server:
         """Answer with the fault: always, n times, or only the nth request from now on.
 
         Of several faults that would apply, the one given first does. The choice is made when
-        the request arrives, before it is held.
+        the request arrives, before it is paused.
         """
         with self._changed:
             self._rules.append(_Rule(label, fault, times, nth))

@@ -109,7 +109,7 @@ class Moto:
         return key, secret
 
     def role(self, name: str, account: str = ACCOUNT) -> str:
-        """Make a role that anybody may assume and that may do anything; return its ARN."""
+        """Make a role that any caller may assume and that may do anything; return its ARN."""
         trust = json.dumps(ANYBODY)
         self._iam(account, Action="CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
         self._iam(
@@ -129,7 +129,7 @@ class Moto:
         """Check every caller from now on."""
         self._send("sts", "/moto-api/reset-auth", ACCOUNT, "POST", b"0")
 
-    # What was asked.
+    # The requests.
 
     @property
     def calls(self) -> list[sts.Call]:
@@ -180,7 +180,7 @@ def main() -> None:
     import os
 
     parser = argparse.ArgumentParser(prog="python -m tests.servers.moto")
-    parser.add_argument("--record", required=True, help="the file for what is asked")
+    parser.add_argument("--record", required=True, help="the file for recorded requests")
     os.environ["MOTO_RECORDER_FILEPATH"] = parser.parse_args().record
     os.environ["MOTO_ENABLE_RECORDING"] = "1"
 

@@ -26,7 +26,7 @@ class Proxy(Server):
 
     @property
     def targets(self) -> list[str]:
-        """Where tunnels were asked to, as HOST:PORT, in order."""
+        """The requested tunnels, as HOST:PORT, in order."""
         return [request.path for request in self.requests if request.method == "CONNECT"]
 
     def preempt(self, request: Recorded) -> Fault | None:

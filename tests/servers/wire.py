@@ -180,7 +180,7 @@ class Exchange:
         return self.server.stopping
 
     def normal(self) -> Answer:
-        """Return the answer of a healthy service; it is made once, when first asked for."""
+        """Return the answer of a healthy service; it is made once, when first needed."""
         if self._normal is None:
             self._normal = self.server.answer(self.request)
         return self._normal

@@ -344,7 +344,7 @@ def test_new_entry_is_not_there() -> None:
 
 
 def test_entry_of_a_person_goes_from_fresh_to_now() -> None:
-    # Its two windows are one: nobody is there in the background to type a code.
+    # Its two windows are one: a background refresh cannot prompt for a code.
     entry = aged(ahead=T0 + 2700)
 
     assert entry.judge(T0 + 2699) == FRESH

@@ -1,4 +1,4 @@
-"""A chain of roles: whose STS is asked, for how long, and what every hop is kept under."""
+"""A role chain: the STS region, the duration, and the cache key of every hop."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ def test_place_of_the_cache_that_needs_thought_is_left_to_the_full_command_line(
     assert command.hit([], environ | {"XDG_CACHE_HOME": "relative"}, time.time()) is None
 
 
-# What the system may refuse, and nobody is to notice.
+# What the system may refuse, without an effect on the run.
 
 
 def test_run_goes_on_where_core_dumps_cannot_be_disabled(monkeypatch: pytest.MonkeyPatch) -> None:

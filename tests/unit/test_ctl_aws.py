@@ -26,7 +26,7 @@ def test_what_an_answer_lacks_is_a_fault_of_the_answer() -> None:
     ("fault", "words"),
     [
         (faults.without("Arn"), "the response has no Arn"),
-        (faults.fields(Arn="nobody"), "GetCallerIdentity returned nobody, which is not"),
+        (faults.fields(Arn="missing"), "GetCallerIdentity returned missing, which is not"),
     ],
 )
 def test_caller_without_an_arn_is_a_line_about_the_answer(

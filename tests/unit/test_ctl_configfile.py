@@ -172,7 +172,7 @@ def test_removal_takes_an_empty_section_with_it() -> None:
 
 def test_removal_of_what_is_not_there_changes_nothing() -> None:
     assert removed(FULL, "app") == FULL
-    assert removed(FULL, "nobody") == FULL
+    assert removed(FULL, "missing") == FULL
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def meaning(text: str) -> dict[str, dict[str, str]]:
 
 
 def contents(file: ConfigFile) -> list[str]:
-    """Return the lines without their ends: a lone CR may come to stand before an LF."""
+    """Return the lines without their ends: a lone CR may end up before an LF."""
     return [line.rstrip("\r\n") for line in file.lines]
 
 

@@ -1,4 +1,4 @@
-"""The harness keeps its own promises: nothing is inherited, held or left behind."""
+"""The harness inherits nothing, leaves nothing open and leaves nothing behind."""
 
 from __future__ import annotations
 

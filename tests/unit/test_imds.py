@@ -233,7 +233,7 @@ def test_only_what_can_be_a_token_is_sent_back(
 ) -> None:
     service.fail("token", faults.body(sent))
     outcome = asked(service)
-    assert outcome.outcome is FAILED  # nobody issued it
+    assert outcome.outcome is FAILED  # no provider issued it
     if taken:
         assert "401 for the list" in outcome.said
         assert service.requests[1].headers["x-aws-ec2-metadata-token"] == sent.decode().strip()

@@ -453,7 +453,7 @@ def test_what_the_hops_of_one_chain_may_do(hops: list[Hop], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("requested", "words"),
     [
         (request(Imds()), ""),
         (request(Imds(), Imds("app"), Profile("a"), Profile("b")), ""),
@@ -467,8 +467,8 @@ def test_what_the_hops_of_one_chain_may_do(hops: list[Hop], words: str) -> None:
         (chain(hop(), hop()), ""),
     ],
 )
-def test_what_the_providers_may_be(asked: Request, words: str) -> None:
-    said = asked.problem()
+def test_what_the_providers_may_be(requested: Request, words: str) -> None:
+    said = requested.problem()
 
     assert said.startswith(words)
     assert bool(said) == bool(words)

@@ -1,4 +1,4 @@
-"""The log: who hears what, and a file that costs nobody the credentials."""
+"""The log: what goes where, and a log file that cannot cost the credentials."""
 
 from __future__ import annotations
 
@@ -303,9 +303,9 @@ def test_closed_or_full_stderr_is_not_an_error(stderr: Callable[[int | None], No
     full = os.open("/dev/full", os.O_WRONLY)
     stderr(full)
     os.close(full)
-    say("nobody hears")
+    say("stderr is full")
     stderr(None)
-    say("nobody hears")
+    say("stderr is full")
 
 
 def test_run_does_not_wait_for_a_stderr_that_is_not_read(
@@ -319,7 +319,7 @@ def test_run_does_not_wait_for_a_stderr_that_is_not_read(
     os.set_blocking(writer, True)
     stderr(writer)
     try:
-        say("nobody hears")
+        say("stderr is full")
     finally:
         os.close(reader)
         os.close(writer)

@@ -1,4 +1,4 @@
-"""Whoever knows the code of an MFA device."""
+"""Where the code of an MFA device comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a profile describes: the roles on the way, where it starts, and what is wrong with it."""
+"""What a profile describes: its roles, its source credentials, and its mistakes."""
 
 from __future__ import annotations
 

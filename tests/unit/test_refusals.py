@@ -236,7 +236,7 @@ def test_role_of_another_partition_is_the_reason(
 
 
 def jwt(**claims: Any) -> str:
-    """Return a token with these claims, signed by nobody."""
+    """Return a token with these claims, without a valid signature."""
     parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
     encoded = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])

@@ -36,7 +36,7 @@ def expiration(document: bytes) -> int:
 
 
 @pytest.mark.parametrize(
-    ("provider", "came", "asked", "expected"),
+    ("provider", "came", "later", "expected"),
     [
         ("imds", 0, 0, True),
         ("imds", 0, 44, True),
@@ -48,12 +48,12 @@ def expiration(document: bytes) -> int:
     ],
 )
 def test_static_stability_is_imds_own_and_lasts_to_the_next_look(
-    world: World, provider: str, came: int, asked: int, expected: bool
+    world: World, provider: str, came: int, later: int, expected: bool
 ) -> None:
     got = world.credentials(-100, provider)
     moment = world.clock.now + came
     entry = result.answered(world.key, None, got, moment, world.log)
-    assert result.is_stable(entry, world.clock.now + asked) == expected
+    assert result.is_stable(entry, world.clock.now + later) == expected
 
 
 def test_look_beyond_what_a_pause_can_be_counts_for_nothing(world: World) -> None:

@@ -1,4 +1,4 @@
-"""moto's server knows who calls, and turns away whoever it did not give credentials."""
+"""moto's server identifies its callers, and rejects credentials that it did not issue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proxy makes tunnels, for whoever may."""
+"""The proxy makes tunnels for clients with the right password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def secured(tmp_path: Path) -> Iterator[tuple[StsServer, ssl.SSLContext]]:
 
 
 def status(url: str, proxy: str, context: ssl.SSLContext) -> int:
-    """Return the status of an answer, whoever gave it; OSError if no tunnel was made."""
+    """Return the status of a response of server or proxy; OSError if no tunnel was made."""
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({"https": proxy, "http": proxy}),
         urllib.request.HTTPSHandler(context=context),

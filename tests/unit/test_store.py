@@ -264,7 +264,7 @@ while turns:
     lock = store.wait(b"key", 0.01 * (turns % 7)) if turns % 9 == 0 else store.claim(b"key")
     if lock is None:
         continue
-    os.close(os.open(inside, os.O_CREAT | os.O_EXCL))  # FileExistsError if somebody is here
+    os.close(os.open(inside, os.O_CREAT | os.O_EXCL))  # FileExistsError if another process is here
     for _ in range(300):
         os.sched_yield()
     os.unlink(inside)
@@ -317,7 +317,7 @@ def keep(store: Store, made: Entry, age: float) -> list[str]:
         (2 * DAY, -DAY - 3600, False),
         (30 * DAY, -29 * DAY, False),
         (30 * DAY, 3600, True),  # a long life
-        (60, -29 * DAY, True),  # a moment ago: somebody may be at it
+        (60, -29 * DAY, True),  # a moment ago: it may be in use
     ],
 )
 def test_entry_that_ended_long_ago_is_swept_with_its_lock(

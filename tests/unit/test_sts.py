@@ -201,7 +201,7 @@ def test_final_error_ends_the_chain_after_one_call_and_says_what_to_do(
     assert outcome.said.startswith(f"role 3 of 3, {B}: {code}: ")
     words = FINAL[code].replace("...MPLE", f"...{sts.issued[-1].access_key[-4:]}")
     assert words.replace("from env", "from role 2") in outcome.said
-    # Rejected credentials are got anew, once, and here they are other ones.
+    # Rejected credentials are fetched again, once, and here they are different.
     rejected = isinstance(outcome.error, errors.SourceRejected)
     assert len(calls_of_b) == (2 if rejected else 1)
     assert len(sts.calls) - len(calls_of_b) == (4 if rejected else 2)

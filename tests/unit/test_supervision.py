@@ -34,7 +34,7 @@ def never() -> Iterator[threading.Event]:
 
 
 def log() -> Log:
-    """Return a log that nobody reads."""
+    """Return a log that is not read."""
     return Log("", time.time)
 
 
