@@ -783,7 +783,9 @@ def test_role_is_attached_by_an_instance_profile_of_another_name(admin: Host, mo
     assert found["associations"][0]["roles"] == ["guest"]
     assert found["associations"][0]["instance_profile"].endswith("/hotel")
     assert "role guest: removed from the instance profile hotel" in said
-    iam.get_instance_profile(InstanceProfileName="hotel")  # it is not deleted, whoever owns it
+    iam.get_instance_profile(
+        InstanceProfileName="hotel"
+    )  # it is not deleted, although another tool may own it
 
 
 def test_instance_profile_that_was_left_behind_is_deleted(admin: Host, moto: Moto) -> None:
