@@ -34,7 +34,7 @@ STS: dict[str, tuple[Break, str]] = {
     "invalid": (lambda cloud: cloud.sts.fail(error("ValidationError")), "ValidationError"),
     "region": (lambda cloud: cloud.sts.fail(error("RegionDisabledException")), "RegionDisabled"),
     "keys": (lambda cloud: cloud.sts.fail(error("InvalidClientTokenId")), "InvalidClientTokenId"),
-    "clock": (lambda cloud: cloud.sts.fail(skewed(1800)), "behind STS's"),
+    "clock": (lambda cloud: cloud.sts.fail(skewed(1800)), "s behind STS"),
     "silent": (lambda cloud: cloud.sts.fail(faults.hang()), "no "),
 }
 
