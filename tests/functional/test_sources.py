@@ -285,7 +285,7 @@ def test_profile_of_aws_login_says_what_botocore_needs_for_it(cloud: Cloud) -> N
     result = cloud.host.run("--profile", "p")
     assert result.status == 1
     assert "credproc: profile p: " in result.stderr
-    needs = re.search(r'here: run (.+) -m pip install "botocore\[crt\]"\n$', result.stderr)
+    needs = re.search(r'Python: run (.+) -m pip install "botocore\[crt\]"\n$', result.stderr)
     if not needs:  # it is installed; then the sign-in is missing
         assert "Please reauthenticate with 'aws login'" in result.stderr
         return
