@@ -100,7 +100,7 @@ def test_hop_that_is_refused_is_named_and_the_others_stay_cached(cloud: Cloud) -
     assert (*cloud.roles, cloud.sts.count(OTHER)) == (2, 2, 1)
 
 
-def test_failed_hop_costs_the_next_run_nothing_but_that_hop(cloud: Cloud) -> None:
+def test_run_after_a_failed_hop_repeats_only_that_hop(cloud: Cloud) -> None:
     cloud.sts.fail(error("AccessDenied"), role=TWO)
     assert cloud.host.run(*CHAIN).status == 1
     cloud.sts.heal()

@@ -379,7 +379,7 @@ def test_log_that_cannot_be_written_is_reported(cloud: Host, name: str, reason: 
     assert not (cloud.home / "log").exists()
 
 
-def test_container_with_an_identity_of_its_own(cloud: Host) -> None:
+def test_container_with_its_own_identity(cloud: Host) -> None:
     env: dict[str, Any] = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/proc/nowhere/token"}
 
     plain = examine(cloud, "default", status=1, **env)

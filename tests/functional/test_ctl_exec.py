@@ -56,7 +56,7 @@ def execute(host: Host, *words: str, stdin: bytes | None = None) -> Result:
 
 
 @pytest.mark.parametrize("option", [(), ("--env",)])
-def test_command_is_the_profile_whatever_is_in_the_shell(
+def test_command_uses_the_profile_despite_variables_of_the_shell(
     user: Host, option: tuple[str, ...]
 ) -> None:
     result = execute(user, "dev", *option, "--", sys.executable, "-c", WHO)

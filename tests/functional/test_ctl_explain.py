@@ -372,5 +372,5 @@ def test_profile_is_the_one_that_the_doctor_checks(
     assert command in examined
 
 
-def test_bare_command_is_explained_where_there_is_no_profile(cloud: Host) -> None:
+def test_command_without_a_profile_is_explained(cloud: Host) -> None:
     assert data(cloud, "explain")["command"] == "credproc"

@@ -788,7 +788,7 @@ def test_role_is_attached_by_an_instance_profile_of_another_name(admin: Host, mo
     )  # it is not deleted, although another tool may own it
 
 
-def test_instance_profile_that_was_left_behind_is_deleted(admin: Host, moto: Moto) -> None:
+def test_leftover_instance_profile_is_deleted(admin: Host, moto: Moto) -> None:
     client("iam", moto).create_instance_profile(InstanceProfileName="leftover")
 
     said = command.ctl(admin, "role", "delete", "leftover", "--yes")

@@ -160,7 +160,7 @@ def test_warning_of_a_library_is_neither_shown_nor_an_error(
 
 
 @pytest.mark.parametrize("trap", ["error", "always"])
-def test_error_stays_one_line_whatever_the_warnings(cloud: Host, trap: str) -> None:
+def test_error_stays_one_line_despite_warnings(cloud: Host, trap: str) -> None:
     argv = ["--profile", "missing"]
     normal, odd = cloud.run(*argv), cloud.run(*argv, PYTHONWARNINGS=trap, PYTHONINSPECT="1")
 

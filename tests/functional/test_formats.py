@@ -171,7 +171,7 @@ def test_process_is_the_document_of_every_sdk(host: Host) -> None:
     assert host.document("--profile", "odd") == PLAIN
 
 
-def test_document_is_ascii_whatever_the_values(host: Host) -> None:
+def test_document_is_always_ascii(host: Host) -> None:
     document = PLAIN | {"SecretAccessKey": AWKWARD["all"].strip()}
     helper(host, document)
 

@@ -235,7 +235,7 @@ def test_failure_does_not_change_the_identity(
     assert sts.count() == 0
 
 
-def test_instance_that_is_only_starting_costs_no_failure(instance: Host, imds: ImdsServer) -> None:
+def test_instance_that_is_starting_is_not_a_failure(instance: Host, imds: ImdsServer) -> None:
     imds.fail("token", faults.status(503), times=3)
     imds.fail("creds", faults.status(404), times=3)
     assert instance.document()["AccessKeyId"] == imds.current["AccessKeyId"]

@@ -124,7 +124,7 @@ def test_bare_interpreter_loads_none_of_the_heavy_modules(host: Host, pure: Comm
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_hit_loads_modules_of_its_own_alone(cloud: Cloud, command: Command, way: str) -> None:
+def test_hit_loads_only_its_own_modules(cloud: Cloud, command: Command, way: str) -> None:
     cloud.host.config(PROFILES)
     document = cloud.host.run(*WAYS[way]).stdout
     asked = cloud.imds.count(), cloud.sts.count()

@@ -191,7 +191,7 @@ def test_lines_of_many_runs_stay_whole(online: Host, log: Path) -> None:
     "name",
     ["log", "~/log", "/proc/nowhere/log", "/dev/full", "/dev/stdout", "fifo", "folder", "link"],
 )
-def test_log_file_that_cannot_be_created_costs_nothing(online: Host, name: str) -> None:
+def test_log_file_that_cannot_be_created_is_not_fatal(online: Host, name: str) -> None:
     os.mkfifo(online.folder / "fifo")
     (online.folder / "folder").mkdir()
     (online.folder / "link").symlink_to(online.folder / "target")

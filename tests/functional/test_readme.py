@@ -246,7 +246,7 @@ def test_there_is_one_prompt_for_all_runs(reader: Reader) -> None:
     assert (reader.host.home / "ykman-runs").read_text() == "run\n"
 
 
-def test_program_behind_a_profile_is_run_once_for_all_runs(reader: Reader) -> None:
+def test_program_of_a_profile_is_run_once_for_all_runs(reader: Reader) -> None:
     section = readme.section("Coming from other tools")
     reader.configure(section)
 

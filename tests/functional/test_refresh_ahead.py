@@ -101,7 +101,7 @@ def test_process_in_the_background_is_detached(cloud: Cloud, due: bytes) -> None
     assert stat.niceness == os.getpriority(os.PRIO_PROCESS, 0) + 3
 
 
-def test_process_in_the_background_has_a_deadline_of_its_own(cloud: Cloud, due: bytes) -> None:
+def test_background_process_has_its_own_deadline(cloud: Cloud, due: bytes) -> None:
     cloud.host.run(*CHAIN, "--timeout", "2")
     cloud.leave("ahead")
     with cloud.sts.hold() as hold:

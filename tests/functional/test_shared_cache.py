@@ -60,7 +60,7 @@ def test_role_from_the_instances_is_shared_under_one_host_name(
 
 
 @pytest.mark.parametrize("other", ["jobs", "d4e5f6"])
-def test_role_from_the_tasks_is_shared_on_one_machine_whatever_its_name(
+def test_role_from_the_tasks_is_shared_on_one_machine_despite_a_new_name(
     other: str, cloud: Cloud, task: ContainerServer
 ) -> None:
     keys = {ask(cloud, name, *FROM_TASK) for name in ("jobs", other)}

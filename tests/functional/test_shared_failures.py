@@ -61,7 +61,7 @@ def test_loop_of_failing_runs_calls_once_in_some_seconds(cloud: Cloud) -> None:
     assert cloud.sts.count() <= 1 + seconds / 2
 
 
-def test_loop_without_a_metadata_service_asks_it_once_in_some_seconds(cloud: Cloud) -> None:
+def test_loop_without_a_metadata_service_calls_it_once_in_some_seconds(cloud: Cloud) -> None:
     cloud.imds.enabled = False
     first = cloud.host.run()
     requests = cloud.imds.count()

@@ -147,7 +147,7 @@ def test_unreachable_token_service_has_accepted_nothing(host: Host, portal: sso.
     assert portal.count("token") == 0
 
 
-def test_login_that_is_over_says_how_to_sign_in(host: Host, portal: sso.SsoPortal) -> None:
+def test_expired_login_says_how_to_sign_in(host: Host, portal: sso.SsoPortal) -> None:
     login(host, -60)
     portal.refresh = "another"
     assert "run `aws sso login --profile dev`" in refusal(host.run(*DEV))

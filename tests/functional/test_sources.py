@@ -231,7 +231,7 @@ def test_sso_login_is_exchanged_once(cloud: Cloud, portal: sso.SsoPortal) -> Non
         (3600, "canaryRevokedToken0123456789", "run aws sso login with the corresponding profile"),
     ],
 )
-def test_sso_login_that_is_over_says_how_to_log_in(
+def test_expired_sso_login_says_how_to_log_in(
     expires: float | None, token: str, words: str, cloud: Cloud, portal: sso.SsoPortal
 ) -> None:
     if expires is None:
@@ -332,7 +332,7 @@ def test_helper_without_an_expiration_is_run_each_time_and_leaves_nothing_on_the
     assert cachedir.entries(cloud.host.cache) == []
 
 
-def test_failing_helper_is_quoted_and_costs_a_herd_one_run(cloud: Cloud) -> None:
+def test_failing_helper_is_quoted_and_run_once_for_a_herd(cloud: Cloud) -> None:
     path = helper(cloud.host.folder, "sleep 0.5; echo the device is locked >&2; exit 3")
     cloud.host.config(f"[profile broken]\ncredential_process = {path}\n")
     results = herd(cloud.host, 8, "--profile", "broken")

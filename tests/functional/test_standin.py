@@ -105,7 +105,7 @@ def test_explain_names_the_directory(mac: Cloud) -> None:
 
 
 @pytest.mark.needs("root", "unshare", "mount")
-def test_nothing_is_missed_where_there_is_no_proc(mac: Cloud) -> None:
+def test_everything_works_without_proc(mac: Cloud) -> None:
     hidden = ["-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh", str(CREDPROC)]
     stuck = mac.host.folder / "stuck"
     stuck.write_text("#!/bin/sh\ntrap '' TERM\necho no >&2\nwhile :; do sleep 1; done\n")

@@ -98,7 +98,7 @@ def test_fault_that_has_passed_is_forgotten(cloud: Cloud) -> None:
     assert cloud.host.document(*ONE_HOP)["AccessKeyId"] == cloud.sts.issued[-1].access_key
 
 
-def test_throttling_that_passes_costs_a_pause_and_nothing_else(cloud: Cloud) -> None:
+def test_throttling_that_passes_only_costs_a_pause(cloud: Cloud) -> None:
     cloud.sts.fail(error("Throttling"), times=1)
     assert cloud.host.document(*CHAIN)
     assert cloud.roles == (2, 1)
@@ -156,7 +156,7 @@ def test_pause_that_sts_demands_is_observed(cloud: Cloud) -> None:
         pytest.param(faults.close(), id="closed"),
     ],
 )
-def test_valid_credentials_in_hand_are_printed_whatever_sts_says(
+def test_valid_cached_credentials_are_printed_despite_errors_of_sts(
     fault: Fault, cloud: Cloud
 ) -> None:
     held = cloud.host.document(*ONE_HOP)

@@ -120,7 +120,7 @@ def unanswered(tmp_path: Path) -> str:
 
 
 @pytest.mark.needs("cc")
-def test_lock_that_does_not_answer_costs_no_credentials(cloud: Cloud, unanswered: str) -> None:
+def test_lock_that_hangs_does_not_cost_the_credentials(cloud: Cloud, unanswered: str) -> None:
     log = cloud.host.folder / "log"
     result = cloud.host.run(*CHAINS[2], LD_PRELOAD=unanswered, CREDPROC_LOG=str(log))
 
@@ -133,9 +133,7 @@ def test_lock_that_does_not_answer_costs_no_credentials(cloud: Cloud, unanswered
 
 
 @pytest.mark.needs("cc")
-def test_run_ends_behind_its_document_where_a_lock_does_not_answer(
-    cloud: Cloud, unanswered: str
-) -> None:
+def test_run_ends_after_its_document_although_a_lock_hangs(cloud: Cloud, unanswered: str) -> None:
     first = cloud.host.document(*CHAINS[0])
     cachedir.leave(cloud.host.cache, 1500)
 

@@ -76,7 +76,7 @@ def test_entry_is_read_as_it_was_written(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 200_000])
-def test_document_is_kept_byte_for_byte(size: int) -> None:
+def test_document_is_stored_byte_for_byte(size: int) -> None:
     entry = ordinary()
     entry.document = bytes(number % 256 for number in range(size))
     found = decode(encode(entry))
@@ -85,7 +85,7 @@ def test_document_is_kept_byte_for_byte(size: int) -> None:
     assert found.document == entry.document
 
 
-def test_failure_with_what_utf_8_cannot_carry_is_kept_nearly() -> None:
+def test_failure_that_utf_8_cannot_encode_is_stored_approximately() -> None:
     entry = ordinary()
     entry.failure = "a \udce9 b"
     found = decode(encode(entry))
@@ -253,7 +253,7 @@ def test_entries_are_equal_when_all_of_them_is() -> None:
 # Fingerprints.
 
 
-def test_fingerprint_tells_byte_strings_apart() -> None:
+def test_fingerprint_distinguishes_byte_strings() -> None:
     base = encode(ordinary())
     seen = {fingerprint(base)}
     for place in range(len(base)):
@@ -326,7 +326,7 @@ def test_entry_is_fresh_until_the_next_look(after: int) -> None:
 
 
 @pytest.mark.parametrize("look", [0, T0 + 3610, T0 + 10**9])
-def test_next_look_keeps_nothing_beyond_its_end(look: int) -> None:
+def test_next_look_does_not_extend_an_entry(look: int) -> None:
     assert aged(look=look).judge(T0 + 3600) == EXPIRED
 
 

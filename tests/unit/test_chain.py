@@ -349,7 +349,7 @@ credential_process = printf '{{{{"Version":1,"AccessKeyId":"AKIAHELPER","SecretA
         ("profile:helper", {"AWS_PROFILE": "one"}, {"AWS_PROFILE": "two"}, APART),
     ],
 )
-def test_hop_is_kept_under_what_it_depends_on(
+def test_cache_key_of_a_hop_has_all_that_it_depends_on(
     source: str, before: dict[str, str | None], after: dict[str, str | None], shared: bool,
     machine: Machine, sts: StsServer, imds: ImdsServer,
 ) -> None:  # fmt: skip

@@ -90,7 +90,7 @@ def test_error_from_elsewhere_cannot_break_the_line(
 
 
 @pytest.mark.parametrize("argv", [[], ["-v"]])
-def test_mistake_tells_where_it_is_and_not_what_it_handled(
+def test_internal_error_says_where_it_is_and_not_what_it_handled(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     environ: dict[str, str],
@@ -145,7 +145,7 @@ LIBRARY = sys.path[[path.endswith("lib-dynload") for path in sys.path].index(Tru
 ZIPPED = next(path for path in sys.path if path.endswith(".zip"))
 
 
-def test_standard_library_comes_before_whatever_was_put_in_front() -> None:
+def test_standard_library_comes_before_other_folders() -> None:
     path = ["/hostile", "", ZIPPED, LIBRARY, LIBRARY + "/lib-dynload", "/site-packages"]
     command._trust(path)
 

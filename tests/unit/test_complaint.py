@@ -48,7 +48,7 @@ COMPLAINTS = {
 
 
 @pytest.mark.parametrize(("complaint", "line"), COMPLAINTS.items())
-def test_telling_line_says_what_failed(complaint: str, line: str) -> None:
+def test_telling_line_is_the_one_that_says_what_failed(complaint: str, line: str) -> None:
     assert telling_line(complaint.encode()) == line
 
 

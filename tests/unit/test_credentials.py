@@ -143,7 +143,7 @@ def test_time_is_written_in_the_one_form_and_read_back(seconds: int) -> None:
     assert credentials.read_time(text, "x") == seconds
 
 
-def test_time_is_utc_whatever_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_utc_in_any_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     with monkeypatch.context() as patch:
@@ -235,7 +235,7 @@ def test_expiration_of_the_document_may_be_another_than_the_true_one() -> None:
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.text(), st.integers(1, 4_000_000_000))
-def test_document_is_ascii_and_read_back_whatever_the_keys_are(
+def test_document_of_any_keys_is_ascii_and_can_be_read_back(
     access_key: str, secret_key: str, token: str, expiration: int
 ) -> None:
     given = Credentials(access_key, secret_key, token, expiration, "123456789012", "chain")
@@ -350,7 +350,7 @@ def test_field_is_one_line(name: str, value: str) -> None:
     ("name", "reason"),
     [("AccountId", "aws sts get-caller-identity"), ("SessionToken", "long-term keys")],
 )
-def test_field_that_is_not_there_says_why(name: str, reason: str) -> None:
+def test_missing_field_says_why(name: str, reason: str) -> None:
     document = credentials.document(made(token="", account_id=""))
 
     with pytest.raises(

@@ -158,7 +158,7 @@ def test_what_was_added_can_be_taken_away(profile: str) -> None:
     assert removed(changed(FULL, profile), profile) == FULL
 
 
-def test_removal_keeps_what_else_is_in_the_section() -> None:
+def test_removal_leaves_the_rest_of_the_section() -> None:
     text = f"[profile app]\n{KEY} = x\n# why\n[default]\nregion = x\n"
 
     assert removed(text, "app") == "[profile app]\n# why\n[default]\nregion = x\n"
@@ -170,7 +170,7 @@ def test_removal_takes_an_empty_section_with_it() -> None:
     assert removed(text, "app") == "[a]\nb = c\n\n[default]\nregion = x\n"
 
 
-def test_removal_of_what_is_not_there_changes_nothing() -> None:
+def test_removal_of_a_missing_key_changes_nothing() -> None:
     assert removed(FULL, "app") == FULL
     assert removed(FULL, "missing") == FULL
 

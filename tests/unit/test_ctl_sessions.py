@@ -49,7 +49,7 @@ PARTS = st.dictionaries(NAMES, st.one_of(NAMES, st.integers(), st.lists(NAMES)),
         ({}, "an unknown source"),
     ],
 )  # fmt: skip
-def test_session_is_described_without_what_is_private(parts: Parts, words: str) -> None:
+def test_session_is_described_without_private_parts(parts: Parts, words: str) -> None:
     assert sessions.described(parts) == words
 
 

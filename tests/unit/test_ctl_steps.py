@@ -47,7 +47,7 @@ def test_steps_are_said_when_they_are_done(console: Console) -> None:
     ]
 
 
-def test_dry_run_says_the_steps_and_takes_none(console: Console) -> None:
+def test_dry_run_prints_the_steps_and_takes_none(console: Console) -> None:
     with Steps(console, dry_run=True) as steps:
         assert steps.change("role a", "created", refuse) is None
 
@@ -55,7 +55,7 @@ def test_dry_run_says_the_steps_and_takes_none(console: Console) -> None:
     assert not steps.data()[0]["changed"]
 
 
-def test_failed_step_says_what_it_was(console: Console) -> None:
+def test_failed_step_is_named(console: Console) -> None:
     with pytest.raises(Failed) as caught, Steps(console) as steps:
         steps.change("role a", "created", refuse)
 
@@ -106,12 +106,12 @@ def test_nothing_is_done_without_a_terminal_for_the_prompt(console: Console) -> 
         confirm(console, "Delete it?", yes=False)
 
 
-def test_patience_ends_and_says_what_is_missing(console: Console) -> None:
+def test_waiting_ends_and_says_what_is_missing(console: Console) -> None:
     with pytest.raises(Failed, match=r"timed out after 0\.1 s: EC2 says associating"):
         waited(console, "i-1", lambda: (None, "EC2 says associating"), patience=0.1)
 
 
-def test_waiting_is_told_once(console: Console) -> None:
+def test_waiting_is_reported_once(console: Console) -> None:
     answers = [(None, "not yet"), (None, "not yet"), ("there", "")]
 
     assert waited(console, "i-1", lambda: answers.pop(0), patience=30) == "there"

@@ -296,7 +296,7 @@ def test_config_that_does_not_speak_of_imds_is_not_parsed(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", ["", "absent/config", "/", "a\0b"])
-def test_config_that_is_not_there_says_nothing(
+def test_missing_config_has_no_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -39,9 +39,7 @@ if TYPE_CHECKING:
         ("  [profile p]", "[profile p] is indented, which makes it part of the value above it"),
     ],
 )
-def test_header_of_the_config_file_is_told_what_it_must_be(
-    header: str, told: str, tmp_path: Path
-) -> None:
+def test_header_of_the_config_file_is_corrected(header: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(f"[profile q]\nregion = r\n{header}\n", encoding="utf-8")
     assert "p" not in load_config(str(path))["profiles"], "or it is right"
@@ -67,7 +65,7 @@ def test_default_has_one_spelling(header: str, tmp_path: Path) -> None:
     assert "must be written [default]" in str(headers.near(str(path), "", "default"))
 
 
-def test_nearest_header_of_both_files_is_the_one_that_is_told(tmp_path: Path) -> None:
+def test_nearest_header_of_both_files_is_reported(tmp_path: Path) -> None:
     config, credentials = tmp_path / "config", tmp_path / "credentials"
     config.write_text("# [profile p]\n[profile P]\n", encoding="utf-8")
     assert "names another" in str(headers.near(str(config), str(credentials), "p"))

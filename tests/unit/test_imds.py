@@ -345,7 +345,7 @@ def test_role_requested_by_name_is_not_replaced_by_another_one(
 # Credentials.
 
 
-def test_refused_trust_says_so_and_what_to_do(service: ImdsServer) -> None:
+def test_missing_trust_is_reported_with_what_to_do(service: ImdsServer) -> None:
     service.trusted = False
     outcome = asked(service)
     assert outcome.outcome is FAILED
@@ -413,16 +413,14 @@ def test_message_of_a_refusal_holds_no_secret(service: ImdsServer) -> None:
         ("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"),  # 0 would mean: never
     ],
 )
-def test_expiration_is_read_in_every_form_and_kept_as_it_is(
-    service: ImdsServer, sent: str, read: str
-) -> None:
+def test_expiration_is_read_in_every_form(service: ImdsServer, sent: str, read: str) -> None:
     service.fail("creds", faults.fields(Expiration=sent))
     outcome = asked(service)
     assert outcome.found is not None
     assert iso(outcome.found.expiration) == read
 
 
-def test_code_may_be_left_out_and_the_account_may_be_told(service: ImdsServer) -> None:
+def test_code_may_be_missing_and_the_account_may_be_given(service: ImdsServer) -> None:
     service.account_in_document = True
     service.fail("creds", faults.without("Code", "Type", "LastUpdated"))
     outcome = asked(service)
@@ -465,7 +463,7 @@ def test_more_tries_and_more_time_can_be_configured(service: ImdsServer) -> None
     assert asked(service, environ={"AWS_METADATA_SERVICE_TIMEOUT": "3"}).found is not None
 
 
-def test_chain_asks_for_region_and_role_with_one_token(service: ImdsServer) -> None:
+def test_chain_gets_region_and_role_with_one_token(service: ImdsServer) -> None:
     run = new_run(service.url)
     assert imds.region(run) == "eu-central-1"
     assert imds.instance_id(run.until(Deadline(5))) == "i-0a1b2c3d4e5f60718"
@@ -473,7 +471,7 @@ def test_chain_asks_for_region_and_role_with_one_token(service: ImdsServer) -> N
     assert service.count("token") == 1
 
 
-def test_chain_waits_only_once_for_what_is_not_there() -> None:
+def test_chain_waits_only_once_for_a_missing_service() -> None:
     with backlog_full() as url:
         run = new_run(url)
         started = time.monotonic()

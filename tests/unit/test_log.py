@@ -163,7 +163,7 @@ def reason_of(name: str) -> str:
         (NULL, reason_of(NULL)),
     ],
 )
-def test_path_that_is_unfit_costs_nothing(
+def test_invalid_path_is_not_fatal(
     capfd: pytest.CaptureFixture[str], name: str, reason: str
 ) -> None:
     log = log_at(name, verbose=True)

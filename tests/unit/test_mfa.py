@@ -127,7 +127,7 @@ def test_code_is_free_again_if_it_was_not_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [b"", b"\xff\0", b"- 3", b"- x q", b"9" * 9000])
-def test_note_in_a_lock_that_cannot_be_read_says_nothing(line: bytes) -> None:
+def test_unreadable_note_in_a_lock_is_ignored(line: bytes) -> None:
     note = turns.decode(line)
 
     assert (note.mark, note.used, note.question) == ("-", 0, "")
@@ -204,7 +204,7 @@ def test_lock_without_a_note_has_no_holder(tmp_path: Path) -> None:
     assert turns._late(None, "") == "no MFA code in time: another credproc was getting one first"
 
 
-def test_process_that_asks_and_has_ended_is_elsewhere() -> None:
+def test_ended_process_with_a_prompt_is_not_on_this_terminal() -> None:
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     said = mfa._notice(Holder(b"%d 1 2 3" % ended.pid), "MFA code for x (role y): ", "role z")

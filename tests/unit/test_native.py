@@ -67,7 +67,7 @@ def test_launcher_never_disagrees_about_changed_entries(
 
 
 @pytest.mark.slow
-def test_launcher_keeps_to_its_memory(tmp_path: Path) -> None:
+def test_launcher_stays_within_its_buffers(tmp_path: Path) -> None:
     folder = os.getcwd()
     draw = random.Random(1)
     world = worlds.World(tmp_path, worlds.program(tmp_path, CHECKED))

@@ -216,7 +216,7 @@ def test_refresh_in_the_background_does_not_heed_the_next_look(world: World) -> 
 
 
 @pytest.mark.parametrize("state", ["absent", "expired"])
-def test_loop_of_failing_runs_asks_once_in_some_seconds(world: World, state: str) -> None:
+def test_loop_of_failing_runs_calls_once_in_some_seconds(world: World, state: str) -> None:
     world.put(state)
     provider = Gives(ProviderFailed("it broke"))
     with pytest.raises(ProviderFailed, match=r"^chain: it broke$"):
@@ -229,7 +229,7 @@ def test_loop_of_failing_runs_asks_once_in_some_seconds(world: World, state: str
     assert 2 <= world.clock.now - begin <= 6
 
 
-def test_remembered_failure_says_so(world: World) -> None:
+def test_cached_failure_says_so(world: World) -> None:
     provider = Gives(ProviderFailed("it broke"))
     for words in ("^chain: it broke$", "cached failure; retried in [1-6] s, .* --refresh"):
         with pytest.raises(ProviderFailed, match=words):
@@ -411,7 +411,7 @@ def test_next_look_of_the_future_does_not_stop_refreshes(world: World) -> None:
 # Mistakes of our own.
 
 
-def test_mistake_tells_nothing_of_what_was_handled(world: World) -> None:
+def test_internal_error_says_nothing_about_the_data(world: World) -> None:
     world.put("now")
     entry = world.answer(Gives(ZeroDivisionError("hunter2")))
     assert "hunter2" not in entry.failure

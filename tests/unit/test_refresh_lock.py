@@ -147,7 +147,7 @@ def test_valid_credentials_are_served_when_another_process_takes_too_long(
     assert own.calls == 0
 
 
-def test_run_that_waited_to_its_end_says_for_whom(world: World) -> None:
+def test_run_that_waited_to_its_end_names_the_process(world: World) -> None:
     world.store.make()
     lock = world.store.claim(world.key)
     next_lock = world.store.claim(world.key, successor=True)
@@ -231,7 +231,7 @@ def test_cache_is_off_where_no_directory_can_be(world: World, tmp_path: Path) ->
     assert any("no lock" in line for line in world.log.lines)
 
 
-def test_without_a_cache_nothing_is_kept(world: World) -> None:
+def test_without_a_cache_nothing_is_cached(world: World) -> None:
     provider = Gives(world.credentials(), world.credentials())
     for _ in range(2):
         world.refresher(store=Store("")).answer(world.key, [provider], credentials.document)

@@ -42,7 +42,7 @@ def test_failed_provider_ends_it(world: World) -> None:
     assert second.calls == 0
 
 
-def test_every_reason_is_told(world: World) -> None:
+def test_every_reason_is_reported(world: World) -> None:
     one = Gives(ProviderUnavailable("not here"), name="imds")
     two = Gives(ProviderUnavailable("nor here"))
     with pytest.raises(ProviderFailed, match=r"^imds: not here; chain: nor here$"):
@@ -93,7 +93,7 @@ def test_doubt_ends_a_refresh_that_was_demanded(world: World) -> None:
 # The hops of a chain.
 
 
-def test_hop_is_kept_and_shared(world: World) -> None:
+def test_hop_is_cached_and_shared(world: World) -> None:
     role = Gives(world.credentials())
     world.answer(Caches("hop", role))
     world.remove()
@@ -165,7 +165,7 @@ def test_source_that_cannot_be_fetched_again_is_not_reused(world: World) -> None
         world.answer(Caches("source", Gives(SourceRejected("unknown")), force=True))
 
 
-def test_long_term_keys_are_not_kept(world: World) -> None:
+def test_long_term_keys_are_not_cached(world: World) -> None:
     keys = credentials.Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-me", "", 0, provider="keys")
     source = Gives(keys)
     for _ in range(2):
@@ -190,7 +190,7 @@ class Assumes(Caches):
 
 
 @pytest.mark.parametrize("person", [False, True])
-def test_role_behind_a_typed_code_is_not_refreshed_ahead(world: World, person: bool) -> None:
+def test_role_after_a_typed_code_is_not_refreshed_ahead(world: World, person: bool) -> None:
     session = world.credentials()
     session.person = person
     source = Caches("source", Gives(session))
@@ -200,7 +200,7 @@ def test_role_behind_a_typed_code_is_not_refreshed_ahead(world: World, person: b
         assert entry.person == person
 
 
-def test_role_behind_long_term_keys_is_refreshed_ahead(world: World) -> None:
+def test_role_of_long_term_keys_is_refreshed_ahead(world: World) -> None:
     keys = credentials.Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-me", "", 0, provider="keys")
     entry = world.answer(Assumes(world, Caches("source", Gives(keys))))
     assert entry.ahead < entry.now

@@ -304,7 +304,7 @@ def test_token_that_has_expired_is_said_to_be_so() -> None:
     "token",
     ["", "opaque", "a.b.c", "e30.bm8.c", "e30.W10.c", "e30.e30.c", jwt(iss=5, aud={}, sub=[])],
 )
-def test_token_that_says_nothing_is_never_quoted(token: str) -> None:
+def test_token_without_claims_is_never_quoted(token: str) -> None:
     fault = refused("AccessDenied", "Not authorized", caller=None, token=token)
     assert "issuer" in fault.words()
     assert "audience" in fault.words()

@@ -108,7 +108,7 @@ def test_entries_of_one_set_have_the_same_windows(world: World) -> None:
         (Remembered("x"), "failed", False),
     ],
 )
-def test_failure_is_kept_with_its_kind(
+def test_failure_is_cached_with_its_kind(
     world: World, error: Exception, kind: str, is_remembered: bool
 ) -> None:
     entry = result.failed(world.key, None, error, world.clock.now, ())
@@ -153,7 +153,7 @@ def test_failure_replaces_nothing_that_is_valid(world: World, state: str) -> Non
     result.recall(cached, world.clock.now, is_news=True)  # it says nothing about entries
 
 
-def test_keys_that_never_end_are_good_for_an_hour_and_kept_nowhere(world: World) -> None:
+def test_keys_that_never_expire_are_valid_for_an_hour_and_not_cached(world: World) -> None:
     got = world.credentials(3600, "env")
     got.expiration = 0
     entry = result.answered(world.key, None, got, world.clock.now, world.log)

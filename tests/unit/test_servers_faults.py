@@ -172,7 +172,7 @@ def test_cut_body_can_be_announced_as_it_is(read: Any) -> None:
     assert content == BODY[:-3]
 
 
-def test_length_too_short_leaves_bytes_behind(service: Service) -> None:
+def test_length_too_short_leaves_bytes_unread(service: Service) -> None:
     service.break_(None, faults.content_length(-5))
     with connect(service) as client:
         response = http.client.HTTPResponse(client)

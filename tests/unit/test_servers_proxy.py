@@ -64,6 +64,6 @@ def test_nothing_else_is_done(secured: tuple[StsServer, ssl.SSLContext]) -> None
         assert status("http://sts.example", proxy.url, secured[1]) == 501
 
 
-def test_target_that_is_not_there_is_told(secured: tuple[StsServer, ssl.SSLContext]) -> None:
+def test_missing_target_is_reported(secured: tuple[StsServer, ssl.SSLContext]) -> None:
     with Proxy() as proxy, pytest.raises(OSError, match="502"):
         status("https://127.0.0.1:1", proxy.url, secured[1])

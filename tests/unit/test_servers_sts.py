@@ -171,7 +171,7 @@ def test_unknown_key_is_refused(caller: Caller, sts: StsServer) -> None:
     assert caller.assume(keys={**keys, "AccessKeyId": "YKIA"})
 
 
-def test_strict_service_knows_only_what_it_was_told(caller: Caller, sts: StsServer) -> None:
+def test_strict_service_accepts_only_what_was_configured(caller: Caller, sts: StsServer) -> None:
     sts.trusted_prefixes = ()
     assert caller.code()[0] == "InvalidClientTokenId"
     sts.trust("AKIATEST")

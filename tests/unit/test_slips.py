@@ -33,7 +33,7 @@ KEY = "AKIAIOSFODNN7EXAMPLE"
         (f"eu-west-1 {SECRET}", "not 'eu-west-1 ...'"),
     ],
 )  # fmt: skip
-def test_first_line_and_the_likely_slip_are_told(value: str, told: str) -> None:
+def test_first_line_and_the_likely_mistake_are_reported(value: str, told: str) -> None:
     found = slips.wrong("region", value, "must be a region")
     assert found.startswith("region must be a region, not ")
     assert told in found
@@ -97,7 +97,7 @@ def test_invalid_key_is_reported_without_its_value(
         ("/bin/credproc\nregion = x", "the lines below it (region) are indented more"),
     ],
 )
-def test_what_a_command_asks_of_a_shell_is_told(line: str, told: str) -> None:
+def test_shell_syntax_in_a_command_is_reported(line: str, told: str) -> None:
     found = noshell.slip(line)
     assert found.startswith(told)
     assert bool(found) == bool(told)
@@ -113,9 +113,7 @@ def test_what_a_command_asks_of_a_shell_is_told(line: str, told: str) -> None:
         (["--imds", "app", "other"], "unexpected argument (quote values with spaces;"),
     ],
 )
-def test_what_was_written_for_a_shell_is_told_to_who_runs_the_command(
-    words: list[str], told: str
-) -> None:
+def test_shell_syntax_in_arguments_is_reported(words: list[str], told: str) -> None:
     with pytest.raises(UsageError) as caught:
         options.parse(words)
     assert str(caught.value).startswith(told)

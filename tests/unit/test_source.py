@@ -202,7 +202,7 @@ def test_container_endpoint_must_be_near(uri: str, words: str, machine: Machine)
         (faults.body(b"null"), "answered with something that is not a JSON object", 4),
     ],
 )
-def test_container_that_does_not_give_credentials_says_what_it_gave(
+def test_container_response_without_credentials_is_described(
     fault: Any, words: str, requests: int, machine: Machine, task: ContainerServer
 ) -> None:
     machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
@@ -370,7 +370,7 @@ def test_default_profile_is_not_taken_for_a_web_identity_of_the_environment(
 @pytest.mark.parametrize(
     ("arn", "region"), [(A, "us-east-1"), (A.replace("aws:", "aws-cn:", 1), "cn-north-1")]
 )
-def test_web_identity_without_a_region_asks_at_home(
+def test_web_identity_without_a_region_uses_the_default_region(
     arn: str, region: str, pod: Machine, sts: StsServer
 ) -> None:
     pod.set(AWS_REGION=None, AWS_ROLE_ARN=arn)
@@ -589,7 +589,7 @@ def test_keys_of_the_environment_are_not_taken_for_a_profiles(machine: Machine) 
         retrieve(machine, "profile:empty")
 
 
-def test_botocore_still_says_when_its_credentials_end_as_we_read_it() -> None:
+def test_botocore_still_has_the_expiration_where_we_read_it() -> None:
     # If this fails, botocore has renamed what resolved._expiration() reads: SSO, login would break.
     moment = datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
     metadata = {
@@ -607,7 +607,7 @@ def test_botocore_still_says_when_its_credentials_end_as_we_read_it() -> None:
     assert resolved._expiration(late) == moment.timestamp() + 1, "also after a refresh"
 
 
-def test_botocore_that_says_it_otherwise_is_not_taken_for_long_term_keys() -> None:
+def test_unknown_expiration_of_botocore_does_not_pass_for_long_term_keys() -> None:
     found = RefreshableCredentials("a", "s", "t", datetime.now(timezone.utc), dict, "test")
     del found._expiry_time  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):

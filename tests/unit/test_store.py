@@ -100,7 +100,7 @@ def test_readable_directory_becomes_private_if_it_holds_nothing_else(tmp_path: P
     assert mode(tmp_path) == 0o755
 
 
-def test_empty_directory_was_only_named_and_keeps_its_mode(tmp_path: Path) -> None:
+def test_empty_directory_keeps_its_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     Store(str(tmp_path)).make()
     assert mode(tmp_path) == 0o755

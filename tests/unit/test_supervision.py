@@ -62,7 +62,7 @@ def test_stuck_work_is_left_at_the_deadline(never: threading.Event) -> None:
     assert 0.3 <= time.monotonic() - started < SOON
 
 
-def test_stuck_work_is_told_by_what_was_heard_last(never: threading.Event) -> None:
+def test_work_that_hangs_is_described_by_its_last_step(never: threading.Event) -> None:
     told = log()
 
     def work() -> None:
@@ -232,7 +232,7 @@ def test_helper_that_has_ended_is_left_alone() -> None:
         assert process.returncode == 0
 
 
-def test_helper_ends_where_there_is_no_table_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_helper_ends_without_a_process_table(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> NoReturn:
         raise FileNotFoundError
 
