@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: Seconds that the steps take on two cores; the rest is told from how long the first ones took.
-STEPS = {"environment": 3, "build": 5, "install": 20, "tests": 250}
+STEPS = {"environment": 3, "build": 5, "install": 20, "compile": 8, "tests": 240}
 #: Seconds between two words on a step that lasts.
 EVERY = 10.0
 
@@ -50,9 +50,14 @@ def main() -> int:
         with progress.step("install", "the wheel, with what it and the tests require"):
             extras = "test,packaging" if options.all else "test"
             _install(venv, artefacts.wheel(dist), extras, held)
+        away = folder / "away"
+        artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
+        with progress.step("compile", "the tests"):
+            if not arguments:
+                _compile(venv, away)
+                # What the first tests of a file made serves the next ones, so most stay together.
+                arguments = ["-n", str(_processes()), "--dist", "worksteal"]
         progress.say("tests", f"in {_processes()} processes")
-        # What the first tests of a file made serves the next ones, so most stay together.
-        arguments = arguments or ["-n", str(_processes()), "--dist", "worksteal"]
         more = {"CREDPROC_TEST_HERD": "40"} if options.all else {}
         return _pytest(venv, folder, ["--all"] * options.all + arguments, more)
 
@@ -131,6 +136,8 @@ def _install(venv: venvs.Venv, wheel: Path, extras: str, held: Sequence[str]) ->
 
 def _compile(venv: venvs.Venv, away: Path) -> None:
     """Let pytest compile the tests: else each of the processes would, all of them at once."""
+    environment = venvs.environment()
+    environment.pop("PYTEST_ADDOPTS", None)
     shares = [["tests", "--ignore=tests/functional"], ["tests/functional"]]
     command = [str(venv.python), "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
     with contextlib.ExitStack() as stack:
@@ -139,7 +146,7 @@ def _compile(venv: venvs.Venv, away: Path) -> None:
                 subprocess.Popen(
                     [*command, *share],
                     cwd=away,
-                    env=venvs.environment(),
+                    env=environment,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                 )
@@ -147,9 +154,6 @@ def _compile(venv: venvs.Venv, away: Path) -> None:
 
 
 def _pytest(venv: venvs.Venv, folder: Path, arguments: list[str], variables: dict[str, str]) -> int:
-    away = folder / "away"
-    artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
-    _compile(venv, away)
     environment = {
         **variables,
         **venvs.environment(),
@@ -158,7 +162,7 @@ def _pytest(venv: venvs.Venv, folder: Path, arguments: list[str], variables: dic
         "PYTHONUNBUFFERED": "1",  # for one who reads along in a log
     }
     command = [str(venv.python), "-m", "pytest", *arguments]
-    return subprocess.run(command, cwd=away, env=environment, check=False).returncode
+    return subprocess.run(command, cwd=folder / "away", env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
