@@ -37,9 +37,9 @@ def role_name(value: str) -> str:
 def any_role_arn(value: str) -> str:
     """Check a role's ARN by the API's own limits, for a service that is not AWS's.
 
-    Ceph has roles without an account, and MinIO takes any text.
+    Ceph has roles without an account, and MinIO takes any text; without "arn:" it may be a secret.
     """
-    if 20 <= len(value) <= 2048 and value.isprintable():
+    if 20 <= len(value) <= 2048 and value.isprintable() and value.startswith("arn:"):
         return ""
     return "must be a role's ARN, like arn:aws:iam::123456789012:role/NAME"
 

@@ -33,6 +33,7 @@ SERIAL = "CREDPROC_MFA_SERIAL"
 
 NOT_A_CODE = "not an MFA code: expected six digits"
 USED = "this code has been used already, and each code works once: wait for the next one"
+NO_TERMINAL = "there is no terminal for a prompt"
 INSTEAD = "use --mfa-command, or run the same command once in a terminal"
 REFUSED = "AWS did not accept this code: check it, or wait for the next one"
 
@@ -179,7 +180,7 @@ class Mfa:
         needed = f"an MFA code for {serial} is needed, but "
         terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
-            raise NoPrompt(f"{needed}there is no terminal for a prompt: {INSTEAD}")
+            raise NoPrompt(f"{needed}{NO_TERMINAL}: {INSTEAD}")
         try:
             if not prompt.is_foreground(terminal):
                 raise NoPrompt(

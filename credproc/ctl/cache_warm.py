@@ -14,6 +14,8 @@ from credproc.ctl import arguments, commandline
 from credproc.ctl.output import Result, span
 from credproc.ctl.shared import KEY, Shared, of_profile
 from credproc.errors import UsageError, clean
+from credproc.mfa import NO_TERMINAL
+from credproc.providers.signin import COMMANDS
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +36,7 @@ exit status:
 #: The states of a profile.
 READY, CODE, SIGN_IN, FAILED = "ready", "MFA code", "sign-in", "failed"
 #: Text in an error of credproc that tells a person to do something, and the state it stands for.
-NEEDS = {"there is no terminal for a prompt": CODE, "aws sso login": SIGN_IN, "aws login": SIGN_IN}
+NEEDS = {NO_TERMINAL: CODE, **dict.fromkeys(COMMANDS.values(), SIGN_IN)}
 #: Processes at a time: each loads botocore, and AWS throttles.
 MOST = 8
 
