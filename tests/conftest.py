@@ -109,6 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let Ctrl-C reach what the tests start, whatever the shell made of it for a run behind it."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and so would what they start
     file = config.getoption("--passed-to")
     if file and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Passed(Path(file)))
