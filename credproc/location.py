@@ -30,16 +30,15 @@ def settle(store: Store, requested: Request, environ: Mapping[str, str], log: Lo
     elif where and not os.access(where, os.W_OK):
         trouble = f"{where} is not writable"
         log(f"cache: {trouble}")
-    chosen = "--cache-dir" if requested.cache_dir else VARIABLE
-    if trouble and (requested.cache_dir or environ.get(VARIABLE)):
-        log.unused[chosen] = trouble
+    if trouble:
+        _report(trouble, requested, environ, log)
 
 
 def directory(requested: Request, environ: Mapping[str, str], log: Log) -> str:
     """Return the cache directory; "" turns the cache off."""
     quick = cache.directory(environ, requested.cache_dir)
     if quick:
-        return _below_home(quick, environ, log)
+        return _below_home(quick, requested, environ, log)
     chosen = environ.get(VARIABLE, "")
     if not chosen:
         import platformdirs  # 24 ms, only where the quick rule does not apply
@@ -53,13 +52,22 @@ def directory(requested: Request, environ: Mapping[str, str], log: Log) -> str:
             chosen = os.path.expanduser("~/.cache/credproc")
     problem = variables.misplaced(chosen)
     if not problem:
-        return _below_home(chosen, environ, log)
-    log(f"cache: off: {chosen}: {problem}")
-    log.unused[VARIABLE] = problem
+        return _below_home(chosen, requested, environ, log)
+    if environ.get(VARIABLE):
+        log(f"cache: off: {chosen}: {problem}")
+        _report(problem, requested, environ, log)
+    else:
+        log(f"cache: off, because {no_home(environ)}")
     return ""
 
 
-def _below_home(chosen: str, environ: Mapping[str, str], log: Log) -> str:
+def no_home(environ: Mapping[str, str]) -> str:
+    """Return why the default directory cannot be found."""
+    home = environ.get("HOME")
+    return f"HOME={home} is not an absolute path" if home else "there is no home directory"
+
+
+def _below_home(chosen: str, requested: Request, environ: Mapping[str, str], log: Log) -> str:
     """Return the directory; "" if it is in a home that does not exist, which is not created."""
     home = environ.get("HOME") or os.path.expanduser("~")
     inside = os.path.join(home, "")
@@ -67,5 +75,13 @@ def _below_home(chosen: str, environ: Mapping[str, str], log: Log) -> str:
         return chosen
     if os.path.isdir(home):
         return chosen
-    log(f"cache: off, because the home directory {home} does not exist")
+    why = f"the home directory {home} does not exist"
+    log(f"cache: off, because {why}")
+    _report(why, requested, environ, log)
     return ""
+
+
+def _report(why: str, requested: Request, environ: Mapping[str, str], log: Log) -> None:
+    """Let a failing run say why the cache is off, if the user chose the directory."""
+    if requested.cache_dir or environ.get(VARIABLE):
+        log.unused["--cache-dir" if requested.cache_dir else VARIABLE] = why

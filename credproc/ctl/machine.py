@@ -56,5 +56,4 @@ def off(environ: Mapping[str, str]) -> tuple[str, str]:
         slip = variables.misplaced(chosen).removeprefix("must be an absolute path")
         why = f"CREDPROC_CACHE_DIR={chosen} is not an absolute path{slip}"
         return why, "set it to an absolute path, or unset it"
-    why = f"HOME={home} is not an absolute path" if home else "there is no home directory"
-    return why, "set HOME or CREDPROC_CACHE_DIR"
+    return location.no_home(environ), "set HOME or CREDPROC_CACHE_DIR"

@@ -251,6 +251,45 @@ def test_cache_directory_that_cannot_be_used_is_never_silent(online: Host, kind:
     assert reason.removeprefix("must be an absolute path") in shown
 
 
+#: HOME, CREDPROC_CACHE_DIR, options, why the cache is off, and what the error line calls that.
+MISSING: dict[str, tuple[str | None, str | None, tuple[str, ...], str, str]] = {
+    "no home": (None, None, (), "there is no home directory", ""),
+    "relative home": ("home", None, (), "HOME=home is not an absolute path", ""),
+    "default": ("{}/x", None, (), "the home directory {}/x does not exist", ""),
+    "variable": (
+        *("{}/x", "{}/x/y", (), "the home directory {}/x does not exist"),
+        "CREDPROC_CACHE_DIR",
+    ),
+    "option": (
+        *("{}/x", None, ("--cache-dir", "{}/x/y"), "the home directory {}/x does not exist"),
+        "--cache-dir",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_error_line_names_an_unused_cache_directory_only_if_it_was_chosen(
+    online: Host, kind: str
+) -> None:
+    home, chosen, options, reason, name = MISSING[kind]
+    folder = online.folder
+    # A relative HOME may be replaced by that of passwd.
+    user = [] if name or kind == "default" else as_user(UNKNOWN, reads_all=True)
+    online.environ |= {
+        "HOME": home and home.format(folder),
+        "CREDPROC_CACHE_DIR": chosen and chosen.format(folder),
+    }
+    words = [*user, str(CREDPROC), "--imds", "other", *(each.format(folder) for each in options)]
+
+    failed = online.run(*words[1:], "-v", command=words[0])
+
+    *logged, last = failed.stderr.splitlines()
+    assert failed.status == 1
+    assert any(line.endswith(f"cache: off, because {reason.format(folder)}") for line in logged)
+    assert last.endswith(f" ({name}: {reason.format(folder)})") == bool(name)
+    assert ("CACHE_DIR" in last or "--cache-dir" in last) == bool(name)
+
+
 def test_both_that_cannot_be_used_are_on_one_line(online: Host) -> None:
     failed = online.run("--imds", "other", CREDPROC_LOG="log", CREDPROC_CACHE_DIR="cache")
 
