@@ -67,14 +67,30 @@ def write(
 
 
 def _restrict(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None:
-    """Set the owner of a new file, if this user may, and its mode."""
-    if owner not in (None, (os.geteuid(), os.getegid())):
-        try:
-            os.fchown(descriptor, *owner)
-        except PermissionError:
-            pass
+    """Set the owner of a new file, if this user may, and its mode.
+
+    If the group cannot be set, the file's group gets no more access than everyone has.
+    """
+    if owner:
+        mode = _given(descriptor, mode, *owner)
     if mode != 0o600:
         os.fchmod(descriptor, mode)
+
+
+def _given(descriptor: int, mode: int, user: int, group: int) -> int:
+    """Set a file's owner and group as far as this user may; return the mode that it can have."""
+    status = os.fstat(descriptor)
+    if (user, group) == (status.st_uid, status.st_gid):
+        return mode
+    for each in (user, -1):  # the group alone, if the file cannot be given away
+        try:
+            os.fchown(descriptor, each, group)
+            return mode
+        except PermissionError:
+            pass
+    if group == status.st_gid:
+        return mode
+    return mode & ~0o070 | (mode & mode << 3 & 0o070)
 
 
 def forget(name: str, folder: int | None = None) -> None:

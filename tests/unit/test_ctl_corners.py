@@ -30,6 +30,8 @@ from credproc.ctl.steps import Steps
 from credproc.errors import ProviderFailed, RequestError
 from credproc.log import Log
 from credproc.store import Store
+from tests.harness import LIMIT
+from tests.users import NOBODY, as_user, public_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
     from credproc.ctl.checks import Check
 
 NAME = f"{'0' * 32}.entry"
+#: Writes a file that is to belong to another group.
+PUT = """
+import os, sys
+from credproc.ctl import rewriting
+rewriting.put(sys.argv[1], b"text", int(sys.argv[2]), (os.geteuid(), 54321))
+"""
 
 
 @pytest.fixture
@@ -94,6 +102,19 @@ def test_file_of_another_user_stays_theirs(tmp_path: Path) -> None:
     mine = (os.geteuid(), os.getegid())
     assert (status.st_uid, status.st_gid) == (other if os.geteuid() == 0 else mine)
     assert path.read_bytes() == b"text"
+
+
+@pytest.mark.parametrize(("mode", "left"), [(0o640, 0o600), (0o664, 0o644), (0o600, 0o600)])
+def test_another_group_gets_no_access_if_a_file_cannot_keep_its_own(mode: int, left: int) -> None:
+    words = [*as_user(NOBODY, reads_all=True), sys.executable, "-c", PUT]
+    with public_folder() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        path = folder / "config"
+        subprocess.run([*words, str(path), str(mode)], check=True, timeout=LIMIT)
+        status = path.stat()
+
+    assert (status.st_uid, status.st_gid) == (NOBODY, NOBODY)
+    assert status.st_mode & 0o777 == left
 
 
 def test_stream_that_is_a_programs_own_is_written_to(store: Store) -> None:
