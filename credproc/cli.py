@@ -65,13 +65,13 @@ def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = 
     _hold_standard_streams()
     _leave_no_core()
     supervision.on_signals()
-    _forget_empty(environ)
+    forget_empty(environ)
     # Despite PYTHONWARNINGS: a library's warning is not a failure, and stderr must stay empty.
     warnings.simplefilter("ignore")
     return respond(argv, environ, in_background)
 
 
-def _forget_empty(environ: Mapping[str, str]) -> None:
+def forget_empty(environ: Mapping[str, str]) -> None:
     """Remove variables that are set but empty: releases of botocore treat them differently.
 
     Some take an empty AWS_CA_BUNDLE, for example, as "do not verify".

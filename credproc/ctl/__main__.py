@@ -10,7 +10,7 @@ import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from credproc import __version__, options
+from credproc import __version__, cli, options
 from credproc.ctl import cache, completion, doctor, execute, explain, launcher, profile, role
 from credproc.ctl.arguments import COMMAND, Parser
 from credproc.ctl.output import Console
@@ -20,7 +20,7 @@ from credproc.log import Log, say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from credproc.ctl.output import Result
 
@@ -50,8 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     log = Log(os.environ.get("CREDPROC_LOG", ""), time.time)
+    environ = dict(os.environ)
+    cli.forget_empty(os.environ)
     try:
-        return run(argv, log)
+        return run(argv, log, environ)
     except CredprocError as error:
         log.trace(error)
         line = clean(str(error), log.secrets)
@@ -80,8 +82,11 @@ def _print_failure(line: str, error: CredprocError, argv: Sequence[str]) -> None
         sys.stdout.flush()
 
 
-def run(argv: Sequence[str], log: Log) -> int:
-    """Run the command that ``argv`` names, show its result, and return the exit status."""
+def run(argv: Sequence[str], log: Log, environ: Mapping[str, str]) -> int:
+    """Run the command that ``argv`` names, show its result, and return the exit status.
+
+    ``environ`` is for the programs that ``exec`` runs.
+    """
     if sys.stdout is None:
         raise ProviderFailed("stdout is closed")
     for stream in (sys.stdout, sys.stderr):
@@ -93,6 +98,7 @@ def run(argv: Sequence[str], log: Log) -> int:
         raise UsageError(_unknown(rest[0].partition("=")[0], given.takes_options))
     given.options = split(argv)[1]
     given.log = log
+    given.environ = environ
     log.verbose = given.verbose
     command: Command = given.command
     if given.options is not None and not given.takes_options:

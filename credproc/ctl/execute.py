@@ -95,26 +95,30 @@ def run(given: argparse.Namespace, console: Console) -> Result:
         if status:
             return Result("", None, status)
         fetched = credentials.variables(data)
-    environ = environment(machine.run(given), given.name, shared, target, fetched)
+    before: Mapping[str, str] = given.environ
+    environ = environment(before, machine.run(given), given.name, shared, target, fetched)
     if not given.dry_run:
         _become(words, environ)
-    return _shown(given.name, words, environ)
+    return _shown(given.name, words, before, environ)
 
 
 def environment(
+    before: Mapping[str, str],
     run: Run,
     name: str,
     shared: Shared,
     target: Target,
     fetched: Mapping[str, str] | None,
 ) -> dict[str, str]:
-    """Return the environment of a command that uses the profile, or the variables ``fetched``."""
-    environ = run.environ
+    """Return the environment of a command that uses the profile, or the variables ``fetched``.
+
+    ``before`` is the environment to change: that of ``run`` lacks the variables that were empty.
+    """
     gone = {*credentials.VARIABLES, *IDENTITIES}
-    made = {key: value for key, value in environ.items() if key not in gone}
+    made = {key: value for key, value in before.items() if key not in gone}
     if fetched is not None:
         region = shared.keys(name).get("region")
-        if region and not any(environ.get(each) for each in REGIONS):
+        if region and not any(before.get(each) for each in REGIONS):
             made.update(dict.fromkeys(REGIONS, region))
         return made | {key: value for key, value in fetched.items() if value}
     sources = origins.sources(run, shared, target.request.providers, [name])
@@ -124,8 +128,8 @@ def environment(
             "of the profile: add --env"
         )
     made |= {"AWS_PROFILE": name, "AWS_SDK_LOAD_CONFIG": "1"}
-    if not sources & {"imds", ""}:
-        made.setdefault(NO_IMDS, "true")
+    if not sources & {"imds", ""} and not made.get(NO_IMDS):
+        made[NO_IMDS] = "true"
     return made
 
 
@@ -141,10 +145,12 @@ def _document(target: Target) -> tuple[int, bytes]:
     return done.returncode, done.stdout
 
 
-def _shown(name: str, words: Sequence[str], environ: Mapping[str, str]) -> Result:
-    """Return the differences from this process's environment, without secrets."""
-    made = {key: value for key, value in environ.items() if os.environ.get(key) != value}
-    gone = sorted(set(os.environ) - set(environ))
+def _shown(
+    name: str, words: Sequence[str], before: Mapping[str, str], environ: Mapping[str, str]
+) -> Result:
+    """Return the differences between the environments, without secrets."""
+    made = {key: value for key, value in environ.items() if before.get(key) != value}
+    gone = sorted(set(before) - set(environ))
     text = "".join(f"set {key}={value}\n" for key, value in made.items())
     text += "".join(f"unset {key}\n" for key in gone)
     data = {"profile": name, "set": made, "unset": gone, "command": list(words), "dry_run": True}

@@ -22,22 +22,25 @@ def sources(run: Run, shared: Shared, providers: Sequence[Asked], above: Sequenc
 
     ``above`` are the profiles that led to this one.
     """
-    found = set()
+    found: set[str] = set()
     for provider in providers:
         try:
-            source = _source(run, provider)
+            found |= _sources(run, shared, provider, above)
         except CredprocError:
             return {""}  # credproc will report the error, and may need IMDS for that
-        kind, _, profile = source.partition(":")
-        keys = shared.keys(profile) if kind == "profile" else {}
-        if kind != "profile" or (KEY not in keys and keys.keys() & RIVALS.keys()):
-            found.add(kind)
-        elif KEY in keys and commandline.runs_credproc(keys[KEY]) and profile not in above:
-            next_ = of_profile(shared, profile).request.providers
-            found |= sources(run, shared, next_, [*above, profile])
-        else:
-            found.add("")  # a helper, which may use IMDS; or tools find credentials elsewhere
     return found
+
+
+def _sources(run: Run, shared: Shared, provider: Asked, above: Sequence[str]) -> set[str]:
+    """Return where one provider's credentials may come from."""
+    kind, _, profile = _source(run, provider).partition(":")
+    keys = shared.keys(profile) if kind == "profile" else {}
+    if kind != "profile" or (KEY not in keys and keys.keys() & RIVALS.keys()):
+        return {kind}
+    if KEY in keys and commandline.runs_credproc(keys[KEY]) and profile not in above:
+        next_ = of_profile(shared, profile).request.providers
+        return sources(run, shared, next_, [*above, profile])
+    return {""}  # a helper, which may use IMDS; or tools find credentials elsewhere
 
 
 def _source(run: Run, provider: Asked) -> str:

@@ -113,6 +113,7 @@ def test_variables_of_env_are_those_of_the_role_and_no_others(user: Host, sts: S
         (f"role_arn = {ONE}\ncredential_source = Ec2InstanceMetadata", False),
         ("credential_process = helper", False),
         (f"credential_process = {CREDPROC} --profile gone", False),
+        (f"credential_process = {CREDPROC} --profile broken", False),
         ("region = x", False),
     ],
 )
@@ -123,12 +124,25 @@ def test_imds_is_turned_off_if_the_profile_does_not_use_it(
         f"[profile app]\n{lines}\n[profile role]\nrole_arn = {ONE}\nsource_profile = base\n"
         f"[profile instance]\nrole_arn = {ONE}\ncredential_source = Ec2InstanceMetadata\n"
         f"[profile cached]\ncredential_process = {CREDPROC} --profile instance\n"
+        f"[profile broken]\ncredential_process = {CREDPROC} --nonsense\n"
     )
     host.credentials(BASE)
 
     said = ctl(host, "exec", "app", "--dry-run", "--", "true")
 
     assert ("set AWS_EC2_METADATA_DISABLED=true" in said) is off
+
+
+def test_empty_variables_are_left_empty_except_that_imds_is_turned_off(user: Host) -> None:
+    user.environ |= {"AWS_CA_BUNDLE": "", "AWS_EC2_METADATA_DISABLED": ""}
+
+    shown = ctl(user, "exec", "dev", "--dry-run", "--", "env")
+    lines = execute(user, "dev", "--", "env").stdout.decode().splitlines()
+
+    assert "AWS_CA_BUNDLE" not in shown
+    assert "set AWS_EC2_METADATA_DISABLED=true\n" in shown
+    assert "AWS_CA_BUNDLE=" in lines
+    assert "AWS_EC2_METADATA_DISABLED=true" in lines
 
 
 @pytest.mark.parametrize(

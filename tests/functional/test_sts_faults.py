@@ -9,7 +9,7 @@ import pytest
 
 from tests import cachedir
 from tests.cloud import CHAIN, KEYS, ONE, TWO
-from tests.harness import NOWHERE
+from tests.harness import NOWHERE, SCRIPTS
 from tests.servers import faults, tls
 from tests.servers.base import closed_port
 from tests.servers.proxy import Proxy
@@ -264,6 +264,17 @@ def test_an_empty_variable_does_not_turn_verification_off(
     said = refusal(host.run(*ONE_HOP))
 
     assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert secured.count() == 0
+
+
+def test_an_empty_variable_changes_nothing_for_credprocctl(secured: StsServer, host: Host) -> None:
+    names = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_PROFILE")
+    host.environ |= dict.fromkeys(names, "")
+    host.environ |= {"AWS_ENDPOINT_URL": secured.url, "AWS_MAX_ATTEMPTS": "1"}
+    result = host.run("role", "list", command=SCRIPTS / "credprocctl")
+
+    assert result.status == 1
+    assert "CERTIFICATE_VERIFY_FAILED" in result.stderr
     assert secured.count() == 0
 
 

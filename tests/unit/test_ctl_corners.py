@@ -119,7 +119,7 @@ def test_another_group_gets_no_access_if_a_file_cannot_keep_its_own(mode: int, l
 
 def test_stream_that_is_a_programs_own_is_written_to(store: Store) -> None:
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        assert ctl.run(["cache", "path", "--cache-dir", store.path], Log("", time.time)) == 0
+        assert ctl.run(["cache", "path", "--cache-dir", store.path], Log("", time.time), {}) == 0
     assert out.getvalue() == f"{store.path}\n"
 
 
