@@ -25,7 +25,7 @@ from credproc.ctl.checks import (
 from credproc.ctl.output import Result
 from credproc.ctl.shared import Shared
 from credproc.ctl.steps import Failed
-from credproc.errors import CredprocError, RequestError, UsageError, mistake
+from credproc.errors import CredprocError, RequestError, UsageError, clean, mistake
 
 if TYPE_CHECKING:
     import argparse
@@ -130,7 +130,7 @@ def _looked_at(case: Case, name: str, check: Callable[[Case], Iterator[Check]]) 
     try:
         yield from check(case)
     except CredprocError as error:
-        yield Check(FAIL, name, str(error))
+        yield Check(FAIL, name, clean(str(error), case.log.secrets))
     except Exception as error:
         case.log.trace(error)
         yield Check(FAIL, name, mistake(error, "credprocctl"))

@@ -8,7 +8,7 @@ from credproc import cache, request, result
 from credproc.ctl import sessions
 from credproc.ctl.cached import STATES, Cached
 from credproc.ctl.commandline import discreet
-from credproc.errors import CredprocError, ProviderUnavailable, masked
+from credproc.errors import CredprocError, ProviderUnavailable, clean, masked
 from credproc.providers import endpoint
 from credproc.store import ENTRY
 
@@ -58,11 +58,11 @@ def provider(run: Run, asked: Asked, store: Store, now: float) -> Explained:
 
         return _chain(run, asked, described(run, asked), store, now)
     except ProviderUnavailable as error:
-        found = Explained(name(asked), f"unavailable: {error}")
+        found = Explained(name(asked), f"unavailable: {clean(str(error), run.secrets)}")
         found.unavailable = True
         return found
     except CredprocError as error:
-        return Explained(name(asked), f"would fail: {error}")
+        return Explained(name(asked), f"would fail: {clean(str(error), run.secrets)}")
 
 
 def _imds(run: Run, asked: request.Imds, store: Store, now: float) -> Explained:

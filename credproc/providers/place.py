@@ -26,6 +26,17 @@ PARTITIONS = {
     r"us-isof-\w+-\d+": "csp.hci.ic.gov",
     r"eusc-de-\w+-\d+": "amazonaws.eu",
 }
+#: The DNS suffixes of AWS's services: of all partitions, and those of their dual-stack endpoints.
+SUFFIXES = (
+    *PARTITIONS.values(),
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "api.amazonwebservices.eu",
+    "api.aws.ic.gov",
+    "api.aws.scloud",
+    "api.cloud-aws.adc-e.uk",
+    "api.aws.hci.ic.gov",
+)
 #: Variables and config keys that change botocore's client, or make it fail.
 UNUSUAL = (
     "AWS_ACCOUNT_ID_ENDPOINT_MODE",
@@ -119,7 +130,8 @@ def place(shared: SharedConfig, region: str) -> Place | None:
 def custom(shared: SharedConfig) -> str:
     """Return the URL of the service that is configured in the place of AWS's STS, "" for AWS's.
 
-    What has no effect, or cannot be read, counts as none: botocore says what is wrong with it.
+    An endpoint of AWS's own, such as a VPC's, counts as none. So does what has no effect or cannot
+    be read: botocore says what is wrong with it.
     """
     scoped = shared.get_scoped_config()
     ignored = os.environ.get(
@@ -128,9 +140,18 @@ def custom(shared: SharedConfig) -> str:
     if str(ignored).lower() == "true":
         return ""
     try:
-        return _given(shared, scoped, os.environ)
-    except (AttributeError, KeyError, TypeError):
+        url = _given(shared, scoped, os.environ)
+        return "" if url and _is_aws(url) else url
+    except (AttributeError, KeyError, TypeError, ValueError):
         return ""
+
+
+def _is_aws(url: str) -> bool:
+    """Whether a URL is one of AWS's own services, by its host; ValueError if it is not a URL."""
+    from urllib.parse import urlsplit  # 4 ms, only for a configured URL
+
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return host.endswith(tuple(f".{suffix}" for suffix in SUFFIXES))
 
 
 def role_arn(shared: SharedConfig) -> Callable[[str], str]:

@@ -187,10 +187,11 @@ def test_endpoint_of_the_config_allows_other_roles(setting: str, person: Host, c
     [
         {"AWS_ENDPOINT_URL": None},
         {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+        {"AWS_ENDPOINT_URL_STS": "https://vpce-1a2b.sts.us-east-1.vpce.amazonaws.com"},
     ],
-    ids=["none", "ignored"],
+    ids=["none", "ignored", "of AWS"],
 )
-def test_without_an_endpoint_the_rules_of_aws_hold(
+def test_without_another_service_the_rules_of_aws_hold(
     env: dict[str, str | None], person: Host, imds_url: str
 ) -> None:
     person.config(f"[profile role]\nrole_arn = {S3_ACCESS}\ncredential_source = Environment\n")
@@ -227,6 +228,16 @@ def test_doctor_warns_of_a_role_that_aws_cannot_have(person: Host, ceph: Ceph) -
     assert f"{ceph.url} gets it unchanged" in said
     assert "ok answer comes from chain" in said
     assert f"ok STS {ceph.url} answers" in said
+
+
+def test_doctor_shows_no_password_of_an_endpoint(person: Host, ceph: Ceph) -> None:
+    person.environ["AWS_ENDPOINT_URL_STS"] = ceph.url.replace("//", "//me:canaryPassword@")
+    said = doctor(person, "--role-arn", S3_ACCESS, "--source", "env")
+
+    hidden = ceph.url.replace("//", "//[secret]@")
+    assert f"{hidden} gets it unchanged" in said
+    assert f"ok STS {hidden} answers" in said
+    assert "canaryPassword" not in said
 
 
 def test_cache_and_explain_show_a_role_without_an_account(person: Host, ceph: Ceph) -> None:

@@ -20,11 +20,12 @@ from credproc import inifile
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError
 from credproc.providers import initial, query
-from credproc.providers.place import PARTITIONS, UNUSUAL, UNUSUAL_KEYS, Place, place
+from credproc.providers.place import PARTITIONS, UNUSUAL, UNUSUAL_KEYS, Place, custom, place
 from credproc.providers.resolved import resolved
 from credproc.providers.sharedconfig import SharedConfig
 from credproc.providers.sts import load_config
 from tests.chains import LOADER, A, B, Machine, hop
+from tests.harness import environment
 from tests.servers import tls
 from tests.servers.sts import StsServer
 
@@ -397,3 +398,22 @@ def test_call_over_tls_trusts_the_authorities_of_botocore_and_no_other(
         assert outcome.found is not None
         assert outcome.found.access_key == sts.issued[-1].access_key
         assert [request.connection for request in sts.requests] == [sts.requests[0].connection] * 2
+
+
+def custom_at(url: str) -> str:
+    """Return the service that is used instead of AWS's STS if this is the configured endpoint."""
+    with environment({"HOME": "/proc/nowhere", "AWS_ENDPOINT_URL": url}):
+        return custom(SharedConfig())
+
+
+def test_only_endpoints_outside_of_aws_are_custom() -> None:
+    outputs = [each["outputs"] for each in LOADER.load_data("partitions")["partitions"]]
+    suffixes = {each[name] for each in outputs for name in ("dnsSuffix", "dualStackDnsSuffix")}
+    assert {custom_at(f"https://STS.some-region-1.{each}:443/") for each in suffixes} == {""}
+    for url in (
+        "http://127.0.0.1:1",
+        "https://notamazonaws.com",
+        "https://amazonaws.com.example",
+        "http://sts.amazonaws.com@127.0.0.1:1",
+    ):
+        assert custom_at(url) == url

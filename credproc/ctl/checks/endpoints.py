@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from credproc import limits, request
 from credproc.ctl import sessions
 from credproc.ctl.checks import WARN, Case, Check
-from credproc.errors import CredprocError
+from credproc.errors import CredprocError, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,6 @@ def roles(case: Case) -> Iterator[Check]:
             arn = str(step.parts.get("role_arn") or step.parts.get("web_identity") or "")
             if arn and limits.role_arn(arn):
                 yield Check(WARN, "role", f"{arn} is not an ARN of an AWS role (like "
-                            f"arn:aws:iam::123456789012:role/NAME); {url} gets it unchanged",
+                            f"arn:aws:iam::123456789012:role/NAME); {clean(url)} gets it unchanged",
                             "correct it, unless that service has such roles (Ceph, MinIO)"
                             )  # fmt: skip

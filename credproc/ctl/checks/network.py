@@ -120,7 +120,7 @@ def _reached(case: Case, shared: SharedConfig, name: str, why: str) -> Check:
         return _not_sts(name, url, error, answered)
     case.dated("STS", answered.reply.headers.get("date", ""))
     how = " over TLS, with a trusted certificate" if url.startswith("https:") else ""
-    return Check(OK, "STS", f"{url} answers{how} (region {name}, {why})")
+    return Check(OK, "STS", f"{clean(url)} answers{how} (region {name}, {why})")
 
 
 def _not_sts(name: str, url: str, error: Exception, answered: Answered) -> Check:
@@ -128,7 +128,7 @@ def _not_sts(name: str, url: str, error: Exception, answered: Answered) -> Check
     from credproc.providers.raised import explain
     from credproc.providers.reply import Call
 
-    return Check(FAIL, "STS", f"{url}: {explain(error, answered, Call(name)).words()}")
+    return Check(FAIL, "STS", clean(f"{url}: {explain(error, answered, Call(name)).words()}"))
 
 
 def _unreached(case: Case, name: str, url: str, error: Exception) -> Check:
