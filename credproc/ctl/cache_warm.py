@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
-from credproc import credentials, windows
+from credproc import credentials, prompt, windows
 from credproc.ctl import arguments, commandline
 from credproc.ctl.output import Result, span
 from credproc.ctl.shared import KEY, Shared, of_profile
@@ -151,7 +151,7 @@ def _fetch(found: Sequence[Warmed], report: Callable[[Warmed], None]) -> None:
     with ThreadPoolExecutor(MOST) as pool:
         _together(pool, found, report)
         waiting = [each for each in found if each.state == CODE]
-        if waiting and _has_terminal():
+        if waiting and prompt.is_there():
             first = waiting.pop(0).run(prompt=True)
             report(first)
             if first.state == READY:
@@ -183,11 +183,3 @@ def _warmed(found: Warmed) -> Warmed:
 def _taken(found: Warmed, again: Warmed) -> Warmed:
     found.expiration = again.expiration
     return found
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
