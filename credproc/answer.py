@@ -100,7 +100,7 @@ def option(argv: "Sequence[str]", name: str) -> str:
 
 
 def mark(data: bytes) -> str:
-    """Return 8 hex digits that distinguish contents, too few to reveal a secret."""
+    """Return 8 hex digits that distinguish contents, too few to reveal a key or a token."""
     return f"{int.from_bytes(data, 'big') % 4294967291:08x}"
 
 

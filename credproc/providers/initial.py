@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from credproc import credentials, hidden, limits, slips
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
-from credproc.providers import incomplete, place, process, sts, tokenfile
+from credproc.providers import incomplete, own, place, process, sts, tokenfile
 from credproc.regions import home_region
 from credproc.variables import CONFIG, CREDENTIALS, WEB_IDENTITY, path
 
@@ -53,6 +53,8 @@ def _found(run: Run, name: str) -> Credentials:
     # botocore and helpers read the files for themselves: now they may be others than in the key.
     for variable in (CONFIG, CREDENTIALS):
         run.witnesses.compare(path(run.environ, variable))
+    for file in own.files(str(values.get("credential_process") or "")):
+        own.content(run, file, again=True)
     return found
 
 

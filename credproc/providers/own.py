@@ -17,7 +17,7 @@ from credproc import system
 from credproc.answer import SECRET, VARIABLES, mark, masked
 from credproc.providers import sts
 from credproc.regions import home_region, partition
-from credproc.variables import CONFIG, CREDENTIALS, ENDPOINT_KEYS, LOGIN_CACHE, REFERENCE, path
+from credproc.variables import CONFIG, CREDENTIALS, ENDPOINT_KEYS, LOGIN_CACHE, path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,10 @@ WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
 LONGEST = 2**20
 #: The characters between the words of a command, and around the paths in it.
 _SEPARATORS = re.compile(r"""[\s'"=:,;|&<>()]+""")
+#: A variable in a command, also with a default or another operator of the shell's.
+_VARIABLE = re.compile(r"\$\{?[#!]?([A-Za-z_]\w*)", re.ASCII)
+#: A file that a shell writes to.
+_WRITTEN = re.compile(r""">[>|]?\s*([^\s'"=:,;|&<>()]+)""")
 #: Variables that are not part of a helper's key as such: the resolved region is, and so are the
 #: contents of the files.
 RESOLVED = ("AWS_REGION", "AWS_DEFAULT_REGION", CONFIG, CREDENTIALS, *SECRET)
@@ -145,10 +149,10 @@ def _login(run: Run, shared: SharedConfig, name: str) -> Parts:
 
 
 def person(signed_in: Mapping[str, Any]) -> str:
-    """Return a mark of the signed-in user, which does not change when the tokens are renewed.
+    """Return a mark of the signed-in user, which changes as seldom as the sign-in allows.
 
-    A renewal of SSO's access token keeps the refresh token, or replaces it; `aws login` has a key
-    of its own.
+    `aws login` has a key that stays. A renewal of SSO's access token keeps the refresh token, or
+    else replaces both; then the mark is another one.
     """
     names = ("dpopKey", "refreshToken", "accessToken")
     return mark(str(next(filter(None, map(signed_in.get, names)), "")).encode())
@@ -171,10 +175,7 @@ def _helper(run: Run, shared: SharedConfig, command: str) -> Parts:
     """
     run.witnesses.directory()
     run.witnesses.instance()
-    try:
-        word = shlex.split(command)[0]
-    except (ValueError, IndexError):
-        word = ""
+    word = next(iter(_split(command)), "")
     if "/" not in word:
         run.witnesses.variable("PATH")
     environ = run.environ
@@ -205,21 +206,54 @@ def _helper(run: Run, shared: SharedConfig, command: str) -> Parts:
 def _named(run: Run, command: str) -> dict[str, str]:
     """Return marks of the files and variables that a helper's command names.
 
-    They may be in a shell's script or behind ``--option=``. A file that is longer than LONGEST is a
-    program, and updating it does not change the identity.
+    A file that does not exist yet is a witness, because the helper may look for it.
     """
     found = {}
-    for name in {name for pair in REFERENCE.findall(command) for name in pair if name}:
+    for name in sorted(set(_VARIABLE.findall(command))):
         run.witnesses.variable(name)
         found[f"${name}"] = mark(os.fsencode(run.environ.get(name, "")))
-    for word in dict.fromkeys(_SEPARATORS.split(command)):
+    for file in files(command):
+        if os.path.exists(file):
+            found[file] = mark(os.fsencode(content(run, file)))
+        else:
+            run.witnesses.file(file)
+    return found
+
+
+def files(command: str) -> list[str]:
+    """Return the files that a helper's command names, and the absolute paths where none exists.
+
+    They may be in a shell's script or behind ``--option=``. What a shell writes to is not one of
+    them, nor is a file that is longer than LONGEST: it is a program, and updating it does not
+    change the identity.
+    """
+    import shutil  # 5 ms, for helpers only
+
+    words = _SEPARATORS.split(command)
+    for line in (command, *_split(command)):
+        words += _split(line)
+    words += [word.partition("=")[2] for word in words]
+    program = next(iter(_split(command)), "")
+    words += [shutil.which(program) or ""]
+    written = {*_WRITTEN.findall(command)}
+    found = []
+    for word in sorted({*words} - written):
         file = os.path.expanduser(os.path.expandvars(word))
         try:
-            if os.path.isfile(file) and os.path.getsize(file) <= LONGEST:
-                found[file] = mark(os.fsencode(content(run, file)))
+            is_file = os.path.isfile(file) and os.path.getsize(file) <= LONGEST
+            is_absent = os.path.isabs(file) and not os.path.lexists(file)
         except (OSError, ValueError):
-            pass
-    return dict(sorted(found.items()))
+            continue
+        if is_file or (is_absent and not file.startswith("//")):  # "//" comes from a URL
+            found.append(file)
+    return found
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return []
 
 
 def _is_in_credentials_file(run: Run, shared: SharedConfig, name: str) -> bool:
@@ -235,9 +269,9 @@ def _is_in_credentials_file(run: Run, shared: SharedConfig, name: str) -> bool:
     return "aws_access_key_id" in sections.get(name, {})
 
 
-def content(run: Run, file: str) -> str:
+def content(run: Run, file: str, again: bool = False) -> str:
     """Return the text of a small file; "" if it cannot be read, which a later read will report."""
     try:
-        return run.contents(file).decode("utf-8", "surrogateescape") if file else ""
+        return run.contents(file, again).decode("utf-8", "surrogateescape") if file else ""
     except (OSError, ValueError):
         return ""

@@ -140,7 +140,14 @@ def test_an_answer_is_cached_where_a_shared_file_is_dev_null(cloud: Cloud) -> No
 
 
 @pytest.mark.parametrize(
-    "command", ["cat {ann}/creds", 'sh -c "exec cat <{ann}/creds"', "env X={ann}/creds {script}"]
+    "command",
+    [
+        "cat {ann}/creds",
+        'sh -c "exec cat <{ann}/creds"',
+        "env X={ann}/creds {script}",
+        "cat '{blank}/creds'",
+        """sh -c 'cat "{blank}/creds"'""",
+    ],
 )
 def test_a_helper_runs_again_when_a_file_that_its_command_names_has_changed(
     command: str, cloud: Cloud
@@ -149,16 +156,76 @@ def test_a_helper_runs_again_when_a_file_that_its_command_names_has_changed(
     paths = helper(cloud)
     host.config(f"[profile p]\ncredential_process = {command.format_map(paths)}\n")
     first = host.document(*PROFILE)["AccessKeyId"]
-    (paths["bob"] / "creds").replace(paths["ann"] / "creds")
+    for each in ("ann", "blank"):
+        write_credentials(paths[each], "bob")
 
     assert (first, host.document(*PROFILE)["AccessKeyId"]) == ("ASIAANN", "ASIABOB")
 
 
-def test_a_helper_runs_again_when_a_variable_that_its_command_names_has_changed(
+@pytest.mark.parametrize("path", ["{ann}/script", "script"])
+def test_a_helper_runs_again_when_its_script_has_changed(path: str, cloud: Cloud) -> None:
+    host = cloud.host
+    paths = helper(cloud)
+    host.environ["PATH"] = f"{paths['ann']}:{host.environ['PATH']}"
+    host.config(f"[profile p]\ncredential_process = {path.format_map(paths)}\n")
+    found = []
+    for who in ("ann", "bob"):
+        script = paths["ann"] / "script"
+        script.write_text(f"#!/bin/sh\ncat {paths[who]}/creds\n")
+        script.chmod(0o700)
+        os.utime(script, (1, 1))
+        found.append(host.document(*PROFILE)["AccessKeyId"])
+
+    assert found == ["ASIAANN", "ASIABOB"]
+
+
+def test_a_helper_runs_again_when_a_file_that_it_prefers_appears(cloud: Cloud) -> None:
+    paths = helper(cloud)
+    file = cloud.host.folder / "preferred"
+    cloud.host.config(
+        f"[profile p]\ncredential_process = sh -c 'cat {file} || cat {paths['ann']}/creds'\n"
+    )
+    first = cloud.host.document(*PROFILE)["AccessKeyId"]
+    file.write_bytes((paths["bob"] / "creds").read_bytes())
+
+    assert (first, cloud.host.document(*PROFILE)["AccessKeyId"]) == ("ASIAANN", "ASIABOB")
+
+
+def test_a_helper_that_appends_to_a_log_is_cached(cloud: Cloud) -> None:
+    paths = helper(cloud)
+    log = cloud.host.folder / "log"
+    cloud.host.config(
+        f"[profile p]\ncredential_process = sh -c 'echo run >>{log}; cat {paths['ann']}/creds'\n"
+    )
+    for _ in range(3):
+        cloud.host.document(*PROFILE)
+
+    assert log.read_text() == "run\n"
+
+
+def test_a_file_that_is_replaced_while_the_helper_runs_does_not_give_its_session_a_wrong_key(
     cloud: Cloud,
 ) -> None:
     paths = helper(cloud)
-    cloud.host.config('[profile p]\ncredential_process = sh -c "cat ${WHERE}/creds"\n')
+    creds, other = paths["ann"] / "creds", paths["bob"] / "creds"
+    swap = cloud.host.folder / "swap"
+    swap.write_text(f"#!/bin/sh\n[ ! -e {other} ] || mv {other} $1\ncat $1\n")
+    swap.chmod(0o700)
+    before = creds.read_bytes()
+    cloud.host.config(f"[profile p]\ncredential_process = {swap} {creds}\n")
+    first = cloud.host.document(*PROFILE)["AccessKeyId"]
+    creds.write_bytes(before)
+
+    assert (first, cloud.host.document(*PROFILE)["AccessKeyId"]) == ("ASIABOB", "ASIAANN")
+
+
+@pytest.mark.parametrize("reference", ["$WHERE", "${{WHERE}}", "${{WHERE:-{ann}}}"])
+def test_a_helper_runs_again_when_a_variable_that_its_command_names_has_changed(
+    reference: str, cloud: Cloud
+) -> None:
+    paths = helper(cloud)
+    named = reference.format_map(paths)
+    cloud.host.config(f'[profile p]\ncredential_process = sh -c "cat {named}/creds"\n')
     found = [
         cloud.host.document(*PROFILE, WHERE=str(paths[who]))["AccessKeyId"]
         for who in ("ann", "bob", "ann")
@@ -168,18 +235,23 @@ def test_a_helper_runs_again_when_a_variable_that_its_command_names_has_changed(
 
 
 def helper(cloud: Cloud) -> dict[str, Path]:
-    """Write a helper's credentials for two people, with equal times, and a script."""
+    """Write a helper's credentials for two people, and a script."""
     script = cloud.host.folder / "script"
     script.write_text('#!/bin/sh\ncat "$X"\n')
     script.chmod(0o700)
     paths = {"script": script}
-    for who in ("ann", "bob"):
-        paths[who] = cloud.host.folder / who
-        paths[who].mkdir()
-        file = paths[who] / "creds"
-        file.write_text(
-            f'{{"Version": 1, "AccessKeyId": "ASIA{who.upper()}", "SecretAccessKey": "s",'
-            ' "SessionToken": "t", "Expiration": "2099-01-01T00:00:00Z"}'
-        )
-        os.utime(file, (1, 1))
+    for name, who in (("ann", "ann"), ("blank", "ann"), ("bob", "bob")):
+        paths[name] = cloud.host.folder / name.replace("blank", "with a blank")
+        paths[name].mkdir()
+        write_credentials(paths[name], who)
     return paths
+
+
+def write_credentials(folder: Path, who: str) -> None:
+    """Write the credentials of someone that a helper prints; the file's times are always equal."""
+    file = folder / "creds"
+    file.write_text(
+        f'{{"Version": 1, "AccessKeyId": "ASIA{who.upper()}", "SecretAccessKey": "s",'
+        ' "SessionToken": "t", "Expiration": "2099-01-01T00:00:00Z"}'
+    )
+    os.utime(file, (1, 1))
