@@ -142,16 +142,7 @@ class Store(Cache):
 
     def was_cleared(self) -> bool:
         """Whether the cache was cleared since this process first read it."""
-        if self.generation is None:
-            return False
-        try:
-            folder = self.open()
-        except OSError:
-            return False
-        try:
-            return generation.current(folder) != self.generation
-        finally:
-            os.close(folder)
+        return self.generation is not None and self._generation() not in (None, self.generation)
 
     def clearing(self, seconds: float) -> generation.Clearing:
         """Return a context in which entries can be removed for good: see generation.Clearing."""
@@ -160,14 +151,18 @@ class Store(Cache):
     def _note(self) -> None:
         """Record the generation of entries before this process reads any."""
         if self.generation is None and self.path:
+            self.generation = self._generation()
+
+    def _generation(self) -> bytes | None:
+        """Return the current generation of entries, None if the cache cannot be opened."""
+        try:
+            folder = self.open()
             try:
-                folder = self.open()
-            except OSError:
-                return
-            try:
-                self.generation = generation.current(folder)
+                return generation.current(folder)
             finally:
                 os.close(folder)
+        except OSError:
+            return None
 
     def claim(self, key: bytes, successor: bool = False) -> int | None:
         """Take the lock if it is free: return a descriptor to release, None if it is taken.

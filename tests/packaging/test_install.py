@@ -79,14 +79,20 @@ def test_contributors_first_commands_work(tmp_path: Path) -> None:
     artefacts.copy(artefacts.source(), tree)
     (block,) = [b for b in readme.section("Set up").blocks if b.kind == "develop"]
 
-    # What is installed here need not be installed once more; pip looks along the same path.
+    # What is installed here need not be installed again; pip looks along the same path.
     here = sysconfig.get_path("purelib")
-    # A pytest takes away what earlier runs left in its temporary folder: not the task here.
+    # pytest removes what earlier runs left in its temporary folder: not these commands' task.
     own = tmp_path / "tmp"
     own.mkdir()
     script = "\n".join(command for command, _ in block.commands)
     said = shell(
-        script, tmp_path, tree, PYTHONPATH=here, PYTHONDONTWRITEBYTECODE="1", TMPDIR=str(own)
+        script,
+        tmp_path,
+        tree,
+        PYTHONPATH=here,
+        PYTHONDONTWRITEBYTECODE="1",
+        PYTEST_ADDOPTS="",
+        TMPDIR=str(own),
     )
 
     assert re.findall(r"\d+ passed", said)[-1] == "1 passed"

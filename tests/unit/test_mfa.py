@@ -136,7 +136,7 @@ def test_unreadable_note_in_a_lock_is_ignored(line: bytes) -> None:
 
 @pytest.mark.slow
 def test_command_gets_thirty_seconds() -> None:
-    assert refused("sleep 59") == "--mfa-command: sleep took longer than 30 s"
+    assert refused("sleep 59", seconds=60) == "--mfa-command: sleep took longer than 30 s"
 
 
 def test_command_gets_no_more_than_the_run_has_left() -> None:
