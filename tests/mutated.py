@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Mutation testing of what decides: the cache, the request, the time rules.
+"""Mutation testing of the code that makes decisions: the cache, the request, the time rules.
 
     python3 tests/mutated.py [--venv FOLDER] [--sample N] [--seed N] [--module MODULE]...
 
-cosmic-ray changes one thing in a module, the tests that are about the module run against it, and
-they should fail. Prints for each module how many of a sample did not go unnoticed, and the others
-as differences, for someone to judge: many change nothing that can be told from outside.
+cosmic-ray changes one thing in a module, and the tests of that module should then fail. The script
+prints how many changes of a sample the tests detected in each module, and the others as differences
+to judge by hand: many have no effect that can be seen from outside.
 Needs Python and pip; everything else goes to a throw-away environment.
 """
 
@@ -27,12 +27,12 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from tests import artefacts, venvs  # noqa: E402  # found by the line above
 
-#: For each module the tests that are to notice, the quickest first.
+#: For each module, the tests that should detect a change in it, the quickest first.
 NOTICED_BY = {
     "windows": ["unit/test_windows.py", "unit/test_refresh.py"],
-    "outcome": ["unit/test_outcome.py", "unit/test_refresh.py", "functional/test_serve_stale.py"],
-    "identity": ["unit/test_identity.py", "unit/test_contracts.py", "functional/test_hit.py"],
-    "request": ["unit/test_request.py", "unit/test_contracts.py", "functional/test_hit.py"],
+    "result": ["unit/test_result.py", "unit/test_refresh.py", "functional/test_serve_stale.py"],
+    "answer": ["unit/test_contracts.py", "functional/test_hit.py", "functional/test_identity.py"],
+    "request": ["unit/test_options.py", "unit/test_limits.py", "functional/test_hit.py"],
     "cache": [
         "unit/test_cache.py",
         "unit/test_contracts.py",
@@ -66,7 +66,7 @@ name = "local"
 
 
 def main() -> int:
-    """Try the modules that are named, or all; return an exit status."""
+    """Test the modules that were given, or all; return an exit status."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="credproc-mutated-") as name:
         folder = Path(name)
@@ -82,7 +82,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Try whether the tests notice what is changed.")
+    parser = argparse.ArgumentParser(description="Check that the tests detect changes in the code.")
     parser.add_argument("--venv", type=Path, help="keep the environment in this folder")
     parser.add_argument("--sample", type=int, default=40, help="changes to a module (default: 40)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (default: 1)")
@@ -93,7 +93,7 @@ def _options() -> argparse.Namespace:
 
 
 def _try(venv: venvs.Venv, tree: Path, module: str, options: argparse.Namespace) -> None:
-    """Change the module in one way after the other, and print what went unnoticed."""
+    """Make one change in the module after the other, and print those that no test detected."""
     config, session = tree / f"{module}.toml", tree / f"{module}.sqlite"
     tests = [f"tests/{name}" for name in NOTICED_BY[module]]
     words = [str(venv.python), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
