@@ -207,5 +207,5 @@ def _printable(character: str) -> str:
 
 
 def masked(access_key: str) -> str:
-    """Return the last four characters of an access key ID, enough to recognise it."""
+    """Return the last four characters of an access key ID, enough to recognize it."""
     return f"...{access_key[-4:]}" if len(access_key) >= 16 else "..."

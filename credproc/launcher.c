@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The mark by which `credprocctl launcher` recognises a file that it may overwrite. */
+/* The mark by which `credprocctl launcher` recognizes a file that it may overwrite. */
 __attribute__((used)) static const char written_by[] = "Written by `credprocctl launcher`";
 
 __extension__ typedef unsigned __int128 Wide;

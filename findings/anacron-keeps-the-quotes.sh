@@ -5,7 +5,7 @@
 #
 # Guess: variables in an anacrontab are read like those in a crontab, where quotes around a value are removed,
 #   so LOG="/var/log/job.log" sets /var/log/job.log.
-# Behaviour: the quotes are part of the value. The path is then relative, and begins with a quote; jobs of
+# Behavior: the quotes are part of the value. The path is then relative, and begins with a quote; jobs of
 #   anacron start in the root directory.
 #
 # Output seen:

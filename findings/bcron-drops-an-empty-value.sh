@@ -4,7 +4,7 @@
 # Versions: bcron 0.11-19 and libbg2 2.04+dfsg-2.1 of Debian 12 (amd64).
 #
 # Guess: `MAILTO=` sets an empty MAILTO, which turns mail off; an empty value is a value.
-# Behaviour: a variable without a value is an "unparseable line", which is ignored with a warning in the
+# Behavior: a variable without a value is an "unparseable line", which is ignored with a warning in the
 #   daemon's log, and the job has no MAILTO at all. `MAILTO=""` is read.
 #
 # Output seen:

@@ -6,7 +6,7 @@
 #
 # Guess: the answer contains <Code>NoSuchEntity</Code>, so ClientError.response["Error"]["Code"] is
 #   "NoSuchEntity" and code that checks for it works. The S3 client of the same botocore does that.
-# Behaviour: the parser of the query protocol looks for <Error> inside <ErrorResponse>. S3's root element is
+# Behavior: the parser of the query protocol looks for <Error> inside <ErrorResponse>. S3's root element is
 #   <Error> itself. Then there is no "Error" in the response at all, the message says "Unknown", and the code
 #   is one level higher, in ClientError.response["Code"].
 #

@@ -4,7 +4,7 @@
 # Versions: daft 0.7.26, Python 3.11, Linux x86-64.
 #
 # Guess: S3Config(profile_name="app") does what the parameter of that name does in boto3's Session.
-# Behaviour: the profile is not looked at, whether it exists or not. The process of its credential_process
+# Behavior: the profile is not looked at, whether it exists or not. The process of its credential_process
 #   is not run, and on an instance Daft signs with the credentials of the instance's role. The profile
 #   that AWS_PROFILE names is used.
 #

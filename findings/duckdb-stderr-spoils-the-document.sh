@@ -5,7 +5,7 @@
 #   Linux x86-64.
 #
 # Guess: stdout is the document, and stderr is for people. A warning there does no harm.
-# Behaviour: the two are read as one text, which is then no JSON. The secret is refused with "Secret
+# Behavior: the two are read as one text, which is then no JSON. The secret is refused with "Secret
 #   Validation Failure", and without a word about the process. pyarrow 26.0.1, with the same SDK inside,
 #   drops stderr.
 #

@@ -6,7 +6,7 @@
 #
 # Guess: opening /vsis3/bucket/file.tif with a credential_process that exits with status 1 gives an error
 #   about credentials, with what the process wrote to stderr.
-# Behaviour: with a driver that is named, the error is that of a missing file; nothing is said about
+# Behavior: with a driver that is named, the error is that of a missing file; nothing is said about
 #   credentials, and no request is sent. The process is run several times for one file, and nothing
 #   is remembered of its failure.
 #

@@ -5,7 +5,7 @@
 #
 # Guess: one token takes one run of the process. botocore keeps the credentials of a process, and
 #   runs it again when less than 15 minutes are left: two runs at most.
-# Behaviour: the signer makes a session of its own for each token, so nothing is kept between two. Within a
+# Behavior: the signer makes a session of its own for each token, so nothing is kept between two. Within a
 #   token it reads the access key, the secret key and the session token one by one, more than once. Each
 #   read makes botocore refresh credentials with less than 15 minutes left, and the new ones have as
 #   little left.

@@ -5,7 +5,7 @@
 #
 # Guess: AWS_PROFILE names a profile, the profile's credential_process exits with status 1, so the
 #   request fails. boto3 and the SDKs for Go and Rust do that.
-# Behaviour: the default credentials chain of the C++ SDK takes the failure for an absence. It goes on
+# Behavior: the default credentials chain of the C++ SDK takes the failure for an absence. It goes on
 #   to the instance metadata service, and S3FileSystem signs with the credentials of the instance's
 #   role. There is no error and no warning. AWS_EC2_METADATA_DISABLED=true prevents it.
 #

@@ -6,7 +6,7 @@
 # Guess: both are jobs of the same cron, so a job that starts something in the background (a refresh, an
 #   ssh-agent, a detached upload) behaves the same as a line of a crontab and as a script in /etc/cron.daily.
 #   And with systemd one expects that everything left in the control group is killed, in both cases.
-# Behaviour: the generator writes KillMode=process into the units that it makes of crontab lines, so what they
+# Behavior: the generator writes KillMode=process into the units that it makes of crontab lines, so what they
 #   leave behind lives on. cron-hourly, -daily, -weekly and -monthly.service are ordinary files of the package
 #   without KillMode. systemd's default holds there, control-group: all that run-parts' scripts left behind is
 #   killed when the last script ends. (Both were run by systemd 252, as a manager for a user: the child of the

@@ -5,7 +5,7 @@
 #
 # Guess: a cron hands the rest of the line to the shell as it is written, so `echo "a   b"` prints three
 #   blanks.
-# Behaviour: systemd-crontab-generator splits the line at blanks and joins the words with one blank each,
+# Behavior: systemd-crontab-generator splits the line at blanks and joins the words with one blank each,
 #   before it writes the command into the script that the unit runs. What is between quotes changes, too: a
 #   pattern for grep, a file name, a format of date.
 #

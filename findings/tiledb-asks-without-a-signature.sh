@@ -5,7 +5,7 @@
 #
 # Guess: AWS_PROFILE names a profile, its credential_process exits with status 1, and the request fails
 #   with what the process wrote to stderr. At least it is not sent.
-# Behaviour: the process is run several times, what it says is not shown, and then the request is sent
+# Behavior: the process is run several times, what it says is not shown, and then the request is sent
 #   without a signature. A bucket that the public may read is read with success and as no one; of any
 #   other, the error is S3's "403".
 #

@@ -368,8 +368,8 @@ def expect(found: object, wanted: object, what: str = "it") -> None:
 BOLD, DIM, GREEN, YELLOW = "1", "2", "32", "33"
 
 
-def colour(text: str, code: str) -> str:
-    """Return the text in a colour, if stdout is a terminal that has colours."""
+def color(text: str, code: str) -> str:
+    """Return the text in a color, if stdout is a terminal that has colors."""
     plain = (
         not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     )
@@ -378,28 +378,28 @@ def colour(text: str, code: str) -> str:
 
 def title(text: str) -> None:
     """Begin a chapter."""
-    print(colour(f"\n{text}\n{'-' * len(text)}", BOLD), flush=True)
+    print(color(f"\n{text}\n{'-' * len(text)}", BOLD), flush=True)
 
 
 def say(text: str) -> None:
     """Print a comment."""
-    print(colour(wrapped(f"# {text}", ""), DIM), flush=True)
+    print(color(wrapped(f"# {text}", ""), DIM), flush=True)
 
 
 def command_line(text: str) -> None:
     """Print a command as it would be typed."""
-    print(f"$ {colour(text, BOLD)}", flush=True)
+    print(f"$ {color(text, BOLD)}", flush=True)
 
 
 def tell(label: str, text: str, *, bad: bool) -> None:
     """Print the cost of a step."""
-    print(colour(f"  {label:16} {text}", YELLOW if bad else GREEN), flush=True)
+    print(color(f"  {label:16} {text}", YELLOW if bad else GREEN), flush=True)
 
 
 @contextlib.contextmanager
 def timed(text: str) -> Iterator[None]:
     """Print what is being done, and then how long it took."""
-    print(colour(f"# {text} ... ", DIM), end="", flush=True)
+    print(color(f"# {text} ... ", DIM), end="", flush=True)
     started = time.monotonic()
     yield
     print(f"{time.monotonic() - started:.0f} s", flush=True)

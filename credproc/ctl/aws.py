@@ -71,7 +71,7 @@ class Aws:
         import boto3
         from botocore.config import Config
 
-        # boto3 ignores AWS_REGION, which every other SDK and credproc honour.
+        # boto3 ignores AWS_REGION, which every other SDK and credproc honor.
         chosen = region or environ.get("AWS_REGION") or None
         self.config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
         self.session = call(boto3.Session, profile_name=profile, region_name=chosen)

@@ -106,8 +106,8 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     pairs += [("cache", where), ("answer", _state(found, now))]
     pairs += [("" if number else "depends on", text) for number, text in enumerate(depends)]
     pairs.append(("next run", next_))
-    colours = {name: "ok" for name, text in pairs if text.endswith("fresh")}
-    return Result(console.pairs(pairs, {**colours, "problem": "fail"}), data)
+    colors = {name: "ok" for name, text in pairs if text.endswith("fresh")}
+    return Result(console.pairs(pairs, {**colors, "problem": "fail"}), data)
 
 
 def _state(found: Cached, now: float) -> str:

@@ -1,4 +1,4 @@
-"""How results are shown: text for people, JSON for scripts; colours, widths, times."""
+"""How results are shown: text for people, JSON for scripts; colors, widths, times."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-#: The colours by meaning, as numbers of the terminal.
-COLOURS = {"ok": "32", "warn": "33", "fail": "1;31", "head": "1", "dim": "2"}
+#: The colors by meaning, as numbers of the terminal.
+COLORS = {"ok": "32", "warn": "33", "fail": "1;31", "head": "1", "dim": "2"}
 
-#: The states that tables show, and their colours.
+#: The states that tables show, and their colors.
 STATES = {"ok": "ok", "fresh": "ok", "problem": "fail", "failed": "fail", "expired": "dim"}
 
 #: Columns between two cells.
@@ -56,13 +56,13 @@ class Console:
         self.stderr = stderr or sys.stderr
         self.machine = machine
         terminal = self.stdout.isatty()
-        #: Only a terminal gets colours and folded lines: piped output is searched and compared.
-        self.colours = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        #: Only a terminal gets colors and folded lines: piped output is searched and compared.
+        self.colors = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self.width = _terminal_width(environ, self.stdout) if terminal else 0
 
-    def paint(self, text: str, colour: str) -> str:
-        """Return the text in a colour, if colours are on."""
-        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self.colours else text
+    def paint(self, text: str, color: str) -> str:
+        """Return the text in a color, if colors are on."""
+        return f"\x1b[{COLORS[color]}m{text}\x1b[0m" if self.colors else text
 
     def say(self, text: str) -> None:
         """Show a line at once, unless stdout is for JSON."""
@@ -133,24 +133,24 @@ class Console:
         return "".join(f"{line}\n" for line in lines)
 
     def _state(self, text: str) -> str:
-        """Return a cell, in colour if it is a state."""
+        """Return a cell, in color if it is a state."""
         return self.paint(text, STATES[text]) if text in STATES else text
 
     def pairs(
-        self, pairs: Sequence[tuple[str, str]], colours: Mapping[str, str] | None = None
+        self, pairs: Sequence[tuple[str, str]], colors: Mapping[str, str] | None = None
     ) -> str:
         """Return names and their values, one pair a line, long values folded.
 
-        ``colours`` are those of values, by their names.
+        ``colors`` are those of values, by their names.
         """
         width = max((columns(name) for name, _ in pairs), default=0) + GAP
         lines = []
         for name, value in pairs:
             first, *rest = self.hanging(pad(name, width), value)
-            colour = (colours or {}).get(name, "")
-            if colour:
-                first = first[:width] + self.paint(first[width:], colour)
-                rest = [" " * width + self.paint(line[width:], colour) for line in rest]
+            color = (colors or {}).get(name, "")
+            if color:
+                first = first[:width] + self.paint(first[width:], color)
+                rest = [" " * width + self.paint(line[width:], color) for line in rest]
             lines += [first, *rest]
         return "".join(f"{line}\n" for line in lines)
 

@@ -136,7 +136,7 @@ def user(name: Callable[[], str] = getpass.getuser) -> str:
 
 
 def default_name() -> str:
-    """Return the default role session name: credproc-USER-HOST, sanitised."""
+    """Return the default role session name: credproc-USER-HOST, sanitized."""
     name = f"credproc-{user()}-{socket.gethostname().partition('.')[0]}"
     return "".join(letter if letter in limits.NAME else "-" for letter in name)[:64]
 

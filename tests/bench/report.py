@@ -51,8 +51,8 @@ def picture(rows: Sequence[Row], folder: Path, header: Sequence[str]) -> None:
     mpl.rcParams["svg.hashsalt"] = "credproc"
     figure, axes = pyplot.subplots(figsize=(9, 0.42 * len(rows) + 1.6))
     ordered = sorted(rows, key=lambda row: row.median, reverse=True)
-    colours = ["#1f77b4" if row.name.startswith("credproc") else "#b0b7bf" for row in ordered]
-    bars = axes.barh([row.name for row in ordered], [row.median for row in ordered], color=colours)
+    colors = ["#1f77b4" if row.name.startswith("credproc") else "#b0b7bf" for row in ordered]
+    bars = axes.barh([row.name for row in ordered], [row.median for row in ordered], color=colors)
     axes.bar_label(bars, [f"{row.median:.1f} ms" for row in ordered], padding=4)
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds of a whole process, median (logarithmic)")

@@ -184,7 +184,7 @@ def test_characters_that_the_locale_lacks_are_not_an_internal_error(
         assert "/x/credproc" in real(host, "profile", "show", LANG=locale, LC_ALL=locale, **env)
 
 
-def test_terminal_gets_colours_and_its_width(host: Host) -> None:
+def test_terminal_gets_colors_and_its_width(host: Host) -> None:
     def shown(columns: int, **env: str) -> list[str]:
         command = [str(CREDPROCCTL), "doctor", "--", "--imds"]
         with Terminal(command, {**host.env(), **env}, columns) as terminal:
@@ -192,17 +192,17 @@ def test_terminal_gets_colours_and_its_width(host: Host) -> None:
         assert status == 1
         return text.splitlines()
 
-    coloured, plain = shown(60), shown(60, NO_COLOR="1")
+    colored, plain = shown(60), shown(60, NO_COLOR="1")
 
-    assert any("\x1b[1;31mfail" in line for line in coloured)
-    assert any("\x1b[32mok" in line for line in coloured)
+    assert any("\x1b[1;31mfail" in line for line in colored)
+    assert any("\x1b[32mok" in line for line in colored)
     assert not any("\x1b" in line for line in plain)
     # Only words that are longer than the column exceed it.
     assert all(len(line) <= 60 or " " not in line[24:].strip() for line in plain), plain
     assert len(shown(200)) < len(plain)
 
 
-def test_pipe_gets_whole_lines_without_colours(host: Host) -> None:
+def test_pipe_gets_whole_lines_without_colors(host: Host) -> None:
     text = real(host, "doctor", "--", "--imds", status=1, COLUMNS="40")
 
     assert "\x1b" not in text

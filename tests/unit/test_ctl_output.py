@@ -101,7 +101,7 @@ def test_columns_without_room_become_lines() -> None:
     assert all(len(line) <= 40 for line in text.splitlines())
 
 
-def test_states_are_in_colour() -> None:
+def test_states_are_in_color() -> None:
     text = console(40).table(("STATE", "B"), [("fresh", "fresh"), ("other", "x")])
 
     assert text.splitlines()[1:] == ["\x1b[32mfresh\x1b[0m  fresh", "other  x"]
@@ -134,7 +134,7 @@ def test_text_is_folded_right_of_its_name() -> None:
     assert text == "name  one two three four five\n      six\nx\n"
 
 
-def test_value_is_in_its_colour_and_its_name_is_not() -> None:
+def test_value_is_in_its_color_and_its_name_is_not() -> None:
     text = console(20).pairs([("a", "one two three four five")], {"a": "ok"})
 
     assert text == "a  \x1b[32mone two three four\x1b[0m\n   \x1b[32mfive\x1b[0m\n"
@@ -147,16 +147,16 @@ def test_long_word_is_left_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "coloured"),
+    ("environ", "colored"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
 )
-def test_colours_only_where_they_are_wanted(environ: dict[str, Any], coloured: bool) -> None:
+def test_colors_only_where_they_are_wanted(environ: dict[str, Any], colored: bool) -> None:
     text = console(**environ).paint("bad", "fail")
 
-    assert text == ("\x1b[1;31mbad\x1b[0m" if coloured else "bad")
+    assert text == ("\x1b[1;31mbad\x1b[0m" if colored else "bad")
 
 
-def test_no_colours_where_it_is_piped() -> None:
+def test_no_colors_where_it_is_piped() -> None:
     assert Console({}, stdout=io.StringIO()).paint("bad", "fail") == "bad"
 
 

@@ -112,7 +112,7 @@ def test_calls_are_recorded_as_parsed(caller: Caller, sts: StsServer) -> None:
     assert (sts.count(), sts.count(A), sts.count(B), sts.count("AssumeRole")) == (2, 1, 1, 2)
 
 
-def test_duration_is_honoured(caller: Caller) -> None:
+def test_duration_is_honored(caller: Caller) -> None:
     expiration = caller.assume(DurationSeconds=900)["Credentials"]["Expiration"]
     assert abs(expiration.timestamp() - time.time() - 900) < 5
 
