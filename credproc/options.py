@@ -115,8 +115,8 @@ def _add_run(group: Any) -> None:
     _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within "
          f"{mfa.COMMAND_SECONDS} s, run without a shell (default: prompt on the terminal)",
          "CMD")  # fmt: skip
-    _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "type one "
-         "MFA code for all roles that a user's keys assume; it lasts SECONDS (default: "
+    _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "use one "
+         "MFA code for all roles assumed with a user's long-term keys; valid for SECONDS (default: "
          f"{MFA_SESSION})", "SECONDS", nargs="?", const=str(MFA_SESSION))  # fmt: skip
     _add_flag(group, "refresh", "fetch new credentials now, and cache them")
     _add_flag(group, "no_cache", "neither read nor write the cache")

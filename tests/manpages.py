@@ -35,6 +35,8 @@ GROUPS = {1: "User Commands", 7: "Miscellaneous"}
 #: Around the part of a source that is made from a parser.
 BEGIN, END = ".. options: begin\n", ".. options: end\n"
 WIDTH = 106
+#: Where the options of every command are written.
+COMMON = "Every command has these. They come after it: ``credprocctl cache list --output json``.\n"
 
 DATE = re.compile(r"^\d+\.\d+\.\d+ - (\d{4}-\d\d-\d\d)$", re.MULTILINE)
 
@@ -109,7 +111,8 @@ def _credprocctl() -> str:
     leaves = [each for each in parsers(top) if not commands(each)]
     common = [group for group in leaves[0]._action_groups if group.title == "common options"]
     own = [action for action in top._actions if action.option_strings]
-    parts = [_heading("Options", "-"), _items([*own, *common[0]._group_actions])]
+    parts = [_heading("Options", "-"), _items(own)]
+    parts += [_heading("Common options", "-"), COMMON, _items(common[0]._group_actions)]
     for name, command in commands(top):
         parts.append(_heading(_sentence(name), "-"))
         if commands(command):
@@ -138,8 +141,9 @@ def _command(parser: argparse.ArgumentParser, common: str) -> list[str]:
 def _usage(parser: argparse.ArgumentParser, actions: list[argparse.Action]) -> str:
     if parser.usage:
         return parser.usage % {"prog": parser.prog}
+    required = [_invocation(each) for each in actions if each.option_strings and each.required]
     places = [_invocation(action) for action in actions if not action.option_strings]
-    return " ".join([parser.prog, "[OPTION ...]", *places])
+    return " ".join([parser.prog, *required, "[OPTION ...]", *places])
 
 
 def _items(actions: list[argparse.Action]) -> str:

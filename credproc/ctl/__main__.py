@@ -31,7 +31,7 @@ Set up credproc, inspect what it has cached, and diagnose problems.
 """
 
 EPILOG = """\
-on an EC2 instance, from nothing to credentials:
+on an EC2 instance (the first two commands need an administrator's credentials):
   credprocctl role create app --policy AmazonS3FullAccess
   credprocctl role attach app --instance this
   credprocctl profile add app --from-role app

@@ -65,12 +65,13 @@ def command(
 ) -> Any:
     """Add a command that calls ``run``; ``takes_options``: credproc's options, after ``--``.
 
-    ``example`` is one command line or several, or all of the text at the end of --help.
+    ``example`` is one command line or several, or, if it ends with a newline, all of the text at
+    the end of --help.
     """
     description = f"{sentence(text)}.{more and f' {more}'}"
     # Folded here, because the formatter must leave the layout of the example alone.
     folded = textwrap.fill(description, WIDTH, break_on_hyphens=False)
-    if example.startswith("credprocctl"):
+    if not example.endswith("\n"):
         title = "examples" if "\n" in example else "example"
         example = f"{title}:\n{textwrap.indent(example, '  ')}"
     made = commands.add_parser(name, help=text, description=folded, epilog=example)

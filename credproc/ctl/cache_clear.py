@@ -50,7 +50,8 @@ def add(parts: Any) -> None:
     made = arguments.command(
         parts, "prune", prune, "remove entries that no run can use",
         "Removes entries that have expired or cannot be read, and temporary files of killed runs. "
-        "credproc itself does the same, but only after a day.",
+        "credproc itself also removes these: a day after an entry has expired, or after a week if "
+        "it cannot be read.",
         example="credprocctl cache prune --dry-run",
     )  # fmt: skip
     arguments.changes(made, question=False)

@@ -33,8 +33,9 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     made = arguments.command(
         commands, "completion", completion, "print the script that makes a shell complete both "
-        "commands", "To load it in every new shell, add the line below to the shell's start-up "
-        "file.",
+        "commands", "To load it in every new shell, add one line to the shell's start-up file: for "
+        "bash, `eval \"$(credprocctl completion bash)\"` in ~/.bashrc; for zsh and fish, see the "
+        "examples of --help.",
         example=EXAMPLES,
     )  # fmt: skip
     made.add_argument("shell", metavar="SHELL", choices=tuple(SHELLS), help="bash, zsh or fish")

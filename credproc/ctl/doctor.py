@@ -91,7 +91,7 @@ def doctor(given: argparse.Namespace, console: Console) -> Result:
             lines += console.hanging("  -> ", first.advice)
         text = "".join(f"{line}\n" for line in lines)
     else:
-        text = "All is well.\n"
+        text = "No problems found.\n"
     data = {"status": worst, "first": first and first.name, "checks": [vars(e) for e in checks]}
     return Result(text, data, status=int(worst == FAIL))
 

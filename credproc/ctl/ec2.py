@@ -21,7 +21,7 @@ THIS = "this"
 
 def add_instance(made: Any, required: bool) -> None:
     """Add --instance."""
-    default = "" if required else " (default: this)"
+    default = " (required)" if required else " (default: this)"
     made.add_argument(
         "--instance", metavar="ID", required=required, default=None if required else THIS,
         help=f"the instance's id, or `{THIS}` for the instance that this command runs on{default}",

@@ -55,7 +55,7 @@ def add(parts: Any) -> None:
         help="the path of credproc (default: the one installed with this command)",
     )  # fmt: skip
     made = arguments.command(
-        parts, "unwrap", unwrap, "undo `profile wrap`, to the byte",
+        parts, "unwrap", unwrap, "undo `profile wrap`, byte for byte",
         "Settings that you have changed in the profile NAME since then are kept.",
         example=EXAMPLES,
     )  # fmt: skip

@@ -42,7 +42,7 @@ def add(parts: Any) -> None:
     made.add_argument(
         "--policy", action="append", required=True, metavar="ARN_OR_NAME",
         help="a managed policy of AWS (like AmazonS3FullAccess) or of the account; repeat it for "
-        "more",
+        "more (required)",
     )  # fmt: skip
     made.add_argument("--description", help="its description")
     made.add_argument("--path", help="its path in IAM, like /teams/web/")

@@ -21,7 +21,7 @@ HEADER = (
     "credproc's line on failure",
     "When credproc fails",
     "Runs (1 h; 14 min)",
-    "Fetches again",
+    "Runs credproc again",
     "Notes",
 )
 
@@ -142,7 +142,7 @@ def renewing(consumer: Consumer) -> str:
         return f"{least} to {most} s before"
     if least >= 300:
         return f"{least // 60} min before"
-    return f"{least} s before" if least else "at the end"
+    return f"{least} s before" if least else "at expiration"
 
 
 def to_know(consumer: Consumer) -> list[str]:

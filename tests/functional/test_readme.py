@@ -228,7 +228,7 @@ def test_front_page_is_short() -> None:
 
 def test_both_commands_of_the_front_page_are_run_by_ci() -> None:
     lines = (artefacts.source() / ".ci" / "run").read_text().replace("\\\n", "")
-    blocks = readme.section("Try it, and test it").blocks
+    blocks = readme.section("Try it and run the tests").blocks
 
     commands = [command for block in blocks for command, _ in block.commands]
     assert commands == ["python3 tests/demo.py", "python3 tests/run.py"]
@@ -337,7 +337,7 @@ def test_times_of_the_manual_are_those_of_the_code() -> None:
     assert f"the last {windows.REFRESH_NOW // 60} min, or L/4" in rows["refresh now"]
     assert f"waits up to {refresh.PATIENCE:g} s for another run" in rows["refresh now"]
     assert f"up to {refresh.ATTEMPT:g} s for its own" in rows["refresh now"]
-    assert f"not before {windows.RETRY} s" in rows["next look"]
+    assert f"after {windows.RETRY * 0.75:g} to {windows.RETRY * 1.25:g} s" in rows["retry"]
     for lifetime, ahead, now in ((21600, 1800, 960), (3600, 1800, 900), (900, 450, 225)):
         assert windows.windows(0, lifetime, 0.0) == (lifetime - ahead, lifetime - now)
         assert windows.windows(0, lifetime, 1.0) == (lifetime - 0.9 * ahead, lifetime - now)

@@ -339,5 +339,5 @@ def test_roles_of_moto_work_and_the_doctor_finds_no_error(host: Host, tmp_path: 
         said = doctor(host, *options)
 
     assert "ok STS role 1 was just assumed there" in said
-    assert said.endswith("All is well.")
+    assert said.endswith("No problems found.")
     assert "is not an ARN of an AWS role" not in said

@@ -91,7 +91,7 @@ complete -c credproc -n _shtab_credproc_using -l sts-region -x -d 'region of the
 complete -c credproc -n _shtab_credproc_using -l format -xka "process env env-no-export powershell windows-cmd fish" -d 'process (default), env, env-no-export, powershell, windows-cmd, fish'
 complete -c credproc -n _shtab_credproc_using -l field -xka "AccessKeyId SecretAccessKey SessionToken Expiration AccountId Arn" -d 'print one value: AccessKeyId, SecretAccessKey, SessionToken, Expiration, AccountId, Arn'
 complete -c credproc -n _shtab_credproc_using -l mfa-command -x -d 'a command that prints the MFA code within 30 s, run without a shell (default: prompt on the terminal)'
-complete -c credproc -n _shtab_credproc_using -l mfa-session -x -d 'type one MFA code for all roles that a user'"'"'s keys assume; it lasts SECONDS (default: 43200)'
+complete -c credproc -n _shtab_credproc_using -l mfa-session -x -d 'use one MFA code for all roles assumed with a user'"'"'s long-term keys; valid for SECONDS (default: 43200)'
 complete -c credproc -n _shtab_credproc_using -l refresh -d 'fetch new credentials now, and cache them'
 complete -c credproc -n _shtab_credproc_using -l no-cache -d 'neither read nor write the cache'
 complete -c credproc -n _shtab_credproc_using -l cache-dir -xka "(__fish_complete_directories)" -d 'cache directory (default: CREDPROC_CACHE_DIR, else the user'"'"'s cache directory)'

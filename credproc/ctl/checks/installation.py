@@ -190,7 +190,7 @@ def log(case: Case) -> Iterator[Check]:
                     "set it to the absolute path of a regular file of yours, or unset "
                     "it")  # fmt: skip
         return
-    yield Check(WARN, "log", f"{text}: logging slows every run, to about 50 ms instead of 15",
+    yield Check(WARN, "log", f"{text}: logging slows down every run by about 40 ms",
                 "unset it when you no longer need it")  # fmt: skip
 
 
