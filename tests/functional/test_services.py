@@ -232,11 +232,12 @@ def test_doctor_warns_of_a_role_that_aws_cannot_have(person: Host, ceph: Ceph) -
 
 def test_doctor_shows_no_password_of_an_endpoint(person: Host, ceph: Ceph) -> None:
     person.environ["AWS_ENDPOINT_URL_STS"] = ceph.url.replace("//", "//me:canaryPassword@")
-    said = doctor(person, "--role-arn", S3_ACCESS, "--source", "env")
+    options = ("--output", "json", "--", "--role-arn", S3_ACCESS, "--source", "env")
+    said = person.run("doctor", *options, command=DOCTOR, timeout=2 * LIMIT).stdout.decode()
 
     hidden = ceph.url.replace("//", "//[secret]@")
     assert f"{hidden} gets it unchanged" in said
-    assert f"ok STS {hidden} answers" in said
+    assert f"{hidden} answers" in said
     assert "canaryPassword" not in said
 
 
