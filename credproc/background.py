@@ -103,7 +103,7 @@ def _flags() -> list[tuple[str, int]]:
 def _check_end() -> None:
     """Raise ChildProcessError if a process that outlives this one would stay a zombie."""
     if processes.leaves_zombies():
-        raise ChildProcessError("process 1 does not wait for orphans")
+        raise ChildProcessError("process 1 does not reap orphans")
 
 
 def _work(work: Callable[[], int]) -> None:  # pragma: no cover - runs only in that child

@@ -87,7 +87,11 @@ def finish(child: subprocess.Popen[bytes]) -> None:
 
 def ending(returncode: int) -> str:
     """Return how a process ended, in words."""
-    return f"status {returncode}" if returncode > 0 else f"signal {-returncode}"
+    return (
+        f"exited with status {returncode}"
+        if returncode > 0
+        else f"was killed by signal {-returncode}"
+    )
 
 
 def _signal(pids: Iterable[int], number: int) -> None:

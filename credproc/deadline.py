@@ -29,7 +29,7 @@ class Deadline:
         """Return the seconds left; DeadlineExceeded if there are none."""
         left = self.left()
         if left <= 0:
-            raise DeadlineExceeded(f"no answer within {self.seconds:g} s")
+            raise DeadlineExceeded(f"timed out after {self.seconds:g} s")
         return left
 
     def left(self) -> float:

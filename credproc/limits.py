@@ -135,9 +135,9 @@ def tag(value: str) -> str:
     if not equals:
         return "must be KEY=VALUE"
     if transitive_tag_key(key):
-        return f"has a key that {transitive_tag_key(key)}"
+        return f"the key {transitive_tag_key(key)}"
     if len(rest) > 256 or not _is_tag_text(rest):
-        return "has a value that must be 0 to 256 letters, digits, spaces and _ . : / = + - @"
+        return "the value must be at most 256 letters, digits, spaces and _ . : / = + - @"
     return ""
 
 

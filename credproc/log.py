@@ -126,7 +126,7 @@ def _check_folder(folder: str) -> None:
     if owner and not os.geteuid():
         raise ValueError(
             f"is not created, because its directory belongs to another user (uid {owner}): run "
-            "this as that user, or choose a file in a directory of root"
+            "this as that user, or choose a file in a directory owned by root"
         )
 
 

@@ -168,7 +168,7 @@ class Mfa:
         if heard.status:
             said = _without_digits(telling_line(heard.complaint))
             raise CodeNotGiven(
-                f"--mfa-command: {name} ended with {children.ending(heard.status)}"
+                f"--mfa-command: {name} {children.ending(heard.status)}"
                 + (f": {said}" if said else "")
             )
         self._spoke = self._spoke or heard.spoke
@@ -237,7 +237,7 @@ def split(command: str) -> list[str]:
     except ValueError as error:
         raise UsageError(f"--mfa-command: {str(error).lower()}") from None
     if not words or not words[0]:
-        raise UsageError("--mfa-command: must be a command")
+        raise UsageError("--mfa-command: the command is empty")
     return words
 
 
@@ -273,7 +273,8 @@ def _notice(holder: Holder, question: str, purpose: str) -> str:
 
 def _elsewhere(what: str, question: str, holder: Holder) -> str:
     who = holder.described(time.time())
-    return f"credproc: {what} waits for another terminal: {question.rstrip(': ')} ({who})\n"
+    waiting = f"credproc: {what} is waiting for the MFA prompt on another terminal"
+    return f"{waiting}: {question.rstrip(': ')} ({who})\n"
 
 
 def _is_here(holder: Holder) -> bool:

@@ -29,8 +29,8 @@ def check_path(names: Sequence[str], environ: Mapping[str, str]) -> None:
         if name in above:
             path = " -> ".join([*above[above.index(name) :], *names[:count]])
             raise RequestError(
-                f"profile {name} calls itself ({path}): its credential_process must not lead back "
-                "to the same profile; let credproc read another profile"
+                f"profile {name} calls itself ({path}): its credential_process leads back to "
+                "the same profile; name another profile after --profile"
             )
 
 

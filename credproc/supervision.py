@@ -114,7 +114,7 @@ def supervised(
         return work()
     if not _is_done(done, deadline, grace, most):
         doing = f" (last step: {log.latest})" if log.latest else ""
-        raise DeadlineExceeded(f"no answer within {deadline.seconds:g} s{doing}")
+        raise DeadlineExceeded(f"timed out after {deadline.seconds:g} s{doing}")
     thread.join()
     if errors:
         raise errors[0]

@@ -162,5 +162,6 @@ class Turns:
 def _late(holder: Holder | None, question: str) -> str:
     who = f" ({holder.described(time.time())})" if holder else ""
     if not question:
-        return f"no MFA code in time: another credproc was getting one first{who}"
-    return f"no MFA code in time: another credproc prompted first, {question.rstrip(': ')}{who}"
+        return f"timed out waiting for another credproc that is getting an MFA code{who}"
+    what = question.rstrip(": ")
+    return f"timed out waiting for another credproc that is prompting: {what}{who}"

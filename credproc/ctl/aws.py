@@ -115,7 +115,7 @@ class Reply(dict[str, Any]):
     """An object in a response of AWS; a missing key is an error of the response."""
 
     def __missing__(self, key: str) -> Any:
-        raise Refused("", f"the response has no {key} (is the endpoint one of AWS?)")
+        raise Refused("", f"the response has no {key} (is the endpoint really AWS?)")
 
 
 def _reply(value: Any) -> Any:

@@ -39,8 +39,8 @@ def add(commands: Any) -> None:
     parts = arguments.group(commands, "cache", "the credentials that credproc has cached")
     made = arguments.command(
         parts, "list", listed, "list the cached answers and their sessions",
-        "An answer is what one command line prints. Below it are the sessions that it was made "
-        "with: the last role, the credentials that assumed it, and so on. Each session is listed "
+        "An answer is what one command line prints. Below it are the sessions it was made "
+        "from: the last role, the credentials that assumed it, and so on. Each session is listed "
         "once.",
         example=EXAMPLES,
     )  # fmt: skip
@@ -50,8 +50,8 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     made.add_argument(
         "--expiring", type=arguments.seconds, metavar="TIME",
-        help="list only what expires within this time (like 15m or 1h30m), or expired no longer "
-        "ago; the exit status is 1 if there is any",
+        help="list only what expires within this time (like 15m or 1h30m), or has "
+        "expired within it; the exit status is 1 if anything is listed",
     )  # fmt: skip
     arguments.cache_dir(made)
     cache_warm.add(parts)
@@ -101,7 +101,7 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
 
 
 def _is_expiring(item: Cached, now: float, seconds: float | None) -> bool:
-    """Whether credentials expire within ``seconds``, or expired no longer ago; None selects all.
+    """Whether credentials expire within ``seconds``, or expired within them; None selects all.
 
     Credentials that expired long ago are no news for a prompt.
     """
@@ -183,8 +183,7 @@ def show(given: argparse.Namespace, console: Console) -> Result:
     pairs += [(item.kind, item.described), *_facts(item, item.entry, now)]
     needs = [each for each, _ in usage.needs(item)]
     data["needs"] = [each.data(now) for each in needs]
-    name = "made with" if item.kind == ANSWER else "made from"
-    pairs += [(name, f"{each.described} ({each.id}, {each.state(now)})") for each in needs]
+    pairs += [("made from", f"{each.described} ({each.id}, {each.state(now)})") for each in needs]
     if item.parts is not None:
         users = usage.users(item)
         data["users"] = [each.id for each in users]

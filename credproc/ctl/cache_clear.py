@@ -49,9 +49,9 @@ def add(parts: Any) -> None:
     arguments.cache_dir(made)
     made = arguments.command(
         parts, "prune", prune, "remove entries that no run can use",
-        "Removes entries that have expired or cannot be read, and temporary files of killed runs. "
-        "credproc itself also removes these: a day after an entry has expired, or after a week if "
-        "it cannot be read.",
+        "These are entries that have expired or cannot be read, and temporary files of killed "
+        "runs. credproc itself also removes them: a day after an entry has expired, or after a "
+        "week if it cannot be read.",
         example="credprocctl cache prune --dry-run",
     )  # fmt: skip
     arguments.changes(made, question=False)

@@ -123,12 +123,12 @@ def _next(asked: Target, found: Cached, providers: Sequence[Explained], now: flo
     if asked.request.no_cache:
         return "fetch (--no-cache): the cache is neither read nor written"
     if asked.request.refresh:
-        return "fetch (--refresh), whatever is cached"
+        return "fetch (--refresh): cached credentials are ignored"
     entry = found.entry
     if entry is None or found.changed:
         return f"{'; '.join(found.changed) or 'no answer is cached'}: {_fetched(providers)}"
     if found.failed:
-        again = f"; reported again until {moment(entry.look)}" if now < entry.look else ""
+        again = f"; this failure is cached until {moment(entry.look)}" if now < entry.look else ""
         return f"the last run failed ({entry.failure}){again}: {_fetched(providers)}"
     verdict = entry.judge(now)
     if verdict == cache.EXPIRED:

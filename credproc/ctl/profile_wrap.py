@@ -37,9 +37,9 @@ def add(parts: Any) -> None:
     made = arguments.command(
         parts, "wrap", wrap, "put the cache in front of profiles, which keep their names",
         "The profile NAME (a role, SSO, MFA, another credential_process) is renamed to "
-        "NAME-source, and a new profile NAME runs credproc for it, with the same region and other "
-        "settings. Profiles that have NAME as their source_profile continue to work. The options "
-        "after -- are passed to credproc, for example --mfa-command.",
+        "NAME-source, and a new profile NAME runs credproc with --profile NAME-source, with the "
+        "same region and other settings. Profiles that have NAME as their source_profile continue "
+        "to work. The options after -- are passed to credproc, for example --mfa-command.",
         example=EXAMPLES,
         takes_options=True,
     )  # fmt: skip
@@ -47,8 +47,8 @@ def add(parts: Any) -> None:
     _add_common(made, "all profiles that can be wrapped")
     made.add_argument(
         SESSION, action="store_true",
-        help=f"one MFA code a day: profiles with an MFA device get credproc's {SESSION} (for "
-        "another duration, give it with its seconds after --)",
+        help=f"use {SESSION} in profiles that have an MFA device, so that one code a day is enough "
+        f"(for another duration: `-- {SESSION} SECONDS`)",
     )  # fmt: skip
     arguments.value(
         made, arguments.FILE, "--executable", metavar="PATH",
@@ -79,7 +79,10 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
     options = [SESSION] * given.mfa_session + (given.options or [])
     alone = ["--profile", "NAME"]
     if parsed([*alone, *options]).providers != parsed(alone).providers:
-        raise UsageError("wrap: after --, give options like --mfa-command, but no provider")
+        raise UsageError(
+            "wrap: options after -- must not name a provider (--mfa-command and "
+            "--mfa-session are allowed)"
+        )
     _check(given)
     executable = commandline.executable(given.executable, os.environ)
 

@@ -59,7 +59,10 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
     for denial in dict.fromkeys(denials):
         console.note(f"the list is incomplete: {denial}")
     if not found:
-        text = "EC2 may assume no role of this account. `credprocctl role create` creates one.\n"
+        text = (
+            "No role in this account can be assumed by EC2. `credprocctl role create` creates "
+            "one.\n"
+        )
         return Result(text, found)
     rows = [
         (each["role"] or f"? (instance profile {each['instance_profiles'][0]})",
@@ -126,7 +129,7 @@ def _in_use(arn: str, instances: list[str]) -> dict[str, Any]:
 
 def _instances(role: dict[str, Any]) -> str:
     if role["instance_profiles"] == []:
-        return "no profile"
+        return "no instance profile"
     return _joined(role["instances"])
 
 

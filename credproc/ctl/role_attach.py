@@ -24,8 +24,8 @@ def add(parts: Any) -> None:
     """Add the commands to those of ``role``."""
     made = arguments.command(
         parts, "attach", attach, "attach a role to an instance",
-        "The instance may be running. If it has another role, that is replaced. The command "
-        "returns when the role is in effect.",
+        "The instance may be running. A role that it already has is replaced. The command "
+        "waits until the role is in effect (up to 3 minutes).",
         example="credprocctl role attach app --instance this\n"
         "credprocctl role attach app --instance i-0a1b2c3d4e5f60718",
     )  # fmt: skip

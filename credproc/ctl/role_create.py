@@ -31,8 +31,8 @@ def add(parts: Any) -> None:
     """Add the command to those of ``role``."""
     made = arguments.command(
         parts, "create", create, "create a role for EC2 instances",
-        "Creates a role that EC2 may assume, attaches the policies to it, and adds it to an "
-        "instance profile of the same name. Run it again to complete an interrupted run. An "
+        "The command attaches the policies to the role, and adds it to an instance profile of the "
+        "same name. Run it again to complete an interrupted run. An "
         "existing role keeps its settings, unless you confirm a change of its description, "
         "duration or boundary.",
         example="credprocctl role create app --policy AmazonS3ReadOnlyAccess --dry-run\n"

@@ -63,7 +63,7 @@ class Usage:
         return [item for item in self.items if item in answers or item.stem in stems]
 
     def _needed(self, item: Cached) -> list[str]:
-        """Return the file stems of the sessions that an answer was made with."""
+        """Return the file stems of the sessions that an answer was made from."""
         listed = item.about.get("sessions")
         found: dict[str, None] = {}
         for stem in listed if isinstance(listed, list) else []:

@@ -141,7 +141,7 @@ class Service:
         is_other = self.connection.other_server()
         if status == 403 and not is_other:
             raise ProviderUnavailable(
-                "IMDS refuses to issue a token (403): it is turned off for this instance "
+                "IMDS refuses to issue a token (403): IMDS is turned off for this instance "
                 "(aws ec2 modify-instance-metadata-options --http-endpoint enabled)"
             )
         if status in (400, 403, 404, 405):  # the metadata services of other clouds return these

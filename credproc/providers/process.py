@@ -43,7 +43,7 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     if heard.status:
         said = telling_line(heard.complaint)
         raise ProviderFailed(
-            f"credential_process {name} ended with {children.ending(heard.status)}"
+            f"credential_process {name} {children.ending(heard.status)}"
             + (f": {said}" if said else "")
             + ("" if slip in said else hint)
         )

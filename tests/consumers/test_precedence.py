@@ -42,7 +42,7 @@ def test_profile_that_credproc_is_to_read_again_is_named_and_signs_nothing(asker
     assert result.status != 0
     said = result.stdout.decode() + result.stderr
     assert "profile app calls itself (app -> app)" in said
-    assert "let credproc read another profile" in said
+    assert "name another profile after --profile" in said
     assert signers(asker.world) == []
 
 

@@ -353,7 +353,7 @@ def test_lock_of_another_doctor_is_not_an_error(cloud: Host) -> None:
 def test_log_that_slows_every_run_is_reported(cloud: Host) -> None:
     found = bad(examine(cloud, "app", CREDPROC_LOG=str(cloud.home / "log")))
 
-    assert "logging slows every run" in found["log"]
+    assert "logging slows down every run" in found["log"]
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ def test_container_with_its_own_identity(cloud: Host) -> None:
 @pytest.mark.parametrize(
     ("steer", "words"),
     [
-        ("off", "it is turned off for this instance"),
+        ("off", "IMDS is turned off for this instance"),
         ("no role", "this instance has no role"),
         ("hops", "the instance's metadata hop limit must be 2 or more"),
         ("broken", "IMDS gave no usable answer for"),

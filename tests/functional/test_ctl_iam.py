@@ -765,7 +765,7 @@ def test_role_without_an_instance_profile_is_an_error(admin: Host, moto: Moto) -
     command.ctl(admin, "role", "delete", "bare", "--yes")
 
     assert "the role bare is in no instance profile" in error
-    assert line == ["bare", "no", "profile", "-"]
+    assert line == ["bare", "no", "instance", "profile", "-"]
 
 
 def test_role_is_attached_by_an_instance_profile_of_another_name(admin: Host, moto: Moto) -> None:
@@ -829,7 +829,9 @@ def test_refused_confirmation_is_one_line(
 def test_account_without_such_roles_is_reported(admin: Host, aws: Relay) -> None:
     aws.break_("ListRoles", faults.body(EMPTY, "text/xml"))
 
-    assert command.ctl(admin, "role", "list").startswith("EC2 may assume no role of this account.")
+    assert command.ctl(admin, "role", "list").startswith(
+        "No role in this account can be assumed by EC2."
+    )
     assert command.data(admin, "role", "list") == []
 
 

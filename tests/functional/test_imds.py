@@ -128,7 +128,7 @@ def test_only_true_turns_imds_off(instance: Host) -> None:
 def test_imds_that_the_instance_turned_off_says_so(instance: Host, imds: ImdsServer) -> None:
     imds.enabled = False
     said = refusal(instance.run())
-    assert "refuses to issue a token (403): it is turned off for this instance" in said
+    assert "refuses to issue a token (403): IMDS is turned off for this instance" in said
 
 
 def test_no_instance_is_noticed_at_once(host: Host) -> None:

@@ -318,7 +318,7 @@ def test_root_creates_no_file_in_a_directory_of_another_user(online: Host) -> No
     log = online.home / "log"
     reason = (
         f"is not created, because its directory belongs to another user (uid {NOBODY}): run this "
-        "as that user, or choose a file in a directory of root"
+        "as that user, or choose a file in a directory owned by root"
     )
 
     assert online.document("--imds", CREDPROC_LOG=str(log))

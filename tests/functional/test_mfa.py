@@ -144,10 +144,10 @@ def test_used_code_of_a_command_is_not_sent_again(person: Host, sts: StsServer) 
 
 NO_CODE = f"printed no MFA code for {DEVICE}: expected six digits"
 FAILURES = {
-    "exit 3": "ended with status 3",
-    "echo oops >&2; echo 'what is wrong' >&2; exit 1": "ended with status 1: what is wrong",
-    "echo 'code 271828 is used' >&2; exit 1": "ended with status 1: code ****** is used",
-    "kill -9 $$": "ended with signal 9",
+    "exit 3": "exited with status 3",
+    "echo oops >&2; echo 'what is wrong' >&2; exit 1": "exited with status 1: what is wrong",
+    "echo 'code 271828 is used' >&2; exit 1": "exited with status 1: code ****** is used",
+    "kill -9 $$": "was killed by signal 9",
     "exit 0": NO_CODE,
     "echo 27182": NO_CODE,
     "echo 2718281": NO_CODE,
@@ -155,7 +155,7 @@ FAILURES = {
     r"printf '\342\205\240\342\205\240'": NO_CODE,
     r"printf '\377\000271828'": NO_CODE,
     "while echo 271828; do :; done": NO_CODE,
-    "while echo oops; do :; done | head -100000 >&2; exit 1": "ended with status 1: oops",
+    "while echo oops; do :; done | head -100000 >&2; exit 1": "exited with status 1: oops",
     "while echo 271828; do :; done | head -100000": NO_CODE,
 }
 
@@ -376,7 +376,10 @@ def test_other_terminals_show_what_they_wait_for(terminal: Terminal) -> None:
     with Terminal(terminal.host) as other:
         argv = ["--role-arn", B, "--serial-number", DEVICE, "--source", "env"]
         second = other.start(*argv)
-        other.wait_for(f"credproc: role {B} waits for another terminal: {PROMPT[:-2]} (process ")
+        other.wait_for(
+            f"credproc: role {B} is waiting for the MFA prompt on another terminal: "
+            f"{PROMPT[:-2]} (process "
+        )
         assert f"(process {first.pid}, lock taken " in other.read()
         terminal.type(f"{CODE}\n")
         assert result(first).status == 0
@@ -391,9 +394,9 @@ def test_other_terminals_show_what_they_wait_for(terminal: Terminal) -> None:
         late.kill()
     assert waiting.status == 1
     assert (
-        f"another credproc prompted first, {PROMPT[:-2]} (process {late.pid}, stopped, lock taken "
-        in (waiting.stderr)
-    )
+        f"waiting for another credproc that is prompting: {PROMPT[:-2]} (process {late.pid}, "
+        "stopped, lock taken "
+    ) in waiting.stderr
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,9 @@ def test_another_terminal_shows_which_prompt_it_waits_for(
     with Terminal(terminal.host) as other:
         second = other.start("--role-arn", B, *ARGV[2:])
         unseen = terminal.host.start(*ARGV)
-        other.wait_for("credproc: this run waits for another terminal: MFA code for ")
+        other.wait_for(
+            "credproc: this run is waiting for the MFA prompt on another terminal: MFA code for "
+        )
         other.wait_for(f"(role {A}, then none for 12 h) (process {first.pid}, lock taken ")
         terminal.type(f"{CODES[0]}\n")
         documents = [result(first).document, result(second).document]

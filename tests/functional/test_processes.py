@@ -116,7 +116,7 @@ def test_ignored_sigchld_hides_no_status_of_a_helper(host: Host) -> None:
     failed = host.run("-c", ignore, str(CREDPROC), "--profile", "p", command=sys.executable)
 
     assert failed.status == 1
-    assert "ended with status 3: no session" in failed.stderr
+    assert "exited with status 3: no session" in failed.stderr
 
 
 def crowded(count: int = 1100) -> str:

@@ -50,7 +50,7 @@ def is_named(result: Result, cloud: Cloud, way: str) -> None:
     assert result.status != 0
     assert result.stderr.count("\n") == 1, result
     assert f"calls itself ({way}): " in result.stderr
-    assert "let credproc read another profile" in result.stderr
+    assert "name another profile after --profile" in result.stderr
     assert result.seconds < AT_ONCE
     assert cloud.sts.count() == 0
     assert cloud.host.strays() == []
@@ -61,7 +61,7 @@ def test_profile_that_calls_credproc_for_itself(cloud: Cloud) -> None:
     result = cloud.host.run("--profile", "a")
     is_named(result, cloud, "a -> a")
     assert result.status == 1
-    assert result.stderr.startswith("credproc: profile a: credential_process credproc ended with ")
+    assert result.stderr.startswith("credproc: profile a: credential_process credproc exited with ")
 
 
 def test_tool_with_such_a_profile_shows_the_line(cloud: Cloud) -> None:

@@ -339,7 +339,7 @@ def test_failing_helper_is_quoted_and_run_once_for_a_herd(cloud: Cloud) -> None:
     assert runs(cloud.host.folder) == 1
     for result in results:
         assert (result.status, result.stdout) == (1, b"")
-        words = "credential_process helper ended with status 3: the device is locked"
+        words = "credential_process helper exited with status 3: the device is locked"
         assert result.stderr.startswith(f"credproc: profile broken: {words}")
 
 

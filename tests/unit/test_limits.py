@@ -38,7 +38,7 @@ LENGTHS: dict[str, tuple[Callable[[str], str], int, int, str]] = {
     "sts region": (limits.sts_region, 1, 63, "must be a region"),
     "transitive tag key": (limits.transitive_tag_key, 1, 128, "1 to 128 letters"),
     "tag key": (lambda value: limits.tag(f"{value}=x"), 1, 128, "1 to 128 letters"),
-    "tag value": (lambda value: limits.tag(f"k={value}"), 0, 256, "0 to 256 letters"),
+    "tag value": (lambda value: limits.tag(f"k={value}"), 0, 256, "at most 256 letters"),
     "policy": (limits.policy, 1, 2048, "at most 2048 characters"),
 }
 
@@ -300,12 +300,12 @@ def test_tag(value: str) -> None:
     [
         ("", "must be KEY=VALUE"),
         ("a", "must be KEY=VALUE"),
-        ("=b", "has a key that must be 1 to 128 letters"),
-        ("a;=b", "has a key that must be"),
-        ("a=b;", "has a value that must be 0 to 256 letters"),
-        ("a=b\n", "has a value that must be"),
-        ("a=\x85", "has a value that must be"),
-        ("e\u0301=x", "has a key that must be"),
+        ("=b", "the key must be 1 to 128 letters"),
+        ("a;=b", "the key must be"),
+        ("a=b;", "the value must be at most 256 letters"),
+        ("a=b\n", "the value must be"),
+        ("a=\x85", "the value must be"),
+        ("e\u0301=x", "the key must be"),
     ],
 )
 def test_invalid_tag(value: str, words: str) -> None:

@@ -50,7 +50,7 @@ def test_command_is_split_like_a_shell_would(command: str, words: list[str]) -> 
 
 @pytest.mark.parametrize(
     ("command", "reason"),
-    [("", "must be a command"), (" ", "must be a command"), ("'' x", "must be a command"),
+    [("", "the command is empty"), (" ", "the command is empty"), ("'' x", "the command is empty"),
      ("a 'b", "no closing quotation"), ("a \\", "no escaped character")],
 )  # fmt: skip
 def test_invalid_command_is_refused(command: str, reason: str) -> None:
@@ -175,7 +175,7 @@ def test_last_words_of_a_failed_command_are_shown_without_digits(
     complaint: str, shown: str
 ) -> None:
     said = refused(f"sh -c \"printf '{complaint}' >&2; exit 4\"")
-    assert said == f"--mfa-command: sh ended with status 4{shown}"
+    assert said == f"--mfa-command: sh exited with status 4{shown}"
 
 
 def test_program_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -201,7 +201,8 @@ def test_closed_terminal_has_no_prompt() -> None:
 
 def test_lock_without_a_note_has_no_holder(tmp_path: Path) -> None:
     assert turns.Turns(Store(str(tmp_path)))._holder("nothing.lock") == (None, "")
-    assert turns._late(None, "") == "no MFA code in time: another credproc was getting one first"
+    said = turns._late(None, "")
+    assert said == "timed out waiting for another credproc that is getting an MFA code"
 
 
 def test_ended_process_with_a_prompt_is_not_on_this_terminal() -> None:
@@ -209,7 +210,8 @@ def test_ended_process_with_a_prompt_is_not_on_this_terminal() -> None:
         ended.wait()
     said = mfa._notice(Holder(b"%d 1 2 3" % ended.pid), "MFA code for x (role y): ", "role z")
 
-    assert said.startswith("credproc: role z waits for another terminal: MFA code for x (role y) (")
+    waiting = "credproc: role z is waiting for the MFA prompt on another terminal"
+    assert said.startswith(f"{waiting}: MFA code for x (role y) (")
 
 
 def test_command_that_closes_its_output_and_goes_on_takes_too_long() -> None:

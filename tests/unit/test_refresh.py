@@ -367,7 +367,7 @@ def test_cached_entry_is_served_when_a_provider_hangs(
     assert cached
     assert entry.document == cached.document
     assert entry.look > world.clock.now
-    assert f"no answer within {refresh.ATTEMPT:g} s" in entry.failure
+    assert f"timed out after {refresh.ATTEMPT:g} s" in entry.failure
 
 
 def test_those_who_wait_outlast_those_they_wait_for() -> None:

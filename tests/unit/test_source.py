@@ -471,9 +471,9 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
     [
         (
             "echo no, sorry >&2; exit 3",
-            "credential_process a helper ended with status 3: no, sorry",
+            "credential_process a helper exited with status 3: no, sorry",
         ),
-        ("exit 4", "credential_process a helper ended with status 4"),
+        ("exit 4", "credential_process a helper exited with status 4"),
         ("printf 'one\\ntwo\\n' >&2; exit 1", "status 1: two"),
         (
             "printf 'Error: sign in\\n    at main (x.js:1:1)\\n\\nNode.js v20.11.1\\n' >&2; exit 1",
@@ -487,7 +487,7 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
             "printf 'panic: no\\n\\ngoroutine 1 [a]:\\nmain.main()\\n\\t/x.go:1\\n' >&2; exit 2",
             "status 2: panic: no",
         ),
-        ("kill -9 $$", "ended with signal 9"),
+        ("kill -9 $$", "was killed by signal 9"),
         ("printf '\\377\\n' >&2; exit 1", "status 1: \ufffd"),
         ("true", "did not print a JSON object"),
         ("echo '[1]'", "did not print a JSON object"),

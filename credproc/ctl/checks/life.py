@@ -35,7 +35,7 @@ def cached(case: Case) -> Iterator[Check]:
     changed = witnesses.changes(entry.witnesses, case.environ)
     if changed:
         yield Check(OK, "cached", f"no longer valid ({'; '.join(changed)}); the next run makes a "
-                    "new answer from the sessions that are still valid")  # fmt: skip
+                    "new answer, from cached sessions where they are still valid")  # fmt: skip
         return
     if not entry.document:
         again = max(entry.look - now, 0)
