@@ -43,7 +43,7 @@ source_profile = one
         pytest.param(("--profile", "two"), id="profile", marks=pytest.mark.slow),
     ],
 )
-def test_cold_herd_makes_one_call_for_each_hop(cloud: Cloud, argv: tuple[str, ...]) -> None:
+def test_concurrent_cold_runs_make_one_call_per_hop(cloud: Cloud, argv: tuple[str, ...]) -> None:
     cloud.host.config(CONFIG)
     cloud.sts.delay = 0.15
     document = one_document(herd(cloud.host, HERD, *argv, timeout=LIMIT))
@@ -55,7 +55,7 @@ def test_cold_herd_makes_one_call_for_each_hop(cloud: Cloud, argv: tuple[str, ..
 
 
 @pytest.mark.timeout(3 * LIMIT)
-def test_cold_herd_calls_the_metadata_service_once(cloud: Cloud) -> None:
+def test_concurrent_cold_runs_call_imds_once(cloud: Cloud) -> None:
     cloud.imds.fail("creds", faults.delay(0.15))
     document = one_document(herd(cloud.host, HERD, timeout=LIMIT))
 
@@ -113,7 +113,7 @@ def test_waiting_run_takes_over_from_one_that_was_killed(cloud: Cloud) -> None:
     assert cloud.roles == (2, 1)
 
 
-def test_herd_with_refresh_gets_the_same_new_credentials(cloud: Cloud) -> None:
+def test_concurrent_refreshes_get_the_same_new_credentials(cloud: Cloud) -> None:
     before = cloud.host.run(*CHAIN)
     cloud.host.environ["CREDPROC_LOG"] = str(cloud.log_path)
     with cloud.sts.hold(ONE) as hold:

@@ -221,7 +221,7 @@ def test_terminal_is_the_commands(user: Host) -> None:
         (["gone", "--", "ls"], "there is no profile gone"),
     ],
 )
-def test_bad_words_are_refused(user: Host, words: list[str], reason: str) -> None:
+def test_invalid_arguments_are_refused(user: Host, words: list[str], reason: str) -> None:
     assert reason in failed(user, "exec", *words, status=2)
 
 

@@ -175,7 +175,7 @@ def test_time_is_read(host: Host, text: str) -> None:
         (["warm", "nowhere"], "there is no profile nowhere"),
     ],
 )
-def test_bad_words_are_refused(user: Host, words: list[str], reason: str) -> None:
+def test_invalid_arguments_are_refused(user: Host, words: list[str], reason: str) -> None:
     assert reason in failed(user, "cache", *words, status=2)
 
 

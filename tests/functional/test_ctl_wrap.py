@@ -178,7 +178,7 @@ def test_profile_that_cannot_be_wrapped_is_refused_with_the_reason(
         (["unwrap", "app"], "it caches app-dev: give --suffix, or use profile remove"),
     ],
 )
-def test_bad_words_are_refused(host: Host, words: list[str], reason: str) -> None:
+def test_invalid_arguments_are_refused(host: Host, words: list[str], reason: str) -> None:
     text = f"{DEV}[profile app]\ncredential_process = {CREDPROC} --profile app-dev\n"
     path = host.config(text)
     host.credentials(BASE)
@@ -212,7 +212,7 @@ def test_profile_that_another_profile_caches_is_not_unwrapped(host: Host) -> Non
     assert path.read_text() == text
 
 
-def test_wrapped_profile_is_not_removed_by_halves(host: Host) -> None:
+def test_profile_remove_refuses_a_wrapped_profile(host: Host) -> None:
     path = host.config(DEV)
     host.credentials(BASE)
     ctl(host, "profile", "wrap", "dev")

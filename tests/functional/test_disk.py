@@ -109,7 +109,7 @@ def test_failure_of_any_system_call_does_not_cost_the_credentials(
     print(f"{tries} faults")
 
 
-def test_full_disk_is_said_and_fills_no_further(host: Host, imds: ImdsServer) -> None:
+def test_full_disk_is_reported_and_nothing_more_is_written(host: Host, imds: ImdsServer) -> None:
     with Mount(host, host.home / ".cache", "size=64k,mode=0700") as disk:
 
         def run(*args: str) -> str:

@@ -191,7 +191,7 @@ def test_no_prompt_of_the_interpreter_at_a_terminal(cloud: Host, way: str) -> No
 
 
 @pytest.mark.parametrize("mask", ["000", "777"])
-def test_umask_opens_and_closes_nothing(cloud: Host, mask: str) -> None:
+def test_umask_does_not_affect_file_modes(cloud: Host, mask: str) -> None:
     folder, log = cloud.folder / "new" / "cache", cloud.folder / "log"
     script = f'umask {mask}; "$@" && exec "$@"'
     command = ["sh", str(CREDPROC), *WAYS["sts"][:-1], "--cache-dir", str(folder)]

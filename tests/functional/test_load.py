@@ -167,7 +167,9 @@ def fill(folder: Path, count: int, age: int) -> None:
         os.utime(path, (moment, moment))
 
 
-def test_many_entries_slow_no_hit_and_go_some_day(host: Host, imds: ImdsServer) -> None:
+def test_many_entries_do_not_slow_a_hit_and_are_removed_in_time(
+    host: Host, imds: ImdsServer
+) -> None:
     first = host.document()
     tracer = Tracer(host, host.cache)
 

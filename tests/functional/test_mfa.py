@@ -542,7 +542,7 @@ def test_command_is_run_in_the_background(person: Host, sts: StsServer) -> None:
     assert {entry.judge(entry.issued) for entry in cachedir.entries(person.cache)} == {cache.FRESH}
 
 
-def test_command_that_writes_to_a_person_is_not_run_in_the_background(
+def test_command_that_writes_to_the_terminal_is_not_run_in_the_background(
     terminal: Terminal, sts: StsServer
 ) -> None:
     command = program(terminal.host, f"echo 'touch the key' >&2; echo {CODE}")
@@ -555,7 +555,7 @@ def test_command_that_writes_to_a_person_is_not_run_in_the_background(
     assert len(sts.calls) == 1
 
 
-def test_later_roles_of_a_person_are_not_refreshed_in_the_background_either(
+def test_roles_after_a_typed_code_are_not_refreshed_in_the_background(
     terminal: Terminal, sts: StsServer
 ) -> None:
     argv = [*ARGV, "--role-arn", B]

@@ -112,7 +112,7 @@ def test_credentials_that_expire_during_the_refresh_are_not_printed(cloud: Cloud
     assert "STS" in result.stderr
 
 
-def test_new_credentials_that_were_demanded_in_vain_are_an_error(cloud: Cloud) -> None:
+def test_refresh_option_fails_if_no_new_credentials_arrive(cloud: Cloud) -> None:
     before = filled(cloud, CHAIN, "fresh")
     cloud.sts.fail(error("AccessDenied"))
     result = cloud.host.run(*CHAIN, "--refresh")
@@ -123,7 +123,9 @@ def test_new_credentials_that_were_demanded_in_vain_are_an_error(cloud: Cloud) -
 
 
 @pytest.mark.parametrize("breaks", [None, STS["denied"][0]])
-def test_full_disk_does_not_cost_the_credentials(cloud: Cloud, breaks: Break | None) -> None:
+def test_credentials_are_printed_even_if_the_disk_is_full(
+    cloud: Cloud, breaks: Break | None
+) -> None:
     before = filled(cloud, CHAIN, "now")
     if breaks:
         breaks(cloud)
@@ -134,7 +136,7 @@ def test_full_disk_does_not_cost_the_credentials(cloud: Cloud, breaks: Break | N
     assert (result.stdout == before.stdout) == bool(breaks)
 
 
-def test_service_that_is_well_again_is_noticed_at_the_next_look(cloud: Cloud) -> None:
+def test_recovered_service_is_used_at_the_next_retry(cloud: Cloud) -> None:
     before = filled(cloud, CHAIN, "now")
     cloud.sts.fail(error("ServiceUnavailable"))
     assert cloud.host.run(*CHAIN).stdout == before.stdout
@@ -153,7 +155,7 @@ def test_refresh_before_printing_prints_new_credentials(cloud: Cloud) -> None:
     assert cloud.roles == (2, 2)
 
 
-def test_herd_in_the_second_window_makes_one_failing_call(cloud: Cloud) -> None:
+def test_concurrent_runs_that_must_refresh_make_one_failing_call(cloud: Cloud) -> None:
     before = filled(cloud, CHAIN[2:], "now")
     cloud.sts.fail(error("AccessDenied"))
     cloud.sts.forget()
@@ -172,7 +174,7 @@ def test_other_chain_is_served_by_a_hop_that_cannot_be_renewed(cloud: Cloud) -> 
     assert cloud.sts.count(TWO) == 2
 
 
-def test_identity_is_not_changed_on_a_doubt(cloud: Cloud) -> None:
+def test_ambiguous_failure_never_changes_the_identity(cloud: Cloud) -> None:
     argv = ("--imds", "--role-arn", ONE, "--source", "env")
     before = filled(cloud, argv, "now")
     cloud.imds.hops = 3  # the token is lost without an error

@@ -74,7 +74,7 @@ def test_loop_without_a_metadata_service_calls_it_once_in_some_seconds(cloud: Cl
     assert cloud.imds.count() == requests
 
 
-def test_memory_is_over_after_some_seconds(cloud: Cloud) -> None:
+def test_cached_failure_expires_after_a_few_seconds(cloud: Cloud) -> None:
     cloud.sts.fail(error("AccessDenied"))
     assert cloud.host.run(*CHAIN).status == 1
     looks = [entry.look - time.time() for entry in cachedir.entries(cloud.host.cache)]
@@ -85,7 +85,7 @@ def test_memory_is_over_after_some_seconds(cloud: Cloud) -> None:
     assert cloud.host.document(*CHAIN)
 
 
-def test_refresh_ignores_the_memory(cloud: Cloud) -> None:
+def test_refresh_option_ignores_a_cached_failure(cloud: Cloud) -> None:
     cloud.sts.fail(error("AccessDenied"))
     assert cloud.host.run(*CHAIN).status == 1
     cloud.sts.heal()

@@ -196,7 +196,7 @@ def test_endless_response_is_an_error_of_botocores_client_too(cloud: Cloud) -> N
         (NOWHERE, "(connection refused)"),
     ],
 )
-def test_network_that_is_down_is_said_with_its_reason(url: str, words: str, cloud: Cloud) -> None:
+def test_network_failure_is_reported_with_its_reason(url: str, words: str, cloud: Cloud) -> None:
     result = cloud.host.run(*ONE_HOP, AWS_ENDPOINT_URL_STS=url)
     said = refusal(result)
     assert f'no answer from STS in eu-central-1: Could not connect to the endpoint URL: "{url}' in (

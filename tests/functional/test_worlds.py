@@ -16,7 +16,7 @@ SEED = int(time.time() // 86400)
 
 @pytest.mark.parametrize("pairs", [20, pytest.param(120, marks=pytest.mark.slow)])
 @pytest.mark.timeout(600)
-def test_pair_of_worlds_with_one_cache_behaves_as_without(pairs: int) -> None:
+def test_two_environments_with_one_cache_behave_as_without_a_cache(pairs: int) -> None:
     module = [sys.executable, "-m", "tests.worlds", "--kinds"]
     command = [*module, "--pairs", str(pairs), "--seed", str(SEED)]
     root = Path(__file__).resolve().parents[2]

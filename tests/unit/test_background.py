@@ -52,7 +52,9 @@ def start(world: World, begin: Begin, entry: Entry | None) -> None:
     background.start(world.store.path, entry, [], lambda: 0, world.clock, begin)
 
 
-def test_first_run_starts_it_and_puts_the_next_look_off(world: World, starts: Starts) -> None:
+def test_first_run_starts_a_refresh_and_postpones_the_next_one(
+    world: World, starts: Starts
+) -> None:
     read = [world.put("ahead")] * 5
     for entry in read:  # all have read it before any of them came to start
         start(world, starts, entry)
@@ -118,7 +120,9 @@ def test_lock_is_free_again_before_the_process_starts(world: World) -> None:
     assert free == [True]
 
 
-def test_no_trouble_is_the_callers(world: World, starts: Starts, tmp_path: Path) -> None:
+def test_background_errors_do_not_reach_the_caller(
+    world: World, starts: Starts, tmp_path: Path
+) -> None:
     read = world.put("ahead")
     starts.error = BlockingIOError(11, "Resource temporarily unavailable")
     start(world, starts, read)  # no process more
@@ -133,7 +137,7 @@ def test_no_trouble_is_the_callers(world: World, starts: Starts, tmp_path: Path)
     assert starts.count == 0
 
 
-def test_interpreter_that_does_not_know_its_file_starts_none() -> None:
+def test_no_refresh_starts_if_the_interpreter_path_is_unknown() -> None:
     code = "import sys; sys.executable = ''; from credproc import background; background.spawn([])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
 

@@ -186,7 +186,7 @@ WATCHES = ["sys.settrace(lambda *_: None)", "sys.setprofile(lambda *_: None)"]
 
 @pytest.mark.parametrize("watch", ["", *WATCHES])
 @pytest.mark.parametrize(("word", "status"), [("--version", 0), ("--nonsense", 2)])
-def test_interpreter_is_taken_apart_only_where_it_is_watched(
+def test_interpreter_is_finalized_only_when_traced(
     watch: str, word: str, status: int, environ: dict[str, str]
 ) -> None:
     program = [sys.executable, "-c", ENDING.format(watch=watch), word]
@@ -196,7 +196,7 @@ def test_interpreter_is_taken_apart_only_where_it_is_watched(
     assert done.stdout.endswith("taken apart\n") == bool(watch)
 
 
-def test_want_of_memory_is_not_taken_for_a_mistake(
+def test_out_of_memory_is_not_reported_as_an_internal_error(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     breaking(monkeypatch, MemoryError())
@@ -221,7 +221,7 @@ def held(environ: dict[str, str]) -> bytes:
     return made.document
 
 
-def test_place_of_the_cache_that_needs_thought_is_left_to_the_full_command_line(
+def test_unusual_cache_location_is_left_to_the_full_command(
     environ: dict[str, str],
 ) -> None:
     assert command.hit([], environ | {"XDG_CACHE_HOME": "relative"}, time.time()) is None
@@ -248,7 +248,7 @@ def overdue(environ: dict[str, str]) -> Store:
     return store
 
 
-def test_sweep_without_a_process_to_spare_is_done_by_the_run_itself(
+def test_sweep_runs_in_process_if_fork_fails(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     store = overdue(environ)

@@ -95,7 +95,7 @@ def test_imds_can_be_turned_off(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "yes", "on", " true", "disabled"])
-def test_nothing_but_true_turns_it_off_and_that_is_said(value: str) -> None:
+def test_only_true_turns_imds_off_and_other_values_are_logged(value: str) -> None:
     said: list[str] = []
     assert read({"AWS_EC2_METADATA_DISABLED": value}, said).url == IPV4
     assert said == [
@@ -104,7 +104,7 @@ def test_nothing_but_true_turns_it_off_and_that_is_said(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "false", "False"])
-def test_what_is_not_turned_off_is_not_talked_about(value: str) -> None:
+def test_nothing_is_logged_if_imds_is_on(value: str) -> None:
     said: list[str] = []
     read({"AWS_EC2_METADATA_DISABLED": value}, said)
     assert said == []
@@ -159,7 +159,7 @@ def test_invalid_number_is_named(name: str, value: str) -> None:
         ("http://imds.example", False),
     ],
 )
-def test_endpoint_beyond_the_link_is_used_but_talked_about(url: str, is_near: bool) -> None:
+def test_remote_endpoint_is_used_and_logged(url: str, is_near: bool) -> None:
     said: list[str] = []
     assert read({ENDPOINT: url}, said).url == url
     assert is_near == (said == [])

@@ -93,7 +93,7 @@ def test_process_that_ignores_sigterm_is_killed(host: Host) -> None:
     host.settle()
 
 
-def test_herd_is_let_go_when_all_are_there(host: Host, tmp_path: Path) -> None:
+def test_processes_are_released_together(host: Host, tmp_path: Path) -> None:
     command = tmp_path / "moment"
     command.write_text(f"#!{sys.executable}\nimport time\nprint(time.time())\n")
     command.chmod(0o755)

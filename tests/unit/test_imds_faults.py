@@ -140,7 +140,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("row", "step"), CASES)
-def test_fault_has_its_outcome(service: ImdsServer, row: Row, step: str) -> None:
+def test_each_fault_raises_the_expected_error(service: ImdsServer, row: Row, step: str) -> None:
     service.fail(step, row.fault)
     outcome = asked(service, clock=Hurry(SLOWLY))
     assert outcome.outcome is row.outcome, outcome
@@ -210,7 +210,7 @@ def test_answer_is_not_waited_for_however_patient_the_run(
     assert service.count(step) == 1
 
 
-def test_region_is_not_worth_the_patience(service: ImdsServer) -> None:
+def test_region_lookup_does_not_retry_until_the_deadline(service: ImdsServer) -> None:
     service.fail("region", faults.status(503))
     run = new_run(service.url, patient=True)
     with pytest.raises(FAILED, match="in 4 tries"):
@@ -346,7 +346,7 @@ ANSWERS = st.one_of(
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_no_answer_at_all_brings_the_client_down(
+def test_malformed_responses_never_crash_the_client(
     service: ImdsServer, answers: dict[str, bytes], keep: bool
 ) -> None:
     service.heal()

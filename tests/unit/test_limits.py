@@ -536,7 +536,7 @@ def test_every_parameter_of_the_service_model_is_an_option_or_left_out_for_a_rea
     assert set(members) - {each.parameter for each in OPTIONS} <= set(NOT_OFFERED)
 
 
-def test_bounds_and_seconds_that_are_told_are_those_that_count() -> None:
+def test_limits_in_messages_are_the_real_limits() -> None:
     most = limits.MAX_TIMEOUT
     assert limits.timeout(f"{most}") == ""
     assert limits.timeout(f"{most + 1}") == f"must be a number of seconds from 1 to {most}"

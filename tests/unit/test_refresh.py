@@ -105,9 +105,7 @@ def _check_next_look(world: World, cached: Entry | None, expected: str) -> None:
 @pytest.mark.parametrize(
     "word", ["failed", "unavailable", "certain", "no code", "config", "mistake"]
 )
-def test_valid_entry_stays_when_new_credentials_were_demanded_in_vain(
-    world: World, word: str
-) -> None:
+def test_failed_explicit_refresh_leaves_the_valid_entry(world: World, word: str) -> None:
     cached = world.put("now")
     with pytest.raises((CredprocError, ZeroDivisionError)):
         world.answer(Gives(failure(word)), force=True)
@@ -201,7 +199,7 @@ def _copied(entry: Entry, identity: bytes) -> Entry:
     return result.answered(identity, None, got, entry.issued, print)
 
 
-def test_refresh_in_the_background_does_not_heed_the_next_look(world: World) -> None:
+def test_background_refresh_ignores_the_retry_time(world: World) -> None:
     entry = world.put("ahead")
     assert entry
     entry.look = int(world.clock.now) + 60  # put off by the run that started it
@@ -237,7 +235,7 @@ def test_cached_failure_says_so(world: World) -> None:
     assert provider.calls == 1
 
 
-def test_why_the_cache_was_of_no_use_is_logged_and_nothing_where_it_was(world: World) -> None:
+def test_reason_for_a_miss_is_logged_and_a_hit_is_not(world: World) -> None:
     world.answer(Gives(world.credentials()))
     world.answer()
     (entry,) = Path(world.store.path).glob("*.entry")
@@ -250,7 +248,7 @@ def test_why_the_cache_was_of_no_use_is_logged_and_nothing_where_it_was(world: W
     assert said[2].startswith(f"cache: not cached {place}: not an entry of this version")
 
 
-def test_refresh_ignores_the_memory(world: World) -> None:
+def test_refresh_option_ignores_a_cached_failure(world: World) -> None:
     provider = Gives(ProviderFailed("it broke"), world.credentials())
     with pytest.raises(ProviderFailed):
         world.answer(provider)
@@ -282,7 +280,7 @@ def test_failure_of_the_future_is_not_believed(world: World) -> None:
     assert world.answer(provider).document
 
 
-def test_memory_of_a_hop_is_not_made_longer_by_those_who_report_it(world: World) -> None:
+def test_reporting_a_cached_hop_failure_does_not_extend_it(world: World) -> None:
     role = Gives(ProviderFailed("it broke"))
     with pytest.raises(ProviderFailed):
         world.answer(Caches("hop", role))
@@ -335,7 +333,7 @@ def test_run_in_a_hurry_gives_providers_less_time(world: World) -> None:
     assert [left <= refresh.ATTEMPT for left in seen] == [True, False, False, False]
 
 
-def test_person_is_not_hurried(world: World) -> None:
+def test_prompt_for_a_code_has_no_short_limit(world: World) -> None:
     world.put("now", person=True)
     seen: list[float] = []
 
@@ -370,7 +368,7 @@ def test_cached_entry_is_served_when_a_provider_hangs(
     assert f"timed out after {refresh.ATTEMPT:g} s" in entry.failure
 
 
-def test_those_who_wait_outlast_those_they_wait_for() -> None:
+def test_waiters_have_more_time_than_the_run_they_wait_for() -> None:
     assert refresh.PATIENCE >= refresh.ATTEMPT + 0.5
 
 
@@ -419,7 +417,7 @@ def test_internal_error_says_nothing_about_the_data(world: World) -> None:
     assert not any("hunter2" in line for line in world.log.lines)
 
 
-def test_states_are_what_they_are_called(world: World) -> None:
+def test_state_names_match_the_states(world: World) -> None:
     names = {"ahead": "fresh, to be refreshed in the background", "now": "to be refreshed now"}
     for state in LEFT:
         cached = world.put(state)

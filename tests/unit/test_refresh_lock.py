@@ -121,7 +121,7 @@ def test_another_document_is_newer_whichever_it_is(world: World, name: str) -> N
     waiter.check("theirs", other, cached)
 
 
-def test_failure_is_news_only_for_those_who_waited(world: World) -> None:
+def test_failure_is_reported_only_to_runs_that_waited_for_it(world: World) -> None:
     own = Gives(ProviderFailed("it broke"))
     with pytest.raises(ProviderFailed):
         world.answer(own)

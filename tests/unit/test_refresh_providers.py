@@ -35,7 +35,7 @@ def test_only_an_unavailable_provider_moves_on(world: World) -> None:
     assert (first.calls, second.calls) == (1, 1)
 
 
-def test_failed_provider_ends_it(world: World) -> None:
+def test_failed_provider_ends_the_run(world: World) -> None:
     second = Gives(world.credentials())
     with pytest.raises(ProviderFailed, match=r"^imds: it broke$"):
         world.answer(Gives(ProviderFailed("it broke"), name="imds"), second)
@@ -69,7 +69,7 @@ absent   unavailable  new
 
 
 @pytest.mark.parametrize(("state", "word", "expected"), DOUBTS)
-def test_identity_is_not_changed_on_a_doubt(
+def test_ambiguous_failure_never_changes_the_identity(
     world: World, state: str, word: str, expected: str
 ) -> None:
     cached = world.put(state, b"session", provider="imds")
@@ -81,7 +81,7 @@ def test_identity_is_not_changed_on_a_doubt(
     assert (cached is not None and entry.document == cached.document) == (expected == "cached")
 
 
-def test_doubt_ends_a_refresh_that_was_demanded(world: World) -> None:
+def test_ambiguous_failure_ends_an_explicit_refresh(world: World) -> None:
     world.put("fresh", b"session", provider="imds")
     chain = Gives(world.credentials())
     imds = Caches("session", Gives(failure("unavailable"), name="imds"))
@@ -133,7 +133,7 @@ def test_hop(world: World, state: str, word: str, expected: str) -> None:
     assert role.calls == (expected != "cached")
 
 
-def test_answer_has_the_windows_of_the_hop_that_it_is(world: World) -> None:
+def test_answer_has_the_windows_of_its_last_hop(world: World) -> None:
     hop = world.put("fresh", b"hop")
     entry = world.answer(Caches("hop", Gives(world.credentials())))
     assert hop
@@ -234,7 +234,7 @@ def test_source_that_is_not_renewed_is_used_past_its_end(world: World) -> None:
     assert imds.calls == 1
 
 
-def test_renewed_instance_role_ends_it(world: World) -> None:
+def test_renewed_instance_role_ends_static_stability(world: World) -> None:
     imds = Gives(world.credentials(-100, "imds"), world.credentials(HOUR, "imds"), name="imds")
     world.answer(Caches("session", imds))
     session = world.cached(b"session")

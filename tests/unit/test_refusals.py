@@ -179,9 +179,7 @@ def test_refusal_with_one_meaning_has_its_own_words(
          "or --serial-number (mfa_serial) is not the caller's own device", CodeNotGiven),
     ],
 )  # fmt: skip
-def test_kinds_of_trouble_with_mfa_are_told_apart(
-    message: str, words: str, kind: type[ProviderFailed]
-) -> None:
+def test_mfa_errors_are_distinguished(message: str, words: str, kind: type[ProviderFailed]) -> None:
     fault = refused("AccessDenied", message)
     assert words in fault.words()
     assert issubclass(fault.kind, kind)

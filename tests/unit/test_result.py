@@ -56,7 +56,7 @@ def test_static_stability_is_imds_own_and_lasts_to_the_next_look(
     assert result.is_stable(entry, world.clock.now + later) == expected
 
 
-def test_look_beyond_what_a_pause_can_be_counts_for_nothing(world: World) -> None:
+def test_retry_time_too_far_ahead_is_ignored(world: World) -> None:
     """A clock that was put back would have it answer for as long as the clock was wrong."""
     now = int(world.clock.now)
     got = result.answered(world.key, None, world.credentials(-1, "imds"), now, world.log)
@@ -132,7 +132,7 @@ def test_failure_is_cached_with_its_kind(
         (DeadlineExceeded("x"), True, 30.5, False),
     ],
 )
-def test_failure_concerns_those_who_have_no_other_means(
+def test_failure_applies_to_runs_that_would_fail_alike(
     world: World, error: Exception, can_prompt: bool, seconds: float, expected: bool
 ) -> None:
     entry = result.failed(world.key, None, error, world.clock.now, (), 30)
@@ -145,7 +145,7 @@ def test_failure_concerns_those_who_have_no_other_means(
 
 
 @pytest.mark.parametrize("state", LEFT)
-def test_failure_replaces_nothing_that_is_valid(world: World, state: str) -> None:
+def test_failure_never_replaces_a_valid_entry(world: World, state: str) -> None:
     cached = world.put(state)
     assert cached
     entry = result.failed(world.key, cached, ProviderFailed("x"), world.clock.now, ())

@@ -572,7 +572,7 @@ def test_keys_of_a_profile_are_taken_from_either_file(place: str, machine: Machi
     assert found.expiration == 0
 
 
-def test_keys_in_the_credentials_file_beat_a_credential_process_and_that_beats_the_config(
+def test_precedence_is_credentials_file_then_process_then_config(
     machine: Machine,
 ) -> None:
     helper(machine, f"echo '{document()}'")
@@ -607,7 +607,7 @@ def test_botocore_still_has_the_expiration_where_we_read_it() -> None:
     assert resolved._expiration(late) == moment.timestamp() + 1, "also after a refresh"
 
 
-def test_unknown_expiration_of_botocore_does_not_pass_for_long_term_keys() -> None:
+def test_unknown_expiration_does_not_count_as_long_term_keys() -> None:
     found = RefreshableCredentials("a", "s", "t", datetime.now(timezone.utc), dict, "test")
     del found._expiry_time  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
@@ -622,7 +622,5 @@ def test_unknown_expiration_of_botocore_does_not_pass_for_long_term_keys() -> No
         (ZeroDivisionError("geheim"), "the response could not be parsed (ZeroDivisionError)"),
     ],
 )
-def test_trouble_with_a_profile_of_any_kind_is_a_failure_in_words(
-    wrong: Exception, words: str
-) -> None:
+def test_any_profile_error_becomes_a_clear_failure(wrong: Exception, words: str) -> None:
     assert str(resolved._explained(wrong)) == words

@@ -166,7 +166,7 @@ def test_reader_of_a_replaced_entry_has_it_whole(store: Store) -> None:
         assert str(entry().expiration).encode() in before.read()
 
 
-def test_trouble_is_why_nothing_was_read(store: Store) -> None:
+def test_reason_for_an_unreadable_entry_is_recorded(store: Store) -> None:
     assert store.read(b"nothing") is None
     assert store.trouble is None
     store.write(entry())
@@ -410,7 +410,7 @@ def test_sweep_is_due_once_a_day(store: Store) -> None:
     assert sweep.is_due(store, now + 2.2 * DAY)
 
 
-def test_sweep_is_not_put_off_for_ever_by_a_clock_that_was_wrong(store: Store) -> None:
+def test_wrong_clock_does_not_postpone_the_sweep_forever(store: Store) -> None:
     swept(store, in_days=5000)
     assert sweep.is_due(store, time.time())
 
