@@ -45,9 +45,9 @@ def start(
     """Call ``refresh`` in a process of its own, which ends with the status that it returns.
 
     Where a process cannot go on after a fork, a new interpreter does the same for ``argv``.
-    The first run puts off the next look, so of any number of runs only one starts the refresh. If
-    that process dies, the next look comes a minute later. No trouble here is the caller's: its
-    document is out.
+    The first run postpones the next refresh, so of any number of runs only one starts it. If that
+    process dies, a run starts the next one a minute later. Errors here do not reach the caller: its
+    document has been printed.
     """
     try:
         if not _is_mine(Store(path), entry.key, now):
@@ -69,7 +69,7 @@ def _is_mine(store: Store, key: bytes, clock: Callable[[], float]) -> bool:
         entry = store.read(key)
         if entry is None or entry.judge(now) != cache.AHEAD:
             return False
-        entry.look = windows.next_look(now, entry.expiration, windows.jitter())
+        entry.look = windows.retry_at(now, entry.expiration, windows.jitter())
         store.write(entry, sync=False)
         return True
     finally:

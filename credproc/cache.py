@@ -17,7 +17,7 @@ MAGIC = b"credproc-entry"
 VERSION = b"2"
 #: Bytes. A document is 1 to 2 KiB; a session token may grow to several.
 MAX_ENTRY = 256 * 1024
-#: Seconds. The next look is never postponed for longer.
+#: Seconds. A retry is never postponed for longer.
 MAX_PAUSE = 75
 
 # The states of an entry, in the words of --verbose.
@@ -96,7 +96,7 @@ class Entry:
     def judge(self, now: float) -> str:
         """Return the state of the entry at ``now``.
 
-        An entry issued in the future, or a next look too far away, means that the clock was wrong
+        An entry issued in the future, or a retry time too far away, means that the clock was wrong
         then or is wrong now.
         """
         if not self.document:

@@ -20,7 +20,7 @@ ASIDE = re.compile(
 )
 
 
-def telling_line(complaint: bytes) -> str:
+def error_line(complaint: bytes) -> str:
     """Return the line that says what failed, "" if there is none; the other lines go to the log.
 
     That is the last line that begins like an error; else the last with a word for failure; else the

@@ -44,14 +44,14 @@ class CredprocError(Exception):
 
     status = 1
     #: Whether the failure is cached for a few seconds, so that a loop does not repeat the call.
-    remembered = True
+    cacheable = True
 
 
 class RequestError(CredprocError):
     """The command line or the configuration is invalid."""
 
     status = 2
-    remembered = False
+    cacheable = False
 
 
 class UsageError(RequestError):
@@ -86,7 +86,7 @@ class SourceRejected(ProviderFailed):
 class CodeNotGiven(ProviderFailed):
     """No MFA code was given; the user may try again at once."""
 
-    remembered = False
+    cacheable = False
 
 
 class WrongCode(CodeNotGiven):
@@ -104,13 +104,13 @@ class DeadlineExceeded(ProviderFailed):
 class StillWaiting(DeadlineExceeded):
     """Another process was fetching the credentials until the time limit; it may yet succeed."""
 
-    remembered = False
+    cacheable = False
 
 
-class Remembered(ProviderFailed):
+class CachedFailure(ProviderFailed):
     """The cached failure of another run, reported instead of repeating the call."""
 
-    remembered = False
+    cacheable = False
 
 
 def mistake(error: Exception, who: str = "credproc") -> str:

@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: Bytes. How much of the end of stderr is stored.
-COMPLAINT = 32 * 1024
+STDERR_LIMIT = 32 * 1024
 #: Seconds between two checks whether the program has ended.
 LOOK = 0.05
 
 
-class Heard:
+class Completed:
     """A program's result: status (negative for a signal), stdout, and the end of stderr.
 
-    ``spoke`` says whether the user could read something from it on the terminal.
+    ``wrote_to_terminal`` says whether the user could read something from it on the terminal.
     """
 
     def __init__(self) -> None:
         self.status = 0
         self.output = b""
-        self.complaint = b""
-        self.spoke = False
+        self.stderr = b""
+        self.wrote_to_terminal = False
 
 
 def run(
@@ -37,7 +37,7 @@ def run(
     environ: Mapping[str, str],
     seconds: float,
     most: int,
-) -> Heard:
+) -> Completed:
     """Run a program without a shell and without stdin; show its stderr on the terminal at once.
 
     Return when the program has ended, even if it has left children running. If it writes more than
@@ -54,10 +54,10 @@ def run(
         env=dict(environ),
     )
     terminal = prompt.opened()
-    heard = Heard()
+    result = Completed()
     try:
-        _listen(child, heard, time.monotonic() + seconds, most, terminal)
-        return heard
+        _listen(child, result, time.monotonic() + seconds, most, terminal)
+        return result
     finally:
         children.finish(child)
         if terminal is not None:
@@ -65,7 +65,7 @@ def run(
 
 
 def _listen(
-    child: subprocess.Popen[bytes], heard: Heard, end: float, most: int, terminal: int | None
+    child: subprocess.Popen[bytes], result: Completed, end: float, most: int, terminal: int | None
 ) -> None:
     """Read both pipes until the program has ended."""
     speaking = [pipe.fileno() for pipe in (child.stdout, child.stderr) if pipe]
@@ -76,7 +76,7 @@ def _listen(
         if not has_ended and left <= 0:
             raise TimeoutError
         if not speaking:
-            heard.status = _status(child, left)
+            result.status = _status(child, left)
             return
         ready = processes.readable(speaking, 0 if has_ended else min(left, LOOK))
         for descriptor in ready:
@@ -84,16 +84,16 @@ def _listen(
             if not said:
                 speaking.remove(descriptor)
             elif descriptor == output:
-                heard.output += said
+                result.output += said
             else:
-                heard.complaint = (heard.complaint + said)[-COMPLAINT:]
+                result.stderr = (result.stderr + said)[-STDERR_LIMIT:]
                 if terminal is not None:
                     prompt.tell(terminal, said)
-                    heard.spoke = heard.spoke or bool(said.strip())
-        if len(heard.output) > most:
+                    result.wrote_to_terminal = result.wrote_to_terminal or bool(said.strip())
+        if len(result.output) > most:
             return
         if has_ended and (output not in ready or output not in speaking):
-            heard.status = child.returncode
+            result.status = child.returncode
             return
 
 

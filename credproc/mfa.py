@@ -7,7 +7,7 @@ import os
 import time
 
 from credproc import children, helper, prompt
-from credproc.complaint import telling_line
+from credproc.complaint import error_line
 from credproc.errors import CodeNotGiven, NoPrompt, UsageError, WrongCode, clean
 from credproc.store import Store
 from credproc.turns import Turn, Turns
@@ -60,12 +60,12 @@ class Mfa:
         #: Processes that the run has started, and that must not outlive it.
         self.children = children.Children()
         self._prompt: prompt.Prompt | None = None
-        self._spoke = False
+        self._wrote_to_terminal = False
 
     @property
     def needs_person(self) -> bool:
         """Whether the user has to type the code, or to do what the command says."""
-        return not self.words or self._spoke
+        return not self.words or self._wrote_to_terminal
 
     def can_prompt(self) -> bool:
         """Whether there is a command, or a terminal for a prompt."""
@@ -158,21 +158,21 @@ class Mfa:
         limit = min(COMMAND_SECONDS, deadline.remaining())
         environ = {**self.environ, SERIAL: serial}
         try:
-            heard = helper.run(self.children, self.words, environ, limit, MAX_ANSWER)
+            result = helper.run(self.children, self.words, environ, limit, MAX_ANSWER)
         except TimeoutError:
             raise CodeNotGiven(
                 f"--mfa-command: {name} took longer than {round(limit, 1):g} s"
             ) from None
         except (OSError, ValueError) as error:
             raise CodeNotGiven(_unfit(name, error)) from None
-        if heard.status:
-            said = _without_digits(telling_line(heard.complaint))
+        if result.status:
+            said = _without_digits(error_line(result.stderr))
             raise CodeNotGiven(
-                f"--mfa-command: {name} {children.ending(heard.status)}"
+                f"--mfa-command: {name} {children.ending(result.status)}"
                 + (f": {said}" if said else "")
             )
-        self._spoke = self._spoke or heard.spoke
-        return heard.output.decode("utf-8", "replace") if len(heard.output) <= MAX_ANSWER else ""
+        self._wrote_to_terminal = self._wrote_to_terminal or result.wrote_to_terminal
+        return result.output.decode("utf-8", "replace") if len(result.output) <= MAX_ANSWER else ""
 
     @contextlib.contextmanager
     def _terminal(self, serial: str) -> Iterator[prompt.Prompt]:

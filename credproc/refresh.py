@@ -100,7 +100,7 @@ class Refresher:
                 entry.key = b""
             entry.document = render(got, shown)
             if cached and cached.document == entry.document and cached.is_valid(now):
-                entry.look = result.next_look(entry, now)
+                entry.look = result.retry_at(entry, now)
             return self._witnessed(entry)
 
         cached = read()
@@ -122,7 +122,7 @@ class Refresher:
     def _is_enough(self, entry: cache.Entry) -> bool:
         now = self.now()
         if self.background:
-            # The run that started this one has set the next look, which holds off other runs.
+            # The run that started this one has set the retry time, which holds off other runs.
             return entry.is_valid(now) and now < entry.ahead
         return entry.judge(now) in (cache.FRESH, cache.AHEAD)
 
@@ -171,10 +171,10 @@ class Refresher:
         """Fetch under the lock, unless another process fetched, or failed to, in the meantime.
 
         If fetching fails while the cached credentials are valid, return those and postpone the
-        next look; but not with --refresh.
+        retry; but not with --refresh.
         """
-        hurried = bool(cached and self._is_hurried(cached, force))
-        deadline = run.deadline.within(PATIENCE) if hurried else run.deadline
+        limited = bool(cached and self._limits_time(cached, force))
+        deadline = run.deadline.within(PATIENCE) if limited else run.deadline
         run = run.until(run.deadline)
         run.patient = run.patient and (force or not (cached and cached.is_valid(self.now())))
         first = cached
@@ -184,14 +184,14 @@ class Refresher:
             return self._found(item, current, first, force) if current else None
 
         try:
-            with self.waiting.lock(item.key, deadline, look, item.person or hurried) as seen:
+            with self.waiting.lock(item.key, deadline, look, item.person or limited) as seen:
                 current = item.read()
                 found = seen or (self._found(item, current, cached, force) if current else None)
                 if found:
                     return found
                 # A missing entry was cleared; for an unreadable one, keep what was read before.
                 cached = current if current or not self.store.trouble else cached
-                return self._fetched(run, item, cached, hurried)
+                return self._fetched(run, item, cached, limited)
         except Exception as error:
             if not cached or not cached.is_valid(self.now()) or self.store.was_cleared():
                 raise
@@ -205,7 +205,7 @@ class Refresher:
             self.log.trace(error)
             return cached
 
-    def _is_hurried(self, cached: cache.Entry, force: bool) -> bool:
+    def _limits_time(self, cached: cache.Entry, force: bool) -> bool:
         """Whether this run has valid credentials but refreshes them first, without a person."""
         waits = not self.background and not force and not cached.person
         return waits and cached.is_valid(self.now())
@@ -225,15 +225,15 @@ class Refresher:
             self.log("cache: another process has just refreshed it")
             return current
         if result.concerns(current, self.run.mfa.can_prompt, self.run.deadline.seconds):
-            result.recall(current, self.now(), is_news)
+            result.raise_cached_failure(current, self.now(), is_news)
         return None
 
     def _fetched(
-        self, run: Run, item: Item, cached: cache.Entry | None, hurried: bool
+        self, run: Run, item: Item, cached: cache.Entry | None, limited: bool
     ) -> cache.Entry:
         """Fetch and cache credentials; a failure is raised, and cached too, for other runs."""
         try:
-            got = self._hurry(run, item.fetch) if hurried else item.fetch(run)
+            got = self._fetch_within(run, item.fetch) if limited else item.fetch(run)
             self.secrets += got.secrets()
             now = self.now()
             if got.expiration and got.expiration <= now and got.provider != "imds":
@@ -262,10 +262,10 @@ class Refresher:
             self._witnessed(entry)
         self._write(entry)
 
-    def _hurry(self, run: Run, fetch: Fetch) -> Credentials:
+    def _fetch_within(self, run: Run, fetch: Fetch) -> Credentials:
         """Fetch within ATTEMPT, even if a call without a timeout of its own hangs."""
-        hurried = run.until(run.deadline.within(ATTEMPT))
-        return supervised(lambda: fetch(hurried), hurried.deadline, self.log)
+        limited = run.until(run.deadline.within(ATTEMPT))
+        return supervised(lambda: fetch(limited), limited.deadline, self.log)
 
     def _write(self, entry: cache.Entry) -> None:
         """Cache an entry; if that fails, the user still gets the credentials."""

@@ -9,11 +9,11 @@ import json
 
 from credproc import cache, credentials, windows
 from credproc.errors import (
+    CachedFailure,
     CredprocError,
     DeadlineExceeded,
     NoPrompt,
     ProviderUnavailable,
-    Remembered,
     clean,
     mistake,
 )
@@ -54,11 +54,11 @@ def answered(
     if not got.expiration:
         entry.key = b""
     elif got.expiration <= now:  # only from IMDS, which serves expired credentials in an outage
-        entry.look = windows.next_look(now, int(now) + 4 * windows.RETRY, windows.jitter())
+        entry.look = windows.retry_at(now, int(now) + 4 * windows.RETRY, windows.jitter())
     elif cached and cached.is_valid(now) and cached.document == entry.document:
         log(f"{got.provider}: nothing newer than the cached credentials")
         cached.failure = ""
-        cached.look = next_look(cached, now)
+        cached.look = retry_at(cached, now)
         return cached
     else:
         entry.ahead, entry.now = windows.windows(entry.issued, entry.expiration, got.draw())
@@ -80,18 +80,18 @@ def failed(
 ) -> cache.Entry:
     """Return the entry that tells other runs of a failure: the cached one, if it is valid.
 
-    Either way no run tries again before the next look. ``seconds`` is the run's --timeout.
+    Either way no run tries again before the retry time. ``seconds`` is the run's --timeout.
     """
     if cached and cached.is_valid(now):
         entry = cached
-        entry.look = next_look(cached, now)
+        entry.look = retry_at(cached, now)
     else:
         entry = cache.Entry(key)
         entry.kind = _kind(error)
         if entry.kind == cache.LATE:
             entry.allowed = int(seconds)
-        if not isinstance(error, CredprocError) or error.remembered:
-            entry.look = windows.forgotten(now, windows.jitter())
+        if not isinstance(error, CredprocError) or error.cacheable:
+            entry.look = windows.failure_expiry(now, windows.jitter())
     entry.failure = clean(words(error), secrets)
     return entry
 
@@ -109,14 +109,14 @@ def words(error: Exception) -> str:
     return str(error) if isinstance(error, CredprocError) else mistake(error)
 
 
-def next_look(entry: cache.Entry, now: float) -> int:
+def retry_at(entry: cache.Entry, now: float) -> int:
     """Return when to look again for something newer than the entry.
 
     All entries of one set of credentials get the same draw. With separate draws, an answer would in
     half of all cases look before its last hop does, and find nothing newer there.
     """
     draw = entry.expiration % 97 / 97
-    return windows.next_look(now, entry.expiration, draw)
+    return windows.retry_at(now, entry.expiration, draw)
 
 
 def concerns(entry: cache.Entry, can_prompt: Callable[[], bool], seconds: float) -> bool:
@@ -129,7 +129,7 @@ def concerns(entry: cache.Entry, can_prompt: Callable[[], bool], seconds: float)
     return entry.kind != cache.LATE or seconds <= entry.allowed
 
 
-def recall(entry: cache.Entry, now: float, is_news: bool) -> None:
+def raise_cached_failure(entry: cache.Entry, now: float, is_news: bool) -> None:
     """Raise the failure of an entry without a document, if it is only a few seconds old.
 
     With ``is_news``, the failure happened while this process waited for the one that failed: then
@@ -139,13 +139,13 @@ def recall(entry: cache.Entry, now: float, is_news: bool) -> None:
         return
     text = entry.failure
     if not is_news:
-        if not now < entry.look <= windows.forgotten(now, 1):
+        if not now < entry.look <= windows.failure_expiry(now, 1):
             return
         seconds = round(entry.look - now) or 1
         text += f" (cached failure; retried in {seconds} s, or at once with --refresh)"
     if entry.kind == cache.UNAVAILABLE:
         raise ProviderUnavailable(text)
-    raise Remembered(text)
+    raise CachedFailure(text)
 
 
 def credentials_of(entry: cache.Entry) -> Credentials:

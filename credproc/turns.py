@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from credproc.deadline import Deadline
 
 #: Seconds for which a used code is remembered, so that it is not sent again.
-MEMORY = 120
+USED_CODE_SECONDS = 120
 #: Seconds between two tries to take a lock that another process has.
 POLL = 0.1
 #: Bytes. The most that is read of a lock file.
@@ -69,7 +69,7 @@ class Turn:
 
     def is_used(self, code: str, now: float) -> bool:
         """Whether this is the last code that was sent to AWS, a moment ago."""
-        return self.note.mark == self._mark(code) and abs(now - self.note.used) < MEMORY
+        return self.note.mark == self._mark(code) and abs(now - self.note.used) < USED_CODE_SECONDS
 
     def use(self, code: str, now: float) -> None:
         """Record that the code, which works once, was sent to AWS."""

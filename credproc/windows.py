@@ -1,4 +1,4 @@
-"""When to refresh credentials: the refresh windows of an entry, and the next look.
+"""When to refresh credentials: the refresh windows of an entry, and the time of a retry.
 
 Times are epoch seconds. Nothing here reads a clock.
 """
@@ -18,7 +18,7 @@ LONGEST = 36 * 3600
 #: Seconds between a failed refresh and the next try, on average.
 RETRY = 60
 #: Seconds. How long a failure is cached, on average.
-MEMORY = 3
+FAILURE_TTL = 3
 
 
 def jitter() -> float:
@@ -38,17 +38,17 @@ def windows(issued: int, expiration: int, draw: float) -> tuple[int, int]:
     return int(expiration - ahead), int(expiration - min(REFRESH_NOW, lifetime / 4))
 
 
-def next_look(now: float, expiration: int, draw: float) -> int:
-    """Return when to look again after a refresh that failed or found nothing newer.
+def retry_at(now: float, expiration: int, draw: float) -> int:
+    """Return when to try again after a refresh that failed or returned nothing newer.
 
     In a minute, plus or minus a quarter; sooner if little time is left.
     """
     return int(now + min(RETRY * (0.75 + draw / 2), max(expiration - now, 0) / 4))
 
 
-def forgotten(now: float, draw: float) -> int:
+def failure_expiry(now: float, draw: float) -> int:
     """Return when a cached failure expires: after some seconds."""
-    return int(now + MEMORY * (0.5 + draw)) + 1
+    return int(now + FAILURE_TTL * (0.5 + draw)) + 1
 
 
 def static_stability(now: float, draw: float) -> int:

@@ -44,7 +44,7 @@ def main() -> int:
         tree, away = folder / "tree", folder / "away"
         artefacts.copy(venvs.ROOT, tree)
         artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
-        venv.install(*venvs.HELD, f"{tree}[test,packaging,measure]")
+        venv.install(*venvs.PINNED, f"{tree}[test,packaging,measure]")
         venv.install("--force-reinstall", "--no-deps", str(tree))
         settings = _instrument(venv, folder)
         _tests(venv, away, arguments)

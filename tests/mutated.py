@@ -28,7 +28,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from tests import artefacts, venvs  # noqa: E402  # found by the line above
 
 #: For each module, the tests that should detect a change in it, the quickest first.
-NOTICED_BY = {
+TESTS = {
     "windows": ["unit/test_windows.py", "unit/test_refresh.py"],
     "result": ["unit/test_result.py", "unit/test_refresh.py", "functional/test_serve_stale.py"],
     "answer": ["unit/test_contracts.py", "functional/test_hit.py", "functional/test_identity.py"],
@@ -74,9 +74,9 @@ def main() -> int:
         venv.make()
         tree = folder / "tree"
         artefacts.copy(venvs.ROOT, tree)
-        venv.install(*venvs.HELD, *venvs.requirements("test", "measure"))
+        venv.install(*venvs.PINNED, *venvs.requirements("test", "measure"))
         venv.install("--no-deps", "--editable", str(tree))
-        for module in options.module or NOTICED_BY:
+        for module in options.module or TESTS:
             _try(venv, tree, module, options)
     return 0
 
@@ -87,7 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=40, help="changes to a module (default: 40)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (default: 1)")
     parser.add_argument(
-        "--module", action="append", choices=list(NOTICED_BY), help="repeat it (default: all)"
+        "--module", action="append", choices=list(TESTS), help="repeat it (default: all)"
     )
     return parser.parse_args()
 
@@ -95,7 +95,7 @@ def _options() -> argparse.Namespace:
 def _try(venv: venvs.Venv, tree: Path, module: str, options: argparse.Namespace) -> None:
     """Make one change in the module after the other, and print those that no test detected."""
     config, session = tree / f"{module}.toml", tree / f"{module}.sqlite"
-    tests = [f"tests/{name}" for name in NOTICED_BY[module]]
+    tests = [f"tests/{name}" for name in TESTS[module]]
     words = [str(venv.python), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     config.write_text(CONFIG.format(module=module, command=shlex.join(words)))
 

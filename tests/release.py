@@ -28,7 +28,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="credproc-release-") as name:
         venv = venvs.Venv(Path(name) / "venv")
         venv.make()
-        venv.install(*venvs.HELD, "build", "twine", "cyclonedx-bom")
+        venv.install(*venvs.PINNED, "build", "twine", "cyclonedx-bom")
         artefacts.build(venvs.ROOT, Path(name) / "dist", str(venv.python))
         wheel = artefacts.wheel(Path(name) / "dist")
         built = [artefacts.sdist(Path(name) / "dist"), wheel]
@@ -50,7 +50,7 @@ def sbom(tools: venvs.Venv, wheel: Path, folder: Path, target: Path) -> None:
     """Write the bill of materials of an environment with the wheel and what it requires."""
     venv = venvs.Venv(folder)
     venv.make()
-    venv.install(*venvs.HELD, str(wheel))
+    venv.install(*venvs.PINNED, str(wheel))
     venvs.call([str(venv.python), "-m", "pip", "uninstall", "--quiet", "--yes", "pip"], quiet=True)
     command = [str(tools.scripts / "cyclonedx-py"), "environment", "--output-reproducible"]
     command += ["--output-file", str(target), str(venv.python)]

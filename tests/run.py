@@ -40,16 +40,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="credproc-tests-") as name:
         folder = Path(name)
         venv = venvs.Venv(options.venv or folder / "venv")
-        held = [] if options.newest else venvs.HELD
+        pinned = [] if options.newest else venvs.PINNED
         with progress.step("environment", str(venv.folder)):
             venv.make()
         dist = folder / "dist"
         with progress.step("build", "the sdist, and from it the wheel"):
-            venv.install(*held, "build", "setuptools")
+            venv.install(*pinned, "build", "setuptools")
             artefacts.build(venvs.ROOT, dist, str(venv.python), "--no-isolation")
         with progress.step("install", "the wheel, with what it and the tests require"):
             extras = "test,packaging" if options.all else "test"
-            _install(venv, artefacts.wheel(dist), extras, held)
+            _install(venv, artefacts.wheel(dist), extras, pinned)
         away = folder / "away"
         artefacts.copy(venvs.ROOT, away, without=("credproc", "setup.py"))
         with progress.step("compile", "the tests"):
@@ -127,10 +127,10 @@ def _processes() -> int:
     return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else 4
 
 
-def _install(venv: venvs.Venv, wheel: Path, extras: str, held: Sequence[str]) -> None:
+def _install(venv: venvs.Venv, wheel: Path, extras: str, pinned: Sequence[str]) -> None:
     """Install the wheel, whatever is there, and then what it requires, as pip would."""
     venv.install("--force-reinstall", "--no-deps", str(wheel))
-    venv.install(*held, f"{wheel}[{extras}]")
+    venv.install(*pinned, f"{wheel}[{extras}]")
     venvs.call([str(venv.python), "-m", "pip", "check"], quiet=True)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 #: The releases of the tools that were used last; the file says how it is made again.
-HELD = ("--constraint", str(ROOT / ".constraints.txt"))
+PINNED = ("--constraint", str(ROOT / ".constraints.txt"))
 
 #: pip that can install into an environment other than its own: --python came with 22.3.
 FOREIGN = (22, 3)
@@ -141,7 +141,7 @@ def main() -> None:
     venv.make()
     wanted = list(options.requirement)
     if options.extra:
-        wanted += [*HELD, *requirements(*options.extra)]
+        wanted += [*PINNED, *requirements(*options.extra)]
     if wanted:
         venv.install(*wanted)
 

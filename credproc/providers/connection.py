@@ -57,7 +57,7 @@ class Connection:
         self.sock: socket.socket | None = None
         #: Whether a connection was ever made, and whether the server ever sent anything.
         self.connected = False
-        self.heard = False
+        self.received = False
         #: The headers of the latest response, by lower-case name.
         self.headers: Mapping[str, str] = {}
 
@@ -120,7 +120,7 @@ class Connection:
 
     def _explain(self, error: OSError) -> None:
         """Raise the error for a failed connection."""
-        if error.errno not in ABSENT or self.heard:
+        if error.errno not in ABSENT or self.received:
             raise error
         reason = (error.strerror or "").lower()
         hint = f"{NO_INSTANCE}, or its metadata service cannot be reached"
@@ -173,7 +173,7 @@ class Connection:
         try:
             answer = stream.exchange(http.request(method, path, names), MAX_BODY)
         finally:
-            self.heard = self.heard or stream.heard
+            self.received = self.received or stream.received
             if not stream.lasts:
                 self.close()
         if answer.headers.get("content-encoding", "identity").lower() != "identity":

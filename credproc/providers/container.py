@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 METHOD = "container-role"
 #: Seconds to connect, and to wait for the response with and without valid cached credentials. An
 #: agent that has just started must fetch the credentials itself, which takes time.
-CONNECT, HURRIED, READ = 2, 2, 10
+CONNECT, SHORT_READ, READ = 2, 2, 10
 #: Seconds. The longest first pause before a retry: after throttling, after other faults.
 THROTTLED_PAUSE, PAUSE = 0.5, 0.2
 #: Characters of a response that are shown.
@@ -76,7 +76,7 @@ class _Session:
         from botocore.httpsession import URLLib3Session
 
         left = max(self.run.deadline.left(), 0.001)
-        read = READ if self.run.patient else HURRIED
+        read = READ if self.run.patient else SHORT_READ
         timeout: Any = (min(CONNECT, left), min(read, left))  # the stubs do not allow a pair
         session = URLLib3Session(timeout=timeout)
         started = self.run.log.clock()

@@ -50,7 +50,7 @@ class Stream:
         self._buffer = bytearray()
         self._delimited = False
         #: Whether the server sent anything, and whether the connection may be used again.
-        self.heard = False
+        self.received = False
         self.lasts = False
 
     def exchange(self, request: bytes, most: int) -> Answer:
@@ -79,7 +79,7 @@ class Stream:
         """Wait for more bytes; return False at the end of the stream."""
         self._sock.settimeout(self._left())
         data = self._sock.recv(BLOCK)
-        self.heard = self.heard or bool(data)
+        self.received = self.received or bool(data)
         self._room -= len(data)
         if self._room < 0:
             raise Fault(f"a response of more than {self._most} bytes")

@@ -1,4 +1,4 @@
-"""Why a profile gives no credentials: which key is missing, blank or misspelt."""
+"""Why a profile gives no credentials: which key is missing, blank or misspelled."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ METHODS = "keys, credential_process, sso_session, login_session, or role_arn wit
 
 def why(values: Mapping[str, Any]) -> str:
     """Return why a profile with these keys and values gives no credentials, and what it needs."""
-    return misspelt(values) or next(_reasons(values))
+    return misspelled(values) or next(_reasons(values))
 
 
 def problem(
@@ -72,7 +72,7 @@ def _of_keys(values: Mapping[str, Any], own: Mapping[str, Any] | None) -> str:
     first = own if own is not None and ACCESS in own else values
     found = slips.keys(first)
     if not found and SECRET not in first:
-        found = misspelt(first) or f"{SECRET} is missing beside {ACCESS}"
+        found = misspelled(first) or f"{SECRET} is missing beside {ACCESS}"
     where = "" if own is None else f" (in the {'credentials' if first is own else 'config'} file)"
     return found and f"{found}{where}"
 
@@ -136,8 +136,8 @@ def _reasons(values: Mapping[str, Any]) -> Iterator[str]:
     yield f"{what} where credentials come from ({METHODS})"
 
 
-def misspelt(values: Mapping[str, Any]) -> str:
-    """Return which key is misspelt, and what the user probably meant; "" if none is."""
+def misspelled(values: Mapping[str, Any]) -> str:
+    """Return which key is misspelled, and what the user probably meant; "" if none is."""
     for key in values:
         if key in KNOWN:
             continue

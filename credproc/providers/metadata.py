@@ -220,7 +220,7 @@ class Service:
     def _silence(self, what: str, fault: str) -> Exception:
         """Return the error for a conversation that ran out of time."""
         seconds = f"{self.limit:g} s"
-        if self.connection.heard:
+        if self.connection.received:
             return self._broken(what, f"within {seconds} ({fault})")
         if self.connection.connected:
             return ProviderUnavailable(

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from credproc import children, credentials, helper, noshell, recursion
-from credproc.complaint import telling_line
+from credproc.complaint import error_line
 from credproc.credentials import Credentials
 from credproc.errors import DeadlineExceeded, ProviderFailed, RequestError
 
@@ -37,31 +37,31 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     name = os.path.basename(words[0]) or words[0]
     slip = noshell.slip(command)
     hint = f" ({slip})" if slip else ""
-    heard = _heard(run, profile, words, name, hint)
-    if len(heard.output) > MOST:
+    result = _completed(run, profile, words, name, hint)
+    if len(result.output) > MOST:
         raise ProviderFailed(f"credential_process {name} printed more than {MOST >> 20} MiB")
-    if heard.status:
-        said = telling_line(heard.complaint)
+    if result.status:
+        said = error_line(result.stderr)
         raise ProviderFailed(
-            f"credential_process {name} {children.ending(heard.status)}"
+            f"credential_process {name} {children.ending(result.status)}"
             + (f": {said}" if said else "")
             + ("" if slip in said else hint)
         )
     try:
-        found = _read(heard.output, f"credential_process {name}")
+        found = _read(result.output, f"credential_process {name}")
     except ProviderFailed as error:
         raise ProviderFailed(f"{error}{hint}") from error
-    found.person = heard.spoke
+    found.person = result.wrote_to_terminal
     return found
 
 
-def _heard(run: Run, profile: str, words: list[str], name: str, hint: str) -> helper.Heard:
+def _completed(run: Run, profile: str, words: list[str], name: str, hint: str) -> helper.Completed:
     """Run the command to its end; return its status and output."""
     environ = recursion.environment(run.environ, [*run.profiles, profile])
     seconds = run.deadline.remaining()
     started = run.log.clock()
     try:
-        heard = helper.run(run.children, words, environ, seconds, MOST)
+        result = helper.run(run.children, words, environ, seconds, MOST)
     except TimeoutError:
         raise DeadlineExceeded(
             f"credential_process {name} took longer than {seconds:.0f} s"
@@ -72,7 +72,7 @@ def _heard(run: Run, profile: str, words: list[str], name: str, hint: str) -> he
             f"credential_process {words[0]} cannot be run: {reason}{hint}"
         ) from None
     run.log(f"profile {profile}: {name} ran for {run.log.took(started)}")
-    return heard
+    return result
 
 
 def _read(output: bytes, who: str) -> Credentials:

@@ -77,7 +77,7 @@ def _check_origin(name: str, values: dict[str, Any]) -> None:
             raise RequestError(f"profile {name}: {slips.wrong(key, values[key], '')}")
     if len(found) != 1:
         fault = "has both" if found else "needs one of"
-        why = incomplete.misspelt(values)
+        why = incomplete.misspelled(values)
         raise RequestError(
             f"profile {name}: role_arn {fault} source_profile and credential_source"
             + (f"; {why}" if why and not found else "")

@@ -101,7 +101,7 @@ def _in_the_window(env: dict[str, str]) -> Callable[[], object]:
         entry = store.read(identity)
         assert entry is not None
         entry.ahead, entry.now = now - 1, now + 600
-        entry.look = windows.next_look(now, entry.expiration, 0.5)
+        entry.look = windows.retry_at(now, entry.expiration, 0.5)
         store.write(entry)
 
     return prepare

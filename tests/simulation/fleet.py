@@ -185,7 +185,7 @@ class Fleet:
         verdict = host.entry.judge(came)
         limit = refresh.ATTEMPT if verdict == cache.NOW else DEFAULT_TIMEOUT
         if verdict == cache.AHEAD:
-            host.entry.look = windows.next_look(came, host.entry.expiration, self._draw())
+            host.entry.look = windows.retry_at(came, host.entry.expiration, self._draw())
         attempt = Attempt(
             host,
             came,
@@ -214,10 +214,10 @@ class Fleet:
         if answered:
             self._renew(host.entry, now)
         elif host.entry.is_valid(now):
-            host.entry.look = windows.next_look(now, host.entry.expiration, self._draw())
+            host.entry.look = windows.retry_at(now, host.entry.expiration, self._draw())
         else:
             host.entry = cache.Entry(b"")
-            host.entry.look = windows.forgotten(now, self._draw())
+            host.entry.look = windows.failure_expiry(now, self._draw())
             runs = host.arrivals(attempt.came, host.arrival(host.entry.look))
             self.result.tally(attempt.came).failed += runs * host.together
         self._begin(host, now)

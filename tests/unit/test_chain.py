@@ -418,7 +418,7 @@ def test_session_name_is_one_that_sts_takes(user: str, machine: Machine) -> None
 
 
 def test_settings_of_endpoints_are_keys_that_botocore_reads() -> None:
-    # A key misspelt here would let two endpoints share a session.
+    # A key misspelled here would let two endpoints share a session.
     known = configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES
     read = {name for name, *_ in known.values() if isinstance(name, str)}
     assert set(ENDPOINT_KEYS.values()) - read == {"endpoint_url"}

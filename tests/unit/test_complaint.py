@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from credproc.complaint import telling_line
+from credproc.complaint import error_line
 
 #: What runtimes, libraries for command lines and programs write, and the line that matters.
 COMPLAINTS = {
@@ -48,9 +48,9 @@ COMPLAINTS = {
 
 
 @pytest.mark.parametrize(("complaint", "line"), COMPLAINTS.items())
-def test_telling_line_is_the_one_that_says_what_failed(complaint: str, line: str) -> None:
-    assert telling_line(complaint.encode()) == line
+def test_error_line_is_the_one_that_says_what_failed(complaint: str, line: str) -> None:
+    assert error_line(complaint.encode()) == line
 
 
 def test_bytes_that_are_no_text_are_shown_as_such() -> None:
-    assert telling_line(b"Error: \xff\n") == "Error: \N{REPLACEMENT CHARACTER}"
+    assert error_line(b"Error: \xff\n") == "Error: \N{REPLACEMENT CHARACTER}"

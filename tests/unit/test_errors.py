@@ -101,7 +101,7 @@ def test_access_key_is_shown_by_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "remembered"),
+    ("error", "status", "cacheable"),
     [
         (errors.ProviderFailed, 1, True),
         (errors.ProviderUnavailable, 1, True),
@@ -113,11 +113,11 @@ def test_access_key_is_shown_by_its_end() -> None:
     ],
 )
 def test_status_and_memory_of_each_error(
-    error: type[errors.CredprocError], status: int, remembered: bool
+    error: type[errors.CredprocError], status: int, cacheable: bool
 ) -> None:
     raised = error("words")
 
-    assert (raised.status, raised.remembered, str(raised)) == (status, remembered, "words")
+    assert (raised.status, raised.cacheable, str(raised)) == (status, cacheable, "words")
 
 
 def test_certainty_is_the_exception() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from credproc import credentials, result
 from credproc.errors import (
+    CachedFailure,
     ProviderFailed,
-    Remembered,
     StillWaiting,
 )
 from credproc.locks import release
@@ -94,7 +94,7 @@ class Waiter:
         """Wait for the result, which must be what is expected."""
         self.thread.join(10)
         if expected == "error":
-            assert isinstance(self.result, Remembered)
+            assert isinstance(self.result, CachedFailure)
             assert str(self.result) == "theirs broke"
             return
         assert self.result

@@ -10,12 +10,12 @@ import pytest
 from credproc import cache, credentials, result, windows
 from credproc.cache import MAX_PAUSE
 from credproc.errors import (
+    CachedFailure,
     CodeNotGiven,
     DeadlineExceeded,
     NoPrompt,
     ProviderFailed,
     ProviderUnavailable,
-    Remembered,
 )
 from tests.refreshing import LEFT, World
 
@@ -62,14 +62,14 @@ def test_retry_time_too_far_ahead_is_ignored(world: World) -> None:
     got = result.answered(world.key, None, world.credentials(-1, "imds"), now, world.log)
     lost = result.failed(world.key, None, ProviderFailed("x"), now, ())
 
-    got.look, lost.look = now + MAX_PAUSE, windows.forgotten(now, 1)
+    got.look, lost.look = now + MAX_PAUSE, windows.failure_expiry(now, 1)
     assert result.is_stable(got, now)
-    with pytest.raises(Remembered, match=rf"retried in {lost.look - now} s"):
-        result.recall(lost, now, is_news=False)
+    with pytest.raises(CachedFailure, match=rf"retried in {lost.look - now} s"):
+        result.raise_cached_failure(lost, now, is_news=False)
     got.look += 1
     lost.look += 1
     assert not result.is_stable(got, now)
-    result.recall(lost, now, is_news=False)
+    result.raise_cached_failure(lost, now, is_news=False)
 
 
 def test_typed_code_leaves_one_window(world: World) -> None:
@@ -105,7 +105,7 @@ def test_entries_of_one_set_have_the_same_windows(world: World) -> None:
         (ProviderUnavailable("x"), "unavailable", True),
         (KeyError("x"), "failed", True),
         (CodeNotGiven("x"), "failed", False),
-        (Remembered("x"), "failed", False),
+        (CachedFailure("x"), "failed", False),
     ],
 )
 def test_failure_is_cached_with_its_kind(
@@ -114,9 +114,9 @@ def test_failure_is_cached_with_its_kind(
     entry = result.failed(world.key, None, error, world.clock.now, ())
     assert (entry.document, entry.kind) == (b"", kind)
     assert (world.clock.now < entry.look <= world.clock.now + 6) == is_remembered
-    raised = Remembered if kind == "failed" else ProviderUnavailable
+    raised = CachedFailure if kind == "failed" else ProviderUnavailable
     with pytest.raises(raised):
-        result.recall(entry, world.clock.now, is_news=True)
+        result.raise_cached_failure(entry, world.clock.now, is_news=True)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_failure_applies_to_runs_that_would_fail_alike(
     kept = cache.decode(cache.encode(entry))
     assert kept
     assert (kept.kind, kept.allowed) == (entry.kind, entry.allowed)
-    with pytest.raises((Remembered, ProviderUnavailable)):
-        result.recall(entry, world.clock.now, is_news=True)
+    with pytest.raises((CachedFailure, ProviderUnavailable)):
+        result.raise_cached_failure(entry, world.clock.now, is_news=True)
 
 
 @pytest.mark.parametrize("state", LEFT)
@@ -150,7 +150,9 @@ def test_failure_never_replaces_a_valid_entry(world: World, state: str) -> None:
     assert cached
     entry = result.failed(world.key, cached, ProviderFailed("x"), world.clock.now, ())
     assert (entry.document == cached.document) == (state != "expired")
-    result.recall(cached, world.clock.now, is_news=True)  # it says nothing about entries
+    result.raise_cached_failure(
+        cached, world.clock.now, is_news=True
+    )  # it says nothing about entries
 
 
 def test_keys_that_never_expire_are_valid_for_an_hour_and_not_cached(world: World) -> None:

@@ -422,7 +422,7 @@ def test_wrong_mfa_code_may_be_followed_by_another_at_once(
     run = machine.run(mfa_command="printf 123456")
     outcome = machine.ask(hop(serial_number=device), run=run)
     assert isinstance(outcome.error, CodeNotGiven)
-    assert not outcome.error.remembered
+    assert not outcome.error.cacheable
     assert "each code works once, so wait for the next one" in outcome.said
     assert "123456" not in outcome.said
 

@@ -90,7 +90,7 @@ def test_draw_moves_the_first_window_alone_and_by_a_tenth(
 def test_next_look_is_in_a_minute_or_in_a_quarter_of_what_remains(
     now: int, remaining: int, draw: float
 ) -> None:
-    pause = windows.next_look(now, now + remaining, draw) - now
+    pause = windows.retry_at(now, now + remaining, draw) - now
 
     assert 0 <= pause <= 75 <= cache.MAX_PAUSE
     assert pause <= max(remaining, 0) / 4
@@ -102,12 +102,12 @@ def test_next_look_is_in_a_minute_or_in_a_quarter_of_what_remains(
     [(3600, 0, 45), (3600, 0.5, 60), (3600, 1, 75), (100, 0.5, 25), (3, 0.5, 0), (-5, 0.5, 0)],
 )
 def test_next_look(remaining: int, draw: float, pause: int) -> None:
-    assert windows.next_look(ISSUED, ISSUED + remaining, draw) == ISSUED + pause
+    assert windows.retry_at(ISSUED, ISSUED + remaining, draw) == ISSUED + pause
 
 
 @given(TIMES.map(float), DRAWS)
 def test_failure_answers_for_some_seconds(now: float, draw: float) -> None:
-    assert now + 1 < windows.forgotten(now, draw) <= now + 1.5 * windows.MEMORY + 1
+    assert now + 1 < windows.failure_expiry(now, draw) <= now + 1.5 * windows.FAILURE_TTL + 1
 
 
 @given(TIMES.map(float), DRAWS)
@@ -119,7 +119,7 @@ def test_static_stability_gives_15_to_20_minutes(now: float, draw: float) -> Non
     ("draw", "failure", "credentials"), [(0, 2, 901), (0.5, 4, 1051), (0.99, 5, 1198)]
 )
 def test_draw_spreads_both_evenly(draw: float, failure: int, credentials: int) -> None:
-    assert windows.forgotten(ISSUED, draw) == ISSUED + failure
+    assert windows.failure_expiry(ISSUED, draw) == ISSUED + failure
     assert windows.static_stability(ISSUED, draw) == ISSUED + credentials
 
 
