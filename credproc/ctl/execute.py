@@ -1,4 +1,4 @@
-"""credprocctl exec: run a command with a profile's credentials, which renew themselves."""
+"""credprocctl exec: run a command with the credentials of a profile."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def add(commands: Any) -> None:
     made = arguments.command(
         commands, "exec", run, "run a command with the credentials of a profile",
         "The command runs with AWS_PROFILE set and without any keys in its environment, so that "
-        "its credentials renew themselves. Unless the profile may use the instance's role, "
-        "AWS_EC2_METADATA_DISABLED=true is set, so that tools do not switch to that role when "
-        "credproc fails.",
+        "the credentials are renewed automatically. Unless the profile may use the role of the "
+        "instance, AWS_EC2_METADATA_DISABLED=true is set, so that tools do not switch to that role "
+        "when credproc fails.",
         example=EXAMPLES,
         takes_options=True,
     )  # fmt: skip
