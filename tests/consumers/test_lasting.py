@@ -31,8 +31,9 @@ LASTING = [consumer for consumer in CONSUMERS if consumer.goes_on]
 LISTING = [consumer for consumer in CONSUMERS if not consumer.goes_on]
 HASTY = [consumer for consumer in CONSUMERS if consumer.gives_up]
 
-#: Seconds that the credentials last which the programs are to see ending.
-SHORT = 8
+#: Seconds that the credentials last which expire while the programs run. A program that starts
+#: slower gets expired ones, with the extension that credproc gives those of the instance.
+SHORT = 20
 #: Seconds after which those give up that do.
 PATIENCE = 60
 

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.consumer, pytest.mark.slow, pytest.mark.timeout(600)]
 
-ROLES = (
-    "a role and its keys",
-    "all parameters",
-    "keys and roles in one file",
-    "a chain of two roles",
-    "a name with a blank",
-    "comments everywhere",
-    "Windows line ends",
-)
 HELPERS = ("a helper", "a helper with settings of its own")
+#: Not compared here: what prompts for a code, what takes the keys that are taken away below, and
+#: a file without a profile to wrap.
+APART = {
+    "a role with MFA",
+    "twelve roles with one device",
+    "the environment as the source",
+    "nothing to wrap",
+}
+COMPARED = sorted({*SHAPES} - APART)
 
 
 @pytest.fixture
@@ -75,19 +75,29 @@ def who(machine: Machine, profile: str, *command: str) -> str:
     return arns.get(key, key)
 
 
-@pytest.mark.parametrize("shape", [*ROLES, *HELPERS])
+#: Its [plugins] names a module that the AWS CLI cannot load, wrapped or not.
+BROKEN = "services and other settings"
+
+
+@pytest.mark.parametrize("shape", [shape for shape in COMPARED if shape != BROKEN])
 def test_aws_cli_keeps_its_identity(machine: Machine, shape: str) -> None:
     aws = venvs.Venv(Path(sys.prefix)).scripts / "aws"
 
     stays(machine, shape, str(aws), "sts", "get-caller-identity", "--profile", "PROFILE")
 
 
-#: It takes the quotes around a name for a part of it, wrapped or not.
-UNREAD = ("a name with a blank",)
+#: It does not find these profiles, wrapped or not: it takes the quotes around a name for a part of
+#: it, and reads keys, headers and names more narrowly than botocore.
+UNREAD = (
+    "a name with a blank",
+    "a name that is no ASCII",
+    "colons, capitals and no blanks",
+    "wide and odd headers",
+)
 
 
 @pytest.mark.needs("network")
-@pytest.mark.parametrize("shape", sorted({*ROLES, *HELPERS} - {*UNREAD}))
+@pytest.mark.parametrize("shape", [shape for shape in COMPARED if shape not in UNREAD])
 def test_sdk_for_javascript_keeps_its_identity(
     machine: Machine, installer: Installer, shape: str
 ) -> None:
