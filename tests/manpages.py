@@ -225,8 +225,8 @@ def _tidied(text: str) -> str:
     lines = [line for line in text.splitlines() if line]
     spaced = zip(lines, ["", *lines], strict=False)
     after = (".SH ", ".SS ", ".RS ", ".TP")
-    kept = [now for now, last in spaced if now != ".sp" or not last.startswith(after)]
-    return "\n".join(kept) + "\n"
+    tidied = [now for now, last in spaced if now != ".sp" or not last.startswith(after)]
+    return "\n".join(tidied) + "\n"
 
 
 def _listed(table: nodes.table) -> nodes.definition_list:

@@ -53,8 +53,9 @@ def _found(run: Run, name: str) -> Credentials:
     # botocore and helpers read the files for themselves: now they may be others than in the key.
     for variable in (CONFIG, CREDENTIALS):
         run.witnesses.compare(path(run.environ, variable))
-    for file in own.files(str(values.get("credential_process") or "")):
-        own.content(run, file, again=True)
+    if values.get("credential_process"):
+        for file in own.files(str(values["credential_process"])):
+            own.content(run, file, again=True)
     return found
 
 

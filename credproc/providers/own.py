@@ -229,12 +229,12 @@ def files(command: str) -> list[str]:
     """
     import shutil  # 5 ms, for helpers only
 
-    words = _SEPARATORS.split(command)
-    for line in (command, *_split(command)):
-        words += _split(line)
+    arguments = _split(command)
+    words = [*_SEPARATORS.split(command), *arguments]
+    for argument in arguments:
+        words += _split(argument)
     words += [word.partition("=")[2] for word in words]
-    program = next(iter(_split(command)), "")
-    words += [shutil.which(program) or ""]
+    words += [shutil.which(program) or "" for program in arguments[:1]]
     written = {*_WRITTEN.findall(command)}
     found = []
     for word in sorted({*words} - written):
