@@ -62,8 +62,8 @@ EMPTY_IS_UNSET = (
 
 def main(argv: Sequence[str], environ: Mapping[str, str], in_background: bool = False) -> int:
     """Run credproc in a process of its own; return the exit status."""
-    _hold_standard_streams()
-    _leave_no_core()
+    _open_standard_streams()
+    _disable_core_dumps()
     supervision.on_signals()
     forget_empty(environ)
     # Despite PYTHONWARNINGS: a library's warning is not a failure, and stderr must stay empty.
@@ -110,9 +110,9 @@ def respond(argv: Sequence[str], environ: Mapping[str, str], in_background: bool
     except MemoryError:
         raise  # __main__ reports it
     except Exception as error:
-        told = ProviderFailed(mistake(error))
-        told.__cause__ = error
-        return _failed(told, log)
+        failure = ProviderFailed(mistake(error))
+        failure.__cause__ = error
+        return _failed(failure, log)
     return 0
 
 
@@ -127,7 +127,7 @@ def _failed(error: CredprocError, log: Log) -> int:
     return error.status
 
 
-def _hold_standard_streams() -> None:
+def _open_standard_streams() -> None:
     """Open descriptors that the caller closed, so that no file of ours becomes stdout."""
     for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
@@ -136,7 +136,7 @@ def _hold_standard_streams() -> None:
             os.open(os.devnull, flags)  # the lowest free number; writing to the first two fails
 
 
-def _leave_no_core() -> None:
+def _disable_core_dumps() -> None:
     """Disable core dumps, which would contain secrets, for this process and its helpers."""
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
@@ -194,20 +194,19 @@ def _witnessed(requested: Request, argv: Sequence[str], run: Run) -> Request:
 def _supervised(work: Callable[[], cache.Entry], store: Store, run: Run) -> cache.Entry:
     """Return what ``work`` returns, within the deadline; then end every helper it started."""
 
-    def farewell(signal: str) -> None:
+    def before_end(signal: str) -> None:
         store.path = ""  # failures that come from ending helpers are not cached
         run.mfa.end()
         run.log.record(f"ended by {signal}")
 
-    supervision.attend(farewell, run.mfa.resume)
-    try:
-        return supervision.supervised(work, run.deadline, run.log)
-    except DeadlineExceeded:
-        store.path = ""
-        raise
-    finally:
-        run.mfa.end()
-        supervision.dismiss(farewell, run.mfa.resume)
+    with supervision.calling(before_end, run.mfa.resume):
+        try:
+            return supervision.supervised(work, run.deadline, run.log)
+        except DeadlineExceeded:
+            store.path = ""
+            raise
+        finally:
+            run.mfa.end()
 
 
 def _key(requested: Request, argv: Sequence[str], environ: Mapping[str, str]) -> bytes:
@@ -218,7 +217,7 @@ def _key(requested: Request, argv: Sequence[str], environ: Mapping[str, str]) ->
 
 def _print(entry: cache.Entry, deadline: Deadline) -> None:
     """Print an answer, unless it has expired."""
-    if time.time() >= entry.expiration and not result.has_outlived(entry):
+    if time.time() >= entry.expiration and not result.is_served_expired(entry):
         why = f": {entry.failure}" if entry.failure else ""
         raise ProviderFailed(f"the cached credentials expired during the refresh{why}")
     write(entry.document, deadline)

@@ -80,16 +80,16 @@ def _listen(
             return
         ready = processes.readable(speaking, 0 if has_ended else min(left, LOOK))
         for descriptor in ready:
-            said = os.read(descriptor, 65536)
-            if not said:
+            data = os.read(descriptor, 65536)
+            if not data:
                 speaking.remove(descriptor)
             elif descriptor == output:
-                result.output += said
+                result.output += data
             else:
-                result.stderr = (result.stderr + said)[-STDERR_LIMIT:]
+                result.stderr = (result.stderr + data)[-STDERR_LIMIT:]
                 if terminal is not None:
-                    prompt.tell(terminal, said)
-                    result.wrote_to_terminal = result.wrote_to_terminal or bool(said.strip())
+                    prompt.write(terminal, data)
+                    result.wrote_to_terminal = result.wrote_to_terminal or bool(data.strip())
         if len(result.output) > most:
             return
         if has_ended and (output not in ready or output not in speaking):

@@ -9,8 +9,8 @@ import time
 from credproc import children, helper, prompt
 from credproc.complaint import error_line
 from credproc.errors import CodeNotGiven, NoPrompt, UsageError, WrongCode, clean
+from credproc.promptlock import PromptLock, PromptLocks
 from credproc.store import Store
-from credproc.turns import Turn, Turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Mfa:
         self.environ = environ
         self.now = now
         self.sleep = sleep
-        self.turns = Turns(store or Store(""))
+        self.locks = PromptLocks(store or Store(""))
         #: Processes that the run has started, and that must not outlive it.
         self.children = children.Children()
         self._prompt: prompt.Prompt | None = None
@@ -93,29 +93,25 @@ class Mfa:
         def notice(holder: Holder, theirs: str) -> None:
             prompt.say(_notice(holder, theirs, purpose))
 
-        with self.turns.turn(f"mfa {serial}", question, deadline, notice) as turn:
+        with self.locks.lock(f"mfa {serial}", question, deadline, notice) as lock:
             if self.words:
-                return self._used(turn, self._commanded(serial, deadline, turn), use)
+                return self._used(lock, self._commanded(serial, deadline, lock), use)
             with (
-                self._terminal(serial) as asking,
+                self._terminal(serial) as opened,
                 # Prompts for two devices on one terminal would read each other's codes.
-                self.turns.turn(f"terminal {os.getsid(0)}", question, deadline, notice),
+                self.locks.lock(f"terminal {os.getsid(0)}", question, deadline, notice),
             ):
+                return self._prompted(opened, serial, question, deadline, lock, use)
 
-                def ask(told: str) -> str | None:
-                    return _typed(asking, f"{told}{question}", serial, deadline, not told)
-
-                return self._prompted(serial, turn, ask, use)
-
-    def tell_waiting(self, holder: Holder) -> bool:
+    def report_waiting(self, holder: Holder) -> bool:
         """Tell the user that this run waits for the prompt of another process, if there is one.
 
         Return whether there is nothing more to tell, for instance because that prompt is on the
         same terminal.
         """
-        if _is_here(holder) or not prompt.is_there():
+        if _is_here(holder) or not prompt.has_terminal():
             return True
-        question = self.turns.question(holder)
+        question = self.locks.question(holder)
         if question:
             prompt.say(_elsewhere("this run", question, holder))
         return bool(question)
@@ -123,16 +119,16 @@ class Mfa:
     def end(self) -> None:
         """End running helpers and an open prompt, and restore the terminal."""
         self.children.end()
-        asking = self._prompt
-        if asking is not None:
-            asking.leave()
+        opened = self._prompt
+        if opened is not None:
+            opened.leave()
 
     def resume(self) -> None:
         """Show the prompt again after the process was stopped and resumed."""
         if self._prompt is not None:
             self._prompt.show()
 
-    def _commanded(self, serial: str, deadline: Deadline, turn: Turn) -> str:
+    def _commanded(self, serial: str, deadline: Deadline, lock: PromptLock) -> str:
         """Return a code from the command that has not been used yet."""
         while True:
             code = six_digits(self._printed(serial, deadline))
@@ -140,7 +136,7 @@ class Mfa:
                 raise CodeNotGiven(
                     f"--mfa-command printed no MFA code for {serial}: expected six digits"
                 )
-            if not turn.is_used(code, self.now()):
+            if not lock.is_used(code, self.now()):
                 return code
             pause = STEP - self.now() % STEP + 0.5
             if deadline.left() < pause + 1:
@@ -166,10 +162,10 @@ class Mfa:
         except (OSError, ValueError) as error:
             raise CodeNotGiven(_unfit(name, error)) from None
         if result.status:
-            said = _without_digits(error_line(result.stderr))
+            reason = _without_digits(error_line(result.stderr))
             raise CodeNotGiven(
                 f"--mfa-command: {name} {children.ending(result.status)}"
-                + (f": {said}" if said else "")
+                + (f": {reason}" if reason else "")
             )
         self._wrote_to_terminal = self._wrote_to_terminal or result.wrote_to_terminal
         return result.output.decode("utf-8", "replace") if len(result.output) <= MAX_ANSWER else ""
@@ -195,36 +191,38 @@ class Mfa:
 
     def _prompted(
         self,
+        opened: prompt.Prompt,
         serial: str,
-        turn: Turn,
-        ask: Callable[[str], str | None],
+        question: str,
+        deadline: Deadline,
+        lock: PromptLock,
         use: Callable[[str], Result],
     ) -> Result:
         """Prompt the user until AWS accepts a code, or no time is left."""
-        told = ""
+        problem = ""
         refused: WrongCode | None = None
         while True:
-            typed = ask(told)
+            typed = _typed(opened, f"{problem}{question}", serial, deadline, not problem)
             if not typed:
                 what = "the prompt was closed" if typed == "" else "none was typed in time"
                 raise refused or CodeNotGiven(f"no MFA code for {serial}: {what}")
             code = six_digits(typed)
-            if not code or turn.is_used(code, self.now()):
-                told = f"credproc: {USED if code else NOT_A_CODE}\n"
+            if not code or lock.is_used(code, self.now()):
+                problem = f"credproc: {USED if code else NOT_A_CODE}\n"
                 continue
             try:
-                return self._used(turn, code, use)
+                return self._used(lock, code, use)
             except WrongCode as error:
-                refused, told = error, f"credproc: {REFUSED}\n"
+                refused, problem = error, f"credproc: {REFUSED}\n"
 
-    def _used(self, turn: Turn, code: str, use: Callable[[str], Result]) -> Result:
+    def _used(self, lock: PromptLock, code: str, use: Callable[[str], Result]) -> Result:
         """Use a code, and record it if AWS has seen it."""
         try:
             result = use(code)
         except WrongCode:
-            turn.use(code, self.now())
+            lock.record(code, self.now())
             raise
-        turn.use(code, self.now())
+        lock.record(code, self.now())
         return result
 
 
@@ -254,10 +252,10 @@ def six_digits(text: str) -> str:
 
 
 def _typed(
-    asking: prompt.Prompt, text: str, serial: str, deadline: Deadline, flush: bool
+    opened: prompt.Prompt, text: str, serial: str, deadline: Deadline, flush: bool
 ) -> str | None:
     try:
-        return asking.ask(text, deadline.left(), flush)
+        return opened.ask(text, deadline.left(), flush)
     except OSError:
         raise NoPrompt(
             f"an MFA code for {serial} is needed, but the terminal was closed: {INSTEAD}"

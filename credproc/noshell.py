@@ -44,12 +44,12 @@ def _slips(line: str) -> Iterator[str]:
         return
     try:
         words = shlex.split(line)
-        told = shlex.split(line, comments=True) if "#" in line else words
+        without_comment = shlex.split(line, comments=True) if "#" in line else words
     except ValueError:
         yield "its quotes do not match"
         return
     program = words[0] if words else ""
-    if told != words:
+    if without_comment != words:
         yield COMMENT
     if len(words) == 1 and " " in program and not os.path.exists(program):
         yield "the quotes make the whole line the name of one program: remove them"

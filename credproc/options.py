@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Options whose value may be confidential and is never shown.
-DISCREET = ("--external-id", "--mfa-command", "--policy", "--tag")
+CONFIDENTIAL = ("--external-id", "--mfa-command", "--policy", "--tag")
 #: Characters. Longer values are not shown either: one may be a secret without its option.
 LONGEST_SHOWN = 32
 
@@ -171,7 +171,7 @@ def _add_text(
 
 def _shown(option: str, problem: str, value: str) -> str:
     """Return the end of a message that quotes the value, unless it is or may be a secret."""
-    if not problem.startswith(("must be", "has a")) or option in DISCREET:
+    if not problem.startswith(("must be", "has a")) or option in CONFIDENTIAL:
         return ""
     most = 4 * LONGEST_SHOWN if value.startswith(("arn:", "/")) else LONGEST_SHOWN
     if len(value) > most:

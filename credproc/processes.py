@@ -56,7 +56,7 @@ def listed(command: Iterable[str]) -> dict[int, Process]:
     import subprocess  # 6 ms, unless a helper runs, which has loaded it
 
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             list(command),
             check=False,
             stdin=subprocess.DEVNULL,
@@ -68,7 +68,7 @@ def listed(command: Iterable[str]) -> dict[int, Process]:
     except (OSError, subprocess.SubprocessError):
         return {}
     # The last column is a date of several words.
-    rows = [line.split(None, 3) for line in said.decode("ascii", "replace").splitlines()]
+    rows = [line.split(None, 3) for line in output.decode("ascii", "replace").splitlines()]
     return {
         int(row[0]): Process(int(row[1]), row[2][:1], row[3])
         for row in rows

@@ -34,7 +34,7 @@ def is_foreground(terminal: int) -> bool:
         return False
 
 
-def tell(terminal: int, text: bytes) -> None:
+def write(terminal: int, text: bytes) -> None:
     """Write to the terminal; if its output is stopped (Ctrl-S), the text is dropped."""
     with _unstopped():
         try:
@@ -43,7 +43,7 @@ def tell(terminal: int, text: bytes) -> None:
             pass
 
 
-def is_there() -> bool:
+def has_terminal() -> bool:
     """Whether this process has a terminal."""
     terminal = opened()
     if terminal is not None:
@@ -55,7 +55,7 @@ def say(text: str) -> None:
     """Show the user a text, if there is a terminal."""
     terminal = opened()
     if terminal is not None:
-        tell(terminal, text.encode("utf-8", "replace"))
+        write(terminal, text.encode("utf-8", "replace"))
         os.close(terminal)
 
 
@@ -112,14 +112,14 @@ class Prompt:
         if self._modes is None or not is_foreground(self.terminal):
             return
         self._set(_asking(self._modes))
-        tell(self.terminal, self._text)
+        write(self.terminal, self._text)
 
     def leave(self) -> None:
         """End the line of the prompt, and restore the terminal's modes."""
         if self._modes is not None:
             self._set(self._modes)
             self._modes = None
-            tell(self.terminal, b"\n")
+            write(self.terminal, b"\n")
 
     def _set(self, modes: list[Any]) -> None:
         import termios

@@ -27,8 +27,8 @@ def problem(value: str) -> str:
         return "must begin with http:// or https://"
     wrong = [character for character in ESCAPED if character in userinfo]
     if wrong:
-        told = ", ".join(f"{character} as {ESCAPED[character]}" for character in wrong)
-        return f"has a user name or password with characters that must be escaped: write {told}"
+        escapes = ", ".join(f"{character} as {ESCAPED[character]}" for character in wrong)
+        return f"has a user name or password with characters that must be escaped: write {escapes}"
     port = host.rpartition("]")[2].partition("/")[0].partition(":")[2]
     if port and not port.isdecimal():
         return "has a port that is not a number"

@@ -60,7 +60,7 @@ class Refresher:
         self.force = force
         self.background = background
         self.now = now
-        self.waiting = Waiting(store, run.log, run.mfa.tell_waiting)
+        self.waiting = Waiting(store, run.log, run.mfa.report_waiting)
         #: The access keys that this run has fetched, and whether its answer has one of them.
         self.fetched: set[str] = set()
         self.is_new = False
@@ -92,9 +92,9 @@ class Refresher:
 
         def made(got: Credentials, cached: cache.Entry | None, now: float) -> cache.Entry:
             self.is_new = got.access_key in self.fetched or not got.expiration
-            entry = result.answered(key, None, got, now, self.log)
+            entry = result.fetched(key, None, got, now, self.log)
             shown = entry.expiration
-            if result.has_outlived(entry):
+            if result.is_served_expired(entry):
                 self.log("imds: the credentials have expired; printed with 15 to 20 more minutes")
                 shown = windows.static_stability(now, windows.jitter())
                 entry.key = b""
@@ -130,7 +130,7 @@ class Refresher:
         """Add what the answer depends on; an answer that cannot be cached loses its key."""
         seen = self.run.witnesses
         entry.witnesses = seen.encoded()
-        result.tell_use(entry, self.run.sessions, self.run.profiles)
+        result.record_use(entry, self.run.sessions, self.run.profiles)
         if entry.key and seen.unusual:
             self.log(f"cache: the answer is not cached: {seen.unusual}")
             entry.key = b""
@@ -149,13 +149,13 @@ class Refresher:
             return self.store.read(key)
 
         def made(got: Credentials, cached: cache.Entry | None, now: float) -> cache.Entry:
-            return result.answered(key, cached, got, now, self.log)
+            return result.fetched(key, cached, got, now, self.log)
 
         enough = (cache.FRESH,) if self.background else (cache.FRESH, cache.AHEAD)
 
         def is_enough(entry: cache.Entry) -> bool:
             now = self.now()
-            return entry.judge(now) in enough or result.is_stable(entry, now)
+            return entry.judge(now) in enough or result.is_reusable_expired(entry, now)
 
         cached = read()
         if not cached or force or not is_enough(cached):
@@ -214,18 +214,18 @@ class Refresher:
         self, item: Item, current: cache.Entry, cached: cache.Entry | None, force: bool
     ) -> cache.Entry | None:
         """Return what another process cached while this one waited, or raise its failure."""
-        is_news = current != cached
+        is_changed = current != cached
         if force:
             is_newer = current.document != (cached.document if cached else b"")
             return current if is_newer and item.is_enough(current) else None
-        if is_news and current.failure and current.is_valid(self.now()):
+        if is_changed and current.failure and current.is_valid(self.now()):
             self.log(f"cache: another process could not refresh it: {current.failure}")
             return current
         if item.is_enough(current):
             self.log("cache: another process has just refreshed it")
             return current
-        if result.concerns(current, self.run.mfa.can_prompt, self.run.deadline.seconds):
-            result.raise_cached_failure(current, self.now(), is_news)
+        if result.applies_to(current, self.run.mfa.can_prompt, self.run.deadline.seconds):
+            result.raise_cached_failure(current, self.now(), is_changed)
         return None
 
     def _fetched(

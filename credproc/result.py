@@ -31,7 +31,7 @@ LONG_TERM = 3600
 MFA_SESSION, MOMENT = "mfa-session", 60
 
 
-def answered(
+def fetched(
     key: bytes,
     cached: cache.Entry | None,
     got: Credentials,
@@ -48,9 +48,9 @@ def answered(
     entry.issued = got.issued or int(now)
     entry.expiration = got.expiration or int(now) + LONG_TERM
     entry.document = credentials.document(got, entry.expiration)
-    told = {name: value for name, value in (("arn", got.arn), ("role", got.role)) if value}
-    if told:
-        entry.about = json.dumps(told).encode()
+    details = {name: value for name, value in (("arn", got.arn), ("role", got.role)) if value}
+    if details:
+        entry.about = json.dumps(details).encode()
     if not got.expiration:
         entry.key = b""
     elif got.expiration <= now:  # only from IMDS, which serves expired credentials in an outage
@@ -119,7 +119,7 @@ def retry_at(entry: cache.Entry, now: float) -> int:
     return windows.retry_at(now, entry.expiration, draw)
 
 
-def concerns(entry: cache.Entry, can_prompt: Callable[[], bool], seconds: float) -> bool:
+def applies_to(entry: cache.Entry, can_prompt: Callable[[], bool], seconds: float) -> bool:
     """Whether a cached failure would also happen to this run.
 
     ``can_prompt`` says whether the run could get an MFA code; ``seconds`` is its --timeout.
@@ -129,16 +129,16 @@ def concerns(entry: cache.Entry, can_prompt: Callable[[], bool], seconds: float)
     return entry.kind != cache.LATE or seconds <= entry.allowed
 
 
-def raise_cached_failure(entry: cache.Entry, now: float, is_news: bool) -> None:
+def raise_cached_failure(entry: cache.Entry, now: float, while_waiting: bool) -> None:
     """Raise the failure of an entry without a document, if it is only a few seconds old.
 
-    With ``is_news``, the failure happened while this process waited for the one that failed: then
-    it is raised in any case, so that a hundred waiters make one failing call.
+    With ``while_waiting``, this process was waiting for the one that failed: then the failure is
+    raised in any case, so that a hundred waiters make one failing call.
     """
     if entry.document or not entry.failure:
         return
     text = entry.failure
-    if not is_news:
+    if not while_waiting:
         if not now < entry.look <= windows.failure_expiry(now, 1):
             return
         seconds = round(entry.look - now) or 1
@@ -153,19 +153,19 @@ def credentials_of(entry: cache.Entry) -> Credentials:
     found = credentials.from_document(entry.document, entry.provider)
     found.issued = entry.issued
     found.person = entry.person
-    told = about(entry)
-    found.arn, found.role = str(told.get("arn", "")), str(told.get("role", ""))
+    details = about(entry)
+    found.arn, found.role = str(details.get("arn", "")), str(details.get("role", ""))
     if not entry.key:
         found.expiration = 0
     return found
 
 
-def tell_use(entry: cache.Entry, sessions: Iterable[bytes], profiles: Iterable[str]) -> None:
+def record_use(entry: cache.Entry, sessions: Iterable[bytes], profiles: Iterable[str]) -> None:
     """Record in an answer, for display, its sessions and the profiles that were read."""
-    told = about(entry)
-    told["sessions"] = list(dict.fromkeys(map(cache.fingerprint, sessions)))
-    told["profiles"] = list(profiles)
-    entry.about = json.dumps(told).encode()
+    details = about(entry)
+    details["sessions"] = list(dict.fromkeys(map(cache.fingerprint, sessions)))
+    details["profiles"] = list(profiles)
+    entry.about = json.dumps(details).encode()
 
 
 def about(entry: cache.Entry) -> dict[str, Any]:
@@ -178,11 +178,11 @@ def about(entry: cache.Entry) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def is_stable(entry: cache.Entry, now: float) -> bool:
+def is_reusable_expired(entry: cache.Entry, now: float) -> bool:
     """Whether IMDS served these credentials a moment ago, although they had already expired."""
-    return has_outlived(entry) and entry.issued <= now < entry.look <= now + cache.MAX_PAUSE
+    return is_served_expired(entry) and entry.issued <= now < entry.look <= now + cache.MAX_PAUSE
 
 
-def has_outlived(entry: cache.Entry) -> bool:
+def is_served_expired(entry: cache.Entry) -> bool:
     """Whether these are credentials that IMDS served past their expiration."""
     return entry.provider == "imds" and bool(entry.document) and entry.issued >= entry.expiration

@@ -22,7 +22,7 @@ TOKENS = ("aws_session_token", "aws_security_token")
 KEYS = (ACCESS, SECRET, TOKENS[0])
 
 #: Keys whose value may be confidential and is never shown.
-DISCREET = ("external_id",)
+CONFIDENTIAL = ("external_id",)
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _PLACEHOLDER = re.compile(
@@ -49,7 +49,7 @@ def wrong(key: str, value: Any, problem: str) -> str:
         return f"{key} must be one line, not an indented block"
     if not value:
         return f"{key} is blank"
-    what = f", not {shown(value)}" if key not in DISCREET else ""
+    what = f", not {shown(value)}" if key not in CONFIDENTIAL else ""
     return f"{key} {problem}{what}{slip(value)}"
 
 

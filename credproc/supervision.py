@@ -6,6 +6,7 @@ a thread, and the main thread, which gets the signals, waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -15,7 +16,7 @@ from credproc.errors import DeadlineExceeded, ProviderFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeVar
 
     from credproc.deadline import Deadline
@@ -29,15 +30,13 @@ GRACE = 0.25
 POLL = 0.1
 
 #: Seconds to end helpers and to write a line when a signal ends the run.
-FAREWELL = 1.0
+CLEANUP = 1.0
 
 #: The signals that end a run.
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
-#: Called before a signal ends the run, with the signal's name.
-farewells: list[Callable[[str], None]] = []
-#: Called when the process is resumed after a stop (Ctrl-Z, then fg).
-returns: list[Callable[[], None]] = []
+_before_end: list[Callable[[str], None]] = []
+_after_stop: list[Callable[[], None]] = []
 
 
 def on_signals() -> None:
@@ -48,37 +47,38 @@ def on_signals() -> None:
     ignores it never learns how its helpers ended.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGCONT, _go_on)
+    signal.signal(signal.SIGCONT, _resumed)
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _leave)
+            signal.signal(number, _end)
 
 
-def attend(farewell: Callable[[str], None], back: Callable[[], None]) -> None:
-    """Call ``farewell`` before a signal ends the run, and ``back`` when it resumes after a stop."""
-    farewells.append(farewell)
-    returns.append(back)
+@contextlib.contextmanager
+def calling(before_end: Callable[[str], None], after_stop: Callable[[], None]) -> Iterator[None]:
+    """Within the context, call ``before_end`` before a signal ends the run, with the signal's name,
+    and ``after_stop`` when the process is resumed (Ctrl-Z, then fg)."""
+    _before_end.append(before_end)
+    _after_stop.append(after_stop)
+    try:
+        yield
+    finally:
+        _before_end.remove(before_end)
+        _after_stop.remove(after_stop)
 
 
-def dismiss(farewell: Callable[[str], None], back: Callable[[], None]) -> None:
-    """Undo attend()."""
-    farewells.remove(farewell)
-    returns.remove(back)
-
-
-def _go_on(*_: object) -> None:
-    for each in returns:
+def _resumed(*_: object) -> None:
+    for each in _after_stop:
         each()
 
 
-def _leave(number: int, _: object) -> None:
+def _end(number: int, _: object) -> None:
     for each in ENDING:
         signal.signal(each, signal.SIG_IGN)  # a second signal does not cut the cleanup short
     signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
-    signal.setitimer(signal.ITIMER_REAL, FAREWELL)
+    signal.setitimer(signal.ITIMER_REAL, CLEANUP)
     try:
-        for farewell in farewells:
-            farewell(signal.Signals(number).name)
+        for call in _before_end:
+            call(signal.Signals(number).name)
     finally:
         os._exit(128 + number)
 

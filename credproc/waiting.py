@@ -80,10 +80,10 @@ class Waiting:
         self, key: bytes, deadline: Deadline, look: Look, person: bool
     ) -> tuple[Entry | None, int | None, bool]:
         """Return what ``look`` found, or the lock and whether it is the successor's."""
-        told = False
+        is_reported = False
         while True:
             holder = self.store.holder(key)
-            told = told or bool(holder and self.tell(holder))
+            is_reported = is_reported or bool(holder and self.tell(holder))
             if not self._is_stuck(holder):
                 left = deadline.left() - LAST
                 taken = self.store.wait(key, max(min(SLICE, left), 0))

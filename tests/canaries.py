@@ -47,7 +47,7 @@ HEADERS = (
 PARAMETERS = ("ExternalId", "TokenCode", "WebIdentityToken")
 
 
-def told(exchange: Exchange) -> list[str]:
+def secrets_in(exchange: Exchange) -> list[str]:
     """Return the secrets that this request told its service."""
     request = exchange.request
     form = dict(urllib.parse.parse_qsl(request.body.decode("latin-1")))
@@ -75,14 +75,14 @@ def repeat(shape: str, secrets: Iterable[str]) -> str:
 
 def sts_error(code: str, shape: str) -> Fault:
     """Answer with an AWS error whose message repeats what the request told."""
-    return lambda exchange: error(code, repeat(shape, told(exchange)))(exchange)
+    return lambda exchange: error(code, repeat(shape, secrets_in(exchange)))(exchange)
 
 
 def page(status: int, shape: str = "whole", content_type: str = "text/html") -> Fault:
     """Answer with a page that repeats what the request told."""
 
     def fault(exchange: Exchange) -> None:
-        text = f"<html>{escape(repeat(shape, told(exchange)))}</html>"
+        text = f"<html>{escape(repeat(shape, secrets_in(exchange)))}</html>"
         exchange.reply(Answer(status, text.encode(), content_type))
 
     return fault
@@ -104,7 +104,7 @@ def message(shape: str, **fields: object) -> Fault:
 
     def fault(exchange: Exchange) -> None:
         data = exchange.normal().data
-        known = [*told(exchange), data["SecretAccessKey"], data["Token"]]
+        known = [*secrets_in(exchange), data["SecretAccessKey"], data["Token"]]
         exchange.reply(
             exchange.normal().with_data({**data, "Message": repeat(shape, known), **fields})
         )

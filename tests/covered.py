@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
 def _instrument(venv: venvs.Venv, folder: Path) -> Path:
     """Let every interpreter of the environment measure itself; return the settings it is given."""
     settings = folder / "coverage.cfg"
-    told = (venvs.ROOT / "setup.cfg").read_text(encoding="utf-8")
-    _, _, mine = told.partition("[coverage:run]\n")
+    text = (venvs.ROOT / "setup.cfg").read_text(encoding="utf-8")
+    _, _, mine = text.partition("[coverage:run]\n")
     settings.write_text(f"[coverage:run]\ndata_file = {folder / 'data' / 'coverage'}\n{mine}")
     # Some of the processes are another user's.
     folder.chmod(0o711)

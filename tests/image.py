@@ -152,7 +152,7 @@ class Docker:
             "inside": inside,
             "user": self.dockerfile.user,
         }
-        told = [f"{name}={value}" for name, value in (self.dockerfile.env | self.env).items()]
+        variables = [f"{name}={value}" for name, value in (self.dockerfile.env | self.env).items()]
         script = ["unshare", "--mount", "--uts", "/bin/sh", "-euc", CONTAINER, "sh"]
         settings = [f"{name}={value}" for name, value in named.items()]
-        return shlex.join(["env", *settings, *script, *told, *self.dockerfile.command])
+        return shlex.join(["env", *settings, *script, *variables, *self.dockerfile.command])

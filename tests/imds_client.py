@@ -87,7 +87,7 @@ def ask(run: Run, role: str = "") -> Asked:
     return Asked(found, error, time.monotonic() - started, "\n".join(run.log.lines))
 
 
-def asked(
+def fetched(
     server: Server | str,
     role: str = "",
     seconds: float = 20,

@@ -134,7 +134,7 @@ class World:
         now = self.clock.now
         got = self.credentials(LEFT[state] * lifetime // HOUR, provider)
         got.issued, got.person = got.expiration - lifetime, person
-        entry = result.answered(key or self.key, None, got, got.issued, self.log)
+        entry = result.fetched(key or self.key, None, got, got.issued, self.log)
         entry.look = min(entry.look, int(now))
         self.store.write(entry)
         return self.store.read(entry.key)

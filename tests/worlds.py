@@ -95,9 +95,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "Expiration": soon(),
             }))  # fmt: skip
         elif "federation/credentials" in rest:
-            told = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+            parameters = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
             person = self.headers.get("x-amz-sso_bearer_token", "")
-            key = key_of("sso", person, *told.values())
+            key = key_of("sso", person, *parameters.values())
             self.note(key)
             self.reply(json.dumps({"roleCredentials": {
                 "accessKeyId": key, "secretAccessKey": "s" * 40, "sessionToken": "S" * 40,
@@ -108,15 +108,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Assume a role."""
-        told = dict(urllib.parse.parse_qsl(self.rfile.read(
+        parameters = dict(urllib.parse.parse_qsl(self.rfile.read(
             int(self.headers["Content-Length"])).decode()))  # fmt: skip
         caller = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
         names = ("RoleArn", "ExternalId", "DurationSeconds", "WebIdentityToken", "Policy")
         # Whose session it is counts, and not the host name, which a laptop changes every day.
-        user = told["RoleSessionName"].split("-")[1]
-        key = key_of("sts", caller, user, *(told.get(name, "") for name in names))
+        user = parameters["RoleSessionName"].split("-")[1]
+        key = key_of("sts", caller, user, *(parameters.get(name, "") for name in names))
         self.note(key)
-        action = told["Action"]
+        action = parameters["Action"]
         self.reply(
             f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
             f"<{action}Result><Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>"

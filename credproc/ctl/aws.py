@@ -143,8 +143,8 @@ def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
 
 def refused(error: Any) -> Refused:
     """Return an error response of AWS as Refused, with a hint where there is one."""
-    said = error.response.get("Error", {})
-    code, text = str(said.get("Code", "")), str(said.get("Message", ""))
+    fields = error.response.get("Error", {})
+    code, text = str(fields.get("Code", "")), str(fields.get("Message", ""))
     text = _ENCODED.sub("", f"{code}: {text}" if text else code)
     hint = _permission(code, text, error.operation_name) if code in DENIED else HINTS.get(code, "")
     return Refused(code, f"{text.rstrip('.')}: {hint}" if hint else text)

@@ -130,7 +130,7 @@ def tree(usage: Usage, items: list[Cached]) -> list[tuple[Cached, int, list[Cach
     """Return the entries in order, each with its depth and the sessions listed further up."""
     found: list[tuple[Cached, int, list[Cached]]] = []
     placed: set[str] = set()
-    for item in sorted(items, key=_first_to_end):
+    for item in sorted(items, key=_by_expiration):
         if item.kind != ANSWER:
             continue
         needs = [(each, depth) for each, depth in usage.needs(item) if each in items]
@@ -140,10 +140,10 @@ def tree(usage: Usage, items: list[Cached]) -> list[tuple[Cached, int, list[Cach
         found += [(each, depth, []) for each, depth in needs if each.name not in placed]
         placed |= {each.name for each, _ in needs}
     rest = [item for item in items if item.kind != ANSWER and item.name not in placed]
-    return found + [(item, 0, []) for item in sorted(rest, key=_first_to_end)]
+    return found + [(item, 0, []) for item in sorted(rest, key=_by_expiration)]
 
 
-def _first_to_end(item: Cached) -> tuple[bool, bool, int, str]:
+def _by_expiration(item: Cached) -> tuple[bool, bool, int, str]:
     """Return the sort key: by expiration, then failures, then entries that cannot be read."""
     end = item.entry.expiration if item.entry else 0
     return item.entry is None, not end, end, item.name

@@ -151,7 +151,7 @@ def _fetch(found: Sequence[Warmed], report: Callable[[Warmed], None]) -> None:
     with ThreadPoolExecutor(MOST) as pool:
         _together(pool, found, report)
         waiting = [each for each in found if each.state == CODE]
-        if waiting and prompt.is_there():
+        if waiting and prompt.has_terminal():
             first = waiting.pop(0).run(prompt=True)
             report(first)
             if first.state == READY:

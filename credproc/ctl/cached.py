@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from credproc import answer, cache, credentials, result, session
 from credproc.ctl import sessions
-from credproc.ctl.commandline import discreet, shown
+from credproc.ctl.commandline import redacted, shown
 from credproc.ctl.output import span
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError, masked
@@ -133,7 +133,7 @@ class Cached:
         return {
             **found,
             "kind": self.kind,
-            "for": discreet(self.words) if self.words is not None else self.described,
+            "for": redacted(self.words) if self.words is not None else self.described,
             "provider": entry.provider,
             "state": self.state(now),
             "changed": self.changed,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(r"[A-Za-z0-9_+=:,./@-]+", re.ASCII)
 _SPECIAL = re.compile(r"[^A-Za-z0-9_+=:,./@\x80-\U0010ffff-]")
 # Characters that are special to a shell inside double quotes, or treated differently by shlex.
-_LIVELY = re.compile(r'[$`"\\!]')
+_SPECIAL_IN_QUOTES = re.compile(r'[$`"\\!]')
 _CUT = re.compile(r"\s[#;]")
 # The command, and what `credprocctl launcher` writes.
 _NAME = re.compile(r"credproc(-.*)?")
@@ -53,7 +53,7 @@ def _quoted(word: str) -> str:
     _check(word)
     if _PLAIN.fullmatch(word):
         return word
-    if "'" in word and not _LIVELY.search(word):
+    if "'" in word and not _SPECIAL_IN_QUOTES.search(word):
         return f'"{word}"'
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
@@ -117,14 +117,14 @@ def shown(words: Sequence[str]) -> str:
         return f"{words[0]} ..." if len(words) > 1 else " ".join(words)
     lead = list(words[: len(words) - len(argv)])
     lead = [f"{word.partition('=')[0]}=..." if _ASSIGNMENT.match(word) else word for word in lead]
-    words_shown = [*lead, *discreet(argv)]
+    words_shown = [*lead, *redacted(argv)]
     try:
         return join(words_shown)
     except RequestError:
         return shlex.join(words_shown)
 
 
-def discreet(argv: Sequence[str]) -> list[str]:
+def redacted(argv: Sequence[str]) -> list[str]:
     """Return credproc's arguments with ``...`` for the values that must not be shown."""
     words_shown = []
     hide = False
@@ -133,8 +133,10 @@ def discreet(argv: Sequence[str]) -> list[str]:
         if hide:
             words_shown.append("...")
         else:
-            words_shown.append(f"{option}=..." if equals and option in options.DISCREET else word)
-        hide = not hide and not equals and option in options.DISCREET
+            words_shown.append(
+                f"{option}=..." if equals and option in options.CONFIDENTIAL else word
+            )
+        hide = not hide and not equals and option in options.CONFIDENTIAL
     return words_shown
 
 

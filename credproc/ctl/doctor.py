@@ -77,7 +77,7 @@ def doctor(given: argparse.Namespace, console: Console) -> Result:
     if given.profile and given.options is not None:
         raise UsageError("doctor: give a profile, or credproc options after --, not both")
     checks = []
-    for check in examined(given, os.environ):
+    for check in results(given, os.environ):
         checks.append(check)
         show(console, check)
     worst = max(checks, key=lambda each: (OK, WARN, FAIL).index(each.status)).status
@@ -100,7 +100,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'s' * (number != 1)}"
 
 
-def examined(
+def results(
     given: argparse.Namespace,
     environ: Mapping[str, str],
     checks: Sequence[Callable[[Case], Iterator[Check]]] = CHECKS,
@@ -113,8 +113,8 @@ def examined(
                     "read it, and other tools may read it differently")  # fmt: skip
         shared = None
     case = Case(environ, given.log, shared)
-    yield from _looked_at(case, "config file", config.files)
-    yield from _looked_at(
+    yield from _run(case, "config file", config.files)
+    yield from _run(
         case, "command", lambda case: config.profile(case, given.profile, given.options)
     )
     try:
@@ -122,10 +122,10 @@ def examined(
     except Failed:
         pass  # a check of its own reports it
     for check in checks:
-        yield from _looked_at(case, check.__name__.replace("_", " "), check)
+        yield from _run(case, check.__name__.replace("_", " "), check)
 
 
-def _looked_at(case: Case, name: str, check: Callable[[Case], Iterator[Check]]) -> Iterator[Check]:
+def _run(case: Case, name: str, check: Callable[[Case], Iterator[Check]]) -> Iterator[Check]:
     """Run one check; whatever it raises, the other checks still run."""
     try:
         yield from check(case)

@@ -98,7 +98,7 @@ def run(given: argparse.Namespace, console: Console) -> Result:
     before: Mapping[str, str] = given.environ
     environ = environment(before, machine.run(given), given.name, shared, target, fetched)
     if not given.dry_run:
-        _become(words, environ)
+        _replace_process(words, environ)
     return _shown(given.name, words, before, environ)
 
 
@@ -157,7 +157,7 @@ def _shown(
     return Result(f"{text}run {shlex.join(words)}\n", data)
 
 
-def _become(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+def _replace_process(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """Replace this process with the command, which then has the status, signals and terminal."""
     sys.stdout.flush()
     for name in RESTORED:

@@ -53,7 +53,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
 
 
-def target(profile: str | None, options: Sequence[str] | None) -> Target:
+def _target(profile: str | None, options: Sequence[str] | None) -> Target:
     """Return the command line to explain: the options after ``--``, or those of a profile."""
     if profile and options is not None:
         raise UsageError("explain: give a profile, or credproc options after --, not both")
@@ -70,35 +70,35 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     """Explain a command line."""
     if given.profile and given.named:
         raise UsageError("explain: give PROFILE or --profile, not both")
-    asked = target(given.profile or given.named, given.options)
+    target = _target(given.profile or given.named, given.options)
     now = time.time()
     try:
-        place = machine.store(given, asked.request)
+        place = machine.store(given, target.request)
     except Failed:
         place = Store("")
-    run = machine.run(given, recursion.profiles(asked.request))
-    run.mfa_session = asked.request.mfa_session
-    for path in asked.request.files:
+    run = machine.run(given, recursion.profiles(target.request))
+    run.mfa_session = target.request.mfa_session
+    for path in target.request.files:
         run.witnesses.file(path)
-    key = answer.key(asked.argv, os.environ)
+    key = answer.key(target.argv, os.environ)
     found = Cached(cache.fingerprint(key) + ENTRY, place.read(key))
-    providers = [explaining.provider(run, each, place, now) for each in asked.request.providers]
+    providers = [explaining.provider(run, each, place, now) for each in target.request.providers]
     seen = found.entry.witnesses if found.entry else run.witnesses.encoded()
     found.changed = witnesses.changes(seen, os.environ) if found.entry else []
     depends = [*witnesses.variables(key), *witnesses.dependences(seen)]
-    next_ = _next(asked, found, providers, now)
+    next_ = _next(target, found, providers, now)
     data = {
-        "profile": asked.profile or None,
-        "command": asked.words,
-        "problem": asked.slip or None,
+        "profile": target.profile or None,
+        "command": target.words,
+        "problem": target.slip or None,
         "providers": [each.data() for each in providers],
         "cache": {"path": place.path, "file": found.name,
                   "answer": found.data(now) if found.entry else None},
         "depends_on": depends,
         "next": next_,
     }  # fmt: skip
-    pairs = [("command", asked.words), *[("profile", asked.profile)] * bool(asked.profile)]
-    pairs += [("problem", f"tools do not run it: {asked.slip}")] * bool(asked.slip)
+    pairs = [("command", target.words), *[("profile", target.profile)] * bool(target.profile)]
+    pairs += [("problem", f"tools do not run it: {target.slip}")] * bool(target.slip)
     for number, each in enumerate(providers, 1):
         pairs.append((f"provider {number}", each.text))
         pairs += [(f"  {name}", short(text)) for name, text in each.steps]
@@ -118,11 +118,11 @@ def _state(found: Cached, now: float) -> str:
     return changed or f"{found.state(now)} ({found.id})"
 
 
-def _next(asked: Target, found: Cached, providers: Sequence[Explained], now: float) -> str:
+def _next(target: Target, found: Cached, providers: Sequence[Explained], now: float) -> str:
     """Return what a run would do now."""
-    if asked.request.no_cache:
+    if target.request.no_cache:
         return "fetch (--no-cache): the cache is neither read nor written"
-    if asked.request.refresh:
+    if target.request.refresh:
         return "fetch (--refresh): cached credentials are ignored"
     entry = found.entry
     if entry is None or found.changed:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from credproc import cache, request, result
 from credproc.ctl import sessions
 from credproc.ctl.cached import STATES, Cached
-from credproc.ctl.commandline import discreet
+from credproc.ctl.commandline import redacted
 from credproc.errors import CredprocError, ProviderUnavailable, clean, masked
 from credproc.providers import endpoint
 from credproc.store import ENTRY
@@ -15,7 +15,7 @@ from credproc.store import ENTRY
 if TYPE_CHECKING:
     from typing import Any
 
-    from credproc.ctl.sessions import Asked, Step
+    from credproc.ctl.sessions import ProviderRequest, Step
     from credproc.providers.roles import Roles
     from credproc.run import Run
     from credproc.store import Store
@@ -42,33 +42,35 @@ class Explained:
         return {"provider": self.name, "text": self.text, "sessions": steps, "next": self.next}
 
 
-def name(asked: Asked) -> str:
+def name(requested: ProviderRequest) -> str:
     """Return the name of a provider, for display."""
-    if isinstance(asked, request.Imds):
+    if isinstance(requested, request.Imds):
         return "imds"
-    return f"profile {asked.name}" if isinstance(asked, request.Profile) else "chain"
+    return f"profile {requested.name}" if isinstance(requested, request.Profile) else "chain"
 
 
-def provider(run: Run, asked: Asked, store: Store, now: float) -> Explained:
+def provider(run: Run, requested: ProviderRequest, store: Store, now: float) -> Explained:
     """Explain a provider; nothing is fetched."""
     try:
-        if isinstance(asked, request.Imds):
-            return _imds(run, asked, store, now)
+        if isinstance(requested, request.Imds):
+            return _imds(run, requested, store, now)
         from credproc.providers.chain import described  # botocore, 150 ms
 
-        return _chain(run, asked, described(run, asked), store, now)
+        return _chain(run, requested, described(run, requested), store, now)
     except ProviderUnavailable as error:
-        found = Explained(name(asked), f"unavailable: {clean(str(error), run.secrets)}")
+        found = Explained(name(requested), f"unavailable: {clean(str(error), run.secrets)}")
         found.unavailable = True
         return found
     except CredprocError as error:
-        return Explained(name(asked), f"would fail: {clean(str(error), run.secrets)}")
+        return Explained(name(requested), f"would fail: {clean(str(error), run.secrets)}")
 
 
-def _imds(run: Run, asked: request.Imds, store: Store, now: float) -> Explained:
-    (step,) = sessions.needed(run, asked)
+def _imds(run: Run, requested: request.Imds, store: Store, now: float) -> Explained:
+    (step,) = sessions.needed(run, requested)
     where = endpoint.settings(run.environ, run.log).url
-    which = f"the role {asked.role} of the instance" if asked.role else "the instance's role"
+    which = (
+        f"the role {requested.role} of the instance" if requested.role else "the instance's role"
+    )
     entry = store.read(step.key)
     found = Explained("imds", f"{which}, from {where}; the next provider if there is none")
     found.steps = [("session", _state(step, entry, now))]
@@ -76,14 +78,16 @@ def _imds(run: Run, asked: request.Imds, store: Store, now: float) -> Explained:
     return found
 
 
-def _chain(run: Run, asked: Asked, roles: Roles, store: Store, now: float) -> Explained:
+def _chain(
+    run: Run, requested: ProviderRequest, roles: Roles, store: Store, now: float
+) -> Explained:
     """Explain a chain, or a profile without roles."""
-    origin = "" if isinstance(asked, request.Chain) else f"{name(asked)}: "
+    origin = "" if isinstance(requested, request.Chain) else f"{name(requested)}: "
     count = len(roles.hops)
     what = f"{count} role{'s' * (count != 1)} from {roles.source.text}" if count else (
         "the profile's own credentials"
     )  # fmt: skip
-    found = Explained(name(asked), f"{origin}{what}")
+    found = Explained(name(requested), f"{origin}{what}")
     fetch: list[str] = []
     for step in sessions.steps(run, roles):
         entry = store.read(step.key)
@@ -107,7 +111,7 @@ def _role(run: Run, roles: Roles, step: Step) -> str:
     region, why = roles.region(run, step.number)
     where = f"STS in {region} ({why})" if region else f"STS in {why} region"
     code = "; needs an MFA code" if hop.serial_number not in ("", roles.device(run)) else ""
-    return f"{' '.join(discreet(hop.words())[1:])}; {where}{code}"
+    return f"{' '.join(redacted(hop.words())[1:])}; {where}{code}"
 
 
 def _state(step: Step, entry: cache.Entry | None, now: float) -> str:
@@ -125,4 +129,6 @@ def _state(step: Step, entry: cache.Entry | None, now: float) -> str:
 
 def _is_usable(entry: cache.Entry | None, now: float) -> bool:
     """Whether a run uses the session without fetching it again."""
-    return entry is not None and (entry.judge(now) == cache.FRESH or result.is_stable(entry, now))
+    return entry is not None and (
+        entry.judge(now) == cache.FRESH or result.is_reusable_expired(entry, now)
+    )

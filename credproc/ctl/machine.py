@@ -29,18 +29,18 @@ def run(given: argparse.Namespace, profiles: Sequence[str] = ()) -> Run:
     return made
 
 
-def store(given: argparse.Namespace, asked: Request | None = None) -> Store:
+def store(given: argparse.Namespace, request: Request | None = None) -> Store:
     """Return the cache that credproc would use, by its own rule; Failed if it would use none.
 
     Its directory is that of the request, else that of the command's own --cache-dir.
     """
-    if asked is None:
-        asked = Request()
-        asked.cache_dir = getattr(given, "cache_dir", "") or ""
-        problem = limits.cache_dir(asked.cache_dir) if asked.cache_dir else ""
+    if request is None:
+        request = Request()
+        request.cache_dir = getattr(given, "cache_dir", "") or ""
+        problem = limits.cache_dir(request.cache_dir) if request.cache_dir else ""
         if problem:
             raise UsageError(f"--cache-dir: {problem}")
-    path = location.directory(asked, os.environ, given.log)
+    path = location.directory(request, os.environ, given.log)
     if not path:
         raise Failed(f"the cache is off: {': '.join(off(os.environ))}")
     return Store(path)

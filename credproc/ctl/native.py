@@ -61,7 +61,7 @@ def source(python: str, options: str, code: str) -> str:
 
 def compiled(text: str, using: str, options: Iterable[str] = ()) -> bytes:
     """Return the compiled program; RequestError with the first error of the compiler."""
-    said = ""
+    output = ""
     with tempfile.TemporaryDirectory(prefix="credproc-") as folder:
         file, program = Path(folder, "launcher.c"), Path(folder, "launcher")
         file.write_text(text, "utf-8")
@@ -76,12 +76,14 @@ def compiled(text: str, using: str, options: Iterable[str] = ()) -> bytes:
                     check=False,
                 )
             except (OSError, subprocess.TimeoutExpired) as error:
-                said = str(error)
+                output = str(error)
                 continue
             if done.returncode == 0:
                 return program.read_bytes()
-            said = done.stderr.decode("utf-8", "replace")
-    why = next((line.strip() for line in said.splitlines() if "error" in line), said.strip()[:200])
+            output = done.stderr.decode("utf-8", "replace")
+    why = next(
+        (line.strip() for line in output.splitlines() if "error" in line), output.strip()[:200]
+    )
     raise RequestError(f"{using} cannot compile the launcher ({why})")
 
 

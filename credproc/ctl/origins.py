@@ -12,12 +12,14 @@ from credproc.request import Imds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from credproc.ctl.sessions import Asked
+    from credproc.ctl.sessions import ProviderRequest
     from credproc.ctl.shared import Shared
     from credproc.run import Run
 
 
-def sources(run: Run, shared: Shared, providers: Sequence[Asked], above: Sequence[str]) -> set[str]:
+def sources(
+    run: Run, shared: Shared, providers: Sequence[ProviderRequest], above: Sequence[str]
+) -> set[str]:
     """Return where the credentials may come from, in the words of --source; "" if unknown.
 
     ``above`` are the profiles that led to this one.
@@ -31,7 +33,7 @@ def sources(run: Run, shared: Shared, providers: Sequence[Asked], above: Sequenc
     return found
 
 
-def _sources(run: Run, shared: Shared, provider: Asked, above: Sequence[str]) -> set[str]:
+def _sources(run: Run, shared: Shared, provider: ProviderRequest, above: Sequence[str]) -> set[str]:
     """Return where one provider's credentials may come from."""
     kind, _, profile = _source(run, provider).partition(":")
     keys = shared.keys(profile) if kind == "profile" else {}
@@ -43,7 +45,7 @@ def _sources(run: Run, shared: Shared, provider: Asked, above: Sequence[str]) ->
     return {""}  # a helper, which may use IMDS; or tools find credentials elsewhere
 
 
-def _source(run: Run, provider: Asked) -> str:
+def _source(run: Run, provider: ProviderRequest) -> str:
     """Return what a provider starts from, in the words of --source."""
     if isinstance(provider, Imds):
         return "imds"

@@ -93,16 +93,16 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     name: str = given.name
     _check_name(name)
     argv = [*_from_role(given.from_role), *(given.options or [])]
-    asked = parsed(argv)
-    notes = _check(name, asked)
-    check(machine.run(given), asked)
+    request = parsed(argv)
+    notes = _check(name, request)
+    check(machine.run(given), request)
     shared = Shared(os.environ)
     _check_header(name, shared)
-    notes += _unknown(asked, shared)
+    notes += _unknown(request, shared)
     _check_region(given.region)
     line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
     wanted = {KEY: line, **({"region": given.region} if given.region else {})}
-    wanted |= _copied(name, asked, shared, wanted)
+    wanted |= _copied(name, request, shared, wanted)
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         notes.append(
             "AWS_ACCESS_KEY_ID is set: tools use those keys unless they are given --profile; unset "
@@ -126,7 +126,7 @@ def added(given: argparse.Namespace, console: Console) -> Result:
         text = f"[{configfile.header(name)}]\n{text}"
     elif not given.dry_run:
         region = wanted.get("region") or shared.keys(name).get("region", "")
-        text += f"Try it: {trying.command(given, asked, region)}\n"
+        text += f"Try it: {trying.command(given, request, region)}\n"
     data = {
         "profile": name,
         "file": shared.config_path,
@@ -139,9 +139,9 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     return Result(text, data, 1 if problem else 0)
 
 
-def _copied(name: str, asked: Request, shared: Shared, wanted: dict[str, str]) -> dict[str, str]:
+def _copied(name: str, request: Request, shared: Shared, wanted: dict[str, str]) -> dict[str, str]:
     """Return region and output of the profile that is cached, unless they are set already."""
-    first = asked.providers[0]
+    first = request.providers[0]
     if not isinstance(first, Profile):
         return {}
     present, source = {**shared.keys(name), **wanted}, shared.keys(first.name)
@@ -199,15 +199,15 @@ def _from_role(role: str | None) -> list[str]:
     return ["--imds", role]
 
 
-def _check(name: str, asked: Request) -> list[str]:
+def _check(name: str, request: Request) -> list[str]:
     """Refuse options that cannot work in a credential_process; return warnings about others."""
-    if asked.field or asked.format != "process":
+    if request.field or request.format != "process":
         raise UsageError("--format and --field: tools that read a profile need the JSON document")
-    if asked.verbose:
+    if request.verbose:
         raise UsageError("--verbose: some tools take the text on stderr for credentials; set "
                          "CREDPROC_LOG instead")  # fmt: skip
-    if name in recursion.profiles(asked):
-        if Profile(name) in asked.providers:
+    if name in recursion.profiles(request):
+        if Profile(name) in request.providers:
             raise RequestError(
                 f"profile {name} cannot cache itself: `credprocctl profile wrap {name}` renames it "
                 f"to {name}{wrapping.SUFFIX} and puts the cache in front of that"
@@ -216,17 +216,19 @@ def _check(name: str, asked: Request) -> list[str]:
             f"profile {name} would lead back to itself: name another profile after --"
         )
     notes = []
-    if asked.refresh or asked.no_cache:
-        option = "--refresh" if asked.refresh else "--no-cache"
+    if request.refresh or request.no_cache:
+        option = "--refresh" if request.refresh else "--no-cache"
         notes.append(f"{option} in a profile fetches new credentials at every run")
-    if asked.timeout >= GO_PATIENCE:
-        notes.append(f"--timeout {asked.timeout:g}: the SDKs for Go give up after {GO_PATIENCE} s")
+    if request.timeout >= GO_PATIENCE:
+        notes.append(
+            f"--timeout {request.timeout:g}: the SDKs for Go give up after {GO_PATIENCE} s"
+        )
     return notes
 
 
-def _unknown(asked: Request, shared: Shared) -> list[str]:
+def _unknown(request: Request, shared: Shared) -> list[str]:
     """Return warnings about profiles that the options name and neither file has."""
-    names = dict.fromkeys(recursion.profiles(asked))
+    names = dict.fromkeys(recursion.profiles(request))
     missing = [name for name in names if name not in shared.profiles()]
     return [f"there is no profile {name} yet, and credproc fails without it" for name in missing]
 

@@ -85,7 +85,7 @@ def create(given: argparse.Namespace, console: Console) -> Result:
             _create_role(account, name, wanted, steps)
         else:
             steps.same(f"role {name}", "already exists")
-            _adapt(account, found, changed, steps)
+            _update(account, found, changed, steps)
         _attach(account, name, attached, policies, steps)
         _create_profile(given, account, profile, steps)
         if steps.has_changed:
@@ -199,15 +199,17 @@ def _known(account: Aws, name: str) -> tuple[bool | None, str]:
         return None, str(error)
 
 
-def _adapt(account: Aws, found: dict[str, Any], changed: dict[str, Any], steps: Steps) -> None:
+def _update(account: Aws, found: dict[str, Any], changed: dict[str, Any], steps: Steps) -> None:
     name = found["RoleName"]
     update = {key: value for key, value in changed.items() if key != "PermissionsBoundary"}
     if update:
         # UpdateRole resets a duration or a description that is not given.
-        kept = {key: found[key] for key in ("MaxSessionDuration", "Description") if key in found}
+        unchanged = {
+            key: found[key] for key in ("MaxSessionDuration", "Description") if key in found
+        }
         steps.change(
             f"role {name}", f"changed ({', '.join(update)})",
-            lambda: call(account.iam.update_role, RoleName=name, **(kept | update)),
+            lambda: call(account.iam.update_role, RoleName=name, **(unchanged | update)),
         )  # fmt: skip
     boundary = changed.get("PermissionsBoundary")
     if boundary:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from credproc import options, recursion, request, session, system
 from credproc.cache import fingerprint
-from credproc.ctl.commandline import discreet
+from credproc.ctl.commandline import redacted
 from credproc.errors import CredprocError, TextRequested, masked
 from credproc.hop import Hop
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from credproc.run import Run
     from credproc.session import Parts
 
-    Asked = request.Imds | request.Chain | request.Profile
+    ProviderRequest = request.Imds | request.Chain | request.Profile
 
 
 class Step:
@@ -45,30 +45,30 @@ def steps(run: Run, found: Roles) -> list[Step]:
     return [Step("source", found.source.parts(run)), *with_mfa, *roles]
 
 
-def needed(run: Run, asked: Asked) -> list[Step]:
+def needed(run: Run, requested: ProviderRequest) -> list[Step]:
     """Return the sessions that a provider needs with today's config; nothing is fetched.
 
     CredprocError if the provider would fail or does not apply.
     """
-    if isinstance(asked, request.Imds):
+    if isinstance(requested, request.Imds):
         from credproc.providers import imds
 
-        return [Step("source", imds.parts(run, asked.role))]
+        return [Step("source", imds.parts(run, requested.role))]
     from credproc.providers.chain import described  # botocore, 150 ms
 
-    return steps(run, described(run, asked))
+    return steps(run, described(run, requested))
 
 
 def reachable(run: Run, argv: Sequence[str]) -> set[str]:
     """Return the file stems of all sessions that a command line needs today; nothing is fetched."""
     try:
-        asked = options.parse(argv)
-        recursion.check(asked, run.environ)
+        requested = options.parse(argv)
+        recursion.check(requested, run.environ)
     except (CredprocError, TextRequested):
         return set()
-    run.mfa_session = asked.mfa_session
+    run.mfa_session = requested.mfa_session
     found = set()
-    for each in asked.providers:
+    for each in requested.providers:
         try:
             found |= {step.stem for step in needed(run, each)}
         except CredprocError:
@@ -132,4 +132,4 @@ def _options(parts: Parts) -> list[str]:
         if name in vars(hop):
             setattr(hop, name, value)
     named = ["--role-session-name", str(parts["name"])] if parts.get("name") else []
-    return [*discreet(hop.words()[2:]), *named]
+    return [*redacted(hop.words()[2:]), *named]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from credproc.request import Request
 
 
-def command(given: argparse.Namespace, asked: Request, region: str) -> str:
+def command(given: argparse.Namespace, request: Request, region: str) -> str:
     """Return a command of the AWS CLI that uses the profile; ``region`` is the profile's own.
 
     It names a region if the CLI has none. Version 1 of the CLI does not read AWS_REGION.
@@ -27,19 +27,19 @@ def command(given: argparse.Namespace, asked: Request, region: str) -> str:
     if name != "default":
         words += ["--profile", name]
     if not region and not os.environ.get("AWS_DEFAULT_REGION"):
-        words += ["--region", os.environ.get("AWS_REGION") or _region(given, asked)]
+        words += ["--region", os.environ.get("AWS_REGION") or _region(given, request)]
     return commandline.join(words)
 
 
-def _region(given: argparse.Namespace, asked: Request) -> str:
+def _region(given: argparse.Namespace, request: Request) -> str:
     """Return a region where the credentials are valid: this instance's, else the partition's."""
     found = ""
-    if any(each.needs_imds for each in asked.providers):
+    if any(each.needs_imds for each in request.providers):
         try:
             found = imds.region(machine.run(given))
         except CredprocError:
             pass  # the profile is for another machine
     if found:
         return found
-    hops = [hop for each in asked.providers if isinstance(each, Chain) for hop in each.hops]
+    hops = [hop for each in request.providers if isinstance(each, Chain) for hop in each.hops]
     return home_region(hops[-1].role_arn) if hops else HOME_REGIONS["aws"]

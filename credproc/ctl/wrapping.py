@@ -137,9 +137,9 @@ def wrapped(files: Files, lines: Mapping[str, str], suffix: str) -> Files:
     for user, target in _references(files):
         # A wrapped profile's source starts from another source, and users of keys keep using them.
         if (user in new or user in caches) and target in every:
-            _point(edits, user, every[target])
+            _set_source(edits, user, every[target])
         elif target in new and _has_keys(files, target):
-            _point(edits, user, new[target])
+            _set_source(edits, user, new[target])
     changed = Files(*(each.made() for each in edits))
     for name in lines:
         if rivals(*changed, name):
@@ -165,9 +165,9 @@ def unwrapped(files: Files, names: Iterable[str], suffix: str) -> Files:
     edits = [Edits(file) for file in files]
     for user, target in _references(files):
         if target in sources:
-            _point(edits, user, sources[target])
+            _set_source(edits, user, sources[target])
         elif user in sources and target in caches and not _has_keys(files, target):
-            _point(edits, user, caches[target])
+            _set_source(edits, user, caches[target])
     for source, name in sources.items():
         _remove_cache(edits, files, name, source)
     changed = Files(*(each.made() for each in edits))
@@ -175,11 +175,11 @@ def unwrapped(files: Files, names: Iterable[str], suffix: str) -> Files:
         keys = files.config.keys(name)
         changed = Files(changed.config.without(name, *keys), changed.credentials)
     for source, name in sources.items():
-        changed = _kept(changed, name, _since(files, name, source))
+        changed = _with_changes(changed, name, _changes_since(files, name, source))
     return changed
 
 
-def _since(files: Files, name: str, source: str) -> dict[str, str]:
+def _changes_since(files: Files, name: str, source: str) -> dict[str, str]:
     """Return the settings of a cache that differ from those of its source."""
     before = files.keys(source) or files.credentials.keys(name)
     return {
@@ -250,7 +250,7 @@ def _remove_cache(edits: Sequence[Edits], files: Files, name: str, source: str) 
         edits[1].rename(own, name, is_config=False)
 
 
-def _point(edits: Sequence[Edits], user: str, target: str) -> None:
+def _set_source(edits: Sequence[Edits], user: str, target: str) -> None:
     """Give a profile another source_profile, in each file that has one."""
     for each in edits:
         section = each.file.section(user)
@@ -258,7 +258,7 @@ def _point(edits: Sequence[Edits], user: str, target: str) -> None:
             each.set(section, REFERENCE, target)
 
 
-def _kept(files: Files, name: str, since: Mapping[str, str]) -> Files:
+def _with_changes(files: Files, name: str, since: Mapping[str, str]) -> Files:
     """Return the files with the settings that were changed in the new section."""
     for key, value in since.items():
         if "\n" in value:

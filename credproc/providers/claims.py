@@ -54,7 +54,7 @@ def hint(message: str, call: Call) -> str:
         return f"update the thumbprints of the identity provider in IAM in account {account}"
     if "not a valid jwt" in lower:
         return f"an ID token is needed, not an access token ({whose})"
-    late = lateness(call.token)
+    late = expired_for(call.token)
     if late or "expired" in lower:
         return f"get a new token: {whose}" + (f" expired {late} s ago" if late else " has expired")
     return (
@@ -80,7 +80,7 @@ def described(text: str) -> str:
     )
 
 
-def lateness(text: str) -> int:
+def expired_for(text: str) -> int:
     """Return how many seconds ago the token expired by this clock, 0 if it has not expired."""
     expires = read(text).get("exp")
     return max(int(time.time() - expires), 0) if isinstance(expires, (int, float)) else 0

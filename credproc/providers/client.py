@@ -13,7 +13,7 @@ from credproc import __version__, proxies, slips
 from credproc.errors import RequestError
 from credproc.providers import incomplete
 from credproc.providers.query import CONNECT, READ
-from credproc.providers.raised import Answered, explain
+from credproc.providers.raised import LastResponse, explain
 from credproc.providers.reply import Failed, Reply
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Client:
         session.set_credentials("unset", "unset")
         self._signer: Any = session.get_credentials()
         self._clients: dict[str, Any] = {}
-        self._answered = Answered()
+        self._last = LastResponse()
 
     def make(self, run: Run, region: str) -> None:
         """Make the region's client, which signs with the session's credentials of the moment.
@@ -57,7 +57,7 @@ class Client:
             f"no client for STS in {region}: ",
         )
         check_proxy(client)
-        client.meta.events.register("before-parse.sts", self._answered.note)
+        client.meta.events.register("before-parse.sts", self._last.record)
         self._clients[region] = client
 
     def call(self, call: Call, action: str, parameters: dict[str, Any]) -> tuple[Reply, Any]:
@@ -66,12 +66,12 @@ class Client:
             self._signer.access_key = call.caller.access_key
             self._signer.secret_key = call.caller.secret_key
             self._signer.token = call.caller.token or None
-        self._answered.reply = Reply()
+        self._last.reply = Reply()
         try:
             answer = getattr(self._clients[call.region], METHODS[action])(**parameters)
         except Exception as error:  # botocore may raise anything for a response of another server
-            raise Failed(explain(error, self._answered, call)) from error
-        return self._answered.reply, answer
+            raise Failed(explain(error, self._last, call)) from error
+        return self._last.reply, answer
 
 
 def check_proxy(client: Any) -> None:
@@ -106,8 +106,8 @@ def built(session: botocore.session.Session, build: Callable[[], Any], what: str
     except MemoryError:
         raise
     except Exception as error:
-        told = isinstance(error, (exceptions.BotoCoreError, ValueError))
-        reason = str(error).rstrip(".") if told else type(error).__name__
+        is_worded = isinstance(error, (exceptions.BotoCoreError, ValueError))
+        reason = str(error).rstrip(".") if is_worded else type(error).__name__
         setting = _unusable(session, build, reason)
         if setting.startswith("sso_session "):
             name = str(session.get_scoped_config().get("sso_session", ""))

@@ -174,7 +174,7 @@ class Connection:
             answer = stream.exchange(http.request(method, path, names), MAX_BODY)
         finally:
             self.received = self.received or stream.received
-            if not stream.lasts:
+            if not stream.is_reusable:
                 self.close()
         if answer.headers.get("content-encoding", "identity").lower() != "identity":
             raise Fault("a response in an encoding that was not requested")

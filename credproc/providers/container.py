@@ -106,8 +106,8 @@ def _fault(reply: Reply, body: bytes) -> Fault | None:
             return None
         what = "a web page" if _is_page(body) else "something that is not a JSON object"
         return Fault(f"{WHERE} answered with {what}", pause=PAUSE)
-    said = _said(parsed, body)
-    text = f"{WHERE} answered {reply.status}" + (f" ({said})" if said else "")
+    message = _said(parsed, body)
+    text = f"{WHERE} answered {reply.status}" + (f" ({message})" if message else "")
     if reply.status == 429:
         return Fault(f"{text}: too many requests", pause=THROTTLED_PAUSE, least=reply.pause(),
                      hint="other containers of the task may call it too often; try again",
@@ -120,8 +120,8 @@ def _fault(reply: Reply, body: bytes) -> Fault | None:
 def _said(parsed: Any, body: bytes) -> str:
     """Return the code and message of an error, or else its text."""
     if isinstance(parsed, dict):
-        said = [parsed.get(name) for name in ("code", "message", "Code", "Message")]
-        return ": ".join(text for text in said if isinstance(text, str) and text)[:MOST_SHOWN]
+        message = [parsed.get(name) for name in ("code", "message", "Code", "Message")]
+        return ": ".join(text for text in message if isinstance(text, str) and text)[:MOST_SHOWN]
     if parsed is not None or not body:
         return ""
     return "a web page" if _is_page(body) else _text(body)[:MOST_SHOWN]

@@ -59,9 +59,9 @@ def passing(reply: Reply, call: Call) -> Fault | None:
             busy=True,
         )
     if code in SERVER_ERRORS or reply.status >= 500:
-        said = text if text.startswith(str(reply.status)) else f"{reply.status} {text}".strip()
+        shown = text if text.startswith(str(reply.status)) else f"{reply.status} {text}".strip()
         return Fault(
-            f"{call.where} returned a server error ({said})",
+            f"{call.where} returned a server error ({shown})",
             pause=PAUSE,
             hint="try again in a minute"
             + (", or with another --sts-region" if call.service == "STS" else ""),

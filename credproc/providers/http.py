@@ -51,7 +51,7 @@ class Stream:
         self._delimited = False
         #: Whether the server sent anything, and whether the connection may be used again.
         self.received = False
-        self.lasts = False
+        self.is_reusable = False
 
     def exchange(self, request: bytes, most: int) -> Answer:
         """Send a request; return the response, whose body has at most ``most`` bytes.
@@ -59,7 +59,7 @@ class Stream:
         TimeoutError if the time is up, Fault for everything else that may pass.
         """
         try:
-            self.lasts = False
+            self.is_reusable = False
             self._sock.settimeout(self._left())
             self._sock.sendall(request)
             status, headers = 100, {}
@@ -72,7 +72,7 @@ class Stream:
         except OSError as error:
             raise Fault((error.strerror or type(error).__name__).lower()) from error
         closes = version < b"HTTP/1.1" or "close" in headers.get("connection", "").lower()
-        self.lasts = self._delimited and not closes and not self._buffer
+        self.is_reusable = self._delimited and not closes and not self._buffer
         return Answer(status, headers, body)
 
     def _more(self) -> bool:

@@ -105,13 +105,13 @@ def _credentials(answer: dict[str, Any], role: str, secrets: list[str]) -> Crede
     where = f"IMDS (role {role})"
     code = answer.get("Code", "Success")  # stand-ins for IMDS leave it out
     if code != "Success":
-        said = [text for text in (code, answer.get("Message")) if isinstance(text, str) and text]
+        texts = [text for text in (code, answer.get("Message")) if isinstance(text, str) and text]
         known = secrets + [
             value
             for value in map(answer.get, ("SecretAccessKey", "Token"))
             if isinstance(value, str)
         ]
-        message = clean(" ".join(said), known) or "an unreadable Code"
+        message = clean(" ".join(texts), known) or "an unreadable Code"
         hint = HINTS.get(str(code), "try again in a few minutes, and check the instance profile")
         raise ProviderFailed(f"{where} answered {message} ({hint})")
     found = credentials.from_answer(

@@ -79,23 +79,23 @@ def _of_keys(values: Mapping[str, Any], own: Mapping[str, Any] | None) -> str:
 
 def sso(values: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """Return what is missing from a profile with an SSO account or role, "" if nothing."""
-    told = dict(values)
+    merged = dict(values)
     name = values.get("sso_session")
     if name is not None:
         session = config.get("sso_sessions", {}).get(name)
         if session is None:
             return no_session(str(name), config)
-        told |= session
-    blank = [key for key in SSO if key in told and not told[key]]
+        merged |= session
+    blank = [key for key in SSO if key in merged and not merged[key]]
     if blank:
         return f"{_are(blank)} blank"
-    missing = [key for key in SSO[1:] if key not in told]
+    missing = [key for key in SSO[1:] if key not in merged]
     if missing:
         where = f" in [sso-session {name}]" if name is not None and missing[0] in SSO[:3] else ""
         return (
             f"{_are(missing)} missing{where or f' beside {_and([k for k in SSO if k in values])}'}"
         )
-    account = str(told["sso_account_id"])
+    account = str(merged["sso_account_id"])
     if not is_account(account):
         return slips.wrong("sso_account_id", account, "must be 12 digits")
     return ""

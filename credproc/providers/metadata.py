@@ -177,17 +177,17 @@ class Service:
             except (TimeoutError, Fault) as error:
                 self.connection.close()
                 if self.deadline.left() <= 0:
-                    raise self._silence(what, str(error)) from None
+                    raise self._timed_out(what, str(error)) from None
                 fault = error
                 self.log(f"imds: {method} {path}: {fault} after {self.log.took(started)}")
             if isinstance(fault, Busy) and essential and self.run.patient:
                 busy += 1
-                may_go_on = self._waited(busy)
+                can_retry = self._waited(busy)
             else:
                 faulty += 1
-                may_go_on = faulty < self.settings.attempts and self._paused(faulty)
-            if not may_go_on:
-                raise self._broken(what, f"in {faulty + busy} tries ({fault})")
+                can_retry = faulty < self.settings.attempts and self._paused(faulty)
+            if not can_retry:
+                raise self._unusable(what, f"in {faulty + busy} tries ({fault})")
 
     def _waited(self, number: int) -> bool:
         """Pause for a service that is starting or busy; after that, only the run's deadline counts.
@@ -208,7 +208,7 @@ class Service:
         self.deadline.clock.sleep(pause)
         return True
 
-    def _broken(self, what: str, how: str) -> ProviderFailed:
+    def _unusable(self, what: str, how: str) -> ProviderFailed:
         hint = "try again, or run with -v to see its responses"
         if not self.token:  # nothing has shown yet that this is EC2's service
             hint += (
@@ -217,11 +217,11 @@ class Service:
             )
         return ProviderFailed(f"IMDS gave no usable answer for {what} {how}: {hint}")
 
-    def _silence(self, what: str, fault: str) -> Exception:
+    def _timed_out(self, what: str, fault: str) -> Exception:
         """Return the error for a conversation that ran out of time."""
         seconds = f"{self.limit:g} s"
         if self.connection.received:
-            return self._broken(what, f"within {seconds} ({fault})")
+            return self._unusable(what, f"within {seconds} ({fault})")
         if self.connection.connected:
             return ProviderUnavailable(
                 f"{self.settings.url} accepted the connection but sent no token within {seconds}: "

@@ -47,8 +47,8 @@ def parts(run: Run, shared: SharedConfig, name: str) -> Parts:
     if shared.profile != name:
         shared = sts.load_config(run, name)  # the profile's own region and endpoints apply
     if values.get("web_identity_token_file"):
-        told = [str(values.get(key) or "") for key in WEB_IDENTITY]
-        return web_identity(run, shared, told[0], told[1], told[2])
+        token_file, arn, name = (str(values.get(key) or "") for key in WEB_IDENTITY)
+        return web_identity(run, shared, token_file, arn, name)
     if "sso_account_id" in values or "sso_role_name" in values:
         return _sso(run, shared, values)
     keys = values.get("aws_access_key_id")
@@ -123,12 +123,12 @@ def endpoints(environ: Mapping[str, str], shared: SharedConfig, *services: str) 
 
 def _sso(run: Run, shared: SharedConfig, values: dict[str, Any]) -> Parts:
     name = str(values.get("sso_session") or "")
-    told = (
+    settings = (
         {**values, **shared.full_config.get("sso_sessions", {}).get(name, {})} if name else values
     )
     names = ("sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
-    found: Parts = {key: str(told[key]) for key in names if told.get(key)}
-    start = name or str(told.get("sso_start_url", ""))
+    found: Parts = {key: str(settings[key]) for key in names if settings.get(key)}
+    start = name or str(settings.get("sso_start_url", ""))
     stem = hashlib.sha1(start.encode(), usedforsecurity=False).hexdigest()
     signed_in = sign_in(run, f"{path(run.environ, '', '~/.aws/sso/cache')}/{stem}.json")
     return {

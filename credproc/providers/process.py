@@ -41,11 +41,11 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     if len(result.output) > MOST:
         raise ProviderFailed(f"credential_process {name} printed more than {MOST >> 20} MiB")
     if result.status:
-        said = error_line(result.stderr)
+        reason = error_line(result.stderr)
         raise ProviderFailed(
             f"credential_process {name} {children.ending(result.status)}"
-            + (f": {said}" if said else "")
-            + ("" if slip in said else hint)
+            + (f": {reason}" if reason else "")
+            + ("" if slip in reason else hint)
         )
     try:
         found = _read(result.output, f"credential_process {name}")

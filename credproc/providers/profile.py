@@ -123,8 +123,8 @@ def _check(name: str, key: str, value: Any, check: Callable[[str], str]) -> None
 
 def _credential_source(name: str, origin: str, shared: SharedConfig) -> Source:
     if origin not in CREDENTIAL_SOURCES:
-        told = slips.wrong(
+        problem = slips.wrong(
             "credential_source", origin, f"must be one of {', '.join(CREDENTIAL_SOURCES)}"
         )
-        raise RequestError(f"profile {name}: {told}")
+        raise RequestError(f"profile {name}: {problem}")
     return Source(CREDENTIAL_SOURCES[origin], shared)

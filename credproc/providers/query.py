@@ -47,12 +47,12 @@ class Query:
     """Calls to STS in one run; the next hop to the same endpoint reuses the connection."""
 
     def __init__(self) -> None:
-        self._lasting: tuple[Place, socket.socket] | None = None
+        self._idle: tuple[Place, socket.socket] | None = None
         self._context: ssl.SSLContext | None = None
 
     def __del__(self) -> None:
-        if self._lasting is not None:
-            self._lasting[1].close()
+        if self._idle is not None:
+            self._idle[1].close()
 
     def call(
         self,
@@ -88,17 +88,17 @@ class Query:
         except (TimeoutError, http.Fault) as error:
             raise Failed(_unanswered(error, where, call, end)) from None
         finally:
-            if stream.lasts:
-                self._lasting = where, sock
+            if stream.is_reusable:
+                self._idle = where, sock
             else:
                 sock.close()
         return answer
 
     def _reusable(self, where: Place) -> socket.socket | None:
         """Return the open connection, unless it is to another endpoint or the server closed it."""
-        if self._lasting is None:
+        if self._idle is None:
             return None
-        (place, sock), self._lasting = self._lasting, None
+        (place, sock), self._idle = self._idle, None
         if place is where and not processes.is_readable(sock.fileno(), 0):
             return sock
         sock.close()
@@ -130,8 +130,8 @@ def _unanswered(error: Exception, where: Place, call: Call, end: Deadline) -> Fa
             return faults.timed_out(call, end.seconds)
         text = f'Read timeout on endpoint URL: "{where.url}"'
     elif error.__cause__ is not None or text == http.CLOSED:
-        said = "Connection was closed before we received a valid response from endpoint URL"
-        text = f'{said}: "{where.url}" ({text})'
+        closed = "Connection was closed before we received a valid response from endpoint URL"
+        text = f'{closed}: "{where.url}" ({text})'
     return faults.unreachable(call, text)
 
 

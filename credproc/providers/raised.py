@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _NOT_STS = (ResponseParserError, LookupError, TypeError, ValueError)
 
 
-class Answered:
+class LastResponse:
     """Status and headers of the latest response, which not every botocore exception has."""
 
     def __init__(self) -> None:
         self.reply = Reply()
 
-    def note(self, response_dict: Any = None, **_: Any) -> None:
+    def record(self, response_dict: Any = None, **_: Any) -> None:
         """Record both before the response is parsed (botocore's before-parse event)."""
         headers = {
             str(name).lower(): str(value) for name, value in response_dict["headers"].items()
@@ -31,10 +31,10 @@ class Answered:
         self.reply = Reply(response_dict["status_code"], headers)
 
 
-def explain(error: Exception, answered: Answered, call: Call) -> Fault:
+def explain(error: Exception, last: LastResponse, call: Call) -> Fault:
     """Return the fault for an exception of one STS call."""
     if isinstance(error, exceptions.ClientError):
-        return faults.explain(reply_of(error, answered), call)
+        return faults.explain(reply_of(error, last), call)
     if isinstance(error, exceptions.ParamValidationError):
         # Without botocore's text, which may contain an external ID.
         return Fault("botocore rejects the parameters: upgrade botocore, which may be too old")
@@ -43,18 +43,18 @@ def explain(error: Exception, answered: Answered, call: Call) -> Fault:
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return _connection(error, call)
     if isinstance(error, _NOT_STS):
-        return faults.foreign(answered.reply, call)
+        return faults.foreign(last.reply, call)
     return Fault(f"{type(error).__name__}: {short(error)}")
 
 
-def reply_of(error: exceptions.ClientError, answered: Answered | None = None) -> Reply:
+def reply_of(error: exceptions.ClientError, last: LastResponse | None = None) -> Reply:
     """Return the response in a botocore exception."""
     # Services other than AWS's return errors in S3's form, without an Error element.
-    said: Any = error.response.get("Error") or error.response
+    fields: Any = error.response.get("Error") or error.response
     metadata: Any = error.response.get("ResponseMetadata", {})
-    headers = answered.reply.headers if answered else metadata.get("HTTPHeaders", {})
+    headers = last.reply.headers if last else metadata.get("HTTPHeaders", {})
     status = metadata.get("HTTPStatusCode", 0)
-    return Reply(status, headers, str(said.get("Code") or ""), str(said.get("Message") or ""))
+    return Reply(status, headers, str(fields.get("Code") or ""), str(fields.get("Message") or ""))
 
 
 def _tls(error: exceptions.SSLError, call: Call) -> Fault:

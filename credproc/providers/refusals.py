@@ -37,7 +37,7 @@ HINTS = {
     "NoSuchEntity": "the service has no such role: check its ARN",
 }
 #: Hints for services that return only a code, such as Ceph; AWS always returns a message.
-BARE = {
+WITHOUT_MESSAGE = {
     "AccessDenied": "the service does not say why: check the calling keys, that the role exists, "
     "and that its trust policy allows this caller",
     "InvalidArgument": "the service does not say which parameter it refuses: check the form of the "
@@ -95,7 +95,7 @@ def explain(reply: Reply, call: Call) -> Fault:
     if code in DENIED and not call.role_arn:
         return _no_session(reply)
     is_bare = not reply.message.strip()
-    return _denied(reply, call) if code in DENIED and not is_bare else _terms(reply, call)
+    return _denied(reply, call) if code in DENIED and not is_bare else _other(reply, call)
 
 
 def _token(reply: Reply, call: Call) -> Fault:
@@ -104,7 +104,7 @@ def _token(reply: Reply, call: Call) -> Fault:
         return Fault(f"{reply.text()}: {claims.denied(call)}")
     if reply.code in (*TOKEN_REJECTED, *EXPIRED, *KEYS_REJECTED):
         return Fault(f"{reply.text()}: {claims.hint(reply.message, call)}", SourceRejected)
-    return _terms(reply, call)
+    return _other(reply, call)
 
 
 def _partition(code: str, call: Call) -> str:
@@ -155,7 +155,7 @@ def _denied(reply: Reply, call: Call) -> Fault:
         return Fault(f"{text}: {_tags(call)}")
     if action == "sts:SetSourceIdentity":
         return Fault(f"{text}: {_source_identity(call)}")
-    return Fault(f"{text}: {_unsaid(who, call)}", Denied)
+    return Fault(f"{text}: {_unexplained(who, call)}", Denied)
 
 
 def _no_session(reply: Reply) -> Fault:
@@ -185,7 +185,7 @@ def _account(arn: str, otherwise: str = "the role's account") -> str:
     return f"account {parts[4]}" if len(parts) > 4 and parts[4] else otherwise
 
 
-def _unsaid(who: str, call: Call) -> str:
+def _unexplained(who: str, call: Call) -> str:
     """Return what to do where STS gives no reason; it does not even say whether the role exists."""
     options = {
         "ExternalId": "--external-id",
@@ -235,13 +235,13 @@ def _mfa(reply: Reply) -> Fault:
     return Fault(f"{text}: each code works once, so wait for the next one", WrongCode)
 
 
-def _terms(reply: Reply, call: Call) -> Fault:
+def _other(reply: Reply, call: Call) -> Fault:
     code, text, lower = reply.code, reply.text(), reply.message.lower()
     if "role chaining" in lower:
         return Fault(f"{text}: lower --duration-seconds to 3600", SessionTooLong)
     hint = HINTS.get(code, "").format(region=call.region)
     if not lower.strip():
-        hint = BARE.get(code, hint)
+        hint = WITHOUT_MESSAGE.get(code, hint)
     elif code.startswith("PackedPolicyTooLarge"):
         hint = _too_large(lower, call)
     elif "transitive tag" in lower:

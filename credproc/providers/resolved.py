@@ -101,8 +101,8 @@ def _worded(signins: Signins, method: str, load: Callable[[], tuple[Any, Any]]) 
             f'{python} -m pip install "botocore[crt]"'
         ) from error
     except Exception as error:
-        told = signins.explain(error, method) if method in COMMANDS else None
-        raise told or _explained(error) from error
+        failure = signins.explain(error, method) if method in COMMANDS else None
+        raise failure or _explained(error) from error
 
 
 def _explained(error: Exception) -> ProviderFailed:

@@ -61,7 +61,7 @@ class Signins:
         self.run = run
         self.session = session
         self.profile = profile
-        self.answered = raised.Answered()
+        self.last = raised.LastResponse()
         #: Whether a token exchange is under way, and the response to the last one.
         self.exchanging = False
         self.exchanged = Reply()
@@ -70,7 +70,7 @@ class Signins:
         session.set_default_client_config(client_config(run).merge(time))
         for event, field in EXCHANGES.items():
             session.register(f"before-call.{event}", self._begin)
-            session.register(f"before-parse.{event}", self.answered.note)
+            session.register(f"before-parse.{event}", self.last.record)
             session.register(f"after-call.{event}", partial(self._end, field))
 
     def login(self, method: str) -> str:
@@ -106,8 +106,8 @@ class Signins:
     def _limit(self) -> int:
         """Return the configured number of tries, 0 if it is not configured."""
         configured = self.session.get_scoped_config().get("max_attempts", "")
-        said = self.run.environ.get("AWS_MAX_ATTEMPTS") or configured
-        return int(said) if isinstance(said, str) and said.isdecimal() else 0
+        attempts = self.run.environ.get("AWS_MAX_ATTEMPTS") or configured
+        return int(attempts) if isinstance(attempts, str) and attempts.isdecimal() else 0
 
     def _begin(self, **_: Any) -> None:
         self.run.log("sign-in: exchanging the token")
@@ -120,12 +120,12 @@ class Signins:
         self.exchanging = False
         took = self.run.log.took(self.started)
         self.run.log(f"sign-in: the token service answered {http_response.status_code} in {took}")
-        said = parsed.get("Error", {})
+        attempts = parsed.get("Error", {})
         self.exchanged = Reply(
             http_response.status_code,
-            self.answered.reply.headers,
-            str(said.get("Code", "")),
-            str(said.get("Message", "")),
+            self.last.reply.headers,
+            str(attempts.get("Code", "")),
+            str(attempts.get("Message", "")),
         )
         if http_response.status_code < 300 and not parsed.get(field):
             if "html" in self.exchanged.headers.get("content-type", ""):
@@ -142,16 +142,16 @@ class Signins:
             return ProviderFailed(refused)
         if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
             text = str(error).rstrip(".")
-            told = text if "aws sso login" in text else f"{text}: {login}"
+            expired = text if "aws sso login" in text else f"{text}: {login}"
             is_passing = refused and login not in refused
-            return ProviderFailed(refused if is_passing else told)
+            return ProviderFailed(refused if is_passing else expired)
         if isinstance(error, _ODD):
             return ProviderFailed(f"the cached sign-in is not usable: {login}")
         return None
 
     def _unanswered(self, error: Exception, login: str) -> str:
         """Return the message for an exchange that got no response."""
-        fault = raised.explain(error, self.answered, TOKEN_SERVICE)
+        fault = raised.explain(error, self.last, TOKEN_SERVICE)
         if isinstance(error, (*_NOT_SENT, ResponseParserError)):
             return fault.words()
         return (
@@ -237,32 +237,32 @@ class _Portal:
         self._client = client
         self._limit = limit
         self._call = Call(client.meta.region_name, service="the SSO portal")
-        self._answered = raised.Answered()
-        client.meta.events.register("before-parse.sso", self._answered.note)
+        self._last = raised.LastResponse()
+        client.meta.events.register("before-parse.sso", self._last.record)
 
     def get_role_credentials(self, **parameters: Any) -> Any:
         """Return the portal's response, which has credentials."""
         return tried(self._run, "sso", lambda: self._once(parameters), self._limit)
 
     def _once(self, parameters: dict[str, Any]) -> Any:
-        self._answered.reply = Reply()
+        self._last.reply = Reply()
         started = self._run.log.clock()
         try:
             answer = self._client.get_role_credentials(**parameters)
         except (self.exceptions.UnauthorizedException, exceptions.ParamValidationError):
             raise  # these are about the token
         except exceptions.ClientError as error:
-            return _refusal(raised.reply_of(error, self._answered), self._call)
+            return _refusal(raised.reply_of(error, self._last), self._call)
         except Exception as error:  # botocore may raise anything for a response of another server
-            return raised.explain(error, self._answered, self._call)
+            return raised.explain(error, self._last, self._call)
         finally:
             role = f"{parameters['roleName']} of account {parameters['accountId']}"
-            status = self._answered.reply.status or "no answer"
+            status = self._last.reply.status or "no answer"
             self._run.log(f"sso: role {role}: {status} after {self._run.log.took(started)}")
         found = answer.get("roleCredentials") or {}
         missing = [field for field in FIELDS if not found.get(field)]
         if len(missing) == len(FIELDS):
-            return faults.foreign(self._answered.reply, self._call)
+            return faults.foreign(self._last.reply, self._call)
         if missing:
             return Fault(f"{self._call.service} answered without {', '.join(missing)}")
         return answer

@@ -186,10 +186,10 @@ class Sts:
         """Call until STS returns credentials, or an error that retrying does not cure."""
         where = self._place(call.region)
         if where is None:
-            ask = partial(self._made(run, call.region).call, call, action, parameters)
+            send = partial(self._made(run, call.region).call, call, action, parameters)
         else:
-            ask = partial(self._query.call, where, call, action, parameters, run.deadline)
-        return tried(run, f"sts: {call.role_arn or action}", lambda: _once(run, call, ask))
+            send = partial(self._query.call, where, call, action, parameters, run.deadline)
+        return tried(run, f"sts: {call.role_arn or action}", lambda: _once(run, call, send))
 
     def _place(self, region: str) -> place.Place | None:
         if region not in self._places:
@@ -205,11 +205,11 @@ class Sts:
         return self._client
 
 
-def _once(run: Run, call: Call, ask: Callable[[], tuple[Reply, Any]]) -> Credentials | Fault:
+def _once(run: Run, call: Call, send: Callable[[], tuple[Reply, Any]]) -> Credentials | Fault:
     """Call once; return the credentials, or the fault."""
     started = run.log.clock()
     try:
-        reply, answer = bounded(run, ask, TRY)
+        reply, answer = bounded(run, send, TRY)
     except DeadlineExceeded:
         return faults.timed_out(call, run.log.clock() - started)
     except Failed as failed:

@@ -139,8 +139,8 @@ def php(installer: Installer) -> Installed:
     """Return a program of PHP's; its first argument is where the SDK is."""
     command = installer.debian("/usr/bin/php", "php-cli", "php-curl", "php-mbstring", "php-xml")
     library = installer.php()
-    asked = f"require '{library}'; echo Aws\\Sdk::VERSION;"
-    version = called([command, "-r", asked])
+    script = f"require '{library}'; echo Aws\\Sdk::VERSION;"
+    version = called([command, "-r", script])
     return Installed([command, str(PROGRAMS / "sdk.php"), library], f"aws-sdk-php {version}")
 
 
@@ -176,9 +176,9 @@ def terraform(installer: Installer) -> Installed:
     if not command:
         raise Missing("terraform is not on PATH, and neither Debian nor PyPI nor npm has it")
     words = [command, f"-chdir={PROGRAMS / 'terraform'}", "init", "-no-color", "-input=false"]
-    told = json.loads(called([command, "version", "-json"], None, **TERRAFORM))
+    version = json.loads(called([command, "version", "-json"], None, **TERRAFORM))
     return Installed(
-        [*words, "-backend-config=profile=app"], f"terraform {told['terraform_version']}"
+        [*words, "-backend-config=profile=app"], f"terraform {version['terraform_version']}"
     )
 
 

@@ -198,8 +198,8 @@ class Installer:
 def _of_pypi(project: str, file: str, sha256: str) -> bytes:
     """Return a file of PyPI's that pip would not hand out without running what is in it."""
     kind = {"Accept": "application/vnd.pypi.simple.v1+json"}
-    asked = urllib.request.Request(f"https://pypi.org/simple/{project}/", headers=kind)
-    with urllib.request.urlopen(asked, timeout=60) as answer:
+    query = urllib.request.Request(f"https://pypi.org/simple/{project}/", headers=kind)
+    with urllib.request.urlopen(query, timeout=60) as answer:
         (url,) = (each["url"] for each in json.load(answer)["files"] if each["filename"] == file)
     with urllib.request.urlopen(url, timeout=300) as answer:
         content = bytes(answer.read())
@@ -254,8 +254,8 @@ def of_pypi(venv: venvs.Venv, *names: str) -> str:
 
 def of_debian(*packages: str) -> str:
     """Return the versions of Debian's packages."""
-    asked = ["dpkg-query", "--show", "--showformat", "${Version}\\n"]
-    return _listed(packages, called([*asked, *packages]).splitlines())
+    query = ["dpkg-query", "--show", "--showformat", "${Version}\\n"]
+    return _listed(packages, called([*query, *packages]).splitlines())
 
 
 def of_npm(folder: Path, *packages: str) -> str:

@@ -93,9 +93,9 @@ class Rolling:
 
     def check(self) -> None:
         """Check that all were signed with what is good now, and that it was fetched once."""
-        asked = [each for each in self.world.sts.requests if b"GetCallerIdentity" in each.body]
-        assert len(asked) == self.count
-        assert [each for each in asked if not signed_by(each, self.good)] == []
+        calls = [each for each in self.world.sts.requests if b"GetCallerIdentity" in each.body]
+        assert len(calls) == self.count
+        assert [each for each in calls if not signed_by(each, self.good)] == []
         assert self.world.imds.count("creds") == 1
         assert self.world.sts.count(ONE) == (self.way != "imds")
         assert self.world.runs >= self.count

@@ -68,12 +68,12 @@ def ask_together_and_again(asker: Asker, held: Hold | Gate) -> set[str]:
     """
     waiting = Waiting(asker.world.host)
     with ThreadPoolExecutor(COUNT) as threads:
-        asked = [threads.submit(asker.ask) for _ in range(COUNT)]
+        pending = [threads.submit(asker.ask) for _ in range(COUNT)]
         try:
             waiting.come(WAITING)
         finally:
             held.release()
-        results = [each.result() for each in asked]
+        results = [each.result() for each in pending]
     results.append(asker.ask())
 
     assert {result.status for result in results} == {0}, results

@@ -144,8 +144,8 @@ def test_clock_that_sts_finds_wrong_is_reported_with_the_difference(
     result = cloud.host.run(*CHAIN)
 
     assert result.status == 1
-    told = [f"{abs(ahead) + more} s {side} STS:" for more in range(-30, 31)]
-    assert any(words in result.stderr for words in told), result.stderr
+    expected = [f"{abs(ahead) + more} s {side} STS:" for more in range(-30, 31)]
+    assert any(words in result.stderr for words in expected), result.stderr
     assert "role 1 of 2" in result.stderr
 
 

@@ -31,7 +31,7 @@ def doctor(host: Host, *words: str, status: int) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "message"),
     [
         ("[p]", "[p] must be written [profile p]"),
         ("[Profile p]", "[Profile p] must be written [profile p]"),
@@ -39,11 +39,11 @@ def doctor(host: Host, *words: str, status: int) -> list[dict[str, str]]:
     ],
 )
 def test_header_that_is_nearly_right_is_never_answered_by_another_profile(
-    header: str, told: str, host: Host
+    header: str, message: str, host: Host
 ) -> None:
     path = host.config(f"\n{header}\n{KEYS}")
     before = path.read_text(encoding="utf-8")
-    where = f"{path}, line 2: {told}"
+    where = f"{path}, line 2: {message}"
 
     assert where in failed(host, "explain", "p", status=2)
     assert where in failed(host, "profile", "show", "p", status=2)
@@ -87,7 +87,7 @@ def test_default_with_two_sections_is_read_as_botocore_reads_it(host: Host) -> N
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (f"{CREDPROC} --imds # the app", "everything after # is part of the command"),
         (f'"{CREDPROC} --imds"', "the quotes make the whole line the name of one program"),
@@ -96,12 +96,12 @@ def test_default_with_two_sections_is_read_as_botocore_reads_it(host: Host) -> N
     ],
 )
 def test_line_of_credproc_that_needs_a_shell_is_reported(
-    line: str, told: str, online: Host
+    line: str, message: str, online: Host
 ) -> None:
     online.config(f"[profile app]\ncredential_process = {line}\n")
 
-    assert told in str(doctor(online, "app", status=1))
-    assert told in ctl(online, "profile", "show", "app")
+    assert message in str(doctor(online, "app", status=1))
+    assert message in ctl(online, "profile", "show", "app")
 
 
 def test_file_that_only_botocore_cannot_read_is_reported_with_the_line(host: Host) -> None:

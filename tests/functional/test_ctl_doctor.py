@@ -332,10 +332,10 @@ def test_other_files_in_the_cache_are_reported(cloud: Host) -> None:
     (cloud.cache / "notes").write_text("x")
 
     checks = examine(cloud, "app")
-    told = [text for status, text, _ in checks["cache"] if status == "warn"]
+    warnings = [text for status, text, _ in checks["cache"] if status == "warn"]
 
-    assert "1 entries cannot be read" in told[0]
-    assert "1 files are not credproc's (notes)" in told[1]
+    assert "1 entries cannot be read" in warnings[0]
+    assert "1 files are not credproc's (notes)" in warnings[1]
 
 
 def test_lock_of_another_doctor_is_not_an_error(cloud: Host) -> None:

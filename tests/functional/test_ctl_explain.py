@@ -82,10 +82,10 @@ def test_providers_are_explained_in_order(cloud: Host, imds: ImdsServer) -> None
 def test_cached_sessions_are_shown(cloud: Host) -> None:
     cloud.run(*CHAIN)
 
-    told = sessions(cloud, *CHAIN)
+    explained = sessions(cloud, *CHAIN)
 
-    assert len(told) == 3
-    assert all(text.endswith(", fresh") for text in told), told
+    assert len(explained) == 3
+    assert all(text.endswith(", fresh") for text in explained), explained
 
 
 def test_change_is_named_and_valid_sessions_are_used(
@@ -96,13 +96,13 @@ def test_change_is_named_and_valid_sessions_are_used(
     calls = len(sts.calls)
     imds.forget()
 
-    told = data_of(cloud, *CHAIN)
+    explained = data_of(cloud, *CHAIN)
     cloud.run(*CHAIN)
 
     changed = f"{cloud.home}/.aws/config now exists"
-    assert told["cache"]["answer"]["changed"] == [changed]
-    assert told["providers"][1]["next"] == "print the cached session; nothing is fetched"
-    assert all(step["text"].endswith(", fresh") for step in told["providers"][1]["sessions"])
+    assert explained["cache"]["answer"]["changed"] == [changed]
+    assert explained["providers"][1]["next"] == "print the cached session; nothing is fetched"
+    assert all(step["text"].endswith(", fresh") for step in explained["providers"][1]["sessions"])
     assert len(sts.calls) == calls
     assert "answer      no longer valid: " not in ctl(cloud, "explain", "--", *CHAIN)
 
@@ -128,12 +128,14 @@ def test_file_that_the_answer_depends_on_is_named(cloud: Host, change: str, word
         path.write_text(text + "\n" * (change == "edited"))
         os.utime(path, (1, 1))
 
-    told = ctl(cloud, "explain", "--", "--profile", "a")
+    explained = ctl(cloud, "explain", "--", "--profile", "a")
 
-    assert f"answer      no longer valid: {path} {words}\n" in told
+    assert f"answer      no longer valid: {path} {words}\n" in explained
     if change != "removed":
-        assert f"next run    {path} {words}: fetch role 1\n" in told
-        assert "role 1    bump@123456789012; STS in eu-central-1 (configured); not cached" in told
+        assert f"next run    {path} {words}: fetch role 1\n" in explained
+        assert (
+            "role 1    bump@123456789012; STS in eu-central-1 (configured); not cached" in explained
+        )
 
 
 def test_only_what_is_not_cached_would_be_fetched(cloud: Host, sts: StsServer) -> None:
@@ -141,10 +143,10 @@ def test_only_what_is_not_cached_would_be_fetched(cloud: Host, sts: StsServer) -
     calls = len(sts.calls)
     options = ("--role-arn", JUMP, "--role-arn", APP, "--source", "imds")
 
-    told = data_of(cloud, *options)["next"]
+    explained = data_of(cloud, *options)["next"]
     cloud.document(*options)
 
-    assert told == "no answer is cached: fetch role 2"
+    assert explained == "no answer is cached: fetch role 2"
     assert [call.parameters["RoleArn"] for call in sts.calls[calls:]] == [APP]
 
 
@@ -199,11 +201,11 @@ def test_explanation_is_what_the_next_run_does(cloud: Host, imds: ImdsServer) ->
     for times, fetches in (({}, False), ({"ahead": -5, "now": -2, "look": -1}, True)):
         cloud.run("--imds", "--refresh")
         cachedir.change(cloud.cache, **times)
-        told = data_of(cloud, "--imds")["next"]
+        explained = data_of(cloud, "--imds")["next"]
         imds.forget()
         cloud.run("--imds")
 
-        assert told.startswith("refresh first") == fetches
+        assert explained.startswith("refresh first") == fetches
         assert bool(imds.count()) == fetches
 
 
@@ -216,10 +218,10 @@ def test_last_failure_is_explained(cloud: Host, imds: ImdsServer) -> None:
     imds.role = None
     cloud.run("--imds")
 
-    told = data_of(cloud, "--imds")["next"]
+    explained = data_of(cloud, "--imds")["next"]
 
-    assert told.startswith("the last run failed (imds: this instance has no role")
-    assert told.endswith(": fetch the instance's role")
+    assert explained.startswith("the last run failed (imds: this instance has no role")
+    assert explained.endswith(": fetch the instance's role")
 
 
 @pytest.mark.parametrize(
@@ -255,10 +257,10 @@ def test_region_of_a_role_is_explained(
 def test_region_of_the_partition_without_any_configuration(cloud: Host) -> None:
     arn = "arn:aws-cn:iam::123456789012:role/app"
 
-    told = sessions(cloud, "--role-arn", arn, "--source", "env", AWS_REGION=None)
+    explained = sessions(cloud, "--role-arn", arn, "--source", "env", AWS_REGION=None)
 
-    assert told[0] == "env; no keys"
-    assert "STS in cn-north-1 (none is configured)" in told[1]
+    assert explained[0] == "env; no keys"
+    assert "STS in cn-north-1 (none is configured)" in explained[1]
 
 
 def test_profile_is_explained_by_its_command_line_or_its_roles(cloud: Host) -> None:
@@ -284,20 +286,20 @@ def test_profile_is_explained_by_its_command_line_or_its_roles(cloud: Host) -> N
 def test_profile_that_does_not_work_is_explained(cloud: Host) -> None:
     cloud.config(f"[profile loop]\nrole_arn = {JUMP}\nsource_profile = loop\n")
 
-    told = data_of(cloud, "--profile", "loop")["providers"][0]["text"]
+    explained = data_of(cloud, "--profile", "loop")["providers"][0]["text"]
 
-    assert told.startswith("would fail: profile loop")
+    assert explained.startswith("would fail: profile loop")
 
 
 def test_dependences_of_an_answer_show_no_key(cloud: Host) -> None:
     key = "AKIAIOSFODNN7EXAMPLE"
     options = ("--role-arn", JUMP, "--source", "env")
 
-    told = data_of(cloud, *options, AWS_ACCESS_KEY_ID=key)
+    explained = data_of(cloud, *options, AWS_ACCESS_KEY_ID=key)
 
-    assert "AWS_ACCESS_KEY_ID=...MPLE" in told["depends_on"]
-    assert "AWS_REGION=eu-central-1" in told["depends_on"]
-    assert key not in str(told)
+    assert "AWS_ACCESS_KEY_ID=...MPLE" in explained["depends_on"]
+    assert "AWS_REGION=eu-central-1" in explained["depends_on"]
+    assert key not in str(explained)
 
 
 def test_dependences_of_an_answer_are_described(cloud: Host) -> None:
@@ -308,11 +310,11 @@ def test_dependences_of_an_answer_are_described(cloud: Host) -> None:
     os.utime(token, (1795823654, 1795823654))
     identity = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(token), "AWS_ROLE_ARN": JUMP}
 
-    def told(source: str, **env: str) -> list[str]:
+    def explained(source: str, **env: str) -> list[str]:
         return list(data_of(cloud, "--role-arn", JUMP, "--source", source, **env)["depends_on"])
 
-    instance, web = told("imds", USER="ann"), told("web-identity", **identity)
-    container = told("container", AWS_CONTAINER_AUTHORIZATION_TOKEN="geheim")
+    instance, web = explained("imds", USER="ann"), explained("web-identity", **identity)
+    container = explained("container", AWS_CONTAINER_AUTHORIZATION_TOKEN="geheim")
     machine = f"this machine ({os.uname().nodename}) since it was started"
     assert f"{path} (29 bytes, changed 2026-11-27T23:54:13Z)" in instance
     assert f"{cloud.home}/.aws/credentials (does not exist)" in instance
@@ -324,9 +326,9 @@ def test_dependences_of_an_answer_are_described(cloud: Host) -> None:
 
 
 def test_cache_that_is_off_is_explained(cloud: Host) -> None:
-    told = ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
+    explained = ctl(cloud, "explain", "--", "--imds", CREDPROC_CACHE_DIR="x")
 
-    assert "cache       off: CREDPROC_CACHE_DIR=x is not an absolute path\n" in told
+    assert "cache       off: CREDPROC_CACHE_DIR=x is not an absolute path\n" in explained
 
 
 @pytest.mark.parametrize(

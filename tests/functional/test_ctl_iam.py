@@ -346,10 +346,10 @@ def test_failure_is_json_too_with_the_steps_that_were_done(admin: Host, aws: Rel
 
     result = Inside(admin).run("role", "create", "halfmade", "--policy", S3, "--output", "json")
 
-    told = json.loads(result.stdout)
-    assert (result.status, told["status"]) == (1, 1)
-    assert told["error"] == one_line(result)
-    assert [step["state"] for step in told["steps"] if step["changed"]] == [
+    output = json.loads(result.stdout)
+    assert (result.status, output["status"]) == (1, 1)
+    assert output["error"] == one_line(result)
+    assert [step["state"] for step in output["steps"] if step["changed"]] == [
         "created for EC2 instances", "attached to halfmade"
     ]  # fmt: skip
 
@@ -490,8 +490,8 @@ def test_interruption_while_waiting_lists_completed_steps(
         )
         hold.wait_for()
         aws.break_("DescribeIamInstanceProfileAssociations", pending)
-    asked = aws.count("DescribeIamInstanceProfileAssociations")
-    aws.wait_for(asked + 2, "DescribeIamInstanceProfileAssociations")
+    before = aws.count("DescribeIamInstanceProfileAssociations")
+    aws.wait_for(before + 2, "DescribeIamInstanceProfileAssociations")
     process.signal(2)
 
     result = process.wait()

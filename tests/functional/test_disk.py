@@ -97,12 +97,12 @@ def test_failure_of_any_system_call_does_not_cost_the_credentials(
     for step, result in tracer.fail_at_each(nothing, faults, str(CREDPROC), choose=choose):
         steps.add(step.name)
         tries += 1
-        told = log(host)
-        assert result.document["AccessKeyId"] == imds.current["AccessKeyId"], (step, result, told)
+        logged = log(host)
+        assert result.document["AccessKeyId"] == imds.current["AccessKeyId"], (step, result, logged)
         error = next((name for name in WORDS if f"-1 {name} " in tracer.file.read_text()), "")
         is_vital = not any(name in step.line for name in ("sweep.lock", "cleared.lock"))
         if faults(step) != ("EIO",) and is_vital:
-            assert WORDS[error] in told, (step, told)
+            assert WORDS[error] in logged, (step, logged)
         cachedir.entries(host.cache)
         assert cachedir.names(host.cache, ".tmp") == [], step
     assert steps >= set(ERRORS)
@@ -267,10 +267,10 @@ def test_directory_that_holds_other_things_keeps_its_mode(host: Host, mode: int)
 
     host.document(CREDPROC_CACHE_DIR=str(folder))
 
-    told = log(host)
-    assert f"has mode {mode:04o} and must be private: use a directory with mode 0700 that" in told
-    assert "chmod" not in told
-    assert "CacheDirectoryMode=0700" in told
+    logged = log(host)
+    assert f"has mode {mode:04o} and must be private: use a directory with mode 0700 that" in logged
+    assert "chmod" not in logged
+    assert "CacheDirectoryMode=0700" in logged
     assert folder.stat().st_mode & 0o777 == mode
     assert os.listdir(folder) == ["notes"]
 

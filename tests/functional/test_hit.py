@@ -42,7 +42,7 @@ def known(cloud: Cloud) -> Cloud:
     return cloud
 
 
-def asked(cloud: Cloud) -> tuple[int, int, int]:
+def requests(cloud: Cloud) -> tuple[int, int, int]:
     """Return the numbers of requests and connections to the services."""
     return cloud.imds.count(), cloud.sts.count(), cloud.imds.connections + cloud.sts.connections
 
@@ -57,14 +57,14 @@ def held(cloud: Cloud, *argv: str) -> bytes:
 @pytest.mark.parametrize("way", WAYS)
 def test_hit_prints_the_entrys_document_and_makes_no_call(known: Cloud, way: str) -> None:
     first = known.host.run(*WAYS[way])
-    before = asked(known)
+    before = requests(known)
     results = [known.host.run(*WAYS[way]) for _ in range(3)]
 
     assert first.document
     assert {result.stdout for result in results} == {held(known, *WAYS[way])}
     assert {result.stdout for result in results} == {first.stdout}
     assert {(result.status, result.stderr) for result in results} == {(0, "")}
-    assert asked(known) == before
+    assert requests(known) == before
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_another_invocation_is_answered_from_the_same_session(
 )
 def test_hit_with_a_log_or_a_format_makes_no_call_either(known: Cloud, more: list[str]) -> None:
     document = known.host.document("--imds", "app")
-    before = asked(known)
+    before = requests(known)
     result = known.host.run("--imds", "app", *more)
 
     assert result.status == 0
     assert document["AccessKeyId"] in result.stdout.decode()
-    assert asked(known) == before
+    assert requests(known) == before
 
 
 def test_hit_is_logged(known: Cloud) -> None:
@@ -137,11 +137,11 @@ def test_other_arguments_or_variables_are_not_a_hit(known: Cloud) -> None:
     known.host.run(*CHAIN)
     known.imds.role = "other"
     for what, (argv, environ) in OTHER.items():
-        before = asked(known)
+        before = requests(known)
         result = known.host.run(*argv, **environ)
 
         assert result.document, what
-        assert asked(known) != before, what
+        assert requests(known) != before, what
 
 
 CORRECT = ("--role-arn", ONE, "--external-id", "42", "--source", "env")

@@ -127,10 +127,10 @@ def test_bare_interpreter_loads_none_of_the_heavy_modules(host: Host, pure: Comm
 def test_hit_loads_only_its_own_modules(cloud: Cloud, command: Command, way: str) -> None:
     cloud.host.config(PROFILES)
     document = cloud.host.run(*WAYS[way]).stdout
-    asked = cloud.imds.count(), cloud.sts.count()
+    before = cloud.imds.count(), cloud.sts.count()
 
     assert command.loaded(cloud.host, *WAYS[way]) == (document, HIT)
-    assert (cloud.imds.count(), cloud.sts.count()) == asked
+    assert (cloud.imds.count(), cloud.sts.count()) == before
 
 
 @pytest.mark.parametrize("way", WAYS)

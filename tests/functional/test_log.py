@@ -45,7 +45,7 @@ def lines(log: Path) -> list[tuple[int, str]]:
     return found
 
 
-def told(log: Path) -> list[str]:
+def lines_of(log: Path) -> list[str]:
     """Return what the lines of the file say."""
     return [text for _, text in lines(log)]
 
@@ -81,7 +81,7 @@ def test_verbose_logs_to_stderr_and_prints_the_same_document(
 def test_file_gets_the_same_log(online: Host, log: Path) -> None:
     result = online.run(*CHAIN, "-v")
 
-    assert told(log) == [line.removeprefix("credproc: ") for line in result.stderr.splitlines()]
+    assert lines_of(log) == [line.removeprefix("credproc: ") for line in result.stderr.splitlines()]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
@@ -89,11 +89,11 @@ def test_only_the_file_gets_the_log_without_verbose(
     online: Host, log: Path, imds: ImdsServer, sts: StsServer
 ) -> None:
     document = online.document(*CHAIN)
-    first = told(log)
+    first = lines_of(log)
     assert online.document(*CHAIN) == document
 
     assert has(first, "cache: not cached")
-    assert has(told(log)[len(first) :], r"cache: fresh \(")
+    assert has(lines_of(log)[len(first) :], r"cache: fresh \(")
     whole = log.read_text("utf-8")
     assert not any(secret in whole for secret in (*imds.secrets, *sts.secrets, "geheim42"))
 
@@ -113,7 +113,7 @@ def test_line_of_a_failed_run_is_in_the_file(
     result = online.run(*argv)
 
     assert result.status == status
-    assert f"credproc: {told(log)[-1]}\n" == result.stderr
+    assert f"credproc: {lines_of(log)[-1]}\n" == result.stderr
 
 
 @pytest.mark.parametrize("kind", ["AccessDenied", "Throttling"])
@@ -126,22 +126,22 @@ def test_stale_credentials_are_served_with_the_reason(
     served = online.document(*CHAIN)
 
     assert served["AccessKeyId"] == document["AccessKeyId"]
-    assert has(told(log), f"{kind}.*: using the cached credentials, which are still valid")
+    assert has(lines_of(log), f"{kind}.*: using the cached credentials, which are still valid")
 
 
 def test_profile_is_named(online: Host, log: Path) -> None:
     online.config("[profile dev]\ncredential_process = /bin/false\n")
     online.run("--profile", "dev", AWS_PROFILE="dev")
-    assert has(told(log), r"Python \S+, profile dev, AWS_PROFILE=dev$")
-    assert has(told(log), r"profile dev: false ran for \d+ ms")
+    assert has(lines_of(log), r"Python \S+, profile dev, AWS_PROFILE=dev$")
+    assert has(lines_of(log), r"profile dev: false ran for \d+ ms")
 
 
 def test_error_of_the_system_has_no_number(online: Host, log: Path) -> None:
     online.cache.mkdir(parents=True, mode=0o700)
     online.cache.chmod(0o777)
     online.document("--imds", XDG_CACHE_HOME="/dev/null")
-    assert has(told(log), r"cache: .*Not a directory")
-    assert not has(told(log), r"\[Errno")
+    assert has(lines_of(log), r"cache: .*Not a directory")
+    assert not has(lines_of(log), r"\[Errno")
 
 
 def test_library_that_does_not_load_is_not_an_internal_error(online: Host) -> None:
@@ -332,9 +332,9 @@ def test_root_creates_no_file_in_a_directory_of_another_user(online: Host) -> No
     script = [*user[1:], str(CREDPROC), "--imds"]
     assert online.run(*script, command=user[0], CREDPROC_LOG=str(log)).document
     assert log.stat().st_uid == NOBODY
-    before = told(log)
+    before = lines_of(log)
     assert online.document("--imds", CREDPROC_LOG=str(log))
-    assert told(log) == before  # a file of another user is not written to, either
+    assert lines_of(log) == before  # a file of another user is not written to, either
 
 
 def test_existing_log_of_root_is_appended_to_wherever_it_is(online: Host) -> None:
@@ -344,7 +344,7 @@ def test_existing_log_of_root_is_appended_to_wherever_it_is(online: Host) -> Non
     os.chown(online.home, NOBODY, NOBODY)
 
     assert online.document("--imds", CREDPROC_LOG=str(log))
-    assert has(told(log), "cache: ")
+    assert has(lines_of(log), "cache: ")
 
 
 def test_user_may_log_in_a_folder_that_another_shares(online: Host) -> None:

@@ -74,7 +74,7 @@ def test_help_page_and_completion_have_each_option_in_the_same_words(name: str, 
 
     seen = 0
     for each in manpages.parsers(manpages.parser(name)):
-        told = words(each.format_help())
+        shown = words(each.format_help())
         for action in each._actions:
             if isinstance(action, argparse._SubParsersAction | argparse._HelpAction):
                 continue
@@ -82,10 +82,10 @@ def test_help_page_and_completion_have_each_option_in_the_same_words(name: str, 
             assert action.help
             text = words(action.help.replace("%(prog)s", each.prog))
             for option in action.option_strings:
-                assert option in told
+                assert option in shown
                 assert option in completion
                 assert option in page
-            assert text in told
+            assert text in shown
             assert text.replace("`", "") in page
             assert re.sub(r"[\\\\'\"]", "", text) in completion.replace("[", "").replace("]", "")
     assert seen > 20

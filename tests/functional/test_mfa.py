@@ -204,11 +204,11 @@ def test_failed_command_is_run_again_at_once(person: Host) -> None:
 def test_code_is_neither_logged_nor_cached(person: Host) -> None:
     log = person.folder / "log"
     command = program(person, f"echo {CODE}")
-    told = person.run(*ARGV, "--mfa-command", str(command), "-v", CREDPROC_LOG=str(log))
+    result = person.run(*ARGV, "--mfa-command", str(command), "-v", CREDPROC_LOG=str(log))
 
-    assert told.status == 0
-    assert "role 1 of 1" in told.stderr
-    assert CODE not in told.stderr
+    assert result.status == 0
+    assert "role 1 of 1" in result.stderr
+    assert CODE not in result.stderr
     assert CODE not in everything(person)
 
 
@@ -275,8 +275,8 @@ def test_spaces_and_digits_of_another_keyboard_are_accepted(
 
 def test_mistyped_code_causes_another_prompt(terminal: Terminal, sts: StsServer) -> None:
     process = terminal.start(*ARGV)
-    asked = PROMPT
-    for typed, told in (
+    shown = PROMPT
+    for typed, message in (
         ("", "not an MFA code: expected six digits"),
         ("27182", "not an MFA code: expected six digits"),
         ("314-159", "not an MFA code: expected six digits"),
@@ -286,15 +286,15 @@ def test_mistyped_code_causes_another_prompt(terminal: Terminal, sts: StsServer)
             "this code has been used already, and each code works once: wait for the next one",
         ),
     ):
-        terminal.wait_for(asked)
+        terminal.wait_for(shown)
         terminal.type(f"{typed}\n")
-        asked += f"\r\ncredproc: {told}\r\n{PROMPT}"
-    terminal.wait_for(asked)
+        shown += f"\r\ncredproc: {message}\r\n{PROMPT}"
+    terminal.wait_for(shown)
     terminal.type(f"{CODE}\n")
 
     assert result(process).document["Version"] == 1
     assert [call.parameters["TokenCode"] for call in sts.calls] == ["271828", CODE]
-    assert terminal.read() == f"{asked}\r\n"
+    assert terminal.read() == f"{shown}\r\n"
 
 
 def test_end_of_input_ends_the_prompt(terminal: Terminal, sts: StsServer) -> None:
@@ -463,9 +463,9 @@ CAN_ASK = "from credproc.mfa import Mfa; print(Mfa('', {}).can_prompt(), flush=T
 
 def test_terminal_prompts_only_in_the_foreground(terminal: Terminal) -> None:
     ask = f'{sys.executable} -c "{CAN_ASK}"'
-    asked = terminal.start(script=f"set -m; {ask}; {ask} & wait")
+    processes = terminal.start(script=f"set -m; {ask}; {ask} & wait")
 
-    assert result(asked).stdout.split() == [b"True", b"False"]
+    assert result(processes).stdout.split() == [b"True", b"False"]
     without = terminal.host.run("-c", CAN_ASK, command=sys.executable)
     assert without.stdout == b"False\n"
 

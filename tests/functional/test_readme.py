@@ -196,12 +196,12 @@ def test_profiles_of_the_example_give_the_instances_role_or_the_chain(reader: Re
     app = "arn:aws:sts::123456789012:assumed-role/app/i-0a1b2c3d4e5f60718\n"
     deploy = f"arn:aws:sts::{OTHER_ACCOUNT}:assumed-role/deploy/credproc-"
 
-    def asked(profile: str, env: dict[str, str]) -> str:
+    def identity(profile: str, env: dict[str, str]) -> str:
         return reader.shell(f"{who} {profile}", env).stdout.decode()
 
-    assert asked("app", reader.world.instance) == app
-    assert asked("anywhere", reader.world.instance) == app
-    assert asked("anywhere", reader.world.laptop).startswith(deploy)
+    assert identity("app", reader.world.instance) == app
+    assert identity("anywhere", reader.world.instance) == app
+    assert identity("anywhere", reader.world.laptop).startswith(deploy)
 
 
 def test_recipes_of_the_front_page_are_parts_of_the_manuals() -> None:
@@ -300,8 +300,8 @@ def test_unit_keeps_credentials_in_its_cache_directory(
 def test_exit_statuses_of_the_manual_are_correct() -> None:
     (rows,) = readme.section("Exit status", "credproc").tables
 
-    told = manual.EPILOG.partition("exit status:")[2].partition("\n\n")[0]
-    assert [row[0] for row in rows] == sorted(set(re.findall(r"\d+", told)), key=int)
+    statuses = manual.EPILOG.partition("exit status:")[2].partition("\n\n")[0]
+    assert [row[0] for row in rows] == sorted(set(re.findall(r"\d+", statuses)), key=int)
 
 
 def test_variables_that_the_code_reads_are_described() -> None:

@@ -268,10 +268,10 @@ def test_uri_that_contains_a_secret_is_not_shown(host: Host, name: str) -> None:
         assert result.status == 1
         assert guid not in result.stderr + log.read_text("utf-8")
         assert {guid in entry.failure for entry in cachedir.entries(host.cache)} == {False}
-    told = host.run("explain", "--", *argv, command=SCRIPTS / "credprocctl")
-    assert told.status == 0
-    assert f"AWS_CONTAINER_CREDENTIALS_{name}_URI=" in told.stdout.decode()
-    assert guid not in told.stdout.decode()
+    explained = host.run("explain", "--", *argv, command=SCRIPTS / "credprocctl")
+    assert explained.status == 0
+    assert f"AWS_CONTAINER_CREDENTIALS_{name}_URI=" in explained.stdout.decode()
+    assert guid not in explained.stdout.decode()
 
 
 def test_password_in_an_endpoint_is_not_shown(host: Host) -> None:
@@ -285,11 +285,13 @@ def test_password_in_an_endpoint_is_not_shown(host: Host) -> None:
     argv = ["--role-arn", ROLE, "--source", "env"]
 
     result = host.run(*argv, "-v", CREDPROC_LOG=str(log))
-    told = host.run("explain", "--", *argv, command=SCRIPTS / "credprocctl")
+    explained = host.run("explain", "--", *argv, command=SCRIPTS / "credprocctl")
     assert result.status == 1
     assert "//[secret]@127.0.0.1" in result.stderr
-    assert "//[secret]@127.0.0.1" in told.stdout.decode()
-    assert "canaryPassword" not in result.stderr + log.read_text("utf-8") + told.stdout.decode()
+    assert "//[secret]@127.0.0.1" in explained.stdout.decode()
+    assert (
+        "canaryPassword" not in result.stderr + log.read_text("utf-8") + explained.stdout.decode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -338,7 +340,7 @@ def test_login_that_is_repeated_is_not_quoted(scene: Scene, shape: str) -> None:
     write_token(scene.host.home, "corp", "eu-central-1", time.time() + 3600, canaries.LOGIN_TOKEN)
 
     def refused(exchange: Any) -> None:
-        text = canaries.repeat(shape, canaries.told(exchange))
+        text = canaries.repeat(shape, canaries.secrets_in(exchange))
         refuse(text)(exchange)
 
     scene.sso.fail(refused)
@@ -557,7 +559,7 @@ SHOWN = {
     "Near": {"path", "line", "problem"},
 }
 #: What no secret can be in the place of, as an object uses it when it goes.
-CLOSED = {"Query": {"_lasting"}}
+CLOSED = {"Query": {"_idle"}}
 
 
 def filled(kind: type) -> Any:

@@ -212,5 +212,5 @@ def test_printed_expiration_is_the_true_one(cloud: Cloud) -> None:
     cloud.sts.fail(error("AccessDenied"))
     printed = json.loads(cloud.host.run(*CHAIN).stdout)["Expiration"]
     assert printed == before.document["Expiration"]
-    told = credentials.read_time(printed, "the document")
-    assert told == int(cloud.sts.issued[-1].expires)
+    expiration = credentials.read_time(printed, "the document")
+    assert expiration == int(cloud.sts.issued[-1].expires)

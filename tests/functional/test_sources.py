@@ -190,7 +190,7 @@ def test_source_is_fetched_once_and_assumes_the_first_role(
     assert (call.access_key, call.session_token) == (key, token)
     assert first["AccessKeyId"] == cloud.sts.issued[-1].access_key
 
-    asked = (cloud.sts.count(), cloud.imds.count("creds"), task.count(), runs(cloud.host.folder))
+    before = (cloud.sts.count(), cloud.imds.count("creds"), task.count(), runs(cloud.host.folder))
     assert cloud.host.document(*argv(source), **variables) == first
     cloud.host.document("--role-arn", TWO, "--source", source, **variables)
     assert (
@@ -198,7 +198,7 @@ def test_source_is_fetched_once_and_assumes_the_first_role(
         cloud.imds.count("creds"),
         task.count(),
         runs(cloud.host.folder),
-    ) == asked
+    ) == before
 
 
 def test_sso_login_is_exchanged_once(cloud: Cloud, portal: sso.SsoPortal) -> None:
@@ -290,8 +290,8 @@ def test_profile_of_aws_login_says_what_botocore_needs_for_it(cloud: Cloud) -> N
         assert "Please reauthenticate with 'aws login'" in result.stderr
         return
     (python,) = shlex.split(needs[1])
-    asked = cloud.host.run("-c", "import credproc; print('its own')", command=python)
-    assert asked.stdout == b"its own\n"
+    before = cloud.host.run("-c", "import credproc; print('its own')", command=python)
+    assert before.stdout == b"its own\n"
 
 
 # A helper that is slow.

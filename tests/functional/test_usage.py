@@ -161,12 +161,12 @@ def test_policy_as_json_and_as_a_file_is_the_same_request(cloud: Host, sts: StsS
 
 def test_empty_role_name_never_means_any_role(cloud: Host, imds: ImdsServer) -> None:
     cloud.document("--imds")  # so that an entry for any role is there
-    asked = len(imds.requests)
+    before = len(imds.requests)
     result = cloud.run("-c", 'exec credproc --imds "$ROLE"', command="/bin/sh")
 
     assert (result.status, result.stdout) == (2, b"")
     assert "--imds: ROLE is empty" in result.stderr
-    assert len(imds.requests) == asked
+    assert len(imds.requests) == before
 
 
 def test_cache_directory_of_the_command_line_is_the_only_one_created(cloud: Host) -> None:

@@ -188,13 +188,13 @@ def test_pinned_releases_satisfy_the_requirements() -> None:
     lines = (tree / ".constraints.txt").read_text(encoding="utf-8").splitlines()
     held = [Requirement(line) for line in lines if not line.startswith("#")]
 
-    for asked in map(Requirement, venvs.requirements("lint", "test", "packaging", "measure")):
-        found = [each for each in held if canonical(each.name) == canonical(asked.name)]
-        assert found, asked
+    for requirement in map(Requirement, venvs.requirements("lint", "test", "packaging", "measure")):
+        found = [each for each in held if canonical(each.name) == canonical(requirement.name)]
+        assert found, requirement
         for each in found:
             (pin,) = each.specifier
             assert pin.operator == "=="
-            assert asked.specifier.contains(pin.version), each
+            assert requirement.specifier.contains(pin.version), each
 
 
 def test_version_is_in_one_file_and_in_the_changes() -> None:

@@ -68,8 +68,8 @@ def gets_credentials(program: Path, host: Host, imds: ImdsServer, sts: StsServer
         assert role["AccessKeyId"] == sts.issued[-1].access_key
     # One session of the instance's role serves both requests.
     assert (imds.count("creds"), sts.count(ONE)) == (1, 1)
-    told = host.run("cache", "path", command=program.with_name("credprocctl"))
-    assert told.stdout.decode() == f"{host.cache}\n"
+    result = host.run("cache", "path", command=program.with_name("credprocctl"))
+    assert result.stdout.decode() == f"{host.cache}\n"
 
 
 def verifies_certificates(program: Path, host: Host, folder: Path) -> None:
@@ -114,8 +114,8 @@ def test_works_with_the_oldest_and_the_newest_requirements(
     called(*uv, "venv", "--python", interpreter, venv)
     python = venv / "bin" / "python"
     wanted = LEAST if oldest else []
-    asked = ("--python", python, "--upgrade", "--compile-bytecode")
-    called(*uv, "pip", "install", *asked, str(wheel), *wanted)
+    options = ("--python", python, "--upgrade", "--compile-bytecode")
+    called(*uv, "pip", "install", *options, str(wheel), *wanted)
 
     gets_credentials(venv / "bin" / "credproc", host, imds, sts)
     verifies_certificates(venv / "bin" / "credproc", host, tmp_path)

@@ -243,13 +243,13 @@ class ImdsServer(Server):
     def _new_token(self, request: Recorded, versioned: bool) -> Answer:
         if versioned or "x-forwarded-for" in request.headers:
             return refusal(403)
-        asked = request.headers.get(TTL, "")
-        if not re.fullmatch(r"[0-9]{1,9}", asked) or not 1 <= int(asked) <= LONGEST:
+        seconds = request.headers.get(TTL, "")
+        if not re.fullmatch(r"[0-9]{1,9}", seconds) or not 1 <= int(seconds) <= LONGEST:
             return refusal(400)
         token = "AQAEA" + secrets.token_urlsafe(40)[:49] + "=="
-        self._tokens[token] = self.clock() + int(asked)
+        self._tokens[token] = self.clock() + int(seconds)
         self._told.add(token)
-        return text(token, {"X-aws-ec2-metadata-token-ttl-seconds": asked})
+        return text(token, {"X-aws-ec2-metadata-token-ttl-seconds": seconds})
 
     def _data(self, path: str) -> Answer | None:
         role = self.role

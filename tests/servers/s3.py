@@ -48,14 +48,14 @@ class S3Server(Server):
                 "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", 403
             )
         path, _, query = request.path.partition("?")
-        asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-        if "location" in asked:
+        parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        if "location" in parameters:
             place = f'<LocationConstraint xmlns="{NAMESPACE}">eu-central-1</LocationConstraint>'
             return _xml(place)
         if path == "/":
             return _xml(self._buckets())
         if path.rstrip("/") == f"/{self.bucket}":
-            return Answer(200) if request.method == "HEAD" else _xml(self._listing(asked))
+            return Answer(200) if request.method == "HEAD" else _xml(self._listing(parameters))
         missing = "<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>"
         return Answer(404) if request.method == "HEAD" else _xml(missing, 404)
 
@@ -66,9 +66,9 @@ class S3Server(Server):
             f"<Buckets><Bucket>{bucket}</Bucket></Buckets></ListAllMyBucketsResult>"
         )
 
-    def _listing(self, asked: dict[str, str]) -> str:
+    def _listing(self, parameters: dict[str, str]) -> str:
         """Return a page; each has one object, whose key is the page's number."""
-        token = asked.get("continuation-token") or asked.get("marker") or "00000"
+        token = parameters.get("continuation-token") or parameters.get("marker") or "00000"
         page = int(token) + 1 if token.isdigit() else 1
         more = page < self.pages
         name = f"{page:05}"

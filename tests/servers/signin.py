@@ -49,8 +49,8 @@ class SigninServer(Server):
         if request.method != "POST" or request.path != "/v1/token":
             return as_json({"error": "no such path"}, status=404)
         proof = request.headers.get("dpop", "").split(".")
-        asked = json.loads(request.body)
-        if len(proof) != 3 or asked.get("refreshToken") != REFRESH_TOKEN:
+        fields = json.loads(request.body)
+        if len(proof) != 3 or fields.get("refreshToken") != REFRESH_TOKEN:
             return as_json({"error": "TOKEN_EXPIRED", "message": "log in"}, status=401)
         known = self._rotation.current("login")
         return as_json(

@@ -88,8 +88,8 @@ class SsoPortal(Server):
             return self._exchanged(json.loads(request.body))
         if path != "/federation/credentials" or request.method != "GET":
             return refusal("ResourceNotFoundException")
-        asked = dict(urllib.parse.parse_qsl(query))
-        account, role = asked.get("account_id", ""), asked.get("role_name", "")
+        parameters = dict(urllib.parse.parse_qsl(query))
+        account, role = parameters.get("account_id", ""), parameters.get("role_name", "")
         if not account or not role:
             return refusal("InvalidRequestException")
         if request.headers.get("x-amz-sso_bearer_token") != self.token:
@@ -98,8 +98,8 @@ class SsoPortal(Server):
             return refusal("ForbiddenException")
         return as_json({"roleCredentials": self.current(account, role)})
 
-    def _exchanged(self, asked: dict[str, str]) -> Answer:
-        if asked.get("refreshToken") != self.refresh:
+    def _exchanged(self, parameters: dict[str, str]) -> Answer:
+        if parameters.get("refreshToken") != self.refresh:
             data = {"error": "invalid_grant", "error_description": "Invalid grant provided"}
             answer = as_json(data, status=400)
             return replace(answer, headers={"x-amzn-ErrorType": "InvalidGrantException"})

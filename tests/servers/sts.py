@@ -242,14 +242,18 @@ class StsServer(Server):
             raise StsError("AccessDenied")
 
     def _seconds(self, call: Call, arn: str, longest: int = 43200) -> int:
-        asked = call.parameters.get("DurationSeconds")
-        if asked is None:
+        requested = call.parameters.get("DurationSeconds")
+        if requested is None:
             return self.lifetime
-        bounds = ("greater", 900) if not asked.isdigit() or int(asked) < 900 else ("less", longest)
-        if bounds[0] == "greater" or int(asked) > longest:
+        bounds = (
+            ("greater", 900)
+            if not requested.isdigit() or int(requested) < 900
+            else ("less", longest)
+        )
+        if bounds[0] == "greater" or int(requested) > longest:
             rule = f"have value {bounds[0]} than or equal to {bounds[1]}"
-            raise StsError("ValidationError", _constraint("durationSeconds", asked, rule))
-        seconds = int(asked)
+            raise StsError("ValidationError", _constraint("durationSeconds", requested, rule))
+        seconds = int(requested)
         chained = call.access_key.startswith("ASIA") and call.action == "AssumeRole"
         chained = chained and not self._caller(call).is_user
         if self.enforce_chained_cap and chained and seconds > CHAINED_CAP:

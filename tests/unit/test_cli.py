@@ -236,7 +236,7 @@ def test_run_goes_on_where_core_dumps_cannot_be_disabled(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(resource, "setrlimit", refused)
 
-    cli._leave_no_core()
+    cli._disable_core_dumps()
 
 
 def overdue(environ: dict[str, str]) -> Store:

@@ -127,14 +127,14 @@ def test_quick_rule_for_the_cache_directory_never_disagrees(
     environ: dict[str, str], chosen: str
 ) -> None:
     quick = cache.directory(environ, chosen)
-    asked = Request()
-    asked.cache_dir = chosen
+    request = Request()
+    request.cache_dir = chosen
 
     with environment(environ):
         if quick:
             explicit = chosen or environ.get("CREDPROC_CACHE_DIR")
             assert quick == (explicit or platformdirs.user_cache_dir("credproc", appauthor=False))
-        used = location.directory(asked, environ, Log("", float))
+        used = location.directory(request, environ, Log("", float))
     event("quick" if quick else "declined" if used else "off")
     homeless = not os.path.isdir(environ.get("HOME", ""))
     assert used == quick or not quick or (homeless and not used)

@@ -128,7 +128,7 @@ def examined(*words: str, checks: Any = ()) -> list[Check]:
     given = ctl.parser().parse_args(["doctor"])
     given.options, given.log = list(words) or None, Log("", time.time)
     environ = {"HOME": "/proc/nowhere", "PATH": "/usr/bin:/bin"}
-    return list(doctor.examined(given, environ, checks))
+    return list(doctor.results(given, environ, checks))
 
 
 def test_command_line_that_cannot_be_read_is_a_fault() -> None:

@@ -25,8 +25,8 @@ LOCAL = "http://127.0.0.1:1338"
 
 def read(environ: dict[str, str] | None = None, said: list[str] | None = None) -> Settings:
     """Read the settings of an environment that has no config file but its own."""
-    told = [] if said is None else said
-    return settings({"AWS_CONFIG_FILE": os.devnull, **(environ or {})}, told.append)
+    log = [] if said is None else said
+    return settings({"AWS_CONFIG_FILE": os.devnull, **(environ or {})}, log.append)
 
 
 def configured(tmp_path: Path, config: str, **environ: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "message"),
     [
         ("[p]", "[p] must be written [profile p]"),
         ("[Profile p]", "[Profile p] must be written [profile p]"),
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
         ("  [profile p]", "[profile p] is indented, which makes it part of the value above it"),
     ],
 )
-def test_header_of_the_config_file_is_corrected(header: str, told: str, tmp_path: Path) -> None:
+def test_header_of_the_config_file_is_corrected(header: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(f"[profile q]\nregion = r\n{header}\n", encoding="utf-8")
     assert "p" not in load_config(str(path))["profiles"], "or it is right"
 
     found = headers.near(str(path), str(tmp_path / "none"), "p")
 
-    assert str(found).startswith(f"{path}, line 3: {told}")
+    assert str(found).startswith(f"{path}, line 3: {message}")
 
 
 @pytest.mark.parametrize("header", ["[profile p]", "[ p ]", '["p"]', "[p\u200b]"])

@@ -22,7 +22,7 @@ from tests.imds_client import (
     UNAVAILABLE,
     Outcome,
     ask,
-    asked,
+    fetched,
     is_well_behaved,
     new_run,
 )
@@ -50,7 +50,7 @@ def service() -> Iterator[ImdsServer]:
 
 
 def test_healthy_service_gets_three_requests_on_one_connection(service: ImdsServer) -> None:
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.found is not None
     expected = service.current
     assert outcome.found.access_key == expected["AccessKeyId"]
@@ -66,17 +66,17 @@ def test_healthy_service_gets_three_requests_on_one_connection(service: ImdsServ
 
 def test_answer_beyond_the_hop_limit_names_the_hop_limit() -> None:
     with ImdsServer(hops=2) as server:
-        outcome = asked(server, seconds=1)
+        outcome = fetched(server, seconds=1)
         assert outcome.outcome is UNAVAILABLE
         assert "hop limit must be 2 or more" in outcome.said
         assert "within 1 s" in outcome.said
         server.limit = 2
-        assert asked(server).found is not None
+        assert fetched(server).found is not None
 
 
 def test_dropped_packets_are_a_doubt_after_two_seconds() -> None:
     with backlog_full() as url:
-        outcome = asked(url)
+        outcome = fetched(url)
     assert outcome.outcome is UNAVAILABLE
     assert f"no connection to {url} within 2 s" in outcome.said
     assert 1.9 < outcome.seconds < IN_TIME
@@ -84,7 +84,7 @@ def test_dropped_packets_are_a_doubt_after_two_seconds() -> None:
 
 def test_refusal_is_an_answer() -> None:
     url = closed_port()
-    outcome = asked(url)
+    outcome = fetched(url)
     assert outcome.outcome is UNAVAILABLE
     assert f"nothing answers at {url} (connection refused)" in outcome.said
     assert outcome.seconds < IN_TIME
@@ -93,7 +93,7 @@ def test_refusal_is_an_answer() -> None:
 def test_refusal_by_a_service_that_was_there_a_moment_ago_is_a_failure() -> None:
     with ImdsServer() as server:
         server.fail("list", faults.then(server._listener.close, faults.reset()))
-        outcome = asked(server)
+        outcome = fetched(server)
         assert outcome.outcome is FAILED, outcome
         assert "connection refused" in outcome.said
 
@@ -112,7 +112,7 @@ def test_missing_network_is_not_blamed_on_imds(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    came = asked(service)
+    came = fetched(service)
     assert came.outcome is outcome
     assert os.strerror(code).lower() in came.said
     assert service.connections == 0
@@ -130,7 +130,7 @@ def test_resolver_that_hangs_is_not_waited_for(names: SimpleNamespace) -> None:
     released = threading.Event()
     names.resolve = lambda: released.wait(10)
     try:
-        outcome = asked("http://imds.example", seconds=0.3)
+        outcome = fetched("http://imds.example", seconds=0.3)
     finally:
         released.set()
     assert outcome.outcome is UNAVAILABLE
@@ -143,7 +143,7 @@ def test_name_without_an_address_is_a_doubt(names: SimpleNamespace) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     names.resolve = resolve
-    outcome = asked("http://imds.example")
+    outcome = fetched("http://imds.example")
     assert outcome.outcome is UNAVAILABLE
     assert (
         "cannot resolve the host of http://imds.example (name or service not known)" in outcome.said
@@ -152,7 +152,7 @@ def test_name_without_an_address_is_a_doubt(names: SimpleNamespace) -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example"])
 def test_name_that_cannot_be_one_has_no_address(host: str) -> None:
-    outcome = asked(f"http://{host}")
+    outcome = fetched(f"http://{host}")
     assert outcome.outcome is UNAVAILABLE
     assert f"cannot resolve the host of http://{host} (" in outcome.said
 
@@ -161,21 +161,21 @@ def test_every_address_of_a_name_is_tried(service: ImdsServer, names: SimpleName
     tcp = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
     addresses = [(*tcp, ("127.0.0.1", 1)), (*tcp, ("127.0.0.1", service.port))]
     names.resolve = lambda: addresses
-    assert asked("http://imds.example").found is not None
+    assert fetched("http://imds.example").found is not None
     addresses.pop()
-    assert "connection refused" in asked("http://imds.example").said
+    assert "connection refused" in fetched("http://imds.example").said
 
 
 def test_service_on_ipv6_is_called() -> None:
     with ImdsServer(ipv6=True) as server:
-        outcome = asked(server)
+        outcome = fetched(server)
         assert outcome.found is not None
         assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
-    assert f"nothing answers at http://[::1]:{server.port}" in asked(server).said
+    assert f"nothing answers at http://[::1]:{server.port}" in fetched(server).said
 
 
 def test_endpoint_may_have_a_path(service: ImdsServer) -> None:
-    asked(service.url + "/latest/")
+    fetched(service.url + "/latest/")
     assert service.requests[0].path == "/latest/latest/api/token"
 
 
@@ -186,7 +186,7 @@ def test_endpoint_may_have_a_path(service: ImdsServer) -> None:
 def test_token_that_was_revoked_is_replaced_once(service: ImdsServer, step: str) -> None:
     before = {"list": "token", "creds": "list"}[step]
     service.fail(before, faults.then(service.revoke_tokens), times=1)
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.found is not None
     assert service.count("token") == 2
     assert service.count(step) == 2
@@ -199,7 +199,7 @@ def test_token_that_was_revoked_is_replaced_once(service: ImdsServer, step: str)
 def test_token_is_replaced_once_in_a_run_and_not_for_every_request(service: ImdsServer) -> None:
     service.fail("list", faults.status(401), nth=1)
     service.fail("creds", faults.status(401))
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.outcome is FAILED
     assert "401 for the credentials of app" in outcome.said
     assert [request.labels[0] for request in service.requests] == [
@@ -232,7 +232,7 @@ def test_only_what_can_be_a_token_is_sent_back(
     service: ImdsServer, sent: bytes, taken: bool
 ) -> None:
     service.fail("token", faults.body(sent))
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.outcome is FAILED  # no provider issued it
     if taken:
         assert "401 for the list" in outcome.said
@@ -249,7 +249,7 @@ def test_token_that_a_service_repeats_is_not_shown(service: ImdsServer) -> None:
         exchange.reply(text(f"you sent {token}"))
 
     service.fail("list", parrot)
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.outcome is FAILED
     assert "you sent [secret]" in outcome.said
     is_well_behaved(service, outcome)
@@ -260,7 +260,7 @@ def test_token_that_a_service_repeats_is_not_shown(service: ImdsServer) -> None:
 def test_redirect_is_followed_nowhere(service: ImdsServer, code: int, step: str) -> None:
     with ImdsServer(mode="optional") as other:
         service.fail(step, faults.redirect(code, other.url + "/latest/api/token"))
-        outcome = asked(service)
+        outcome = fetched(service)
         assert outcome.outcome is FAILED
         assert f"answered {code}" in outcome.said
         assert other.connections == 0
@@ -272,7 +272,7 @@ def test_redirect_is_followed_nowhere(service: ImdsServer, code: int, step: str)
 @pytest.mark.parametrize("style", ["plain", "lf", "crlf", "two"])
 def test_role_is_the_first_line_of_the_list(service: ImdsServer, style: ListStyle) -> None:
     service.list_style = style
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.found is not None
     assert service.requests[-1].path == metadata.ROLES + "app"
 
@@ -285,7 +285,7 @@ def test_role_is_the_first_line_of_the_list(service: ImdsServer, style: ListStyl
 )  # fmt: skip
 def test_invalid_role_name_is_not_requested(service: ImdsServer, name: bytes) -> None:
     service.fail("list", faults.body(name))
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.outcome is FAILED
     assert "returned an invalid role name: " in outcome.said
     assert service.count() == 2
@@ -295,7 +295,7 @@ def test_invalid_role_name_is_not_requested(service: ImdsServer, name: bytes) ->
 @pytest.mark.parametrize("name", ["x" * 64, "A_b+c=d,e.f@g-1"])
 def test_every_valid_role_name_is_requested(service: ImdsServer, name: str) -> None:
     service.role = name
-    assert asked(service).found is not None
+    assert fetched(service).found is not None
 
 
 def test_role_that_vanished_is_looked_for_again_once(service: ImdsServer) -> None:
@@ -303,7 +303,7 @@ def test_role_that_vanished_is_looked_for_again_once(service: ImdsServer) -> Non
         service.role = "next"
 
     service.fail("list", faults.then(exchange_role), times=1)
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.found is not None
     assert outcome.found.access_key == service.document_of("next")["AccessKeyId"]
     assert service.count("token") == 1
@@ -315,16 +315,16 @@ def test_role_that_was_removed_is_reported_as_missing(service: ImdsServer) -> No
         service.role = None
 
     service.fail("list", faults.then(detach), times=1)
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.outcome is UNAVAILABLE
     assert "no role" in outcome.said
     assert service.count("list") == 2
 
 
 def test_role_requested_by_name_is_the_only_one(service: ImdsServer) -> None:
-    assert asked(service, "app").found is not None
+    assert fetched(service, "app").found is not None
     service.forget()
-    outcome = asked(service, "web")
+    outcome = fetched(service, "web")
     assert outcome.outcome is UNAVAILABLE
     assert "this instance's role is app, not web" in outcome.said
     assert service.count("creds") == 0
@@ -337,7 +337,7 @@ def test_role_requested_by_name_is_not_replaced_by_another_one(
         service.role = "next"
 
     service.fail("list", faults.then(exchange_role), times=1)
-    outcome = asked(service, "app")
+    outcome = fetched(service, "app")
     assert outcome.outcome is UNAVAILABLE
     assert "is next, not app" in outcome.said
 
@@ -347,7 +347,7 @@ def test_role_requested_by_name_is_not_replaced_by_another_one(
 
 def test_missing_trust_is_reported_with_what_to_do(service: ImdsServer) -> None:
     service.trusted = False
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.outcome is FAILED
     assert "IMDS (role app) answered AssumeRoleUnauthorizedAccess EC2 cannot" in outcome.said
     assert "trust policy must let ec2.amazonaws.com" in outcome.said
@@ -385,7 +385,7 @@ def test_answer_without_credentials_is_a_failure_at_once(
     service: ImdsServer, change: Fault, said: str
 ) -> None:
     service.fail("creds", change)
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.outcome is FAILED
     assert outcome.said.startswith("IMDS (role app) answered ")
     assert said in outcome.said
@@ -396,7 +396,7 @@ def test_answer_without_credentials_is_a_failure_at_once(
 def test_message_of_a_refusal_holds_no_secret(service: ImdsServer) -> None:
     secret = service.current["SecretAccessKey"]
     service.fail("creds", faults.fields(Code="Failed", Message=f"cannot use {secret}"))
-    outcome = asked(service)
+    outcome = fetched(service)
     assert "cannot use [secret]" in outcome.said
     is_well_behaved(service, outcome)
 
@@ -415,7 +415,7 @@ def test_message_of_a_refusal_holds_no_secret(service: ImdsServer) -> None:
 )
 def test_expiration_is_read_in_every_form(service: ImdsServer, sent: str, read: str) -> None:
     service.fail("creds", faults.fields(Expiration=sent))
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.found is not None
     assert iso(outcome.found.expiration) == read
 
@@ -423,7 +423,7 @@ def test_expiration_is_read_in_every_form(service: ImdsServer, sent: str, read: 
 def test_code_may_be_missing_and_the_account_may_be_given(service: ImdsServer) -> None:
     service.account_in_document = True
     service.fail("creds", faults.without("Code", "Type", "LastUpdated"))
-    outcome = asked(service)
+    outcome = fetched(service)
     assert outcome.found is not None
     assert outcome.found.account_id == "123456789012"
 
@@ -434,13 +434,13 @@ def test_code_may_be_missing_and_the_account_may_be_given(service: ImdsServer) -
 @pytest.mark.parametrize("variable", CONTAINER_IDENTITIES)
 def test_containers_own_identity_comes_before_the_nodes(service: ImdsServer, variable: str) -> None:
     environ = {variable: "http://127.0.0.1/x"}
-    outcome = asked(service, environ=environ)
+    outcome = fetched(service, environ=environ)
     assert outcome.outcome is UNAVAILABLE
     assert variable in outcome.said
     assert "--imds ROLE" in outcome.said
     assert service.count() == 0
-    assert asked(service, "app", environ=environ).found is not None
-    assert asked(service, environ={variable: ""}).found is not None
+    assert fetched(service, "app", environ=environ).found is not None
+    assert fetched(service, environ={variable: ""}).found is not None
 
 
 def test_pauses_grow_and_differ(service: ImdsServer) -> None:
@@ -456,11 +456,11 @@ def test_pauses_grow_and_differ(service: ImdsServer) -> None:
 
 def test_more_tries_and_more_time_can_be_configured(service: ImdsServer) -> None:
     service.fail("list", faults.status(503), times=9)
-    outcome = asked(service, environ={"AWS_METADATA_SERVICE_NUM_ATTEMPTS": "10"})
+    outcome = fetched(service, environ={"AWS_METADATA_SERVICE_NUM_ATTEMPTS": "10"})
     assert outcome.found is not None
     assert service.count("list") == 10
     service.fail("list", faults.delay(1.2))
-    assert asked(service, environ={"AWS_METADATA_SERVICE_TIMEOUT": "3"}).found is not None
+    assert fetched(service, environ={"AWS_METADATA_SERVICE_TIMEOUT": "3"}).found is not None
 
 
 def test_chain_gets_region_and_role_with_one_token(service: ImdsServer) -> None:

@@ -17,7 +17,7 @@ from tests.imds_client import (
     IN_TIME,
     UNAVAILABLE,
     Outcome,
-    asked,
+    fetched,
     is_well_behaved,
     new_run,
 )
@@ -142,7 +142,7 @@ CASES = [
 @pytest.mark.parametrize(("row", "step"), CASES)
 def test_each_fault_raises_the_expected_error(service: ImdsServer, row: Row, step: str) -> None:
     service.fail(step, row.fault)
-    outcome = asked(service, clock=Hurry(SLOWLY))
+    outcome = fetched(service, clock=Hurry(SLOWLY))
     assert outcome.outcome is row.outcome, outcome
     assert service.count(step) == row.requests, outcome
     for words in row.words:
@@ -159,7 +159,7 @@ def test_fault_that_passes_does_not_cost_the_credentials(
     if step not in row.steps:
         step = row.steps[0]
     service.fail(step, row.fault, times)
-    outcome = asked(service, clock=Hurry(SLOWLY))
+    outcome = fetched(service, clock=Hurry(SLOWLY))
     assert outcome.found is not None, outcome
     assert service.count(step) == times + 1
     is_well_behaved(service, outcome)
@@ -181,7 +181,7 @@ def test_service_that_is_only_starting_is_waited_for(
     service: ImdsServer, step: str, fault: Fault, times: int
 ) -> None:
     service.fail(step, fault, times)
-    outcome = asked(service, patient=True)
+    outcome = fetched(service, patient=True)
     assert outcome.found is not None, outcome
     assert service.count(step) == times + 1
     is_well_behaved(service, outcome)
@@ -192,7 +192,7 @@ def test_service_that_goes_on_starting_is_given_up_at_the_deadline(
     service: ImdsServer, step: str, fault: Fault, times: int
 ) -> None:
     service.fail(step, fault)
-    outcome = asked(service, seconds=10, patient=True)
+    outcome = fetched(service, seconds=10, patient=True)
     assert outcome.outcome is FAILED, outcome
     assert service.count(step) > times
     is_well_behaved(service, outcome)
@@ -205,7 +205,7 @@ def test_answer_is_not_waited_for_however_patient_the_run(
     service: ImdsServer, step: str, code: int
 ) -> None:
     service.fail(step, faults.status(code))
-    outcome = asked(service, patient=True)
+    outcome = fetched(service, patient=True)
     assert outcome.outcome is UNAVAILABLE, outcome
     assert service.count(step) == 1
 
@@ -235,7 +235,7 @@ def test_other_service_at_the_address_is_named_with_its_status(
     service: ImdsServer, fault: Fault, words: str
 ) -> None:
     service.fail("token", fault)
-    outcome = asked(service)
+    outcome = fetched(service)
     assert words in outcome.said
     assert "set AWS_EC2_METADATA_DISABLED=true to skip it" in outcome.said
     assert "turned off for this instance" not in outcome.said
@@ -259,7 +259,7 @@ def test_silence_ends_after_two_seconds(fault: Fault, is_heard: bool) -> None:
     def one(step: str) -> None:
         with ImdsServer(mode="optional") as server:
             server.fail(step, fault)
-            outcome = asked(server)
+            outcome = fetched(server)
             assert outcome.seconds > 1.9
             assert server.count(step) == 2, outcome  # each has a second
             assert "within 2 s" in outcome.said
@@ -280,7 +280,7 @@ def test_try_that_hangs_is_given_up_for_another() -> None:
     def one(step: str) -> None:
         with ImdsServer(mode="optional") as server:
             server.fail(step, faults.hang(), times=1)
-            outcome = asked(server)
+            outcome = fetched(server)
             assert outcome.found is not None, outcome
             assert server.count(step) == 2
             is_well_behaved(server, outcome)
@@ -352,7 +352,7 @@ def test_malformed_responses_never_crash_the_client(
     service.heal()
     for step, answer in answers.items():
         service.fail(step, faults.raw(answer, keep=keep))
-    outcome = asked(service, seconds=0.2)
+    outcome = fetched(service, seconds=0.2)
     assert outcome.seconds < IN_TIME
     if outcome.found is not None:
         document = json.loads(credentials.document(outcome.found))

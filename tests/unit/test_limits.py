@@ -540,5 +540,5 @@ def test_limits_in_messages_are_the_real_limits() -> None:
     most = limits.MAX_TIMEOUT
     assert limits.timeout(f"{most}") == ""
     assert limits.timeout(f"{most + 1}") == f"must be a number of seconds from 1 to {most}"
-    told = " ".join(options.parser().format_help().split())
-    assert f"within {mfa.COMMAND_SECONDS} s" in told
+    help_text = " ".join(options.parser().format_help().split())
+    assert f"within {mfa.COMMAND_SECONDS} s" in help_text

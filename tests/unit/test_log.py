@@ -59,9 +59,9 @@ def test_line_holds_no_secret_and_no_escape(path: Path, capfd: pytest.CaptureFix
     log = log_at(path, verbose=True)
     log(f"a \x1b[31m{SECRET}\x07\r\nb \ud800 \u20ac")
 
-    told = capfd.readouterr().err
-    assert re.fullmatch(r"credproc: 25 ms: a ?\[31m\[secret\] ?b \? \u20ac\n", told)
-    assert path.read_text("utf-8").endswith(told.removeprefix("credproc: "))
+    printed = capfd.readouterr().err
+    assert re.fullmatch(r"credproc: 25 ms: a ?\[31m\[secret\] ?b \? \u20ac\n", printed)
+    assert path.read_text("utf-8").endswith(printed.removeprefix("credproc: "))
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o777])
@@ -248,14 +248,14 @@ def test_traceback_shows_where_and_not_what_was_read(
     log = log_at(path, verbose=True)
     log.trace(failed(ValueError("unreadable: 0123456789abcdef")))
 
-    told = capfd.readouterr().err
-    assert "in failed" in told
-    assert "credproc: ValueError\n" in told
-    assert told.endswith("credproc: ProviderFailed: it broke: [secret]\n")
-    assert "0123456789abcdef" not in told
-    assert all(line.startswith("credproc: ") for line in told.splitlines())
-    assert not re.search(r"^credproc: [\^~ ]*$", told, re.MULTILINE)
-    assert len(path.read_text("utf-8").splitlines()) == len(told.splitlines())
+    printed = capfd.readouterr().err
+    assert "in failed" in printed
+    assert "credproc: ValueError\n" in printed
+    assert printed.endswith("credproc: ProviderFailed: it broke: [secret]\n")
+    assert "0123456789abcdef" not in printed
+    assert all(line.startswith("credproc: ") for line in printed.splitlines())
+    assert not re.search(r"^credproc: [\^~ ]*$", printed, re.MULTILINE)
+    assert len(path.read_text("utf-8").splitlines()) == len(printed.splitlines())
 
 
 def test_error_of_the_program_says_what_it_is(capfd: pytest.CaptureFixture[str]) -> None:

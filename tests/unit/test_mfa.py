@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import mfa, prompt, turns
+from credproc import mfa, prompt, promptlock
 from credproc.deadline import Deadline
 from credproc.errors import CodeNotGiven, NoPrompt, ProviderFailed, UsageError
 from credproc.locks import Holder
@@ -128,10 +128,10 @@ def test_code_is_free_again_if_it_was_not_sent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [b"", b"\xff\0", b"- 3", b"- x q", b"9" * 9000])
 def test_unreadable_note_in_a_lock_is_ignored(line: bytes) -> None:
-    note = turns.decode(line)
+    note = promptlock.decode(line)
 
     assert (note.mark, note.used, note.question) == ("-", 0, "")
-    assert turns.decode(turns.Note("00ff", 9, "a b: ").encode()).question == "a b: "
+    assert promptlock.decode(promptlock.Note("00ff", 9, "a b: ").encode()).question == "a b: "
 
 
 @pytest.mark.slow
@@ -194,14 +194,14 @@ def test_closed_terminal_has_no_prompt() -> None:
         mfa._typed(asking, "code: ", DEVICE, Deadline(20), flush=True)
     assert not prompt.is_foreground(reader)
     asking.leave()
-    prompt.tell(reader, b"lost")
+    prompt.write(reader, b"lost")
     for descriptor in (reader, writer):
         os.close(descriptor)
 
 
 def test_lock_without_a_note_has_no_holder(tmp_path: Path) -> None:
-    assert turns.Turns(Store(str(tmp_path)))._holder("nothing.lock") == (None, "")
-    said = turns._late(None, "")
+    assert promptlock.PromptLocks(Store(str(tmp_path)))._holder("nothing.lock") == (None, "")
+    said = promptlock._late(None, "")
     assert said == "timed out waiting for another credproc that is getting an MFA code"
 
 

@@ -56,7 +56,7 @@ def hops(*argv: str) -> list[Hop]:
     return chain.hops
 
 
-def asked(text: str) -> str:
+def printed(text: str) -> str:
     """Return what is printed instead of credentials."""
     with pytest.raises(TextRequested) as caught:
         options.parse([text])
@@ -382,21 +382,21 @@ def test_policy_file_that_may_never_end_is_not_waited_for(tmp_path: Path, kind: 
 
 
 def test_version_is_one_line() -> None:
-    assert asked("--version") == f"credproc {__version__}\n"
+    assert printed("--version") == f"credproc {__version__}\n"
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "200"])
 def test_help_fits_a_terminal_of_80_columns(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    normal = asked("--help")
+    normal = printed("--help")
     monkeypatch.setenv("COLUMNS", columns)
 
-    assert asked("-h") == normal
+    assert printed("-h") == normal
     assert max(map(len, normal.splitlines())) < 80
     assert normal.isascii()
 
 
 def test_help_names_every_option_and_choice() -> None:
-    words = set(re.findall(r"[\w:-]+", asked("--help")))
+    words = set(re.findall(r"[\w:-]+", printed("--help")))
 
     assert words >= set(options.parser().options)
     assert words >= {*limits.FORMATS, *limits.FIELDS}

@@ -196,7 +196,7 @@ def _copied(entry: Entry, identity: bytes) -> Entry:
     """Return the same answer as another request's."""
     got = credentials.from_document(entry.document, entry.provider)
     got.issued = entry.issued
-    return result.answered(identity, None, got, entry.issued, print)
+    return result.fetched(identity, None, got, entry.issued, print)
 
 
 def test_background_refresh_ignores_the_retry_time(world: World) -> None:

@@ -63,7 +63,7 @@ def test_waiting(world: World, state: str, kind: str, did: str, expected: str) -
     waiter = Waiter(world, own, force=kind == "force", background=kind == "background")
     world.log.wait_for("waiting for another process")
     if did == "refreshed":
-        entry = result.answered(world.key, cached, other, world.clock.now, print)
+        entry = result.fetched(world.key, cached, other, world.clock.now, print)
         world.store.write(entry)
     if did == "failed":
         error = ProviderFailed("theirs broke")
@@ -115,7 +115,7 @@ def test_another_document_is_newer_whichever_it_is(world: World, name: str) -> N
     waiter = Waiter(world, Gives(world.credentials()), force=True)
     world.log.wait_for("waiting for another process")
     other = world.credentials(name=name)
-    world.store.write(result.answered(world.key, cached, other, world.clock.now, print))
+    world.store.write(result.fetched(world.key, cached, other, world.clock.now, print))
     release(lock)
 
     waiter.check("theirs", other, cached)

@@ -52,30 +52,30 @@ def test_static_stability_is_imds_own_and_lasts_to_the_next_look(
 ) -> None:
     got = world.credentials(-100, provider)
     moment = world.clock.now + came
-    entry = result.answered(world.key, None, got, moment, world.log)
-    assert result.is_stable(entry, world.clock.now + later) == expected
+    entry = result.fetched(world.key, None, got, moment, world.log)
+    assert result.is_reusable_expired(entry, world.clock.now + later) == expected
 
 
 def test_retry_time_too_far_ahead_is_ignored(world: World) -> None:
     """A clock that was put back would have it answer for as long as the clock was wrong."""
     now = int(world.clock.now)
-    got = result.answered(world.key, None, world.credentials(-1, "imds"), now, world.log)
+    got = result.fetched(world.key, None, world.credentials(-1, "imds"), now, world.log)
     lost = result.failed(world.key, None, ProviderFailed("x"), now, ())
 
     got.look, lost.look = now + MAX_PAUSE, windows.failure_expiry(now, 1)
-    assert result.is_stable(got, now)
+    assert result.is_reusable_expired(got, now)
     with pytest.raises(CachedFailure, match=rf"retried in {lost.look - now} s"):
-        result.raise_cached_failure(lost, now, is_news=False)
+        result.raise_cached_failure(lost, now, while_waiting=False)
     got.look += 1
     lost.look += 1
-    assert not result.is_stable(got, now)
-    result.raise_cached_failure(lost, now, is_news=False)
+    assert not result.is_reusable_expired(got, now)
+    result.raise_cached_failure(lost, now, while_waiting=False)
 
 
 def test_typed_code_leaves_one_window(world: World) -> None:
     got = world.credentials()
     got.person = True
-    entry = result.answered(world.key, None, got, world.clock.now, world.log)
+    entry = result.fetched(world.key, None, got, world.clock.now, world.log)
     assert entry.ahead == entry.now == entry.expiration - 900
     assert entry.person
     assert result.credentials_of(entry).person
@@ -84,16 +84,16 @@ def test_typed_code_leaves_one_window(world: World) -> None:
 @pytest.mark.parametrize("lifetime", [900, 1800, 3600, 21600, 43200])
 def test_entry_needs_no_person_where_no_code_was_typed(world: World, lifetime: int) -> None:
     got = world.credentials(lifetime)
-    entry = result.answered(world.key, None, got, world.clock.now, world.log)
+    entry = result.fetched(world.key, None, got, world.clock.now, world.log)
     assert entry.ahead < entry.now
     assert not entry.person
 
 
 def test_entries_of_one_set_have_the_same_windows(world: World) -> None:
     got = world.credentials()
-    first = result.answered(b"hop", None, got, world.clock.now, world.log)
+    first = result.fetched(b"hop", None, got, world.clock.now, world.log)
     again = result.credentials_of(first)
-    second = result.answered(b"answer", None, again, world.clock.now + 1000, world.log)
+    second = result.fetched(b"answer", None, again, world.clock.now + 1000, world.log)
     assert (first.issued, first.ahead, first.now) == (second.issued, second.ahead, second.now)
     assert first.document == second.document
 
@@ -116,7 +116,7 @@ def test_failure_is_cached_with_its_kind(
     assert (world.clock.now < entry.look <= world.clock.now + 6) == is_remembered
     raised = CachedFailure if kind == "failed" else ProviderUnavailable
     with pytest.raises(raised):
-        result.raise_cached_failure(entry, world.clock.now, is_news=True)
+        result.raise_cached_failure(entry, world.clock.now, while_waiting=True)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ def test_failure_applies_to_runs_that_would_fail_alike(
     world: World, error: Exception, can_prompt: bool, seconds: float, expected: bool
 ) -> None:
     entry = result.failed(world.key, None, error, world.clock.now, (), 30)
-    assert result.concerns(entry, lambda: can_prompt, seconds) == expected
+    assert result.applies_to(entry, lambda: can_prompt, seconds) == expected
     kept = cache.decode(cache.encode(entry))
     assert kept
     assert (kept.kind, kept.allowed) == (entry.kind, entry.allowed)
     with pytest.raises((CachedFailure, ProviderUnavailable)):
-        result.raise_cached_failure(entry, world.clock.now, is_news=True)
+        result.raise_cached_failure(entry, world.clock.now, while_waiting=True)
 
 
 @pytest.mark.parametrize("state", LEFT)
@@ -151,14 +151,14 @@ def test_failure_never_replaces_a_valid_entry(world: World, state: str) -> None:
     entry = result.failed(world.key, cached, ProviderFailed("x"), world.clock.now, ())
     assert (entry.document == cached.document) == (state != "expired")
     result.raise_cached_failure(
-        cached, world.clock.now, is_news=True
+        cached, world.clock.now, while_waiting=True
     )  # it says nothing about entries
 
 
 def test_keys_that_never_expire_are_valid_for_an_hour_and_not_cached(world: World) -> None:
     got = world.credentials(3600, "env")
     got.expiration = 0
-    entry = result.answered(world.key, None, got, world.clock.now, world.log)
+    entry = result.fetched(world.key, None, got, world.clock.now, world.log)
 
     assert entry.key == b""
     assert expiration(entry.document) == entry.expiration == int(world.clock.now) + 3600

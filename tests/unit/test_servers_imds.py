@@ -253,15 +253,15 @@ def test_service_listens_on_ipv6() -> None:
 
 
 def test_minted_credentials_are_served_once_minted_per_set(clock: Clock) -> None:
-    asked: list[str] = []
+    roles: list[str] = []
 
     def mint(role: str) -> dict[str, str]:
-        asked.append(role)
+        roles.append(role)
         names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
-        return {name: f"{name}-{role}-{len(asked)}" for name in names}
+        return {name: f"{name}-{role}-{len(roles)}" for name in names}
 
     with ImdsServer(clock=clock, mint=mint) as imds:
         assert served(imds)["Token"] == served(imds)["Token"] == "Token-app-1"
         clock.now += 3600
         assert served(imds)["Expiration"] == "Expiration-app-2"
-    assert asked == ["app", "app"]
+    assert roles == ["app", "app"]

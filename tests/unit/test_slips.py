@@ -13,7 +13,7 @@ KEY = "AKIAIOSFODNN7EXAMPLE"
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("eu-west-1 # Ireland", "'eu-west-1 # Ireland' (a comment needs a line of its own)"),
         ("eu-west-1 ; Ireland", "(a comment needs a line of its own)"),
@@ -33,10 +33,10 @@ KEY = "AKIAIOSFODNN7EXAMPLE"
         (f"eu-west-1 {SECRET}", "not 'eu-west-1 ...'"),
     ],
 )  # fmt: skip
-def test_first_line_and_the_likely_mistake_are_reported(value: str, told: str) -> None:
+def test_first_line_and_the_likely_mistake_are_reported(value: str, message: str) -> None:
     found = slips.wrong("region", value, "must be a region")
     assert found.startswith("region must be a region, not ")
-    assert told in found
+    assert message in found
     assert not any(SECRET[at : at + 8] in found for at in range(len(SECRET) - 7))
 
 
@@ -51,7 +51,7 @@ def test_external_id_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("access", "secret", "token", "told"),
+    ("access", "secret", "token", "message"),
     [
         (KEY, SECRET, "", ""),
         (KEY, SECRET, None, ""),
@@ -72,17 +72,17 @@ def test_external_id_is_not_shown() -> None:
     ],
 )  # fmt: skip
 def test_invalid_key_is_reported_without_its_value(
-    access: str, secret: str, token: str | None, told: str
+    access: str, secret: str, token: str | None, message: str
 ) -> None:
     found = slips.keys(dict(zip(slips.KEYS, (access, secret, token), strict=True)))
-    assert found.startswith(told)
-    assert bool(found) == bool(told)
+    assert found.startswith(message)
+    assert bool(found) == bool(message)
     assert SECRET[:9] not in found
     assert KEY not in found
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("/bin/credproc --imds", ""),
         ("/bin/credproc --external-id 'a #b'", ""),
@@ -97,14 +97,14 @@ def test_invalid_key_is_reported_without_its_value(
         ("/bin/credproc\nregion = x", "the lines below it (region) are indented more"),
     ],
 )
-def test_shell_syntax_in_a_command_is_reported(line: str, told: str) -> None:
+def test_shell_syntax_in_a_command_is_reported(line: str, message: str) -> None:
     found = noshell.slip(line)
-    assert found.startswith(told)
-    assert bool(found) == bool(told)
+    assert found.startswith(message)
+    assert bool(found) == bool(message)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--imds", "#", "the", "app"], "everything after # is part of the command"),
         (["--imds", "app", "#the", "app"], "everything after # is part of the command"),
@@ -113,14 +113,14 @@ def test_shell_syntax_in_a_command_is_reported(line: str, told: str) -> None:
         (["--imds", "app", "other"], "unexpected argument (quote values with spaces;"),
     ],
 )
-def test_shell_syntax_in_arguments_is_reported(words: list[str], told: str) -> None:
+def test_shell_syntax_in_arguments_is_reported(words: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         options.parse(words)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "message"),
     [
         ({"sso_session": "s"}, "sso_account_id and sso_role_name are missing beside sso_session"),
         ({"sso_start_url": "u", "sso_account_id": "1"},
@@ -139,5 +139,5 @@ def test_shell_syntax_in_arguments_is_reported(words: list[str], told: str) -> N
         ({}, "it is empty and does not say where credentials come from (keys, "),
     ],
 )  # fmt: skip
-def test_missing_key_is_named(keys: dict[str, str], told: str) -> None:
-    assert incomplete.why(keys).startswith(told)
+def test_missing_key_is_named(keys: dict[str, str], message: str) -> None:
+    assert incomplete.why(keys).startswith(message)

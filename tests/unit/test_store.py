@@ -285,9 +285,9 @@ def test_removing_a_lock_does_not_let_another_process_in(store: Store, host: Hos
 
 def swept(store: Store, in_days: float = 0) -> list[str]:
     """Sweep, and return the names of the files that remain, but for the sweep's own."""
-    told: list[str] = []
+    logged: list[str] = []
     release(store.take(SWEEP))
-    assert sweep.sweep(store, time.time() + in_days * DAY, told.append) == 0, told
+    assert sweep.sweep(store, time.time() + in_days * DAY, logged.append) == 0, logged
     return sorted(set(contents(store)) - {SWEEP})
 
 
@@ -417,10 +417,10 @@ def test_wrong_clock_does_not_postpone_the_sweep_forever(store: Store) -> None:
 
 def test_sweep_that_fails_is_due_again(store: Store) -> None:
     swept(store)
-    told: list[str] = []
+    logged: list[str] = []
     Path(store.path).chmod(0o755)
-    assert sweep.sweep(store, time.time() + 2 * DAY, told.append) == 1
-    assert "cannot remove old files" in told[0]
+    assert sweep.sweep(store, time.time() + 2 * DAY, logged.append) == 1
+    assert "cannot remove old files" in logged[0]
     Path(store.path).chmod(0o700)
     assert sweep.is_due(store, time.time() + 2 * DAY)
 
@@ -428,9 +428,9 @@ def test_sweep_that_fails_is_due_again(store: Store) -> None:
 def test_one_sweeps_at_a_time(store: Store) -> None:
     names = keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
     other = store.take(SWEEP)
-    told: list[str] = []
-    assert sweep.sweep(store, time.time(), told.append) == 0
-    assert told == []
+    logged: list[str] = []
+    assert sweep.sweep(store, time.time(), logged.append) == 0
+    assert logged == []
     assert sorted(contents(store)) == sorted([*names, SWEEP])
     release(other)
     assert swept(store) == []
@@ -438,10 +438,10 @@ def test_one_sweeps_at_a_time(store: Store) -> None:
 
 @pytest.mark.parametrize("path", ["", "/proc/nowhere/cache"])
 def test_cache_that_is_not_there_is_not_swept(path: str) -> None:
-    told: list[str] = []
+    logged: list[str] = []
     assert not sweep.is_due(Store(path), time.time())
-    assert sweep.sweep(Store(path), time.time(), told.append) == 1
-    assert len(told) == 1
+    assert sweep.sweep(Store(path), time.time(), logged.append) == 1
+    assert len(logged) == 1
 
 
 def test_cache_without_locks_is_swept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -451,9 +451,9 @@ def test_cache_without_locks_is_swept(store: Store, monkeypatch: pytest.MonkeyPa
     keep(store, entry(ends_in=-9 * DAY), 10 * DAY)
     assert not sweep.is_due(store, time.time())
     monkeypatch.setattr(fcntl, "flock", unknown)
-    told: list[str] = []
+    logged: list[str] = []
     assert sweep.is_due(store, time.time() + 2 * DAY)
-    assert sweep.sweep(store, time.time() + 2 * DAY, told.append) == 0
+    assert sweep.sweep(store, time.time() + 2 * DAY, logged.append) == 0
     assert contents(store) == [SWEEP]
     assert not sweep.is_due(store, time.time() + 2 * DAY)
 

@@ -540,7 +540,7 @@ def _tls(text: str) -> Exception:
     ],
 )
 def test_error_without_an_answer_has_its_words(wrong: Exception, words: str, again: bool) -> None:
-    fault = raised.explain(wrong, raised.Answered(), Call("eu-central-1"))
+    fault = raised.explain(wrong, raised.LastResponse(), Call("eu-central-1"))
 
     assert words in fault.message
     assert "geheim" not in fault.message
@@ -548,7 +548,7 @@ def test_error_without_an_answer_has_its_words(wrong: Exception, words: str, aga
 
 
 def test_proxy_that_wants_a_password_is_named() -> None:
-    answered = raised.Answered()
+    answered = raised.LastResponse()
     answered.reply = Reply(407)
 
     assert "407" in raised.explain(ValueError("not XML"), answered, Call("eu-central-1")).message

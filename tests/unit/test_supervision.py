@@ -63,14 +63,14 @@ def test_stuck_work_is_left_at_the_deadline(never: threading.Event) -> None:
 
 
 def test_work_that_hangs_is_described_by_its_last_step(never: threading.Event) -> None:
-    told = log()
+    run_log = log()
 
     def work() -> None:
-        told("resolving sts.amazonaws.com")
+        run_log("resolving sts.amazonaws.com")
         never.wait()
 
     with pytest.raises(DeadlineExceeded) as caught:
-        supervised(work, Deadline(0.3), told)
+        supervised(work, Deadline(0.3), run_log)
     assert "(last step: resolving sts.amazonaws.com)" in str(caught.value)
 
 
@@ -112,11 +112,11 @@ from credproc import supervision
 from credproc.log import Log
 from credproc.deadline import Deadline
 supervision.on_signals()
-supervision.farewells.append(lambda name: print(name, flush=True))
 def work():
     print("stuck", flush=True)
     {stuck}
-supervision.supervised(work, Deadline(60), Log("", time.time))
+with supervision.calling(lambda name: print(name, flush=True), lambda: None):
+    supervision.supervised(work, Deadline(60), Log("", time.time))
 """
 
 
@@ -150,7 +150,7 @@ def test_signal_that_another_thread_gets_ends_work_as_well(number: signal.Signal
         assert process.wait(SOON) == 128 + number
 
 
-def test_farewell_that_does_not_end_is_left() -> None:
+def test_cleanup_that_does_not_end_is_cut_short() -> None:
     code = STUCK.format(path=sys.path, stuck="time.sleep(60)").replace(
         "lambda name: print(name, flush=True)", "lambda name: time.sleep(60)"
     )
@@ -161,11 +161,11 @@ def test_farewell_that_does_not_end_is_left() -> None:
         for _ in range(5):
             process.send_signal(signal.SIGTERM)
 
-        assert process.wait(supervision.FAREWELL + SOON) == 143
-        assert time.monotonic() - started < supervision.FAREWELL + SOON
+        assert process.wait(supervision.CLEANUP + SOON) == 143
+        assert time.monotonic() - started < supervision.CLEANUP + SOON
 
 
-def test_farewell_that_fails_changes_nothing() -> None:
+def test_cleanup_that_fails_changes_nothing() -> None:
     code = STUCK.format(path=sys.path, stuck="time.sleep(60)").replace(
         "lambda name: print(name, flush=True)", "lambda name: 1 / 0"
     )

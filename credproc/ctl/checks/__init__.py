@@ -79,7 +79,7 @@ class Case:
             env=dict(self.environ),
         )
 
-    def said(self, error: Exception) -> str:
+    def shown(self, error: Exception) -> str:
         """Return an error in one line, without the secrets that are known."""
         return clean(str(error), [*self.log.secrets, *hidden.of_files(self.environ)])
 

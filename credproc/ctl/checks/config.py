@@ -158,25 +158,25 @@ def command(case: Case) -> Iterator[Check]:
     target = case.target
     if target is None:
         return
-    asked = target.request
+    request = target.request
     yield Check(OK, "command", target.words)
     try:
-        recursion.check(asked, {recursion.VARIABLE: target.profile if target.line else ""})
+        recursion.check(request, {recursion.VARIABLE: target.profile if target.line else ""})
     except CredprocError as error:
         yield Check(FAIL, "command", str(error))
-    if asked.field or asked.format != "process":
+    if request.field or request.format != "process":
         yield Check(FAIL, "command", "--format and --field: tools need the JSON document",
                     "remove them from the profile")  # fmt: skip
-    if asked.refresh or asked.no_cache:
-        option = "--refresh" if asked.refresh else "--no-cache"
+    if request.refresh or request.no_cache:
+        option = "--refresh" if request.refresh else "--no-cache"
         yield Check(WARN, "command", f"{option} fetches new credentials at every run", "remove it")
-    if asked.verbose:
+    if request.verbose:
         yield Check(WARN, "command", "--verbose: some SDKs take text on stderr for the document",
                     "set CREDPROC_LOG instead")  # fmt: skip
-    if asked.timeout >= GO_PATIENCE:
-        yield Check(WARN, "command", f"--timeout {asked.timeout:g}: the SDKs for Go give up "
+    if request.timeout >= GO_PATIENCE:
+        yield Check(WARN, "command", f"--timeout {request.timeout:g}: the SDKs for Go give up "
                     f"after {GO_PATIENCE} s", f"use less than {GO_PATIENCE}")  # fmt: skip
-    for hop in asked.chain().hops if any(isinstance(p, Chain) for p in asked.providers) else []:
+    for hop in request.chain().hops if any(isinstance(p, Chain) for p in request.providers) else []:
         if 0 < hop.duration_seconds <= 2 * SIGNING:
             yield Check(WARN, "command", f"--duration-seconds {hop.duration_seconds}: botocore "
                         "runs credproc at every request while less than 15 min are left",

@@ -45,13 +45,13 @@ def _aws(path: str, case: Case) -> Check:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         return Check(WARN, "aws", f"{path} cannot be started: {why}")
-    said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
-    version = _AWS.search(said)
+    output = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+    version = _AWS.search(output)
     if done.returncode or not version:
-        last = said.rpartition("\n")[2]
+        last = output.rpartition("\n")[2]
         return Check(WARN, "aws", f"{path} --version fails (status {done.returncode}): {last}")
     text = f"{path}, {version[0]}"
-    core = _CORE.search(said)
+    core = _CORE.search(output)
     if core and version[1] == "1" and tuple(map(int, core[1].split(".")[:2])) < (1, 36):
         return Check(WARN, "aws", f"{text} drops the account of the credentials (botocore "
                      f"{core[1]})", "upgrade it, for account-based endpoints")  # fmt: skip

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def unused(case: Case) -> Iterator[Check]:
     """Look for an mfa_serial that no role uses."""
-    for asked in case.target.request.providers if case.target else []:
-        if isinstance(asked, request.Imds):
+    for requested in case.target.request.providers if case.target else []:
+        if isinstance(requested, request.Imds):
             continue
         from credproc.providers.chain import described  # botocore, 150 ms
 
         try:
-            found = described(case.run(), asked)
+            found = described(case.run(), requested)
         except CredprocError:
             continue  # the check of the providers reports it
         for note in found.notes():

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def roles(case: Case) -> Iterator[Check]:
     """Look for ARNs that no role of AWS can have, although another service may."""
     run = case.run()
-    for asked in case.target.request.providers if case.target else []:
-        if isinstance(asked, request.Imds):
+    for requested in case.target.request.providers if case.target else []:
+        if isinstance(requested, request.Imds):
             continue
         from credproc.providers import chain, place
 
         try:
-            found = chain.described(run, asked)
+            found = chain.described(run, requested)
             url = place.custom(found.shared)
             steps = sessions.steps(run, found) if url else []
         except CredprocError:

@@ -54,7 +54,7 @@ def executable(case: Case) -> Iterator[Check]:
 
 def _started(path: str, case: Case) -> Iterator[Check]:
     times = []
-    said = ""
+    output = ""
     for _ in range(STARTS):
         begin = time.monotonic()
         try:
@@ -68,13 +68,13 @@ def _started(path: str, case: Case) -> Iterator[Check]:
                         "`credprocctl profile add NAME --replace` writes the path")  # fmt: skip
             return
         times.append(time.monotonic() - begin)
-        said = done.stdout.decode("utf-8", "replace").strip()
-        if done.returncode or not said.startswith("credproc "):
+        output = done.stdout.decode("utf-8", "replace").strip()
+        if done.returncode or not output.startswith("credproc "):
             words = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
             yield Check(FAIL, "executable", f"{path} --version fails (status {done.returncode}): "
                         f"{words}", "reinstall credproc")  # fmt: skip
             return
-    version, fastest = said.removeprefix("credproc "), min(times)
+    version, fastest = output.removeprefix("credproc "), min(times)
     text = (
         f"{path}, {version}, starts in {fastest * 1000:.0f} ms (--version; a cached run takes less)"
     )

@@ -73,8 +73,8 @@ def _hit(case: Case, line: str) -> Check:
             return Check(FAIL, "run", f"the profile's command cannot be started: {why}")
         times.append(time.monotonic() - begin)
         if done.returncode or done.stderr or not done.stdout.startswith(b'{"Version": 1,'):
-            said = done.stderr.decode("utf-8", "replace").strip() or "nothing on stderr"
-            text = f"the profile's command fails (status {done.returncode}): {said}"
-            return Check(FAIL, "run", case.said(Exception(text)))
+            output = done.stderr.decode("utf-8", "replace").strip() or "nothing on stderr"
+            text = f"the profile's command fails (status {done.returncode}): {output}"
+            return Check(FAIL, "run", case.shown(Exception(text)))
     return Check(OK, "run", f"the profile's command prints the cached answer in "
                  f"{min(times) * 1000:.0f} ms")  # fmt: skip

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
     from credproc.ctl.checks import Case
-    from credproc.ctl.sessions import Asked
+    from credproc.ctl.sessions import ProviderRequest
     from credproc.run import Run
 
 
@@ -29,8 +29,8 @@ def containers(case: Case) -> Iterator[Check]:
         value = case.environ.get(name)
         if not value:
             continue
-        asked = case.target.request.providers if case.target else []
-        if any(isinstance(each, request.Imds) and not each.role for each in asked):
+        requested = case.target.request.providers if case.target else []
+        if any(isinstance(each, request.Imds) and not each.role for each in requested):
             yield Check(WARN, "container", f"{name} is set: this container has an identity of its "
                         "own, and --imds without a role is unavailable",
                         "name the role (--imds ROLE) to use the node's, or start a chain at "
@@ -44,16 +44,16 @@ def providers(case: Case) -> Iterator[Check]:
     """Try every provider of the command line, in order, and say which one a run would use."""
     if case.target is None:
         return
-    asked = case.target.request.providers
+    requested = case.target.request.providers
     answered, ended = "", False
-    for number, each in enumerate(asked, 1):
+    for number, each in enumerate(requested, 1):
         name = explaining.name(each)
         recorder = Recorder(case, number)
         found, error = _tried(case, each, recorder)
         moves_on = isinstance(error, ProviderUnavailable)
         # A run does not try providers after the first that works; their errors are warnings here.
         bad = WARN if answered or ended or isinstance(error, CodeNotGiven) else FAIL
-        if moves_on and number < len(asked):
+        if moves_on and number < len(requested):
             bad = OK
         yield from recorder.checks(bad)
         if found is not None:
@@ -68,7 +68,7 @@ def providers(case: Case) -> Iterator[Check]:
 
 def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad: str) -> Check:
     """Return the check of a provider without credentials; a reported error is not repeated."""
-    text = case.said(error)
+    text = case.shown(error)
     if isinstance(error, CodeNotGiven):
         text = f"not checked, because {recorder.failed} needs an MFA code"
     elif recorder.reported and recorder.reported in text:
@@ -77,22 +77,22 @@ def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad
 
 
 def _tried(
-    case: Case, asked: Asked, recorder: Recorder
+    case: Case, requested: ProviderRequest, recorder: Recorder
 ) -> tuple[Credentials | None, CredprocError | None]:
     """Try one provider; the recorder gets the results of its sessions."""
     run = case.run()
     found: Credentials | None = None
     error: CredprocError | None = None
     try:
-        recorder.expect(run, asked)
+        recorder.expect(run, requested)
         run.resolver = recorder
-        found = provider(asked).retrieve(run)
+        found = provider(requested).retrieve(run)
     except CredprocError as raised:
         error = raised
     imds = run.shared.get("imds")
     if imds is not None:
         case.dated("IMDS", imds.connection.headers.get("date", ""))
-        if found is not None and isinstance(asked, request.Imds):
+        if found is not None and isinstance(requested, request.Imds):
             recorder.add(Check(
                 OK, "metadata", f"{imds.settings.url} returns tokens (IMDSv2), so the hop limit "
                 f"is high enough here; the role is {run_role(run)}",
@@ -143,13 +143,13 @@ class Recorder:
         #: The error that has been reported, and the session that it is from.
         self.reported = self.failed = ""
 
-    def expect(self, run: Run, asked: Asked) -> None:
+    def expect(self, run: Run, requested: ProviderRequest) -> None:
         """Note the sessions of a chain; the environment's keys are not fetched by __call__."""
-        if isinstance(asked, request.Imds):
+        if isinstance(requested, request.Imds):
             return
         from credproc.providers.chain import described  # botocore, 150 ms
 
-        roles = described(run, asked)
+        roles = described(run, requested)
         if not roles.hops:
             return  # the provider's own line is enough
         self._expected = {step.key: step for step in sessions.steps(run, roles)}
@@ -188,7 +188,7 @@ class Recorder:
         """Yield the findings; a failure has the status ``bad``."""
         for name, step in self._steps.items():
             if isinstance(step, CredprocError):
-                self.reported, self.failed = self.case.said(step), name
+                self.reported, self.failed = self.case.shown(step), name
                 yield Check(bad, name, self.reported)
             else:
                 yield _good(name, step)

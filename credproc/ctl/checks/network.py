@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from credproc.ctl.checks import Case
-    from credproc.providers.raised import Answered
+    from credproc.providers.raised import LastResponse
     from credproc.providers.sharedconfig import SharedConfig
 
 #: Seconds that a clock may be off, and from which on signatures are refused: STS itself accepts
@@ -97,38 +97,38 @@ def _reached(case: Case, shared: SharedConfig, name: str, why: str) -> Check:
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
 
-    from credproc.providers.raised import Answered
+    from credproc.providers.raised import LastResponse
 
     config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=5,
                     retries={"total_max_attempts": 2, "mode": "standard"})  # fmt: skip
-    url, answered = "", Answered()
+    url, last = "", LastResponse()
     try:
         client = call(shared.botocore().create_client, "sts", region_name=name, config=config)
         url = client.meta.endpoint_url
-        client.meta.events.register("before-parse.sts", answered.note)
+        client.meta.events.register("before-parse.sts", last.record)
         client.get_caller_identity()
     except exceptions.ClientError as error:
         if not error.response.get("ResponseMetadata", {}).get("RequestId"):
-            return _not_sts(name, url, error, answered)
+            return _not_sts(name, url, error, last)
     except Refused as error:
         return Check(
-            FAIL, "STS", f"not checked, because there is no client for {name}: {case.said(error)}"
+            FAIL, "STS", f"not checked, because there is no client for {name}: {case.shown(error)}"
         )
     except exceptions.BotoCoreError as error:
         return _unreached(case, name, url, error)
     except Exception as error:  # botocore's parsers raise anything for responses of others
-        return _not_sts(name, url, error, answered)
-    case.dated("STS", answered.reply.headers.get("date", ""))
+        return _not_sts(name, url, error, last)
+    case.dated("STS", last.reply.headers.get("date", ""))
     how = " over TLS, with a trusted certificate" if url.startswith("https:") else ""
     return Check(OK, "STS", f"{clean(url)} answers{how} (region {name}, {why})")
 
 
-def _not_sts(name: str, url: str, error: Exception, answered: Answered) -> Check:
+def _not_sts(name: str, url: str, error: Exception, last: LastResponse) -> Check:
     """Return the check of a response that is not from STS."""
     from credproc.providers.raised import explain
     from credproc.providers.reply import Call
 
-    return Check(FAIL, "STS", clean(f"{url}: {explain(error, answered, Call(name)).words()}"))
+    return Check(FAIL, "STS", clean(f"{url}: {explain(error, last, Call(name)).words()}"))
 
 
 def _unreached(case: Case, name: str, url: str, error: Exception) -> Check:

@@ -50,7 +50,7 @@ def decode(line: bytes) -> Note:
     return Note(words[0], int(words[1]), words[2])
 
 
-class Turn:
+class PromptLock:
     """The exclusive use of a device, or of a terminal, by this process."""
 
     def __init__(self, name: str, descriptor: int | None, until: float) -> None:
@@ -62,7 +62,7 @@ class Turn:
             with contextlib.suppress(OSError):
                 self.note = decode(os.pread(descriptor, SIZE, 0).partition(b"\n")[2])
 
-    def ask(self, question: str) -> None:
+    def prompt(self, question: str) -> None:
         """Tell other processes which process has the lock, and its prompt; keep the last code."""
         self.note.question = question
         self._write()
@@ -71,7 +71,7 @@ class Turn:
         """Whether this is the last code that was sent to AWS, a moment ago."""
         return self.note.mark == self._mark(code) and abs(now - self.note.used) < USED_CODE_SECONDS
 
-    def use(self, code: str, now: float) -> None:
+    def record(self, code: str, now: float) -> None:
         """Record that the code, which works once, was sent to AWS."""
         self.note.mark, self.note.used = self._mark(code), int(now)
         self._write()
@@ -88,39 +88,39 @@ class Turn:
             os.pwrite(self.descriptor, text, 0)
 
 
-class Turns:
-    """Lets one process at a time have its turn, with locks in the cache; without it, no waiting."""
+class PromptLocks:
+    """The prompt locks of one run: files in the cache. Without a cache nothing is locked."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._alone: dict[str, Turn] = {}
+        self._unlocked: dict[str, PromptLock] = {}
 
     @contextlib.contextmanager
-    def turn(
+    def lock(
         self,
         name: str,
         question: str,
         deadline: Deadline,
         notice: Callable[[Holder, str], None],
-    ) -> Iterator[Turn]:
-        """Wait for our turn and take it; CodeNotGiven if it does not come in time.
+    ) -> Iterator[PromptLock]:
+        """Take a lock, waiting if necessary; CodeNotGiven if it is not free in time.
 
         ``notice`` is called once if another process prompts first, with that process and its
         prompt.
         """
-        descriptor = self._taken(fingerprint(name.encode()) + LOCK, deadline, notice)
+        descriptor = self._wait(fingerprint(name.encode()) + LOCK, deadline, notice)
         until = time.time() + deadline.left()
         try:
             if descriptor is None:
-                turn = self._alone.setdefault(name, Turn(name, None, until))
+                lock = self._unlocked.setdefault(name, PromptLock(name, None, until))
             else:
-                turn = Turn(name, descriptor, until)
-            turn.ask(question)
-            yield turn
+                lock = PromptLock(name, descriptor, until)
+            lock.prompt(question)
+            yield lock
         finally:
             release(descriptor)
 
-    def question(self, asking: Holder) -> str:
+    def question(self, process: Holder) -> str:
         """Return the open prompt of a process, "" if it has none."""
         try:
             names = [name for name in os.listdir(self.store.folder) if name.endswith(LOCK)]
@@ -128,15 +128,15 @@ class Turns:
             return ""
         for name in names:
             holder, question = self._holder(name)
-            if question and holder and (holder.pid, holder.start) == (asking.pid, asking.start):
+            if question and holder and (holder.pid, holder.start) == (process.pid, process.start):
                 return question
         return ""
 
-    def _taken(
+    def _wait(
         self, file: str, deadline: Deadline, notice: Callable[[Holder, str], None]
     ) -> int | None:
         """Return the descriptor of the lock; None if locks do not work."""
-        told = False
+        has_noticed = False
         while True:
             try:
                 self.store.make()
@@ -146,9 +146,9 @@ class Turns:
             if descriptor is not None:
                 return descriptor
             holder, question = self._holder(file)
-            if holder and question and not told:
+            if holder and question and not has_noticed:
                 notice(holder, question)
-                told = True
+                has_noticed = True
             if deadline.left() <= POLL:
                 raise CodeNotGiven(_late(holder, question))
             time.sleep(POLL)
