@@ -86,11 +86,11 @@ def _strace() -> str:
 
 
 def _refused(program: str, *options: str) -> str:
-    """Return what a program says against running ``true``; "" if it runs it."""
+    """Return what a program says against running a program; "" if it runs it."""
     found = programs.find(program)
     if not found:
         return f"{program} is not installed"
-    command = [found, *options, "true"]
+    command = [found, *options, "sh", "-c", ":"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode else ""
 

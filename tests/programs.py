@@ -13,12 +13,13 @@ import tempfile
 from pathlib import Path
 
 #: What every machine with Python has; a test may use these without a word.
+#: Not what a shell has built in (kill, printf, test, true), which may be missing as programs.
 BASIC = (
     "awk", "basename", "bash", "cat", "chmod", "chown", "cmp", "cp", "cut", "date", "diff",
-    "dirname", "env", "expr", "false", "find", "grep", "gzip", "head", "hostname", "id",
-    "kill", "ln", "ls", "mkdir", "mktemp", "mv", "nice", "printf", "readlink", "realpath",
+    "dirname", "env", "expr", "find", "grep", "gzip", "head", "hostname", "id",
+    "ln", "ls", "mkdir", "mktemp", "mv", "nice", "readlink", "realpath",
     "rm", "rmdir", "sed", "seq", "sh", "sleep", "sort", "stat", "stty", "tail", "tar", "tee",
-    "test", "timeout", "touch", "tr", "true", "tty", "uname", "wc", "xargs",
+    "timeout", "touch", "tr", "tty", "uname", "wc", "xargs",
 )  # fmt: skip
 
 #: What a test must say that it needs (see needs.py), and where Debian has it.

@@ -227,7 +227,7 @@ def test_invalid_arguments_are_refused(user: Host, words: list[str], reason: str
 
 def test_profile_that_does_not_run_credproc_is_cached_by_env(user: Host, sts: StsServer) -> None:
     for _ in range(2):
-        assert execute(user, "role", "--env", "--", "true").status == 0
+        assert execute(user, "role", "--env", "--", "ls").status == 0
 
     assert sts.count(ONE) == 1
     assert data(user, "profile", "show") != []

@@ -203,7 +203,7 @@ def test_launcher_without_a_compiler_is_a_script(host: Host, tmp_path: Path) -> 
 
 def test_compiler_that_fails_is_named(host: Host, tmp_path: Path) -> None:
     path = tmp_path / "fast"
-    result = host.run("launcher", str(path), command=CTL, CC="false")
+    result = host.run("launcher", str(path), command=CTL, CC="ls")
     assert result.status == 0
     assert "cannot compile the launcher" in result.stderr
     assert path.read_bytes().startswith(b"#!")

@@ -501,7 +501,7 @@ def test_run_with_a_command_does_not_share_the_failure_of_one_without(
 
     without = person.start(*argv)
     with gate.open("w") as opened:  # returns when the helper has opened its end
-        with_command = person.start(*argv, "--mfa-command", f"printf {CODE}")
+        with_command = person.start(*argv, "--mfa-command", f"sh -c 'echo {CODE}'")
         waiting.come(1)
         given.write_text(document)
         opened.write(document)

@@ -240,9 +240,9 @@ def test_both_clients_of_sts_get_a_session(person: Host, sts: StsServer, way: st
 def test_both_clients_report_a_wrong_code_and_a_denial_alike(
     person: Host, sts: StsServer, way: str
 ) -> None:
-    wrong = person.run(*ARGV, "--mfa-command", "printf 111111", **WAYS[way])
+    wrong = person.run(*ARGV, "--mfa-command", "sh -c 'echo 111111'", **WAYS[way])
     sts.fail(sts_error("AccessDenied"), action="GetSessionToken")
-    denied = person.run(*ARGV, "--mfa-command", "printf 222222", **WAYS[way])
+    denied = person.run(*ARGV, "--mfa-command", "sh -c 'echo 222222'", **WAYS[way])
 
     begin = f"credproc: chain: MFA session of {DEVICE}: AccessDenied: "
     assert wrong.stderr.startswith(f"{begin}MultiFactorAuthentication failed with invalid MFA")

@@ -135,7 +135,7 @@ def _hard() -> int:
 def test_eleven_hundred_inherited_descriptors_do_no_harm(cloud: Cloud) -> None:
     document = '{"Version": 1, "AccessKeyId": "ASIAHELPERHELPERHELP", "SecretAccessKey": "s"}'
     helper(cloud.host, f"echo '{document}'")
-    code = ("--role-arn", A, "--serial-number", DEVICE, "--mfa-command", "printf 123456")
+    code = ("--role-arn", A, "--serial-number", DEVICE, "--mfa-command", "sh -c 'echo 123456'")
     for argv in ((), CHAIN, ("--profile", "p"), (*code, "--source", "env")):
         ran = cloud.host.run("-c", crowded(), str(CREDPROC), *argv, command=sys.executable)
         assert ran.document["Version"] == 1

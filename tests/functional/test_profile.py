@@ -53,7 +53,7 @@ def laptop(cloud: Cloud) -> Cloud:
 
 
 def test_roles_are_assumed_as_their_profiles_say(laptop: Cloud) -> None:
-    document = laptop.host.document("--profile", "app dev", "--mfa-command", "printf 123456")
+    document = laptop.host.document("--profile", "app dev", "--mfa-command", "sh -c 'echo 123456'")
     first, second = laptop.sts.calls
     assert document["AccessKeyId"] == laptop.sts.issued[1].access_key
     assert first.access_key == "AKIALAPTOPLAPTOPLAPT"
@@ -70,7 +70,7 @@ def test_roles_are_assumed_as_their_profiles_say(laptop: Cloud) -> None:
 
 
 def test_intermediate_role_is_shared_by_profiles_and_explicit_chains(laptop: Cloud) -> None:
-    laptop.host.document("--profile", "app dev", "--mfa-command", "printf 123456")
+    laptop.host.document("--profile", "app dev", "--mfa-command", "sh -c 'echo 123456'")
     # No other code is needed, and none could be typed.
     laptop.host.document("--profile", "app prod")
     laptop.host.document("--profile", "jump")

@@ -120,7 +120,7 @@ def test_refusal_without_a_reason_suggests_what_to_check(way: str, person: Host)
 @pytest.mark.parametrize("way", WAYS)
 def test_unsupported_mfa_session_is_reported(way: str, person: Host, ceph: Ceph) -> None:
     person.environ.update(WAYS[way], AWS_ENDPOINT_URL_STS=ceph.url)
-    options = ("--serial-number", "arn:aws:iam:::mfa/ann", "--mfa-command", "printf 123456")
+    options = ("--serial-number", "arn:aws:iam:::mfa/ann", "--mfa-command", "sh -c 'echo 123456'")
 
     result = person.run("--role-arn", S3_ACCESS, *options, "--mfa-session", "--source", "env")
 

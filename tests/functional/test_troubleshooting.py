@@ -156,7 +156,7 @@ class Machine:
         return self.run("--profile", "ann")
 
     def mfa_command(self) -> Result:
-        return self.run("--profile", "ann", "--mfa-command", "false")
+        return self.run("--profile", "ann", "--mfa-command", "sh -c 'exit 1'")
 
     def no_profile(self) -> Result:
         return self.run("--profile", "reports")

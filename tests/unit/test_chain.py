@@ -306,7 +306,7 @@ def test_every_option_has_its_change() -> None:
 def test_every_parameter_makes_another_entry(name: str, machine: Machine) -> None:
     changed = hop(CHANGES[name].get("role_arn", A), **_without_arn(CHANGES[name]))
     first = identities(machine, hop(A), hop(C))
-    second = identities(machine, changed, hop(C), mfa_command="printf 123456")
+    second = identities(machine, changed, hop(C), mfa_command="sh -c 'echo 123456'")
     assert len(first) == len(second) == 2
     assert set(first).isdisjoint(second)
 
@@ -316,6 +316,7 @@ def _without_arn(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 SHARED, APART = True, False
+DOCUMENT = '{"Version": 1, "AccessKeyId": "AKIAHELPER", "SecretAccessKey": "s"}'
 PROFILES = f"""\
 [profile one]
 output = json
@@ -329,7 +330,7 @@ ec2_metadata_service_endpoint = {{imds}}
 aws_access_key_id = {KEY}
 aws_secret_access_key = s
 [profile helper]
-credential_process = printf '{{{{"Version":1,"AccessKeyId":"AKIAHELPER","SecretAccessKey":"s"}}}}'
+credential_process = sh -c 'echo "$0"' '{{document}}'
 """
 
 
@@ -353,7 +354,7 @@ def test_cache_key_of_a_hop_has_all_that_it_depends_on(
     source: str, before: dict[str, str | None], after: dict[str, str | None], shared: bool,
     machine: Machine, sts: StsServer, imds: ImdsServer,
 ) -> None:  # fmt: skip
-    machine.config(PROFILES.format(sts=sts.url, imds=imds.url))
+    machine.config(PROFILES.format(sts=sts.url, imds=imds.url, document=DOCUMENT))
     machine.set(**before)
     first = identities(machine, hop(A, sts_region="eu-central-1"), source=source)
     machine.set(**after)

@@ -65,14 +65,14 @@ def test_person_is_needed_where_no_command_is_given() -> None:
 
 @pytest.mark.parametrize("printed", ["123456", "123456\\n", " 123 456\\r\\n", "\\n\\t123456 "])
 def test_blanks_are_no_part_of_a_code(printed: str) -> None:
-    assert code(f"printf '{printed}'") == "123456"
+    assert code(f"sh -c \"printf '{printed}'\"") == "123456"
 
 
 @pytest.mark.parametrize(
     "printed", ["", "12345", "1234567", "12345a", "123-456", "\\342\\205\\240", "12345\\302\\262"]
 )
 def test_whatever_is_not_a_code_is_refused(printed: str) -> None:
-    said = refused(f"printf '{printed}'")
+    said = refused(f"sh -c \"printf '{printed}'\"")
 
     assert said == f"--mfa-command printed no MFA code for {DEVICE}: expected six digits"
 
@@ -206,7 +206,7 @@ def test_lock_without_a_note_has_no_holder(tmp_path: Path) -> None:
 
 
 def test_ended_process_with_a_prompt_is_not_on_this_terminal() -> None:
-    with subprocess.Popen(["true"]) as ended:
+    with subprocess.Popen(["sh", "-c", ":"]) as ended:
         ended.wait()
     said = mfa._notice(Holder(b"%d 1 2 3" % ended.pid), "MFA code for x (role y): ", "role z")
 

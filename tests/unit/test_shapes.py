@@ -24,6 +24,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 KEYS = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
 ROLE = "role_arn = arn:aws:iam::123456789012:role/r\n"
 DOCUMENT = json.dumps({"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET})
+PROCESS = f"sh -c 'echo \"$0\"' '{DOCUMENT}'"
 P, K = "[profile p]\n", f"[profile k]\n{KEYS}"
 CHAIN = f"{P}{ROLE}source_profile = k\n"
 
@@ -70,7 +71,7 @@ def theirs() -> Any:
         (f"{P}region = us-east-1 # N. Virginia\n{KEYS}", "", KEY),
         (f"{P}{KEYS}region = eu-west-1\n  output = json\n", "", KEY),
         (f"{P}{KEYS}sso_session = gone\n", "", KEY),
-        (f"{P}region = eu-west-1 # x\ncredential_process = printf %s '{DOCUMENT}'\n", "", KEY),
+        (f"{P}region = eu-west-1 # x\ncredential_process = {PROCESS}\n", "", KEY),
         (f"{P}{KEYS}source_profile = k\nmfa_serial = x\n", "", KEY),
     ],
 )  # fmt: skip

@@ -72,7 +72,7 @@ def test_every_parameter_that_is_given_is_sent_and_no_other(
         serial_number="arn:aws:iam::111111111111:mfa/jane",
         sts_region="eu-west-1",
     )
-    outcome = machine.ask(hop(A), full, run=machine.run(mfa_command="printf 123456"))
+    outcome = machine.ask(hop(A), full, run=machine.run(mfa_command="sh -c 'echo 123456'"))
 
     assert outcome.error is None
     first, second = sts.calls
@@ -419,7 +419,7 @@ def test_wrong_mfa_code_may_be_followed_by_another_at_once(
 ) -> None:
     device = "arn:aws:iam::111111111111:mfa/jane"
     sts.mfa_codes[device] = ["654321"]
-    run = machine.run(mfa_command="printf 123456")
+    run = machine.run(mfa_command="sh -c 'echo 123456'")
     outcome = machine.ask(hop(serial_number=device), run=run)
     assert isinstance(outcome.error, CodeNotGiven)
     assert not outcome.error.cacheable

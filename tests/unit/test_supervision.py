@@ -225,7 +225,7 @@ def test_helper_may_tidy_up(tmp_path: object) -> None:
 
 
 def test_helper_that_has_ended_is_left_alone() -> None:
-    with subprocess.Popen(["true"]) as process:
+    with subprocess.Popen(["sh", "-c", ":"]) as process:
         process.wait()
         children.end([process])
 

@@ -73,12 +73,12 @@ def test_table_has_this_process_and_its_children(
 
 def test_no_processes_are_listed_if_ps_is_missing_or_fails() -> None:
     assert processes.listed(["/proc/nowhere/ps"]) == {}
-    assert processes.listed(["false"]) == {}
-    assert processes.listed(["echo", "usage: ps"]) == {}
+    assert processes.listed(["sh", "-c", "exit 1"]) == {}
+    assert processes.listed(["sh", "-c", "echo usage: ps"]) == {}
 
 
 def test_ended_process_is_not_found() -> None:
-    with subprocess.Popen(["true"]) as child:
+    with subprocess.Popen(["sh", "-c", ":"]) as child:
         child.wait()
 
     assert processes.one(child.pid) is None
