@@ -7,7 +7,7 @@ import functools
 import json
 import os
 
-from credproc import __version__, limits, manual, mfa, noshell, system
+from credproc import __version__, helptext, limits, mfa, noshell, system
 from credproc.errors import TextRequested, UsageError
 from credproc.hop import OPTIONS, Hop, Option
 from credproc.request import DEFAULT_TIMEOUT, MFA_SESSION, Imds, Profile, Request
@@ -71,8 +71,8 @@ def parser() -> _Parser:
     made = _Parser(
         prog="credproc",
         usage="%(prog)s [PROVIDER ...] [OPTION ...]",
-        description=manual.DESCRIPTION,
-        epilog=manual.EPILOG,
+        description=helptext.DESCRIPTION,
+        epilog=helptext.EPILOG,
         # A fixed width, so that the text is the same on every terminal.
         formatter_class=functools.partial(
             argparse.RawDescriptionHelpFormatter, width=79, max_help_position=30

@@ -14,7 +14,7 @@ from credproc.errors import CredprocError, clean
 from credproc.hop import Hop
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import place
+from credproc.providers import stsendpoint
 from credproc.providers.chain import Chain, Profile
 from credproc.run import Run
 from tests.servers.asking import Hurry
@@ -72,7 +72,7 @@ class Machine:
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
         self.patch = patch
         self.folder = folder
-        self.set(**dict.fromkeys(place.UNUSUAL))
+        self.set(**dict.fromkeys(stsendpoint.UNUSUAL))
         self.set(
             HOME=str(folder),
             AWS_CONFIG_FILE=str(folder / "config"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import shtab
 
-from credproc import limits, manual, options
+from credproc import helptext, limits, options
 from credproc.ctl import arguments, completion
 from credproc.ctl.__main__ import parser
 from tests import artefacts
@@ -106,7 +106,7 @@ def script(shell: str, command: str) -> str:
 
 def _credproc() -> argparse.ArgumentParser:
     """Return credproc's options in argparse's own actions, which are what shtab understands."""
-    made = argparse.ArgumentParser("credproc", description=manual.DESCRIPTION, add_help=False)
+    made = argparse.ArgumentParser("credproc", description=helptext.DESCRIPTION, add_help=False)
     for option in options.parser()._actions:  # argparse has no public list
         names = option.option_strings
         name = names[-1]

@@ -12,13 +12,13 @@ from credproc.ctl.checks import (
     WARN,
     Case,
     Check,
+    answer,
     config,
     consumers,
     devices,
     endpoints,
     installation,
     instance,
-    life,
     live,
     network,
 )
@@ -51,7 +51,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
     instance.other_role,
     network.sts,
     network.clocks,
-    life.cached,
+    answer.cached,
     consumers.installed,
 )
 

@@ -9,7 +9,7 @@ from credproc.ctl import sessions
 from credproc.ctl.cached import STATES, Cached
 from credproc.ctl.commandline import redacted
 from credproc.errors import CredprocError, ProviderUnavailable, clean, masked
-from credproc.providers import endpoint
+from credproc.providers import imdssettings
 from credproc.store import ENTRY
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def provider(run: Run, requested: ProviderRequest, store: Store, now: float) -> 
 
 def _imds(run: Run, requested: request.Imds, store: Store, now: float) -> Explained:
     (step,) = sessions.needed(run, requested)
-    where = endpoint.settings(run.environ, run.log).url
+    where = imdssettings.settings(run.environ, run.log).url
     which = (
         f"the role {requested.role} of the instance" if requested.role else "the instance's role"
     )

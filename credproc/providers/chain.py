@@ -14,7 +14,7 @@ from credproc.errors import (
     WrongCode,
     apart,
 )
-from credproc.providers import mfasession, place
+from credproc.providers import mfasession, stsendpoint
 from credproc.providers.profile import roles
 from credproc.providers.refusals import Denied, SessionTooLong
 from credproc.providers.roles import Roles
@@ -59,7 +59,7 @@ class Profile:
 
 def check(shared: SharedConfig, requested: request.Chain) -> None:
     """Raise UsageError for a role that the service of the chain cannot have."""
-    wrong = place.role_arn(shared)
+    wrong = stsendpoint.role_arn(shared)
     for hop in requested.hops:
         problem = wrong(hop.role_arn)
         if problem:

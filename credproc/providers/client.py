@@ -12,8 +12,8 @@ from botocore.utils import get_environ_proxies
 from credproc import __version__, proxies, slips
 from credproc.errors import RequestError
 from credproc.providers import incomplete
+from credproc.providers.botofaults import LastResponse, explain
 from credproc.providers.query import CONNECT, READ
-from credproc.providers.raised import LastResponse, explain
 from credproc.providers.reply import Failed, Reply
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from credproc.deadline import Deadline
     from credproc.log import Log
-    from credproc.providers.endpoint import Settings
+    from credproc.providers.imdssettings import Settings
 
 #: Bytes of a body, and of a whole response. Real ones have about 1,500.
 MAX_BODY = 64 * 1024

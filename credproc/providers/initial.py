@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from credproc import credentials, hidden, limits, slips
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
-from credproc.providers import incomplete, own, place, process, sts, tokenfile
+from credproc.providers import incomplete, keyparts, process, sts, stsendpoint, tokenfile
 from credproc.regions import home_region
 from credproc.variables import CONFIG, CREDENTIALS, WEB_IDENTITY, path
 
@@ -54,8 +54,8 @@ def _found(run: Run, name: str) -> Credentials:
     for variable in (CONFIG, CREDENTIALS):
         run.witnesses.compare(path(run.environ, variable))
     if values.get("credential_process"):
-        for file in own.files(str(values["credential_process"])):
-            own.content(run, file, again=True)
+        for file in keyparts.files(str(values["credential_process"])):
+            keyparts.content(run, file, again=True)
     return found
 
 
@@ -135,7 +135,7 @@ def _with_web_identity(
     ``names`` are the names of the settings of the role's ARN and the session name.
     """
     name = name or sts.default_name()
-    problems = (place.role_arn(shared)(arn), limits.role_session_name(name))
+    problems = (stsendpoint.role_arn(shared)(arn), limits.role_session_name(name))
     for what, problem in zip(names, problems, strict=True):
         if problem:
             raise RequestError(f"{what} {problem}")

@@ -8,8 +8,8 @@ import json
 from credproc import limits, windows
 from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
 from credproc.providers.connection import Connection
-from credproc.providers.endpoint import Settings, settings
 from credproc.providers.http import Fault
+from credproc.providers.imdssettings import Settings, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

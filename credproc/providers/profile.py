@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from credproc import slips
 from credproc.errors import RequestError
 from credproc.hop import OPTIONS, Hop
-from credproc.providers import incomplete, place
+from credproc.providers import incomplete, stsendpoint
 from credproc.providers.roles import Roles
 from credproc.providers.source import Source
 from credproc.providers.sts import misnamed
@@ -105,7 +105,7 @@ def _is_role(values: dict[str, Any], top: bool) -> bool:
 
 def _hop(shared: SharedConfig, name: str, values: dict[str, Any]) -> Hop:
     hop = Hop(values["role_arn"])
-    _check(name, incomplete.ROLE, hop.role_arn, place.role_arn(shared))
+    _check(name, incomplete.ROLE, hop.role_arn, stsendpoint.role_arn(shared))
     for option in OPTIONS:
         value = values.get(option.key) if option.key else None
         if value is None or (value == "" and option.key in DEFAULTED):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from credproc.credentials import Credentials
     from credproc.deadline import Deadline
-    from credproc.providers.place import Place
     from credproc.providers.reply import Call, Fault
+    from credproc.providers.stsendpoint import Endpoint
 
 #: Seconds to connect, and to wait for each piece of the response.
 CONNECT, READ = 3, 5
@@ -47,7 +47,7 @@ class Query:
     """Calls to STS in one run; the next hop to the same endpoint reuses the connection."""
 
     def __init__(self) -> None:
-        self._idle: tuple[Place, socket.socket] | None = None
+        self._idle: tuple[Endpoint, socket.socket] | None = None
         self._context: ssl.SSLContext | None = None
 
     def __del__(self) -> None:
@@ -56,7 +56,7 @@ class Query:
 
     def call(
         self,
-        where: Place,
+        where: Endpoint,
         call: Call,
         action: str,
         parameters: Mapping[str, Any],
@@ -80,7 +80,7 @@ class Query:
             raise Failed(faults.explain(reply, call))
         return reply, _result(found, f"{action}Result/")
 
-    def _exchange(self, where: Place, call: Call, sent: bytes, end: Deadline) -> http.Answer:
+    def _exchange(self, where: Endpoint, call: Call, sent: bytes, end: Deadline) -> http.Answer:
         sock = self._reusable(where) or self._connected(where, call, end)
         stream = http.Stream(sock, lambda: _left(end, READ), MAX_ANSWER)
         try:
@@ -94,17 +94,17 @@ class Query:
                 sock.close()
         return answer
 
-    def _reusable(self, where: Place) -> socket.socket | None:
+    def _reusable(self, where: Endpoint) -> socket.socket | None:
         """Return the open connection, unless it is to another endpoint or the server closed it."""
         if self._idle is None:
             return None
-        (place, sock), self._idle = self._idle, None
-        if place is where and not processes.is_readable(sock.fileno(), 0):
+        (endpoint, sock), self._idle = self._idle, None
+        if endpoint is where and not processes.is_readable(sock.fileno(), 0):
             return sock
         sock.close()
         return None
 
-    def _connected(self, where: Place, call: Call, end: Deadline) -> socket.socket:
+    def _connected(self, where: Endpoint, call: Call, end: Deadline) -> socket.socket:
         sock = None
         try:
             # As bytes, so that Python does not load its tables of international names.
@@ -117,12 +117,12 @@ class Query:
                 sock.close()
             raise Failed(_unconnected(error, where, call)) from None
 
-    def _secured(self, sock: socket.socket, where: Place) -> socket.socket:
+    def _secured(self, sock: socket.socket, where: Endpoint) -> socket.socket:
         self._context = self._context or context()
         return self._context.wrap_socket(sock, server_hostname=where.host)
 
 
-def _unanswered(error: Exception, where: Place, call: Call, end: Deadline) -> Fault:
+def _unanswered(error: Exception, where: Endpoint, call: Call, end: Deadline) -> Fault:
     """Return the fault of a connection without a response, worded as in botocore."""
     text = str(error)
     if isinstance(error, TimeoutError):
@@ -135,7 +135,7 @@ def _unanswered(error: Exception, where: Place, call: Call, end: Deadline) -> Fa
     return faults.unreachable(call, text)
 
 
-def _unconnected(error: OSError, where: Place, call: Call) -> Fault:
+def _unconnected(error: OSError, where: Endpoint, call: Call) -> Fault:
     """Return the fault of a failed connection, worded as in botocore."""
     if isinstance(error, TimeoutError):
         return faults.unreachable(call, f'Connect timeout on endpoint URL: "{where.url}"')
@@ -197,7 +197,7 @@ def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def signed(where: Place, body: bytes, caller: Credentials | None, now: float) -> dict[str, str]:
+def signed(where: Endpoint, body: bytes, caller: Credentials | None, now: float) -> dict[str, str]:
     """Return the signed headers of a POST to / and their signature (SigV4).
 
     Without a caller the request is not signed.

@@ -14,8 +14,8 @@ from credproc import credentials, slips
 from credproc.credentials import Credentials
 from credproc.errors import ProviderFailed, RequestError
 from credproc.providers import sts
+from credproc.providers.botofaults import reply_of
 from credproc.providers.client import built
-from credproc.providers.raised import reply_of
 from credproc.providers.signin import COMMANDS, Signins
 
 if TYPE_CHECKING:

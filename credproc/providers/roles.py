@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credproc.errors import CredprocError
-from credproc.providers import imds, own
+from credproc.providers import imds, keyparts
 from credproc.providers.sts import checked_region, configured_region, default_name
 from credproc.regions import home_region
 
@@ -76,8 +76,8 @@ class Roles:
         region, _ = self.region(run, number)
         return {
             **given,
-            **own.session_name(run, hop.role_session_name),
-            **own.called(run.environ, self.shared, region, hop.role_arn),
+            **keyparts.session_name(run, hop.role_session_name),
+            **keyparts.called(run.environ, self.shared, region, hop.role_arn),
             "caller": self.parts(run, number - 1) if number > 1 else self.caller_parts(run),
         }
 
@@ -90,7 +90,7 @@ class Roles:
         return {
             "mfa_session": device,
             "seconds": run.mfa_session,
-            **own.called(run.environ, self.shared, region, self.hops[0].role_arn),
+            **keyparts.called(run.environ, self.shared, region, self.hops[0].role_arn),
             "caller": self.source.parts(run),
         }
 

@@ -20,7 +20,7 @@ from botocore.utils import JSONFileCache
 
 from credproc import hidden, system
 from credproc.errors import ProviderFailed
-from credproc.providers import faults, own, raised
+from credproc.providers import botofaults, faults, keyparts
 from credproc.providers.client import check_proxy, client_config
 from credproc.providers.patience import tried
 from credproc.providers.reply import Call, Fault, Reply
@@ -61,7 +61,7 @@ class Signins:
         self.run = run
         self.session = session
         self.profile = profile
-        self.last = raised.LastResponse()
+        self.last = botofaults.LastResponse()
         #: Whether a token exchange is under way, and the response to the last one.
         self.exchanging = False
         self.exchanged = Reply()
@@ -151,7 +151,7 @@ class Signins:
 
     def _unanswered(self, error: Exception, login: str) -> str:
         """Return the message for an exchange that got no response."""
-        fault = raised.explain(error, self.last, TOKEN_SERVICE)
+        fault = botofaults.explain(error, self.last, TOKEN_SERVICE)
         if isinstance(error, (*_NOT_SENT, ResponseParserError)):
             return fault.words()
         return (
@@ -205,7 +205,7 @@ class Tokens:
             token = None
         if not isinstance(token, dict):
             raise ProviderFailed(f"{path} does not contain a token (damaged?): {self._login}")
-        if own.person(token) != own.person(own.sign_in(self._run, path)):
+        if keyparts.person(token) != keyparts.person(keyparts.sign_in(self._run, path)):
             self._run.witnesses.changed = path
         return token
 
@@ -237,7 +237,7 @@ class _Portal:
         self._client = client
         self._limit = limit
         self._call = Call(client.meta.region_name, service="the SSO portal")
-        self._last = raised.LastResponse()
+        self._last = botofaults.LastResponse()
         client.meta.events.register("before-parse.sso", self._last.record)
 
     def get_role_credentials(self, **parameters: Any) -> Any:
@@ -252,9 +252,9 @@ class _Portal:
         except (self.exceptions.UnauthorizedException, exceptions.ParamValidationError):
             raise  # these are about the token
         except exceptions.ClientError as error:
-            return _refusal(raised.reply_of(error, self._last), self._call)
+            return _refusal(botofaults.reply_of(error, self._last), self._call)
         except Exception as error:  # botocore may raise anything for a response of another server
-            return raised.explain(error, self._last, self._call)
+            return botofaults.explain(error, self._last, self._call)
         finally:
             role = f"{parameters['roleName']} of account {parameters['accountId']}"
             status = self._last.reply.status or "no answer"

@@ -8,7 +8,7 @@ from credproc import request, session
 from credproc.answer import mark
 from credproc.credentials import Credentials, is_key_text
 from credproc.errors import ProviderUnavailable, RequestError
-from credproc.providers import container, imds, initial, own
+from credproc.providers import container, imds, initial, keyparts
 from credproc.variables import FULL_URI, RELATIVE_URI, TOKEN, TOKEN_FILE
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ class Source:
         if self.kind == "container":
             return _container(run)
         if self.kind == "profile":
-            return own.parts(run, self.shared, self.name)
-        return own.web_identity(run, self.shared, *initial.web_identity_variables(run.environ))
+            return keyparts.parts(run, self.shared, self.name)
+        return keyparts.web_identity(run, self.shared, *initial.web_identity_variables(run.environ))
 
     @property
     def person(self) -> bool:
         """Whether fetching may need a person: a helper may prompt for anything."""
-        return self.kind == "profile" and own.is_helper(self.shared, self.name)
+        return self.kind == "profile" and keyparts.is_helper(self.shared, self.name)
 
     def retrieve(self, run: Run, force: bool = False) -> Credentials:
         """Return the source credentials, from the cache unless ``force``.
@@ -99,7 +99,7 @@ def _container(run: Run) -> Parts:
     """
     uri = run.environ.get(RELATIVE_URI) or run.environ.get(FULL_URI, "")
     path = run.environ.get(TOKEN_FILE, "")
-    token = own.content(run, path) if path else run.environ.get(TOKEN, "")
+    token = keyparts.content(run, path) if path else run.environ.get(TOKEN, "")
     return {"container": mark(uri.encode("utf-8", "surrogateescape")),
             "token": mark(token.encode("utf-8", "surrogateescape"))}  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from credproc import credentials, headers, limits, slips, supervision
 from credproc.errors import DeadlineExceeded, RequestError
-from credproc.providers import faults, place, query
+from credproc.providers import faults, query, stsendpoint
 from credproc.providers.patience import tried
 from credproc.providers.query import TRY
 from credproc.providers.reply import SKEW, Call, Failed, Fault, Reply
@@ -155,7 +155,7 @@ class Sts:
 
     def __init__(self, shared: SharedConfig) -> None:
         self.shared = shared
-        self._places: dict[str, place.Place | None] = {}
+        self._endpoints: dict[str, stsendpoint.Endpoint | None] = {}
         self._query = query.Query()
         self._client: Client | None = None
 
@@ -184,17 +184,17 @@ class Sts:
 
     def _tried(self, run: Run, call: Call, action: str, parameters: dict[str, Any]) -> Credentials:
         """Call until STS returns credentials, or an error that retrying does not cure."""
-        where = self._place(call.region)
+        where = self._endpoint(call.region)
         if where is None:
             send = partial(self._made(run, call.region).call, call, action, parameters)
         else:
             send = partial(self._query.call, where, call, action, parameters, run.deadline)
         return tried(run, f"sts: {call.role_arn or action}", lambda: _once(run, call, send))
 
-    def _place(self, region: str) -> place.Place | None:
-        if region not in self._places:
-            self._places[region] = place.place(self.shared, region)
-        return self._places[region]
+    def _endpoint(self, region: str) -> stsendpoint.Endpoint | None:
+        if region not in self._endpoints:
+            self._endpoints[region] = stsendpoint.endpoint(self.shared, region)
+        return self._endpoints[region]
 
     def _made(self, run: Run, region: str) -> Client:
         """Return botocore's client, prepared for this region."""

@@ -13,8 +13,8 @@ import botocore.session
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from credproc import manual, refresh, windows
-from credproc.providers import place
+from credproc import helptext, refresh, windows
+from credproc.providers import stsendpoint
 from credproc.providers.profile import CREDENTIAL_SOURCES
 from tests import artefacts, readme
 from tests.harness import SCRIPTS
@@ -300,7 +300,7 @@ def test_unit_keeps_credentials_in_its_cache_directory(
 def test_exit_statuses_of_the_manual_are_correct() -> None:
     (rows,) = readme.section("Exit status", "credproc").tables
 
-    statuses = manual.EPILOG.partition("exit status:")[2].partition("\n\n")[0]
+    statuses = helptext.EPILOG.partition("exit status:")[2].partition("\n\n")[0]
     assert [row[0] for row in rows] == sorted(set(re.findall(r"\d+", statuses)), key=int)
 
 
@@ -317,7 +317,7 @@ def test_variables_that_the_code_reads_are_described() -> None:
     titles = ("Environment", "Output and formats")
     texts = [readme.section(title, "credproc").text for title in titles]
     described = {each for text in texts for each in name.findall(text)}
-    assert (known | hidden) - described - set(place.UNUSUAL) == set()
+    assert (known | hidden) - described - set(stsendpoint.UNUSUAL) == set()
     assert described - known == set()
 
 

@@ -13,7 +13,7 @@ from credproc.deadline import Deadline
 from credproc.errors import CredprocError, RequestError, TextRequested, UsageError, clean
 from credproc.log import Log
 from credproc.mfa import Mfa
-from credproc.providers import endpoint, imds, metadata
+from credproc.providers import imds, imdssettings, metadata
 from credproc.providers.http import Fault
 from credproc.providers.profile import roles
 from credproc.providers.sts import load_config
@@ -231,7 +231,7 @@ def configs(folder: Path) -> Callable[[Chance], bool]:
         environ = {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "app"}
         good = True
         try:
-            endpoint.settings(environ, lambda text: None)
+            imdssettings.settings(environ, lambda text: None)
         except CredprocError as error:
             check(error)
             good = False

@@ -11,7 +11,7 @@ import pytest
 
 from credproc import __version__
 from credproc.ctl import commandline, mounts
-from credproc.ctl.checks import Case, config, consumers, installation, life, network
+from credproc.ctl.checks import Case, answer, config, consumers, installation, network
 from credproc.ctl.shared import Shared, Target, of_profile
 from credproc.errors import RequestError
 from credproc.log import Log
@@ -136,7 +136,7 @@ def test_mount_point_with_a_blank_is_read(tmp_path: Path) -> None:
 def test_command_that_cannot_be_started_any_more(tmp_path: Path) -> None:
     path = tmp_path / "credproc"
 
-    check = life._hit(case(tmp_path, str(path)), str(path))
+    check = answer._hit(case(tmp_path, str(path)), str(path))
 
     assert (check.status, check.text) == (
         "fail", "the profile's command cannot be started: no such file or directory"
@@ -146,7 +146,7 @@ def test_command_that_cannot_be_started_any_more(tmp_path: Path) -> None:
 def test_command_that_does_not_end(tmp_path: Path) -> None:
     path = program(tmp_path / "credproc", "exec /bin/sleep 30")
 
-    check = life._hit(case(tmp_path, str(path), patience=0.2), str(path))
+    check = answer._hit(case(tmp_path, str(path), patience=0.2), str(path))
 
     assert (check.status, check.text) == ("fail", "the profile's command ran for more than 0.2 s")
 

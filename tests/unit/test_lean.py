@@ -20,10 +20,17 @@ from credproc import inifile
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError
 from credproc.providers import initial, query
-from credproc.providers.place import PARTITIONS, UNUSUAL, UNUSUAL_KEYS, Place, custom, place
 from credproc.providers.resolved import resolved
 from credproc.providers.sharedconfig import SharedConfig
 from credproc.providers.sts import load_config
+from credproc.providers.stsendpoint import (
+    PARTITIONS,
+    UNUSUAL,
+    UNUSUAL_KEYS,
+    Endpoint,
+    custom,
+    endpoint,
+)
 from tests.chains import LOADER, A, B, Machine, hop
 from tests.harness import environment
 from tests.servers import tls
@@ -201,22 +208,22 @@ def test_endpoint_of_every_region_is_that_of_botocore(machine: Machine) -> None:
     plain = []
     known = SharedConfig().botocore()
     for region in REGIONS:
-        found = place(load_config(machine.run()), region)
+        found = endpoint(load_config(machine.run()), region)
         if found:
             plain.append(region)
             assert found.url == by_botocore(region, known), region
             assert found.region == region
     assert len(plain) > 40
     assert all(any(re.fullmatch(names, region) for region in plain) for names in PARTITIONS)
-    assert place(load_config(machine.run()), "aws-global") is None
-    assert place(load_config(machine.run()), "xx-nowhere-1") is None
+    assert endpoint(load_config(machine.run()), "aws-global") is None
+    assert endpoint(load_config(machine.run()), "xx-nowhere-1") is None
 
 
 @pytest.mark.parametrize("value", ["x", pytest.param("true", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted({*UNUSUAL, *HARMLESS, "HTTPS_PROXY", "all_proxy"}))
 def test_variable_changes_the_endpoint_or_nothing(name: str, value: str, machine: Machine) -> None:
     machine.set(**{name: value})
-    found = place(SharedConfig(), "eu-west-1")
+    found = endpoint(SharedConfig(), "eu-west-1")
     if found is not None:
         assert name in HARMLESS
         assert found.url == by_botocore("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
@@ -226,7 +233,7 @@ def test_variable_changes_the_endpoint_or_nothing(name: str, value: str, machine
 @pytest.mark.parametrize("key", sorted({*UNUSUAL_KEYS, *HARMLESS_KEYS, "services", "s3", "output"}))
 def test_key_changes_the_endpoint_or_nothing(key: str, value: str, machine: Machine) -> None:
     machine.config(f"[default]\n{key} = {value}\n")
-    found = place(SharedConfig(), "eu-west-1")
+    found = endpoint(SharedConfig(), "eu-west-1")
     if found is not None:
         assert key not in UNUSUAL_KEYS
         assert found.url == by_botocore("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
@@ -261,7 +268,7 @@ def test_endpoint_that_is_given_is_that_of_botocore(url: str, where: str, machin
         machine.set(**{where: url})
     machine.config(config)
 
-    found = place(SharedConfig(), "eu-west-1")
+    found = endpoint(SharedConfig(), "eu-west-1")
     if found is None:
         assert url not in GIVEN[:4]
     else:
@@ -277,18 +284,18 @@ def test_endpoints_in_the_order_of_botocore(flag: str, machine: Machine) -> None
     )
     machine.set(AWS_ENDPOINT_URL_STS=urls[0], AWS_ENDPOINT_URL=urls[1])
     for taken in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", None):
-        found = place(SharedConfig(), "eu-west-1")
+        found = endpoint(SharedConfig(), "eu-west-1")
         assert found is not None
         assert found.url == by_botocore("eu-west-1")
         if taken:
             machine.set(**{taken: None})
     machine.set(AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=flag)
-    assert place(SharedConfig(), "eu-west-1") is None
+    assert endpoint(SharedConfig(), "eu-west-1") is None
 
 
 def test_models_of_ones_own_are_for_botocore(machine: Machine) -> None:
     (machine.folder / ".aws" / "models").mkdir(parents=True)
-    assert place(SharedConfig(), "eu-west-1") is None
+    assert endpoint(SharedConfig(), "eu-west-1") is None
 
 
 def test_tls_is_that_of_botocore() -> None:
@@ -339,7 +346,7 @@ def test_parameters_are_those_of_botocore() -> None:
 @pytest.mark.parametrize("token", ["", "to/ken+=="])
 @pytest.mark.parametrize("url", ["https://sts.eu-west-1.amazonaws.com", "http://127.0.0.1:4566"])
 def test_signature_is_that_of_botocore(url: str, token: str) -> None:
-    where = Place(url, "eu-west-1")
+    where = Endpoint(url, "eu-west-1")
     body = urllib.parse.urlencode(query.flat({"Action": "AssumeRole", **PARAMETERS})).encode()
     signed = awsrequest.AWSRequest(
         "POST",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import __version__, limits, manual, options
+from credproc import __version__, helptext, limits, options
 from credproc.errors import RequestError, TextRequested, UsageError
 from credproc.hop import OPTIONS, Hop
 from credproc.request import Chain, Imds, Profile
@@ -405,7 +405,7 @@ def test_help_names_every_option_and_choice() -> None:
 
 def examples() -> list[list[str]]:
     """Return the command lines that the manual shows."""
-    text = re.sub(r"\n {6,}--", " --", manual.EPILOG)
+    text = re.sub(r"\n {6,}--", " --", helptext.EPILOG)
     found = re.findall(r"^.*[ (/]credproc((?: --.*?)?)(?:\).*)?\"?$", text, re.MULTILINE)
     return [shlex.split(line) for line in found]
 

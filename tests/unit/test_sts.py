@@ -14,12 +14,12 @@ from botocore import exceptions
 
 from credproc import errors
 from credproc.errors import CodeNotGiven, DeadlineExceeded, ProviderFailed, RequestError
-from credproc.providers import patience, raised
+from credproc.providers import botofaults, patience
 from credproc.providers import sts as calls
 from credproc.providers.client import client_config
-from credproc.providers.place import place
 from credproc.providers.reply import Call, Reply
 from credproc.providers.sts import load_config
+from credproc.providers.stsendpoint import endpoint
 from tests.chains import KEY, A, B, Machine, hop
 from tests.servers import faults
 from tests.servers.asking import Hurry
@@ -453,7 +453,7 @@ def test_invalid_endpoint_is_a_configuration_error(machine: Machine) -> None:
     ],
 )
 def test_endpoint_is_the_regions_own(region: str, host: str, lean: Machine) -> None:
-    found = place(load_config(lean.run()), region)
+    found = endpoint(load_config(lean.run()), region)
     assert found is not None
     assert found.url == f"https://{host}"
 
@@ -540,7 +540,7 @@ def _tls(text: str) -> Exception:
     ],
 )
 def test_error_without_an_answer_has_its_words(wrong: Exception, words: str, again: bool) -> None:
-    fault = raised.explain(wrong, raised.LastResponse(), Call("eu-central-1"))
+    fault = botofaults.explain(wrong, botofaults.LastResponse(), Call("eu-central-1"))
 
     assert words in fault.message
     assert "geheim" not in fault.message
@@ -548,10 +548,10 @@ def test_error_without_an_answer_has_its_words(wrong: Exception, words: str, aga
 
 
 def test_proxy_that_wants_a_password_is_named() -> None:
-    answered = raised.LastResponse()
-    answered.reply = Reply(407)
+    last = botofaults.LastResponse()
+    last.reply = Reply(407)
 
-    assert "407" in raised.explain(ValueError("not XML"), answered, Call("eu-central-1")).message
+    assert "407" in botofaults.explain(ValueError("not XML"), last, Call("eu-central-1")).message
 
 
 def test_clock_is_not_blamed_without_a_time_to_compare() -> None:

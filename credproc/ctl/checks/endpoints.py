@@ -19,11 +19,11 @@ def roles(case: Case) -> Iterator[Check]:
     for requested in case.target.request.providers if case.target else []:
         if isinstance(requested, request.Imds):
             continue
-        from credproc.providers import chain, place
+        from credproc.providers import chain, stsendpoint
 
         try:
             found = chain.described(run, requested)
-            url = place.custom(found.shared)
+            url = stsendpoint.custom(found.shared)
             steps = sessions.steps(run, found) if url else []
         except CredprocError:
             continue  # the check of the providers reports it

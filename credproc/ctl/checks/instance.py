@@ -8,7 +8,7 @@ from credproc.ctl import origins
 from credproc.ctl.checks import WARN, Check
 from credproc.errors import CredprocError
 from credproc.providers import imds
-from credproc.providers.endpoint import IPV4, IPV6, settings
+from credproc.providers.imdssettings import IPV4, IPV6, settings
 from credproc.request import Imds
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from credproc.ctl.checks import Case
-    from credproc.providers.raised import LastResponse
+    from credproc.providers.botofaults import LastResponse
     from credproc.providers.sharedconfig import SharedConfig
 
 #: Seconds that a clock may be off, and from which on signatures are refused: STS itself accepts
@@ -97,7 +97,7 @@ def _reached(case: Case, shared: SharedConfig, name: str, why: str) -> Check:
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
 
-    from credproc.providers.raised import LastResponse
+    from credproc.providers.botofaults import LastResponse
 
     config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=5,
                     retries={"total_max_attempts": 2, "mode": "standard"})  # fmt: skip
@@ -125,7 +125,7 @@ def _reached(case: Case, shared: SharedConfig, name: str, why: str) -> Check:
 
 def _not_sts(name: str, url: str, error: Exception, last: LastResponse) -> Check:
     """Return the check of a response that is not from STS."""
-    from credproc.providers.raised import explain
+    from credproc.providers.botofaults import explain
     from credproc.providers.reply import Call
 
     return Check(FAIL, "STS", clean(f"{url}: {explain(error, last, Call(name)).words()}"))

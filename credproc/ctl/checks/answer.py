@@ -6,7 +6,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from credproc import answer, cache
+from credproc import answer as answers
+from credproc import cache
 from credproc.ctl import commandline, witnesses
 from credproc.ctl.cached import renewal
 from credproc.ctl.checks import FAIL, OK, WARN, Check
@@ -28,7 +29,7 @@ def cached(case: Case) -> Iterator[Check]:
     if case.target.request.no_cache:
         return
     now = time.time()
-    entry = case.store.read(answer.key(case.target.argv, case.environ))
+    entry = case.store.read(answers.key(case.target.argv, case.environ))
     if entry is None:
         yield Check(OK, "cached", "nothing yet for this command line; the next run caches it")
         return

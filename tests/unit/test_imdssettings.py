@@ -11,7 +11,7 @@ from botocore.exceptions import InvalidIMDSEndpointModeError
 from botocore.utils import InstanceMetadataFetcher, resolve_imds_endpoint_mode
 
 from credproc.errors import ProviderUnavailable, RequestError
-from credproc.providers.endpoint import IPV4, Settings, settings
+from credproc.providers.imdssettings import IPV4, Settings, settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -86,7 +86,7 @@ REGIONAL = "regional"
 _URL = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?/?", re.IGNORECASE)
 
 
-class Place:
+class Endpoint:
     """An STS endpoint: URL, host, port, whether it uses TLS, and the region to sign for."""
 
     def __init__(self, url: str, region: str) -> None:
@@ -102,7 +102,7 @@ class Place:
         self.header = http.host(self.host, self.port, usual)
 
 
-def place(shared: SharedConfig, region: str) -> Place | None:
+def endpoint(shared: SharedConfig, region: str) -> Endpoint | None:
     """Return the STS endpoint of a region, None if only botocore can find it."""
     environ = os.environ  # the process's own, which botocore reads
     scoped = shared.get_scoped_config()
@@ -122,7 +122,7 @@ def place(shared: SharedConfig, region: str) -> Place | None:
         return None
     try:
         url = _given(shared, scoped, environ) or f"https://sts.{region}.{suffix}"
-        return Place(url, region)
+        return Endpoint(url, region)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None  # botocore reports the invalid setting
 
