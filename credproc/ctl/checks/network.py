@@ -115,7 +115,7 @@ def _reached(case: Case, shared: SharedConfig, name: str, why: str) -> Check:
             FAIL, "STS", f"not checked, because there is no client for {name}: {case.shown(error)}"
         )
     except exceptions.BotoCoreError as error:
-        return _unreached(case, name, url, error)
+        return _unreached(case, shared, name, url, error)
     except Exception as error:  # botocore's parsers raise anything for responses of others
         return _not_sts(name, url, error, last)
     case.dated("STS", last.reply.headers.get("date", ""))
@@ -131,8 +131,10 @@ def _not_sts(name: str, url: str, error: Exception, last: LastResponse) -> Check
     return Check(FAIL, "STS", clean(f"{url}: {explain(error, last, Call(name)).words()}"))
 
 
-def _unreached(case: Case, name: str, url: str, error: Exception) -> Check:
+def _unreached(case: Case, shared: SharedConfig, name: str, url: str, error: Exception) -> Check:
     from botocore import exceptions
+
+    from credproc.providers import stsendpoint
 
     text = clean(
         f"{url or 'STS'} (region {name}) cannot be reached: {error}",
@@ -142,8 +144,10 @@ def _unreached(case: Case, name: str, url: str, error: Exception) -> Check:
         return Check(FAIL, "STS", text, "set AWS_CA_BUNDLE to the certificates of your proxy")
     if isinstance(error, exceptions.ProxyConnectionError):
         return Check(FAIL, "STS", text, "check HTTPS_PROXY")
-    return Check(FAIL, "STS", text, "check the region's name, AWS_ENDPOINT_URL_STS, DNS, proxies "
-                 "and firewalls")  # fmt: skip
+    if stsendpoint.custom(shared):
+        return Check(FAIL, "STS", text, "check that the service runs, and the setting that names "
+                     "it: AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or endpoint_url")  # fmt: skip
+    return Check(FAIL, "STS", text, "check the region's name, DNS, proxies and firewalls")
 
 
 def clocks(case: Case) -> Iterator[Check]:
