@@ -114,6 +114,35 @@ def value(made: Any, kind: str, *names: str, **more: Any) -> None:
     made.add_argument(*names, **more).complete = kind
 
 
+def target(made: Any, verb: str) -> None:
+    """Add PROFILE, which may be replaced by credproc's options after ``--``."""
+    made.usage = f"%(prog)s [OPTION ...] [PROFILE | {OPTIONS}]"
+    value(
+        made, PROFILE, "profile", metavar="PROFILE", nargs="?",
+        help=f"the profile to {verb} (default: AWS_PROFILE, else default)",
+    )  # fmt: skip
+
+
+def profiles(made: Any, every: str) -> None:
+    """Add the names of profiles, and --all for ``every`` one; see check_profiles()."""
+    value(made, PROFILE, "names", metavar="NAME", nargs="*", help="one or more profiles")
+    made.add_argument("--all", action="store_true", dest="every", help=every)
+
+
+def check_profiles(given: argparse.Namespace) -> None:
+    """Raise UsageError unless there are either names or --all."""
+    if bool(given.names) == given.every:
+        raise UsageError("give the names of profiles, or --all")
+
+
+def executable(made: Any) -> None:
+    """Add --executable."""
+    value(
+        made, FILE, "--executable", metavar="PATH",
+        help="the path of credproc (default: the one installed with this command)",
+    )  # fmt: skip
+
+
 def account(made: Any) -> None:
     """Add the options that choose the account and the region, as in the AWS CLI."""
     made.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator, Mapping
     from typing import TypeVar
 
@@ -109,6 +111,11 @@ class Aws:
         # IAM and GetCallerIdentity do not depend on the region, but a client requires one.
         region = self.region or "us-east-1"
         return call(self.session.client, service, region_name=region, config=self.config)
+
+
+def account(given: argparse.Namespace, region: str | None = None) -> Aws:
+    """Return the clients for the command's --profile and --region."""
+    return Aws(given.profile, region or given.region, os.environ, given.log.secrets)
 
 
 class Reply(dict[str, Any]):

@@ -126,7 +126,7 @@ def _of_profile(given: argparse.Namespace, usage: Usage) -> list[Cached]:
     """Return what a profile uses, by today's config and by the cached answers."""
     needed: set[str] = set()
     try:
-        target = shared.of_profile(shared.Shared(os.environ), given.profile)
+        target = shared.of_profile(shared.load(os.environ), given.profile)
         needed |= sessions.reachable(machine.run(given), target.argv)
     except CredprocError:
         pass  # the profile is gone or invalid; what was cached for it can still be cleared

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from credproc import credentials, prompt, windows
 from credproc.ctl import arguments, commandline
 from credproc.ctl.output import Result, span
-from credproc.ctl.shared import KEY, Shared, of_profile
-from credproc.errors import UsageError, clean
+from credproc.ctl.shared import load, of_profile
+from credproc.errors import clean
 from credproc.mfa import NO_TERMINAL
 from credproc.providers.signin import COMMANDS
 
@@ -102,12 +102,7 @@ def add(parts: Any) -> None:
         "for a code at most; profiles that need another code or a sign-in are reported.",
         example=EXAMPLES,
     )  # fmt: skip
-    arguments.value(
-        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="one or more profiles"
-    )
-    made.add_argument(
-        "--all", action="store_true", dest="every", help="all profiles that run credproc"
-    )
+    arguments.profiles(made, "all profiles that run credproc")
     made.add_argument(
         "--dry-run",
         action="store_true",
@@ -117,14 +112,10 @@ def add(parts: Any) -> None:
 
 def warm(given: argparse.Namespace, console: Console) -> Result:
     """Fetch the credentials of the profiles."""
-    if bool(given.names) == given.every:
-        raise UsageError("give the names of profiles, or --all")
-    shared = Shared(os.environ)
-    names = list(dict.fromkeys(given.names))
-    if given.every:
-        lines = {name: shared.keys(name).get(KEY, "") for name in shared.profiles()}
-        names = [name for name, line in lines.items() if commandline.runs_credproc(line)]
-    found = [Warmed(name, _words(shared, name)) for name in names]
+    arguments.check_profiles(given)
+    files = load(os.environ)
+    names = list(files.commands() if given.every else dict.fromkeys(given.names))
+    found = [Warmed(name, of_profile(files, name).command()) for name in names]
     if given.dry_run:
         return Result("".join(f"{name}\n" for name in names), {"profiles": names, "dry_run": True})
 
@@ -136,14 +127,6 @@ def warm(given: argparse.Namespace, console: Console) -> Result:
     data = {"profiles": [each.data() for each in found], "dry_run": False}
     text = f"{ready} of {len(found)} profiles are ready.\n"
     return Result(text, data, 0 if ready == len(found) else 1)
-
-
-def _words(shared: Shared, name: str) -> list[str]:
-    """Return the command line that a profile runs, or that would cache what it describes."""
-    target = of_profile(shared, name)
-    if target.line:
-        return commandline.split(target.line)
-    return [commandline.executable(None, os.environ), *target.argv]
 
 
 def _fetch(found: Sequence[Warmed], report: Callable[[Warmed], None]) -> None:
@@ -176,10 +159,6 @@ def _warmed(found: Warmed) -> Warmed:
     found.run()
     if found.state == READY and found.expiration - time.time() < windows.REFRESH_AHEAD:
         again = Warmed(found.name, found.words).run(refresh=True)
-        return found if again.state != READY else _taken(found, again)
-    return found
-
-
-def _taken(found: Warmed, again: Warmed) -> Warmed:
-    found.expiration = again.expiration
+        if again.state == READY:
+            found.expiration = again.expiration
     return found

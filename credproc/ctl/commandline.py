@@ -91,12 +91,17 @@ def credproc_arguments(words: Sequence[str]) -> list[str] | None:
     return None
 
 
+def credproc_line(line: str) -> list[str] | None:
+    """Return credproc's arguments in a credential_process line, None for any other line."""
+    try:
+        return credproc_arguments(split(line))
+    except RequestError:
+        return None
+
+
 def runs_credproc(line: str) -> bool:
     """Whether a credential_process line runs credproc."""
-    try:
-        return credproc_arguments(split(line)) is not None
-    except RequestError:
-        return False
+    return credproc_line(line) is not None
 
 
 def line_shown(line: str) -> str:

@@ -23,7 +23,7 @@ from credproc.ctl.checks import (
     network,
 )
 from credproc.ctl.output import Result
-from credproc.ctl.shared import Shared
+from credproc.ctl.shared import load
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError, UsageError, clean, mistake
 
@@ -65,11 +65,7 @@ def add(commands: Any) -> None:
         example="credprocctl doctor dev\ncredprocctl doctor -- --imds --profile dev",
         takes_options=True,
     )  # fmt: skip
-    made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"
-    arguments.value(
-        made, arguments.PROFILE, "profile", metavar="PROFILE", nargs="?",
-        help="the profile to check (default: AWS_PROFILE, else default)",
-    )  # fmt: skip
+    arguments.target(made, "check")
 
 
 def doctor(given: argparse.Namespace, console: Console) -> Result:
@@ -107,7 +103,7 @@ def results(
 ) -> Iterator[Check]:
     """Yield the results of all checks, in the order in which a run depends on their subjects."""
     try:
-        shared = Shared(environ).check()
+        shared = load(environ).check()
     except RequestError as error:
         yield Check(FAIL, "config file", str(error), "correct it: boto3 and the AWS CLI cannot "
                     "read it, and other tools may read it differently")  # fmt: skip

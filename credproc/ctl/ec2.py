@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credproc.ctl.aws import Aws, Refused, call, pages
+from credproc.ctl.aws import Aws, Refused, account, call, pages
 from credproc.ctl.machine import run
 from credproc.errors import RequestError
 from credproc.providers import imds
@@ -36,10 +36,10 @@ def account_and_instance(given: argparse.Namespace) -> tuple[Aws, str]:
         if not instance:
             raise RequestError("IMDS does not return the id of this instance: give --instance ID")
         region = region or os.environ.get("AWS_REGION") or imds.region(run(given))
-    return Aws(given.profile, region, os.environ, given.log.secrets), instance
+    return account(given, region), instance
 
 
-def associations(account: Aws, instance: str = "") -> Iterator[dict[str, Any]]:
+def associations(aws: Aws, instance: str = "") -> Iterator[dict[str, Any]]:
     """Yield the associations of instances with instance profiles in one region.
 
     The descriptions of instances have the same information, but later.
@@ -48,7 +48,7 @@ def associations(account: Aws, instance: str = "") -> Iterator[dict[str, Any]]:
     if instance:
         filters.append({"Name": "instance-id", "Values": [instance]})
     return pages(
-        account.ec2,
+        aws.ec2,
         "describe_iam_instance_profile_associations",
         "IamInstanceProfileAssociations",
         Filters=filters,
@@ -60,14 +60,14 @@ def profile_name(association: dict[str, Any]) -> str:
     return str(association["IamInstanceProfile"]["Arn"]).rpartition("/")[2]
 
 
-def existing(account: Aws, instance: str) -> dict[str, Any]:
+def existing(aws: Aws, instance: str) -> dict[str, Any]:
     """Return the instance; RequestError if it does not exist or has been terminated."""
     try:
-        found = _instance(account, instance)
+        found = _instance(aws, instance)
     except Refused as error:
         if error.code.startswith("InvalidInstanceID"):
             raise RequestError(
-                f"there is no instance {instance} in {account.region}: check its id and --region"
+                f"there is no instance {instance} in {aws.region}: check its id and --region"
             ) from None
         raise
     state = found.get("State", {}).get("Name", "")
@@ -76,8 +76,8 @@ def existing(account: Aws, instance: str) -> dict[str, Any]:
     return found
 
 
-def _instance(account: Aws, instance: str) -> dict[str, Any]:
-    answer = call(account.ec2.describe_instances, InstanceIds=[instance])
+def _instance(aws: Aws, instance: str) -> dict[str, Any]:
+    answer = call(aws.ec2.describe_instances, InstanceIds=[instance])
     found: list[dict[str, Any]] = [
         each for reservation in answer["Reservations"] for each in reservation["Instances"]
     ]

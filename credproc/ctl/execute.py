@@ -10,9 +10,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from credproc import credentials
-from credproc.ctl import arguments, commandline, machine, origins
+from credproc.ctl import arguments, machine, origins
 from credproc.ctl.output import Result
-from credproc.ctl.shared import Shared, Target, of_profile
+from credproc.ctl.shared import load, of_profile
 from credproc.ctl.steps import Failed
 from credproc.errors import RequestError, UsageError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from credproc.ctl.output import Console
+    from credproc.ctl.shared import Shared, Target
     from credproc.run import Run
 
 EXAMPLES = """\
@@ -85,7 +86,7 @@ def run(given: argparse.Namespace, console: Console) -> Result:
         raise UsageError("give a command after --, as in: credprocctl exec NAME -- aws s3 ls")
     if console.machine and not given.dry_run:
         raise UsageError("--output json needs --dry-run: otherwise the command writes to stdout")
-    shared = Shared(os.environ)
+    shared = load(os.environ)
     target = of_profile(shared, given.name)
     fetched: Mapping[str, str] | None = None
     if given.env and given.dry_run:
@@ -135,9 +136,7 @@ def environment(
 
 def _document(target: Target) -> tuple[int, bytes]:
     """Run credproc as the profile does; return its status and its document."""
-    words = commandline.split(target.line)
-    if not words:
-        words = [commandline.executable(None, os.environ), *target.argv]
+    words = target.command()
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
     except OSError as error:

@@ -42,11 +42,7 @@ def add(commands: Any) -> None:
         example="credprocctl explain dev\ncredprocctl explain -- --imds --profile dev",
         takes_options=True,
     )  # fmt: skip
-    made.usage = f"%(prog)s [OPTION ...] [PROFILE | {arguments.OPTIONS}]"
-    arguments.value(
-        made, arguments.PROFILE, "profile", metavar="PROFILE", nargs="?",
-        help="the profile to explain (default: AWS_PROFILE, else default)",
-    )  # fmt: skip
+    arguments.target(made, "explain")
     arguments.value(
         made, arguments.PROFILE, "--profile", metavar="NAME", dest="named",
         help="the same as PROFILE",
@@ -59,7 +55,7 @@ def _target(profile: str | None, options: Sequence[str] | None) -> Target:
         raise UsageError("explain: give a profile, or credproc options after --, not both")
     if options is not None:
         return shared.Target(options)
-    files = shared.Shared(os.environ).check()
+    files = shared.load(os.environ).check()
     name, origin = shared.in_use(profile, os.environ)
     if origin == shared.DEFAULT and name not in files.profiles():
         return shared.Target([])  # what credproc does without options

@@ -12,7 +12,7 @@ from credproc.ctl.aws import Refused, Unchecked, call, pages
 from credproc.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from credproc.ctl.aws import Aws
@@ -82,13 +82,16 @@ def _several(value: Any) -> list[Any]:
 
 def role(aws: Aws, name: str) -> dict[str, Any] | None:
     """Return the role, or None if it does not exist."""
+    return _found(lambda: call(aws.iam.get_role, RoleName=name)["Role"])
+
+
+def _found(get: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
     try:
-        answer: dict[str, Any] = call(aws.iam.get_role, RoleName=name)["Role"]
+        return get()
     except Refused as error:
         if error.code == "NoSuchEntity":
             return None
         raise
-    return answer
 
 
 def existing(aws: Aws, name: str) -> dict[str, Any]:
@@ -112,14 +115,8 @@ def check(name: str) -> None:
 
 def instance_profile(aws: Aws, name: str) -> dict[str, Any] | None:
     """Return the instance profile of that name, or None."""
-    try:
-        answer: dict[str, Any] = call(aws.iam.get_instance_profile, InstanceProfileName=name)
-    except Refused as error:
-        if error.code == "NoSuchEntity":
-            return None
-        raise
-    found: dict[str, Any] = answer["InstanceProfile"]
-    return found
+    get = aws.iam.get_instance_profile
+    return _found(lambda: call(get, InstanceProfileName=name)["InstanceProfile"])
 
 
 def profiles_of(aws: Aws, name: str) -> list[dict[str, Any]]:
@@ -205,12 +202,8 @@ def _policies(aws: Aws, scope: str) -> dict[str, str]:
 
 def _known(aws: Aws, arn: str, option: str, missing: bool = False) -> str:
     """Return the ARN if the policy exists; else "" if it may be ``missing``, or RequestError."""
-    try:
-        call(aws.iam.get_policy, PolicyArn=arn)
-    except Refused as error:
-        if error.code != "NoSuchEntity":
-            raise
-        if missing:
-            return ""
-        raise RequestError(f"{option}: there is no policy {arn}") from None
-    return arn
+    if _found(lambda: call(aws.iam.get_policy, PolicyArn=arn)) is not None:
+        return arn
+    if missing:
+        return ""
+    raise RequestError(f"{option}: there is no policy {arn}")

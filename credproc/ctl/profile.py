@@ -22,9 +22,8 @@ from credproc.ctl import (
 from credproc.ctl.configfile import ConfigFile
 from credproc.ctl.output import Result
 from credproc.ctl.rewriting import Unwritable
-from credproc.ctl.shared import KEY, Shared, parsed, rivals
+from credproc.ctl.shared import KEY, Shared, load, parsed, rivals
 from credproc.ctl.steps import Steps
-from credproc.ctl.wrapping import Files
 from credproc.errors import RequestError, UsageError
 from credproc.providers import check
 from credproc.request import GO_PATIENCE, Profile
@@ -64,10 +63,7 @@ def add(commands: Any) -> None:
         "--from-role", metavar="ROLE",
         help="use the instance's role only if it is ROLE (the same as -- --imds ROLE)",
     )  # fmt: skip
-    arguments.value(
-        made, arguments.FILE, "--executable", metavar="PATH",
-        help="the path of credproc (default: the one installed with this command)",
-    )  # fmt: skip
+    arguments.executable(made)
     made.add_argument(
         "--region", help="the region that tools use with this profile (default: as configured)"
     )
@@ -96,7 +92,7 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     request = parsed(argv)
     notes = _check(name, request)
     check(machine.run(given), request)
-    shared = Shared(os.environ)
+    shared = load(os.environ)
     _check_header(name, shared)
     notes += _unknown(request, shared)
     _check_region(given.region)
@@ -115,7 +111,7 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     problem = ""
     with Steps(console, given.dry_run) as steps:
         try:
-            changing.change(shared.config_path, f"profile {name}", "written to", change, steps)
+            changing.change(shared.config.path, f"profile {name}", "written to", change, steps)
         except Unwritable as error:
             problem = str(error)
             notes.insert(0, f"{problem}; add these lines by hand")
@@ -129,7 +125,7 @@ def added(given: argparse.Namespace, console: Console) -> Result:
         text += f"Try it: {trying.command(given, request, region)}\n"
     data = {
         "profile": name,
-        "file": shared.config_path,
+        "file": shared.config.path,
         **wanted,
         "notes": notes,
         "problem": problem,
@@ -152,7 +148,7 @@ def _written(
     config: ConfigFile, credentials: ConfigFile, name: str, wanted: dict[str, str], replace: bool
 ) -> ConfigFile | None:
     """Return the config with the profile's lines, None if they are there already."""
-    others = rivals(config, credentials, name)
+    others = rivals(Shared(config, credentials), name)
     if others:
         raise RequestError(
             f"profile {name} has {' and '.join(others)}: remove that, or choose another name"
@@ -181,7 +177,7 @@ def _check_name(name: str) -> None:
 def _check_header(name: str, shared: Shared) -> None:
     """Refuse a profile that exists under a header that tools do not read."""
     if shared.config.section(name) is None:
-        near = headers.near(shared.config_path, shared.credentials_path, name)
+        near = headers.near(shared.config.path, shared.credentials.path, name)
         if near is not None and near.same:
             raise RequestError(f"profile {name} already has a header, but it is wrong: {near}")
 
@@ -236,7 +232,7 @@ def _unknown(request: Request, shared: Shared) -> list[str]:
 def removed(given: argparse.Namespace, console: Console) -> Result:
     """Remove the profile's line."""
     name: str = given.name
-    shared = Shared(os.environ)
+    shared = load(os.environ)
 
     def change(config: ConfigFile) -> ConfigFile | None:
         line = config.keys(name).get(KEY)
@@ -246,7 +242,7 @@ def removed(given: argparse.Namespace, console: Console) -> Result:
             other = commandline.line_shown(line)
             raise RequestError(f"profile {name} does not run credproc, but {other}")
         before = ConfigFile(rewriting.original(config.path) or b"", config.path)
-        source = wrapping.cached_by(Files(config, shared.credentials), name)
+        source = wrapping.cached_by(Shared(config, shared.credentials), name)
         if source == name + wrapping.SUFFIX and before.section(source) is None:
             raise RequestError(
                 f"profile {name} was wrapped: `credprocctl profile unwrap {name}` restores it"
@@ -254,8 +250,8 @@ def removed(given: argparse.Namespace, console: Console) -> Result:
         return _undone(config, name, before)
 
     with Steps(console, given.dry_run) as steps:
-        changing.change(shared.config_path, f"profile {name}", "removed from", change, steps)
-    data = {"profile": name, "file": shared.config_path, "dry_run": given.dry_run,
+        changing.change(shared.config.path, f"profile {name}", "removed from", change, steps)
+    data = {"profile": name, "file": shared.config.path, "dry_run": given.dry_run,
             "steps": steps.data()}  # fmt: skip
     return Result("", data)
 

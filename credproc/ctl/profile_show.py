@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from credproc import recursion
 from credproc.ctl import arguments, commandline
 from credproc.ctl.output import Result, short
-from credproc.ctl.shared import KEY, Shared, of_profile
+from credproc.ctl.shared import KEY, load, of_profile
 from credproc.errors import CredprocError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credproc.ctl.output import Console
+    from credproc.ctl.shared import Shared
 
 
 def add(parts: Any) -> None:
@@ -29,16 +30,14 @@ def add(parts: Any) -> None:
 
 def shown(given: argparse.Namespace, console: Console) -> Result:
     """Show the commands that the profiles run, and any problems with them."""
-    shared = Shared(os.environ).check()
+    shared = load(os.environ).check()
     if given.name:
         entry = _described(shared, given.name)
         return Result(console.pairs(_pairs(entry)), entry)
-    lines = {name: shared.keys(name).get(KEY, "") for name in shared.profiles()}
-    names = [name for name, line in lines.items() if commandline.runs_credproc(line)]
-    found = [_described(shared, name) for name in names]
+    found = [_described(shared, name) for name in shared.commands()]
     if not found:
         text = (
-            f"No profile in {shared.config_path} runs credproc. "
+            f"No profile in {shared.config.path} runs credproc. "
             "`credprocctl profile add NAME` adds one.\n"
         )
         return Result(text, found)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from credproc.ctl import arguments, changing, commandline, wrapping
 from credproc.ctl.output import Result
 from credproc.ctl.rewriting import Unwritable, rewriting
-from credproc.ctl.shared import Shared, parsed
+from credproc.ctl.shared import Shared, load, parsed
 from credproc.ctl.steps import Failed, Steps
-from credproc.ctl.wrapping import Files
 from credproc.errors import RequestError, UsageError
 
 if TYPE_CHECKING:
@@ -50,10 +49,7 @@ def add(parts: Any) -> None:
         help=f"use {SESSION} in profiles that have an MFA device, so that one code a day is enough "
         f"(for another duration: `-- {SESSION} SECONDS`)",
     )  # fmt: skip
-    arguments.value(
-        made, arguments.FILE, "--executable", metavar="PATH",
-        help="the path of credproc (default: the one installed with this command)",
-    )  # fmt: skip
+    arguments.executable(made)
     made = arguments.command(
         parts, "unwrap", unwrap, "undo `profile wrap`, byte for byte",
         "Settings that you have changed in the profile NAME since then are kept.",
@@ -63,10 +59,7 @@ def add(parts: Any) -> None:
 
 
 def _add_common(made: Any, every: str) -> None:
-    arguments.value(
-        made, arguments.PROFILE, "names", metavar="NAME", nargs="*", help="one or more profiles"
-    )
-    made.add_argument("--all", action="store_true", dest="every", help=every)
+    arguments.profiles(made, every)
     made.add_argument(
         "--suffix", default=wrapping.SUFFIX, metavar="TEXT",
         help=f"the suffix of the renamed profile (default: {wrapping.SUFFIX})",
@@ -86,14 +79,14 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
     _check(given)
     executable = commandline.executable(given.executable, os.environ)
 
-    def check(files: Files, name: str) -> bool:
+    def check(files: Shared, name: str) -> bool:
         source = name + given.suffix
         if wrapping.cached_by(files, name) == source:
             return not wrapping.is_whole(files, name)
         wrapping.check(files, name, source)
         return True
 
-    def change(files: Files, names: Sequence[str]) -> Files:
+    def change(files: Shared, names: Sequence[str]) -> Shared:
         words = {
             name: [executable, "--profile", name + given.suffix, *_fitting(options, files, name)]
             for name in names
@@ -101,14 +94,14 @@ def wrap(given: argparse.Namespace, console: Console) -> Result:
         lines = {name: commandline.join(each) for name, each in words.items()}
         return wrapping.wrapped(files, lines, given.suffix)
 
-    def every(files: Files) -> list[str]:
+    def every(files: Shared) -> list[str]:
         sources = {wrapping.cached_by(files, name) for name in files.profiles()}
         return [name for name in files.profiles() if name not in sources]
 
     return _Command(given, console, "wrapped", check, change, every).result()
 
 
-def _fitting(options: Sequence[str], files: Files, name: str) -> list[str]:
+def _fitting(options: Sequence[str], files: Shared, name: str) -> list[str]:
     """Return the options without --mfa-session, if the profile has no MFA device."""
     words = list(options)
     if files.keys(name).get("mfa_serial"):
@@ -123,17 +116,17 @@ def unwrap(given: argparse.Namespace, console: Console) -> Result:
     """Undo what wrap did."""
     _check(given)
 
-    def check(files: Files, name: str) -> bool:
+    def check(files: Shared, name: str) -> bool:
         source = wrapping.cached_by(files, name)
         if source != name + given.suffix:
             hint = f"; it caches {source}: give --suffix, or use profile remove" if source else ""
             raise RequestError(f"profile {name} was not wrapped{hint}")
         return True
 
-    def change(files: Files, names: Sequence[str]) -> Files:
+    def change(files: Shared, names: Sequence[str]) -> Shared:
         return wrapping.unwrapped(files, names, given.suffix)
 
-    def every(files: Files) -> list[str]:
+    def every(files: Shared) -> list[str]:
         names = files.config.profiles()
         return [name for name in names if wrapping.cached_by(files, name) == name + given.suffix]
 
@@ -141,8 +134,7 @@ def unwrap(given: argparse.Namespace, console: Console) -> Result:
 
 
 def _check(given: argparse.Namespace) -> None:
-    if bool(given.names) == given.every:
-        raise UsageError("give the names of profiles, or --all")
+    arguments.check_profiles(given)
     suffix: str = given.suffix
     if not suffix or not suffix.isprintable() or set(suffix) & set(" \t[]\"'\\#;"):
         raise UsageError("--suffix: must be letters, digits and - or _, like -source")
@@ -156,9 +148,9 @@ class _Command:
         given: argparse.Namespace,
         console: Console,
         participle: str,
-        check: Callable[[Files, str], bool],
-        change: Callable[[Files, Sequence[str]], Files],
-        every: Callable[[Files], list[str]],
+        check: Callable[[Shared, str], bool],
+        change: Callable[[Shared, Sequence[str]], Shared],
+        every: Callable[[Shared], list[str]],
     ) -> None:
         self.given = given
         self.console = console
@@ -173,8 +165,7 @@ class _Command:
 
     def result(self) -> Result:
         """Change the files, or say what would change."""
-        shared = Shared(os.environ)
-        before = Files(shared.config, shared.credentials)
+        before = load(os.environ)
         after = self._changed(before)
         shown = "".join(map(changing.diff, before, after))
         problem = ""
@@ -205,7 +196,7 @@ class _Command:
             "steps": steps.data(),
         }  # fmt: skip
 
-    def _changed(self, files: Files) -> Files:
+    def _changed(self, files: Shared) -> Shared:
         """Return the files with all the profiles changed; with --all, as many as can be."""
         for name in self.every(files) if self.given.every else dict.fromkeys(self.given.names):
             try:
@@ -224,7 +215,7 @@ class _Command:
                 raise
             return self._one_by_one(files)
 
-    def _one_by_one(self, files: Files) -> Files:
+    def _one_by_one(self, files: Shared) -> Shared:
         """Return the files with the profiles changed one by one, except those that cannot be."""
         names, self.done = self.done, []
         for name in names:
@@ -235,7 +226,7 @@ class _Command:
                 self.left[name] = str(error)
         return files
 
-    def _apply(self, before: Files, after: Files, steps: Steps) -> None:
+    def _apply(self, before: Shared, after: Shared, steps: Steps) -> None:
         """Replace the files in an order in which the profiles work at every moment.
 
         While the old keys and the new line are both there, tools use the old keys.
@@ -263,7 +254,7 @@ class _Command:
                 if backup:
                     steps.same("your original file", f"saved as {backup}")
 
-    def _advice(self, files: Files) -> str:
+    def _advice(self, files: Shared) -> str:
         """Return what was done, and what to do now."""
         if self.participle == "unwrapped":
             return "".join(f"profile {name}: unwrapped\n" for name in self.done)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from credproc.ctl import arguments, ec2, iam, role_attach, role_create, role_delete, role_status
+from credproc.ctl import (
+    arguments,
+    aws,
+    ec2,
+    iam,
+    role_attach,
+    role_create,
+    role_delete,
+    role_status,
+)
 from credproc.ctl.aws import Aws, Refused, allowed, pages
 from credproc.ctl.output import Result
 from credproc.errors import RequestError
@@ -45,7 +53,7 @@ def listed(given: argparse.Namespace, console: Console) -> Result:
     What the caller may not see is shown as unknown, with a note. Without access to IAM, the list is
     that of the instance profiles in use.
     """
-    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
+    account = aws.account(given)
     denials: list[str] = []
     roles = allowed(lambda: list(pages(account.iam, "list_roles", "Roles")), denials)
     users = _users(account, denials)
@@ -152,7 +160,7 @@ def _users(account: Aws, denials: list[str]) -> dict[str, list[str]] | None:
 
 def launch_options(given: argparse.Namespace, _: Console) -> Result:
     """Print the options that give a new instance the role."""
-    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
+    account = aws.account(given)
     profile = iam.profile_of(account, given.name)["InstanceProfileName"]
     options = iam.launch_options(profile)
     return Result(f"{options}\n", {"role": given.name, "instance_profile": profile,

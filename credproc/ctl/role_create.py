@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from credproc.ctl import arguments, iam
+from credproc.ctl import arguments, aws, iam
 from credproc.ctl.aws import Aws, Refused, Unchecked, call, settled, waited
 from credproc.ctl.output import Result
 from credproc.ctl.steps import Steps, confirm
@@ -61,7 +60,7 @@ def create(given: argparse.Namespace, console: Console) -> Result:
     """Create the role, its policies and its instance profile, after checking everything."""
     name: str = given.name
     _check_create(given)
-    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
+    account = aws.account(given)
     unchecked = Unchecked(given.dry_run)
     policies = [iam.policy(account, text, unchecked) for text in given.policy]
     wanted = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from credproc.ctl import arguments, ec2, iam
+from credproc.ctl import arguments, aws, ec2, iam
 from credproc.ctl.aws import Aws, call
 from credproc.ctl.output import Result
 from credproc.ctl.steps import Steps, confirm
@@ -37,7 +36,7 @@ def delete(given: argparse.Namespace, console: Console) -> Result:
     """Delete the role and the instance profile with its name."""
     name: str = given.name
     iam.check(name)
-    account = Aws(given.profile, given.region, os.environ, given.log.secrets)
+    account = aws.account(given)
     found = iam.role(account, name)
     own = iam.instance_profile(account, name)
     profiles = iam.profiles_of(account, name) if found else []

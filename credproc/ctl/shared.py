@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
 from credproc import headers, noshell, options, variables
 from credproc.ctl import commandline, rewriting
@@ -39,14 +40,11 @@ RIVALS = {
 }
 
 
-class Shared:
+class Shared(NamedTuple):
     """The config file and the credentials file; a missing file is empty."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.config_path = variables.path(environ, variables.CONFIG)
-        self.credentials_path = variables.path(environ, variables.CREDENTIALS)
-        self.config = read(self.config_path)
-        self.credentials = read(self.credentials_path, credentials_profile)
+    config: ConfigFile
+    credentials: ConfigFile
 
     def check(self) -> Self:
         """Return the files; RequestError if botocore cannot read one that configparser can."""
@@ -66,9 +64,15 @@ class Shared:
         """Return a profile's keys as the SDKs see them: the credentials file takes precedence."""
         return {**self.config.keys(profile), **self.credentials.keys(profile)}
 
+    def commands(self) -> dict[str, list[str]]:
+        """Return the arguments of credproc in each profile that runs it, by the profile's name."""
+        lines = {name: self.keys(name).get(KEY, "") for name in self.profiles()}
+        found = {name: commandline.credproc_line(line) for name, line in lines.items()}
+        return {name: argv for name, argv in found.items() if argv is not None}
+
     def near(self, profile: str) -> headers.Near | None:
         """Return the header that comes nearest to a profile that neither file has."""
-        return headers.near(self.config_path, self.credentials_path, profile)
+        return headers.near(self.config.path, self.credentials.path, profile)
 
     def unknown(self, profile: str) -> RequestError:
         """Return the error for a profile that neither file has, with the nearest header or name."""
@@ -79,7 +83,7 @@ class Shared:
         known = self.profiles()
         listed = ", ".join([*known[:8], *["..."] * (len(known) > 8)]) or "none"
         hint = f"did you mean {similar}?" if similar else f"the profiles are: {listed}"
-        return RequestError(f"there is no profile {profile} in {self.config_path}; {hint}")
+        return RequestError(f"there is no profile {profile} in {self.config.path}; {hint}")
 
     def place(self, profile: str, key: str = "") -> tuple[str, int | None]:
         """Return the file and line (from 1) of the header whose section sets a profile's key.
@@ -88,28 +92,36 @@ class Shared:
         """
         own, section = self.credentials.section(profile), self.config.section(profile)
         if own is not None and (section is None or key in self.credentials.keys(profile)):
-            return self.credentials_path, own.line + 1
-        return self.config_path, section.line + 1 if section else None
+            return self.credentials.path, own.line + 1
+        return self.config.path, section.line + 1 if section else None
 
     def rivals(self, profile: str) -> list[str]:
         """Say which keys of the profile override or break its credential_process, and where."""
-        found = rivals(self.config, self.credentials, profile)
+        found = rivals(self, profile)
         # The line itself may be in the credentials file, as some tools need it.
         alone = KEY not in self.config.keys(profile)
         return [each for each in found if not (alone and each.startswith(f"{KEY} "))]
 
 
-def rivals(config: ConfigFile, credentials: ConfigFile, profile: str) -> list[str]:
+def rivals(files: Shared, profile: str) -> list[str]:
     """Say which keys of a profile override or break its credential_process, and in which file."""
-    found = []
-    own = credentials.keys(profile)
-    for name, why in {**RIVALS, KEY: "a line that takes precedence"}.items():
-        if name in own:
-            found.append(f"{name} in {credentials.path} ({why})")
-    for name, why in RIVALS.items():
-        if name in config.keys(profile):
-            found.append(f"{name} in {config.path} ({why})")
-    return found
+    both = {
+        files.credentials: {**RIVALS, KEY: "a line that takes precedence"},
+        files.config: RIVALS,
+    }
+    return [
+        f"{name} in {file.path} ({why})"
+        for file, known in both.items()
+        for name, why in known.items()
+        if name in file.keys(profile)
+    ]
+
+
+def load(environ: Mapping[str, str]) -> Shared:
+    """Return the shared files as they are now; RequestError if one cannot be read."""
+    config = read(variables.path(environ, variables.CONFIG))
+    path = variables.path(environ, variables.CREDENTIALS)
+    return Shared(config, read(path, credentials_profile))
 
 
 def read(path: str, naming: Callable[[str], str | None] = config_profile) -> ConfigFile:
@@ -149,6 +161,12 @@ class Target:
     def words(self) -> str:
         """The command line as one would type it, without private values."""
         return commandline.shown(["credproc", *self.argv])
+
+    def command(self) -> list[str]:
+        """Return the words of the profile's line, or else those that run the installed credproc."""
+        if self.line:
+            return commandline.split(self.line)
+        return [commandline.executable(None, os.environ), *self.argv]
 
 
 def parsed(argv: Sequence[str]) -> Request:

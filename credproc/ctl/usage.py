@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from credproc.cache import fingerprint
 from credproc.ctl import sessions, shared, witnesses
 from credproc.ctl.cached import ANSWER, ORPHAN, SESSION, STALE, Cached
-from credproc.ctl.commandline import credproc_arguments, split
 from credproc.errors import CredprocError
 from credproc.session import key
 
@@ -93,34 +92,19 @@ class Usage:
                 session.unused = STALE if is_stale else ORPHAN
 
     def _name_profiles(self) -> None:
-        lines = _lines()
+        try:
+            commands = shared.load(os.environ).commands()
+        except CredprocError:
+            commands = {}  # the config cannot be read: the cache is shown without profiles
         for item in self.answers:
             listed = item.about.get("profiles")
-            own = [name for name, argv in lines if argv == item.words]
+            own = [name for name, argv in commands.items() if argv == item.words]
             known = listed if isinstance(listed, list) else []
             item.profiles = list(dict.fromkeys([*own, *known]))
         for session in self.sessions:
             session.profiles = list(
                 dict.fromkeys(name for user in self.users(session) for name in user.profiles)
             )
-
-
-def _lines() -> list[tuple[str, list[str]]]:
-    """Return the profiles that run credproc, with its arguments."""
-    found = []
-    try:
-        files = shared.Shared(os.environ)
-    except CredprocError:
-        return []  # the config cannot be read: the cache is shown without profiles
-    for name in files.profiles():
-        line = files.keys(name).get(shared.KEY, "")
-        try:
-            argv = credproc_arguments(split(line)) if line else None
-        except CredprocError:
-            continue
-        if argv is not None:
-            found.append((name, argv))
-    return found
 
 
 def _chain(item: Cached) -> Iterator[str]:

@@ -6,18 +6,18 @@ runs credproc for it. Undoing that removes the new section and renames the old o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from credproc import recursion, request
 from credproc.ctl import commandline
 from credproc.ctl.edits import Edits
-from credproc.ctl.shared import KEY, RIVALS, parsed, rivals
+from credproc.ctl.shared import KEY, RIVALS, Shared, parsed, rivals
 from credproc.errors import CredprocError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from credproc.ctl.configfile import ConfigFile, Item
+    from credproc.ctl.configfile import Item
 
 #: The default suffix of a profile that was wrapped.
 SUFFIX = "-source"
@@ -32,30 +32,10 @@ PARAMETERS = {
 REFERENCE = "source_profile"
 
 
-class Files(NamedTuple):
-    """Both shared files."""
-
-    config: ConfigFile
-    credentials: ConfigFile
-
-    def keys(self, profile: str) -> dict[str, str]:
-        """Return a profile's keys as the SDKs see them."""
-        return {**self.config.keys(profile), **self.credentials.keys(profile)}
-
-    def has(self, profile: str) -> bool:
-        """Whether one of them has the profile."""
-        return self.config.has(profile) or self.credentials.has(profile)
-
-    def profiles(self) -> list[str]:
-        """Return the names of all profiles."""
-        return list(dict.fromkeys([*self.config.profiles(), *self.credentials.profiles()]))
-
-
-def cached_by(files: Files, name: str) -> str:
+def cached_by(files: Shared, name: str) -> str:
     """Return the profile that a profile caches, "" if it runs anything else."""
+    argv = commandline.credproc_line(files.config.keys(name).get(KEY, ""))
     try:
-        words = commandline.split(files.config.keys(name).get(KEY, ""))
-        argv = commandline.credproc_arguments(words)
         providers = parsed(argv).providers if argv is not None else []
     except CredprocError:
         return ""
@@ -63,7 +43,7 @@ def cached_by(files: Files, name: str) -> str:
     return first.name if isinstance(first, request.Profile) else ""
 
 
-def check(files: Files, name: str, source: str) -> None:
+def check(files: Shared, name: str, source: str) -> None:
     """Raise RequestError, with the reason, if a profile cannot be wrapped."""
     if not files.has(name):
         raise RequestError(f"there is no profile {name} in {files.config.path}")
@@ -100,7 +80,7 @@ def check(files: Files, name: str, source: str) -> None:
     )
 
 
-def _check_sources(files: Files, name: str) -> None:
+def _check_sources(files: Shared, name: str) -> None:
     """Raise if a source profile is missing, directly or further on: the profile does not work."""
     chain = [name]
     while True:
@@ -118,7 +98,7 @@ def _check_sources(files: Files, name: str) -> None:
         chain.append(below)
 
 
-def wrapped(files: Files, lines: Mapping[str, str], suffix: str) -> Files:
+def wrapped(files: Shared, lines: Mapping[str, str], suffix: str) -> Shared:
     """Return the files with the profiles wrapped; ``lines`` are their new lines, by profile.
 
     If a profile was wrapped before, an interrupted change is completed.
@@ -140,21 +120,21 @@ def wrapped(files: Files, lines: Mapping[str, str], suffix: str) -> Files:
             _set_source(edits, user, every[target])
         elif target in new and _has_keys(files, target):
             _set_source(edits, user, new[target])
-    changed = Files(*(each.made() for each in edits))
+    changed = Shared(*(each.made() for each in edits))
     for name in lines:
-        if rivals(*changed, name):
+        if rivals(changed, name):
             raise RequestError(
                 f"profile {name} inherits credentials from [DEFAULT]: edit it by hand"
             )
     return changed
 
 
-def is_whole(files: Files, name: str) -> bool:
+def is_whole(files: Shared, name: str) -> bool:
     """Whether nothing is left to do for a profile that was wrapped."""
     return not any(key in files.credentials.keys(name) for key in DESCRIBING)
 
 
-def unwrapped(files: Files, names: Iterable[str], suffix: str) -> Files:
+def unwrapped(files: Shared, names: Iterable[str], suffix: str) -> Shared:
     """Return the files as they were before, with later changes of settings."""
     caches = _caches(files, suffix)
     sources = {name + suffix: name for name in names}
@@ -170,16 +150,16 @@ def unwrapped(files: Files, names: Iterable[str], suffix: str) -> Files:
             _set_source(edits, user, caches[target])
     for source, name in sources.items():
         _remove_cache(edits, files, name, source)
-    changed = Files(*(each.made() for each in edits))
+    changed = Shared(*(each.made() for each in edits))
     for name in [name for source, name in sources.items() if not files.config.has(source)]:
         keys = files.config.keys(name)
-        changed = Files(changed.config.without(name, *keys), changed.credentials)
+        changed = Shared(changed.config.without(name, *keys), changed.credentials)
     for source, name in sources.items():
         changed = _with_changes(changed, name, _changes_since(files, name, source))
     return changed
 
 
-def _changes_since(files: Files, name: str, source: str) -> dict[str, str]:
+def _changes_since(files: Shared, name: str, source: str) -> dict[str, str]:
     """Return the settings of a cache that differ from those of its source."""
     before = files.keys(source) or files.credentials.keys(name)
     return {
@@ -188,7 +168,7 @@ def _changes_since(files: Files, name: str, source: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _references(files: Files) -> Iterator[tuple[str, str]]:
+def _references(files: Shared) -> Iterator[tuple[str, str]]:
     """Yield the profiles that have a source_profile, each with that."""
     for user in files.profiles():
         target = files.keys(user).get(REFERENCE)
@@ -196,17 +176,17 @@ def _references(files: Files) -> Iterator[tuple[str, str]]:
             yield user, target
 
 
-def _has_keys(files: Files, profile: str) -> bool:
+def _has_keys(files: Shared, profile: str) -> bool:
     return any(key in files.keys(profile) for key in KEYS)
 
 
-def _caches(files: Files, suffix: str) -> dict[str, str]:
+def _caches(files: Shared, suffix: str) -> dict[str, str]:
     """Return the profiles that were wrapped, by the name of the renamed section."""
     found = {cached_by(files, name): name for name in files.config.profiles()}
     return {source: name for source, name in found.items() if source == name + suffix}
 
 
-def _copies(files: Files, name: str) -> dict[str, list[str]]:
+def _copies(files: Shared, name: str) -> dict[str, list[str]]:
     """Return the lines of the settings that have nothing to do with credentials, by key."""
     values = files.keys(name)
     gone = {*RIVALS, KEY}
@@ -226,7 +206,7 @@ def _without_indent(line: str, item: Item) -> str:
     return line.removeprefix(item.indent).rstrip("\r\n")
 
 
-def _add_cache(edits: Edits, files: Files, name: str, line: str) -> None:
+def _add_cache(edits: Edits, files: Shared, name: str, line: str) -> None:
     """Add the section that runs credproc, above the old one or at the end of the config."""
     copies = _copies(files, name)
     keys = files.keys(name)
@@ -239,7 +219,7 @@ def _add_cache(edits: Edits, files: Files, name: str, line: str) -> None:
         edits.insert_above(section, values, lines)
 
 
-def _remove_cache(edits: Sequence[Edits], files: Files, name: str, source: str) -> None:
+def _remove_cache(edits: Sequence[Edits], files: Shared, name: str, source: str) -> None:
     """Remove the section that runs credproc, and give the old section its header back."""
     cache, section = files.config.section(name), files.config.section(source)
     if cache is not None and section is not None:
@@ -258,7 +238,7 @@ def _set_source(edits: Sequence[Edits], user: str, target: str) -> None:
             each.set(section, REFERENCE, target)
 
 
-def _with_changes(files: Files, name: str, since: Mapping[str, str]) -> Files:
+def _with_changes(files: Shared, name: str, since: Mapping[str, str]) -> Shared:
     """Return the files with the settings that were changed in the new section."""
     for key, value in since.items():
         if "\n" in value:
@@ -267,19 +247,18 @@ def _with_changes(files: Files, name: str, since: Mapping[str, str]) -> Files:
                 "by hand"
             )
         if key in files.credentials.keys(name):
-            files = Files(files.config, files.credentials.with_value(name, key, value))
+            files = Shared(files.config, files.credentials.with_value(name, key, value))
         else:
-            files = Files(files.config.with_value(name, key, value), files.credentials)
+            files = Shared(files.config.with_value(name, key, value), files.credentials)
     return files
 
 
-def _check_users(files: Files, sources: Mapping[str, str]) -> None:
+def _check_users(files: Shared, sources: Mapping[str, str]) -> None:
     """Raise if another profile runs credproc for a profile that would be renamed."""
     for user in files.config.profiles():
-        line = files.config.keys(user).get(KEY, "")
-        if not commandline.runs_credproc(line):
+        argv = commandline.credproc_line(files.config.keys(user).get(KEY, ""))
+        if argv is None:
             continue
-        argv = commandline.credproc_arguments(commandline.split(line)) or []
         try:
             used = [each for each in recursion.profiles(parsed(argv)) if each in sources]
         except CredprocError:

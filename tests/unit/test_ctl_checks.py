@@ -12,7 +12,7 @@ import pytest
 from credproc import __version__
 from credproc.ctl import commandline, mounts
 from credproc.ctl.checks import Case, answer, config, consumers, installation, network
-from credproc.ctl.shared import Shared, Target, of_profile
+from credproc.ctl.shared import Target, load, of_profile
 from credproc.errors import RequestError
 from credproc.log import Log
 from credproc.store import Store
@@ -30,7 +30,7 @@ def case(tmp_path: Path, line: str = "", patience: float = 20, slow: float = 0.5
     config = tmp_path / "config"
     config.write_text(f"[profile app]\ncredential_process = {line}\n" if line else "")
     environ["AWS_CONFIG_FILE"] = str(config)
-    shared = Shared(environ)
+    shared = load(environ)
     made = Case(environ, Log("", time.time), shared, patience, slow)
     made.target = of_profile(shared, "app") if line else Target([])
     made.store = Store(str(tmp_path / "cache"))

@@ -26,8 +26,8 @@ def files(case: Case) -> Iterator[Check]:
     if case.shared is None:
         return  # reported where they were read
     for name, path, variable in (
-        ("config file", case.shared.config_path, "AWS_CONFIG_FILE"),
-        ("credentials file", case.shared.credentials_path, "AWS_SHARED_CREDENTIALS_FILE"),
+        ("config file", case.shared.config.path, "AWS_CONFIG_FILE"),
+        ("credentials file", case.shared.credentials.path, "AWS_SHARED_CREDENTIALS_FILE"),
     ):
         needed = name == "config file" and not case.shared.credentials.profiles()
         yield _file(name, path, variable if case.environ.get(variable) else "", needed)
@@ -113,7 +113,7 @@ def _found(case: Case, shared: Shared, name: str, origin: str) -> Iterator[Check
 def _rewritten(shared: Shared, name: str) -> str:
     """Return how to correct the line; credprocctl can only do it in the config file."""
     path, number = shared.place(name, KEY)
-    if path == shared.config_path:
+    if path == shared.config.path:
         return f"`credprocctl profile add {name} --replace -- ...`"
     return f"edit {path} below line {number}"
 
