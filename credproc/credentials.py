@@ -126,6 +126,10 @@ def from_answer(
     )
 
 
+#: What an Expiration must be.
+ISO = " (it must be an ISO 8601 time with a zone)"
+
+
 def is_key_text(value: str) -> bool:
     """Whether a key or a token may have this text: visible ASCII characters without spaces."""
     return all("!" <= letter <= "~" for letter in value)
@@ -140,7 +144,7 @@ def read_time(text: str, where: str) -> int:
     """Return the epoch seconds of an ISO 8601 time with a zone, without its fraction."""
     match = _TIME.fullmatch(text)
     if not match:
-        raise ProviderFailed(f"{where} answered with an unreadable Expiration")
+        raise ProviderFailed(f"{where} answered with an unreadable Expiration{ISO}")
     numbers = [int(part) for part in match.groups()[:6]]
     sign, hours, minutes = match.group(8), match.group(9), match.group(10)
     try:
@@ -148,7 +152,7 @@ def read_time(text: str, where: str) -> int:
         offset = datetime.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
         moment = moment + offset if sign == "-" else moment - offset
     except (ValueError, OverflowError):
-        raise ProviderFailed(f"{where} answered with an unreadable Expiration") from None
+        raise ProviderFailed(f"{where} answered with an unreadable Expiration{ISO}") from None
     return int(moment.timestamp()) or 1  # 0 means that keys never expire
 
 

@@ -25,11 +25,15 @@ HIDDEN = "[secret]"
 #: Characters of the shortest secret (an MFA code), and of a part that gives too much of one away.
 SHORTEST, PART = 6, 8
 #: A value that its name marks as a secret: it catches secrets in a response that could not be
-#: parsed, or that was not requested.
+#: parsed, or that was not requested. After a name that prose also has, it needs "=" or a digit.
 NAMED = (
-    r"(?i)((?:secret_?access_?key|session_?token|security[-_]token|access_?token|refresh_?token|"
-    r"client_?secret|[\"'<](?:token|authorization|password))[\"']?\s*[:=>]\s*[\"']?)"
-    r"[^\s\"'<>&,}]{8,}"
+    r"(?i)((?:(?:secret_?access_?key|session_?token|security[-_]token|access_?token|"
+    r"refresh_?token|client_?secret|saml_?response|[\"'<](?:token|authorization|password))"
+    r"[\"']?\s*[:=>]\s*|"
+    r"(?<![a-z])(?:token|authorization|password|passwd|passphrase|secret|api_?key)[\"']?"
+    r"(?:=|\s*[:=]\s*(?=[^\s\"'<>&,}]*\d)))[\"']?(?:(?:bearer|basic)\s+)?|"
+    r"authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+|\b(?:bearer|basic)\s+(?=\S*[\d=]))"
+    r"[^\s\"'<>&,}]{6,}"
 )
 
 #: The user name and password in a URL, which may contain slashes that should have been escaped.

@@ -237,10 +237,9 @@ class Refresher:
             self.secrets += got.secrets()
             now = self.now()
             if got.expiration and got.expiration <= now and got.provider != "imds":
-                raise ProviderFailed(
-                    f"the credentials expired {int(now - got.expiration)} s before they arrived: "
-                    "check this machine's clock"
-                )
+                renewal = "the helper, which must renew them, and " * (got.provider == "process")
+                late = f"the credentials expired {int(now - got.expiration)} s before they arrived"
+                raise ProviderFailed(f"{late}: check {renewal}this machine's clock")
         except Exception as error:
             now = self.now()
             mine = isinstance(error, (RequestError, StillWaiting))

@@ -50,7 +50,7 @@ def _shown(part: str) -> str:
         return f"{name}={masked(value)}"
     if value.startswith("#"):
         return f"{name}=..."
-    return f"{name}={clean(value, hidden.of_uri(value) if name in hidden.URIS else ())}"
+    return f"{name}={clean(value, hidden.of_environment({name: value}))}"
 
 
 def _kind(record: bytes) -> str:

@@ -131,7 +131,8 @@ def _unusable(session: botocore.session.Session, build: Callable[[], Any], reaso
         return f"{key} {what} of profile {name}"
     variables = [each[1] for each in session.session_var_map.values() if isinstance(each[1], str)]
     given = [each for each in variables if os.environ.get(each)]
-    named = [each for each in given if os.environ[each] in reason]
+    urls = [each for each in os.environ if each.startswith("AWS_ENDPOINT_URL")]
+    named = [each for each in given + urls if os.environ[each] and os.environ[each] in reason]
     if named:
         return f"{named[0]}={os.environ[named[0]]}"
     return " or ".join(given + [f"{key} of profile {name}" for key in scoped]) or "a setting"

@@ -46,7 +46,10 @@ def retrieve(run: Run) -> Credentials | None:
     try:
         answer = sts.bounded(run, lambda: fetcher.retrieve_full_uri(uri, headers))
     except ValueError as error:  # not a loopback or link-local address
-        raise RequestError(f"{FULL_URI}: {str(error).lower()}") from None
+        name, text = (RELATIVE_URI if relative else FULL_URI), str(error)
+        if relative and not relative.startswith("/"):
+            text = "must begin with /"
+        raise RequestError(f"{name}: {text[:1].lower()}{text[1:]}") from None
     names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
     return credentials.from_answer(answer, names, METHOD, WHERE)
 

@@ -58,8 +58,8 @@ class Settings:
         port = int(match["port"] or 80) if match else 0
         if not match or port > 65535:
             raise RequestError(
-                f"{ENDPOINT} (or its config key): must be an address like {IPV4}, not "
-                f"{url.rpartition('@')[2]}"
+                f"{ENDPOINT} (or its config key): must be an address like {IPV4}, without a user "
+                f"name or query, not {re.split('[?#]', url.rpartition('@')[2])[0]}"
             )
         self.host = match["host"].strip("[]").lower()
         self.url = f"http://{match['netloc']}"

@@ -113,7 +113,8 @@ def endpoints(environ: Mapping[str, str], shared: SharedConfig, *services: str) 
     for service in services:
         found[f"endpoint_url_{service.lower()}"] = environ.get(f"AWS_ENDPOINT_URL_{service}")
     if scoped.get("services"):
-        found["services"] = shared.full_config.get("services", {}).get(scoped["services"])
+        services = shared.full_config.get("services", {}).get(scoped["services"])
+        found["services"] = mark(repr(services).encode())  # a URL may contain a password
     return {
         key: masked(value) if isinstance(value, str) else value
         for key, value in found.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from credproc.complaint import error_line
+from credproc.errors import clean
 
 #: What runtimes, libraries for command lines and programs write, and the line that matters.
 COMPLAINTS = {
@@ -44,6 +45,9 @@ COMPLAINTS = {
     "Unable to login: wrong password\nbye\n": "Unable to login: wrong password",
     "Error: a\r\n\r\nNode.js v20\r\n": "Error: a",
     "  all\n  indented\n": "indented",
+    "[\u2718] no session for x\n[i] To sign in run: granted\n": "[\u2718] no session for x",
+    "\x1b[1;31mError:\x1b[0m sign in\x1b[K\n": "Error: sign in",
+    "\x1b]8;;https://x.example\x07sign in\x1b]8;;\x07\n": "sign in",
 }
 
 
@@ -54,3 +58,49 @@ def test_error_line_is_the_one_that_says_what_failed(complaint: str, line: str) 
 
 def test_bytes_that_are_no_text_are_shown_as_such() -> None:
     assert error_line(b"Error: \xff\n") == "Error: \N{REPLACEMENT CHARACTER}"
+
+
+KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJlMTIzNDU2Nzg5MA"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"Error: bad key {KEY}",
+        f"Error: key '{KEY}' is bad",
+        f"Error: invalid token {JWT}",
+        f"Error: token={JWT[:20]} has no signature",
+        "Error: permission denied for hvs.CAESIJ8canary7canary7canary7canary7canary7",
+        "error: refused: Authorization: Bearer canary12",
+        'Error: {"Authorization": "Bearer canary12"}',
+        "Error: login failed for password=canary7",
+        "Error: password: canary7",
+        "Error: cannot reach https://ann:canary7@vault.example/",
+        "Error: GET https://vault.example/v1?token=canary7&x=1",
+        "Error: SAMLResponse=PHNhbWxwOlJlc3BvbnNl was refused",
+        f"ValueError: {{'AccessKeyId': 'ASIAIOSFODNN7EXAMPLE', 'SecretAccessKey': '{KEY[:30]}'}}",
+    ],
+)
+def test_keys_and_tokens_in_the_line_are_not_shown(said: str) -> None:
+    shown = clean(error_line(said.encode()))
+    for secret in (KEY[:30], JWT[:20], "canary", "PHNhbW", "IOSFODNN7"):
+        assert secret not in shown
+    assert "[secret]" in shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Error: the token is missing",
+        "Error: token: permission denied",
+        "Error: password: not found",
+        "Error: Bearer authentication failed",
+        "Error: run tool login https://device.sso.eu-west-1.amazonaws.com/?user_code=ABCD-EFGH",
+        "Error: cannot open /home/Ann/Library/Application-Support/tool-2/config.json",
+        "Error: arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/Ann",
+        "Error: RequestID: 1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f",
+    ],
+)
+def test_the_rest_of_the_line_is_shown(said: str) -> None:
+    assert clean(error_line(said.encode())) == said

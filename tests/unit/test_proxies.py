@@ -39,6 +39,14 @@ def test_usable_proxy_has_no_problem(value: str) -> None:
         ("ftp://proxy.example", "must begin with http:// or https://"),
         ("http://proxy.example:http", "has a port that is not a number"),
         ("http://", "has no host"),
+        ("http://corpuser:secret@:8080", "has no host"),
+        ("http://corpuser:secret", "has a port that is not a number"),
+        ("http://proxy.example:99999", "has a port that is not a number up to 65535"),
+        ("'http://corpuser:secret@proxy.example'", "is in quotes: remove them"),
+        ("http://corpuser:secret@proxy.example\n", "has a space or a line end around it"),
+        ("http://corpuser:secr\u00e9t@proxy.example", "contains a character that is not ASCII"),
+        ("https//corpuser:secret@proxy.example", "must begin with http:// or https://"),
+        ("http:/corpuser:secret@proxy.example", "must begin with http:// or https://"),
     ],
 )
 def test_unusable_proxy_is_explained_without_a_part_of_it(value: str, words: str) -> None:
@@ -62,3 +70,24 @@ def test_no_form_of_a_password_is_shown(character: str) -> None:
         for part in ("corpuser", "hunter2", "Wxyz"):
             assert part not in shown, shown
     assert "public" not in known
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("https_proxy", "http://ann:hunter2Wxyz"),
+        ("HTTPS_PROXY", "http://127.0.0.1:1/?user=ann&password=hunter2Wxyz"),
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1/?key=hunter2Wxyz"),
+        ("AWS_ENDPOINT_URL", "ann:hunter2Wxyz@127.0.0.1:1"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1/?hunter2Wxyz"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/get?sig=hunter2Wxyz"),
+        ("NO_PROXY", "http://ann:hunter2Wxyz@proxy.example"),
+    ],
+)
+def test_no_password_in_the_url_of_a_variable_is_shown(variable: str, value: str) -> None:
+    known = list(proxies.secrets({variable: value}))
+    assert "hunter2" not in clean(f"cannot connect to {value} (hunter2Wxyz)", known)
+
+
+def test_hosts_without_a_proxy_are_shown() -> None:
+    assert not list(proxies.secrets({"NO_PROXY": "example.com:443,other.example"}))
