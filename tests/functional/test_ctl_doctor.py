@@ -725,14 +725,30 @@ def test_instance_has_a_role_that_the_profile_does_not_give(
 
 
 @pytest.mark.parametrize(
-    "words", ["app", "-- --role-arn ROLE --source imds", "-- --imds web --profile leaf"]
+    "words", ["-- --role-arn ROLE --source imds", "-- --imds web --profile leaf"]
 )
-def test_profile_that_uses_the_role_of_the_instance(cloud: Host, words: str) -> None:
+def test_profile_assumes_a_role_with_that_of_the_instance(cloud: Host, words: str) -> None:
+    with_leaf(cloud)
+    ((status, text, advice),) = examine(cloud, *words.replace("ROLE", JUMP).split())["instance"]
+
+    assert status == "warn"
+    assert "has the role app, which this profile uses only to assume another" in text
+    assert advice.endswith("or use credprocctl exec --env")
+
+
+@pytest.mark.parametrize("words", ["app", "-- --profile same"])
+def test_profile_that_gives_the_role_of_the_instance(cloud: Host, words: str) -> None:
+    with_leaf(cloud)
+
+    assert "instance" not in examine(cloud, *words.split())
+
+
+def with_leaf(cloud: Host) -> None:
+    """Add two profiles that start from the instance's role: one assumes another, one gives it."""
     config = cloud.home / ".aws" / "config"
     leaf = f"[profile leaf]\nrole_arn = {APP}\ncredential_source = Ec2InstanceMetadata\n"
-    config.write_text(config.read_text() + leaf)
-
-    assert "instance" not in examine(cloud, *words.replace("ROLE", JUMP).split())
+    same = f"[profile same]\ncredential_process = {CREDPROC} --imds\n"
+    config.write_text(config.read_text() + leaf + same)
 
 
 def test_instance_without_a_role_needs_no_warning(cloud: Host, imds: ImdsServer) -> None:

@@ -1,4 +1,4 @@
-"""The instance's role, if the profile does not use it but other tools might."""
+"""The instance's role, if the profile gives another one but tools might use it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ FIRMWARE = (
 )
 
 
+#: What to do, by whether the profile calls IMDS, too, for a chain of roles.
+WITHOUT_IMDS = "set AWS_EC2_METADATA_DISABLED=true where they run (credprocctl exec does)"
+WITH_IMDS = "name the credential_process provider in those tools, or use credprocctl exec --env"
+
+
 def other_role(case: Case) -> Iterator[Check]:
     """Warn if the instance has a role that the profile never gives.
 
@@ -32,24 +37,29 @@ def other_role(case: Case) -> Iterator[Check]:
     """
     if case.target is None or case.shared is None:
         return
+    from credproc.providers.chain import described  # botocore, 150 ms
+
     run = case.run()
     providers = case.target.request.providers
-    named = {each.role for each in providers if isinstance(each, Imds)}
+    given = {each.role for each in providers if isinstance(each, Imds)}
+    if "" in given:
+        return
     others = [each for each in providers if not isinstance(each, Imds)]
     starts = origins.sources(run, case.shared, others, [case.target.profile])
-    if "" in named or starts & {"imds", ""}:
+    starts_there = "imds" in starts
+    if "" in starts or (starts_there and not all(described(run, each).hops for each in others)):
         return
     try:
-        # If the profile names IMDS, a provider has called it, and noted its time if it answered.
-        near = "IMDS" in case.dates if named else _is_near(run)
+        # If the profile calls IMDS, a provider has done so, and noted its time if it answered.
+        near = "IMDS" in case.dates if given or starts_there else _is_near(run)
         role = imds.role_name(run) if near else ""
     except CredprocError:
         return
-    if role and role not in named:
-        yield Check(WARN, "instance", f"this instance has the role {role}, which this profile does "
-                    f"not use: if credproc fails, some tools continue as {role} without an error "
-                    "(see credproc-tools(7))",
-                    "set AWS_EC2_METADATA_DISABLED=true where they run (credprocctl exec does)"
+    if role and role not in given:
+        used = "uses only to assume another" if starts_there else "does not use"
+        yield Check(WARN, "instance", f"this instance has the role {role}, which this profile "
+                    f"{used}: if credproc fails, some tools continue as {role} without an error "
+                    "(see credproc-tools(7))", WITH_IMDS if starts_there else WITHOUT_IMDS
                     )  # fmt: skip
 
 
