@@ -41,6 +41,7 @@ class Holder:
         line, _, self.note = data.partition(b"\n")
         pid, since, until, self.start = line.decode("ascii").split(" ", 3)
         self.pid, self.since, self.until = int(pid), int(since), int(until)
+        self.identity = (self.pid, self.start)
 
     def is_stopped(self) -> bool:
         """Whether the process was stopped (Ctrl-Z, SIGSTOP), as far as this system shows it."""

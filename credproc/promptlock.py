@@ -9,7 +9,7 @@ import time
 from credproc.cache import fingerprint
 from credproc.errors import CodeNotGiven
 from credproc.locks import Holder, release, signature
-from credproc.store import LOCK, Store
+from credproc.store import LOCK, Store, lock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class PromptLocks:
         ``notice`` is called once if another process prompts first, with that process and its
         prompt.
         """
-        descriptor = self._wait(fingerprint(name.encode()) + LOCK, deadline, notice)
+        descriptor = self._wait(lock_name(name.encode()), deadline, notice)
         until = time.time() + deadline.left()
         try:
             if descriptor is None:
@@ -128,7 +128,7 @@ class PromptLocks:
             return ""
         for name in names:
             holder, question = self._holder(name)
-            if question and holder and (holder.pid, holder.start) == (process.pid, process.start):
+            if question and holder and holder.identity == process.identity:
                 return question
         return ""
 
@@ -145,13 +145,21 @@ class PromptLocks:
                 return None
             if descriptor is not None:
                 return descriptor
+            status = self.store.lock_file(file)
             holder, question = self._holder(file)
-            if holder and question and not has_noticed:
+            if holder and holder.is_stuck(time.time()):
+                self._free(file, status, decode(holder.note))
+            elif holder and question and not has_noticed:
                 notice(holder, question)
                 has_noticed = True
             if deadline.left() <= POLL:
                 raise CodeNotGiven(_late(holder, question))
             time.sleep(POLL)
+
+    def _free(self, file: str, status: tuple[int, int] | None, note: Note) -> None:
+        """Free the lock of a stuck process, and keep the mark of the last code."""
+        with contextlib.suppress(OSError):
+            self.store.free(file, status, Note(note.mark, note.used).encode())
 
     def _holder(self, file: str) -> tuple[Holder | None, str]:
         """Return the process that has the lock, and its prompt, as far as known."""

@@ -18,10 +18,10 @@ from credproc.generation import CLEARED
 
 TYPE_CHECKING = False
 
-#: File name suffixes: of an entry, of its lock, of an entry that is being written.
+#: File name suffixes: of an entry, of a lock, of an entry that is being written.
 ENTRY, LOCK, TEMPORARY = ".entry", ".lock", files.TEMPORARY
-#: The lock of the one process that goes on if the process with the first lock is stuck.
-SUCCESSOR = ".next.lock"
+#: The lock of the one process that replaces the lock file of a stuck process.
+REPLACING = ".next.lock"
 #: The lock for removing old files; its mtime says when that was done last.
 SWEEP = "sweep.lock"
 #: The most directories that are created: the cache's own, and its parent.
@@ -164,12 +164,9 @@ class Store(Cache):
         except OSError:
             return None
 
-    def claim(self, key: bytes, successor: bool = False) -> int | None:
-        """Take the lock if it is free: return a descriptor to release, None if it is taken.
-
-        ``successor``: the second lock, for the one process that goes on if the first is stuck.
-        """
-        return self.take(_lock_name(key, successor), self.until)
+    def claim(self, key: bytes) -> int | None:
+        """Take the lock if it is free: return a descriptor to release, None if it is taken."""
+        return self.take(lock_name(key), self.until)
 
     def take(self, name: str, until: float = 0) -> int | None:
         """Take the lock in the file ``name`` if it is free; OSError if locking does not work.
@@ -189,7 +186,7 @@ class Store(Cache):
 
     def holder(self, key: bytes) -> locks.Holder | None:
         """Return the process that has the lock of a key, None if unknown."""
-        return self.holder_of(_lock_name(key))
+        return self.holder_of(lock_name(key))
 
     def holder_of(self, name: str) -> locks.Holder | None:
         """Return the process that has the lock in the file ``name``, None if unknown."""
@@ -200,7 +197,7 @@ class Store(Cache):
 
     def lock_path(self, key: bytes) -> str:
         """Return the path of the lock for a key."""
-        return f"{self.folder}/{_lock_name(key)}"
+        return f"{self.folder}/{lock_name(key)}"
 
     def wait(self, key: bytes, seconds: float) -> int | None:
         """Wait for the lock: return a descriptor to release, or None if it was never free.
@@ -222,9 +219,32 @@ class Store(Cache):
         except filelock.Timeout:
             return None
 
-    def remove_successor(self, key: bytes) -> None:
-        """Remove the second lock of a key, which this process has taken."""
-        self.remove(_lock_name(key, successor=True))
+    def lock_file(self, name: str) -> tuple[int, int] | None:
+        """Return the device and inode of the lock file ``name``, None if there is none."""
+        try:
+            status = os.lstat(f"{self.folder}/{name}")
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def free(self, name: str, file: tuple[int, int] | None, note: bytes = b"") -> None:
+        """Replace the lock file of a process that does not release it, so that it can be taken.
+
+        One process at a time does this, and only while ``file`` is still the lock file, so a lock
+        is freed once. ``note`` becomes the second line of the new file. OSError if that fails.
+        """
+        guard = name[: -len(LOCK)] + REPLACING
+        lock = self.take(guard)
+        if lock is None:
+            return
+        folder = self.open()
+        try:
+            if file == self.lock_file(name):
+                files.write(name, note and b"\n" + note, folder, sync=False)
+            self.remove(guard)
+        finally:
+            os.close(folder)
+            locks.release(lock)
 
     def remove(self, name: str) -> None:
         """Remove a file of the cache; OSError if that fails."""
@@ -235,8 +255,9 @@ class Store(Cache):
             os.close(folder)
 
 
-def _lock_name(key: bytes, successor: bool = False) -> str:
-    return fingerprint(key) + (SUCCESSOR if successor else LOCK)
+def lock_name(key: bytes) -> str:
+    """Return the name of a key's lock file."""
+    return fingerprint(key) + LOCK
 
 
 def foreign(path: str) -> str:
@@ -255,7 +276,7 @@ def is_ours(name: str) -> bool:
     return name in (SWEEP, CLEARED) or (
         len(stem) == 32
         and not stem.strip("0123456789abcdef")
-        and (end in (ENTRY, LOCK, SUCCESSOR) or (end.startswith(".") and end.endswith(TEMPORARY)))
+        and (end in (ENTRY, LOCK, REPLACING) or (end.startswith(".") and end.endswith(TEMPORARY)))
     )
 
 

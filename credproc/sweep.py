@@ -12,7 +12,7 @@ from credproc.cache import fingerprint
 from credproc.errors import reason
 from credproc.generation import CLEARED
 from credproc.locks import release
-from credproc.store import ENTRY, LOCK, SUCCESSOR, SWEEP, TEMPORARY, is_ours
+from credproc.store import ENTRY, LOCK, REPLACING, SWEEP, TEMPORARY, is_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def remove(
     try:
         if name.endswith(LOCK) and not useless(store, name, now, ended, unreadable):
             return False
-        lock = store.take(name if name.endswith(SUCCESSOR) else stem + LOCK)
+        lock = store.take(name if name.endswith(REPLACING) else stem + LOCK)
         if lock is None:
             return False  # in use
     except OSError:
@@ -116,7 +116,7 @@ def remove(
         is_useless = bool(useless(store, name, now, ended, unreadable))
         if is_useless and not name.endswith(LOCK):
             store.remove(name)
-        if name.endswith(SUCCESSOR):
+        if name.endswith(REPLACING):
             store.remove(name)
         elif not _status(store, stem + ENTRY):
             store.remove(stem + LOCK)

@@ -12,6 +12,7 @@ import time
 
 from credproc.errors import StillWaiting, reason
 from credproc.locks import release
+from credproc.store import lock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,46 +59,49 @@ class Waiting:
         process may be waiting for the user, so no second one goes on while it runs. StillWaiting
         at the end of the deadline. If locks do not work, there is no waiting.
         """
-        found, taken, successor = None, None, False
+        found, taken = None, None
         try:
             if self.store.path:
                 self.store.make()
                 taken = self.store.claim(key)
                 if taken is None:
                     self.log("cache: waiting for another process")
-                    found, taken, successor = self._wait(key, deadline, look, person)
+                    found, taken = self._wait(key, deadline, look, person)
         except OSError as error:
             self.log(f"cache: no lock: {reason(error)}")
         try:
             yield found
         finally:
-            if successor:
-                with contextlib.suppress(OSError):
-                    self.store.remove_successor(key)
             release(taken)
 
     def _wait(
         self, key: bytes, deadline: Deadline, look: Look, person: bool
-    ) -> tuple[Entry | None, int | None, bool]:
-        """Return what ``look`` found, or the lock and whether it is the successor's."""
+    ) -> tuple[Entry | None, int | None]:
+        """Return what ``look`` found, or the lock."""
+        name = lock_name(key)
+        first = self.store.lock_file(name)
         is_reported = False
         while True:
+            file = self.store.lock_file(name)
             holder = self.store.holder(key)
-            is_reported = is_reported or bool(holder and self.tell(holder))
             if not self._is_stuck(holder):
+                is_reported = is_reported or bool(holder and self.tell(holder))
                 left = deadline.left() - LAST
                 taken = self.store.wait(key, max(min(SLICE, left), 0))
                 if taken is not None:
-                    return None, taken, False
+                    return None, taken
+                file = self.store.lock_file(name)
                 holder = self.store.holder(key)
             found = look()
             if found is not None:
-                return found, None, False
-            over = deadline.left() < min(RESERVE, deadline.seconds * PART)
+                return found, None
+            # Of the waiting runs one goes on: the others have another file to wait for.
+            over = deadline.left() < min(RESERVE, deadline.seconds * PART) and file == first
             if self._is_stuck(holder) or (over and not person):
-                taken = self.store.claim(key, successor=True)
+                self.store.free(name, file)
+                taken = self.store.claim(key)
                 if taken is not None:
-                    return None, taken, True
+                    return None, taken
                 time.sleep(SLICE / 10)
             if deadline.left() <= LAST:
                 raise StillWaiting(_late(holder, deadline.seconds))
@@ -105,11 +109,10 @@ class Waiting:
     def _is_stuck(self, holder: Holder | None) -> bool:
         if holder is None:
             return False
-        name = (holder.pid, holder.start)
-        if name not in self.stuck and holder.is_stuck(time.time()):
-            self.stuck.add(name)
+        if holder.identity not in self.stuck and holder.is_stuck(time.time()):
+            self.stuck.add(holder.identity)
             self.log(f"cache: no longer waiting for {holder.described(time.time())}")
-        return name in self.stuck
+        return holder.identity in self.stuck
 
 
 def _late(holder: Holder | None, seconds: float) -> str:

@@ -387,16 +387,57 @@ def test_other_terminals_show_what_they_wait_for(terminal: Terminal) -> None:
         other.type(f"{NEXT}\n")
         assert result(second).status == 0
 
-        late = terminal.start(*ARGV, "--refresh")
-        terminal.wait_for(f"\r\n{PROMPT}")
-        late.send_signal(signal.SIGSTOP)
-        waiting = result(other.start(*argv, "--refresh", "--timeout", "1"))
-        late.kill()
+
+def test_waiting_run_that_ends_first_names_the_open_prompt(terminal: Terminal) -> None:
+    first = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    with Terminal(terminal.host) as other:
+        argv = ["--role-arn", B, "--serial-number", DEVICE, "--source", "env"]
+        waiting = result(other.start(*argv, "--timeout", "1"))
     assert waiting.status == 1
     assert (
-        f"waiting for another credproc that is prompting: {PROMPT[:-2]} (process {late.pid}, "
-        "stopped, lock taken "
+        f"waiting for another credproc that is prompting: {PROMPT[:-2]} (process {first.pid}, "
+        "lock taken "
     ) in waiting.stderr
+
+
+@pytest.mark.parametrize("role", [A, B])
+def test_stopped_prompt_does_not_hold_up_other_runs(
+    role: str, terminal: Terminal, sts: StsServer
+) -> None:
+    argv = ["--role-arn", role, "--serial-number", DEVICE, "--source", "env"]
+    with Terminal(terminal.host) as other:
+        for each in (terminal, other):  # the second one is stopped, too
+            stopped = each.start(*ARGV)
+            each.wait_for(PROMPT)
+            stopped.send_signal(signal.SIGSTOP)
+            os.waitpid(stopped.pid, os.WUNTRACED)
+        with Terminal(terminal.host) as third:
+            process = third.start(*argv)
+            third.wait_for("MFA code for ")
+            third.type(f"{CODE}\n")
+            assert result(process).status == 0
+            assert "another terminal" not in third.read()
+    assert [call.parameters["RoleArn"] for call in sts.calls] == [role]
+
+
+def test_used_code_is_remembered_past_a_stopped_prompt(terminal: Terminal, sts: StsServer) -> None:
+    done = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{CODE}\n")
+    assert result(done).status == 0
+    stopped = terminal.start(*ARGV, "--refresh")
+    terminal.wait_for(f"\r\n{PROMPT}")
+    stopped.send_signal(signal.SIGSTOP)
+    os.waitpid(stopped.pid, os.WUNTRACED)
+    with Terminal(terminal.host) as other:
+        process = other.start(*ARGV, "--refresh")
+        other.wait_for(PROMPT)
+        other.type(f"{CODE}\n")
+        other.wait_for("this code has been used")
+        other.type(f"{NEXT}\n")
+        assert result(process).status == 0
+    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, NEXT]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,22 @@ def test_one_of_ten_takes_over_from_a_stopped_run(cloud: Cloud) -> None:
     stop_or_kill(cloud, signal.SIGSTOP, 10, CHAINS[0])
 
 
+def test_third_run_goes_on_if_two_are_stopped(cloud: Cloud) -> None:
+    stopped = []
+    with cloud.sts.hold(ONE) as hold:
+        for count in (1, 2):
+            stopped.append(cloud.host.start(*CHAINS[0]))
+            hold.wait_for(count)
+            os.kill(stopped[-1].pid, signal.SIGSTOP)
+            os.waitpid(stopped[-1].pid, os.WUNTRACED)
+        third = cloud.host.start(*CHAINS[0])
+        hold.wait_for(3)
+    assert third.wait().status == 0
+    for each in stopped:
+        os.kill(each.pid, signal.SIGKILL)
+    assert len(cloud.sts.calls) == 3
+
+
 def test_three_locks_of_a_stopped_run_are_waited_for_once(cloud: Cloud) -> None:
     stop_or_kill(cloud, signal.SIGSTOP, 2, CHAINS[2])
 
