@@ -212,11 +212,9 @@ def field(data: bytes, name: str) -> bytes:
     """Return one field of a document as a line."""
     value = json.loads(data).get(name)
     if value is None:
-        known = "AccountId" if name == "AccountId" else "SessionToken"
-        reason = {
-            "AccountId": "their issuer did not return it; use `aws sts get-caller-identity`",
-            "SessionToken": "these are long-term keys",
-        }[known]
+        reason = "these are long-term keys"
+        if name == "AccountId":
+            reason = "their issuer did not return it; use `aws sts get-caller-identity`"
         raise RequestError(f"--field: these credentials have no {name}: {reason}")
     return _encoded(f"{value}\n", "--field")
 

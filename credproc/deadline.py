@@ -36,6 +36,13 @@ class Deadline:
         """Return the seconds left, negative after the deadline."""
         return self.end - self.clock.monotonic()
 
+    def timeout(self, most: float = float("inf")) -> float:
+        """Return the seconds left, at most ``most``; TimeoutError if there are none."""
+        left = self.left()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return min(left, most)
+
     def extend(self, other: Deadline) -> None:
         """Move the end to that of the other, if later: for work that must not be interrupted."""
         self.end = max(self.end, other.end)

@@ -46,7 +46,7 @@ def near(config: str, credentials: str, profile: str) -> Near | None:
     found = [
         each
         for path, is_config in ((config, True), (credentials, False))
-        for each in _in_text(_text(path), path, profile, is_config)
+        for each in _in_text(system.text(path, MOST), path, profile, is_config)
     ]
     return min(found, key=lambda each: each[0])[1] if found else None
 
@@ -163,11 +163,3 @@ def _shown(header: str) -> str:
     """Return a header for a message, with odd characters written as code points."""
     text = "".join(f"<U+{ord(each):04X}>" if _is_odd(each) else each for each in header)
     return clean(f"[{text[:80]}]") if text == text.strip() else f"[{text[:80]}]"
-
-
-def _text(path: str) -> str:
-    """Return a file's text; "" if it cannot be read."""
-    try:
-        return system.read(path, MOST).decode("utf-8", "replace")
-    except (OSError, ValueError):
-        return ""

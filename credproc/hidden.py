@@ -58,7 +58,7 @@ def of_files(environ: Mapping[str, str]) -> list[str]:
 
     Only for a run that failed: a run that succeeds prints no message that could quote them.
     """
-    found = [_contents(environ[name]).strip() for name in FILES if environ.get(name)]
+    found = [system.text(environ[name]).strip() for name in FILES if environ.get(name)]
     for variable, usual in LOGINS.values():
         folder = path(environ, variable, usual)
         try:
@@ -67,7 +67,7 @@ def of_files(environ: Mapping[str, str]) -> list[str]:
             continue
         for name in names:
             try:
-                found += _secrets(json.loads(_contents(os.path.join(folder, name))))
+                found += _secrets(json.loads(system.text(os.path.join(folder, name))))
             except (ValueError, RecursionError):
                 pass  # half-written, or not a sign-in
     return [secret for secret in found if secret]
@@ -82,11 +82,3 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:
         word in name.lower() for word in ("token", "key", "secret")
     ):
         yield value
-
-
-def _contents(path: str) -> str:
-    """Return the text of a regular file; "" if it cannot be read."""
-    try:
-        return system.read(path).decode("utf-8", "replace")
-    except (OSError, ValueError):
-        return ""

@@ -117,16 +117,19 @@ def sts_region(value: str) -> str:
 
 def duration_seconds(value: str) -> str:
     """Check a session's duration in seconds."""
-    if not 1 <= len(value) <= 5 or value.strip("0123456789") or not 900 <= int(value) <= 43200:
-        return "must be a whole number of seconds from 900 to 43200"
-    return ""
+    return _seconds(value, 43200)
 
 
 def mfa_session(value: str) -> str:
     """Check the duration of an MFA session in seconds (GetSessionToken)."""
-    if not 1 <= len(value) <= 6 or value.strip("0123456789") or not 900 <= int(value) <= 129600:
-        return "must be a whole number of seconds from 900 to 129600"
-    return ""
+    return _seconds(value, 129600)
+
+
+def _seconds(value: str, most: int) -> str:
+    is_number = 1 <= len(value) <= len(str(most)) and not value.strip("0123456789")
+    if is_number and 900 <= int(value) <= most:
+        return ""
+    return f"must be a whole number of seconds from 900 to {most}"
 
 
 def tag(value: str) -> str:

@@ -6,9 +6,9 @@ import contextlib
 import os
 import time
 
-from credproc import children, helper, prompt
-from credproc.complaint import error_line
-from credproc.errors import CodeNotGiven, NoPrompt, UsageError, WrongCode, clean
+from credproc import prompt
+from credproc.children import Children
+from credproc.errors import CodeNotGiven, NoPrompt, WrongCode, clean
 from credproc.promptlock import PromptLock, PromptLocks
 from credproc.store import Store
 
@@ -19,17 +19,12 @@ if TYPE_CHECKING:
 
     from credproc.deadline import Deadline
     from credproc.locks import Holder
+    from credproc.mfacommand import MfaCommand
 
     Result = TypeVar("Result")
 
-#: Seconds that --mfa-command may take.
-COMMAND_SECONDS = 30
-#: Bytes. The most that is read of a command's output.
-MAX_ANSWER = 4096
 #: Seconds for which a device shows one code.
 STEP = 30
-#: The variable that tells --mfa-command which device it is for.
-SERIAL = "CREDPROC_MFA_SERIAL"
 
 NOT_A_CODE = "not an MFA code: expected six digits"
 USED = "this code has been used already, and each code works once: wait for the next one"
@@ -52,24 +47,26 @@ class Mfa:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.words = split(command) if command else []
-        self.environ = environ
         self.now = now
         self.sleep = sleep
         self.locks = PromptLocks(store or Store(""))
         #: Processes that the run has started, and that must not outlive it.
-        self.children = children.Children()
+        self.children = Children()
+        self.command: MfaCommand | None = None
+        if command:
+            from credproc.mfacommand import MfaCommand  # 1 ms, with helper and complaint
+
+            self.command = MfaCommand(command, environ, self.children)
         self._prompt: prompt.Prompt | None = None
-        self._wrote_to_terminal = False
 
     @property
     def needs_person(self) -> bool:
         """Whether the user has to type the code, or to do what the command says."""
-        return not self.words or self._wrote_to_terminal
+        return not self.command or self.command.wrote_to_terminal
 
     def can_prompt(self) -> bool:
         """Whether there is a command, or a terminal for a prompt."""
-        if self.words:
+        if self.command:
             return True
         terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
@@ -88,14 +85,14 @@ class Mfa:
         codes of a device. If ``use`` raises WrongCode, the user is prompted again.
         """
         purpose = clean(purpose)
-        question = "" if self.words else f"MFA code for {serial} ({purpose}): "
+        question = "" if self.command else f"MFA code for {serial} ({purpose}): "
 
         def notice(holder: Holder, theirs: str) -> None:
             prompt.say(_notice(holder, theirs, purpose))
 
         with self.locks.lock(f"mfa {serial}", question, deadline, notice) as lock:
-            if self.words:
-                return self._used(lock, self._commanded(serial, deadline, lock), use)
+            if self.command:
+                return self._used(lock, self._commanded(self.command, serial, deadline, lock), use)
             with (
                 self._terminal(serial) as opened,
                 # Prompts for two devices on one terminal would read each other's codes.
@@ -128,10 +125,12 @@ class Mfa:
         if self._prompt is not None:
             self._prompt.show()
 
-    def _commanded(self, serial: str, deadline: Deadline, lock: PromptLock) -> str:
+    def _commanded(
+        self, command: MfaCommand, serial: str, deadline: Deadline, lock: PromptLock
+    ) -> str:
         """Return a code from the command that has not been used yet."""
         while True:
-            code = six_digits(self._printed(serial, deadline))
+            code = six_digits(command.output(serial, deadline))
             if not code:
                 raise CodeNotGiven(
                     f"--mfa-command printed no MFA code for {serial}: expected six digits"
@@ -147,28 +146,6 @@ class Mfa:
             prompt.say(f"credproc: the code for {serial} has been used already: waiting "
                        f"{pause:.0f} s for the next one\n")  # fmt: skip
             self.sleep(pause)
-
-    def _printed(self, serial: str, deadline: Deadline) -> str:
-        """Return the output of the command."""
-        name = self.words[0]
-        limit = min(COMMAND_SECONDS, deadline.remaining())
-        environ = {**self.environ, SERIAL: serial}
-        try:
-            result = helper.run(self.children, self.words, environ, limit, MAX_ANSWER)
-        except TimeoutError:
-            raise CodeNotGiven(
-                f"--mfa-command: {name} took longer than {round(limit, 1):g} s"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise CodeNotGiven(_unfit(name, error)) from None
-        if result.status:
-            reason = _without_digits(error_line(result.stderr))
-            raise CodeNotGiven(
-                f"--mfa-command: {name} {children.ending(result.status)}"
-                + (f": {reason}" if reason else "")
-            )
-        self._wrote_to_terminal = self._wrote_to_terminal or result.wrote_to_terminal
-        return result.output.decode("utf-8", "replace") if len(result.output) <= MAX_ANSWER else ""
 
     @contextlib.contextmanager
     def _terminal(self, serial: str) -> Iterator[prompt.Prompt]:
@@ -226,19 +203,6 @@ class Mfa:
         return result
 
 
-def split(command: str) -> list[str]:
-    """Return the words of --mfa-command, split as a shell would; UsageError if it is malformed."""
-    import shlex  # 3 ms
-
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UsageError(f"--mfa-command: {str(error).lower()}") from None
-    if not words or not words[0]:
-        raise UsageError("--mfa-command: the command is empty")
-    return words
-
-
 def six_digits(text: str) -> str:
     """Return the six digits of a typed or printed code, "" if it is not a code.
 
@@ -281,17 +245,3 @@ def _is_here(holder: Holder) -> bool:
         return os.getsid(holder.pid) == os.getsid(0)
     except OSError:
         return False
-
-
-def _unfit(name: str, error: OSError | ValueError) -> str:
-    """Return why a program cannot be run; for NAME=VALUE without the value."""
-    if "=" in name:
-        return (
-            "--mfa-command: NAME=VALUE is not a program (no shell runs here): put `env` before it"
-        )
-    return f"--mfa-command: {name} cannot be run: {getattr(error, 'strerror', None) or error}"
-
-
-def _without_digits(line: str) -> str:
-    """Return a line with its digits masked, which may be a code or part of one."""
-    return "".join("*" if letter.isdigit() else letter for letter in line)

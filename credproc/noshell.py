@@ -27,11 +27,14 @@ def slip(line: str) -> str:
 
 def in_words(words: Sequence[str]) -> str:
     """Return the mistake in arguments that were written for a shell, "" if none is seen."""
-    for word in words:
-        if word.startswith("#"):
-            return COMMENT
-        if word in _OPERATORS or _REDIRECTION.match(word):
-            return f"no shell reads the line, so {word} is passed as an argument"
+    found = (COMMENT if word.startswith("#") else _operator(word) for word in words)
+    return next(filter(None, found), "")
+
+
+def _operator(word: str) -> str:
+    """Return what happens to a shell's operator or redirection, "" for any other word."""
+    if word in _OPERATORS or _REDIRECTION.match(word):
+        return f"no shell reads the line, so {word} is passed as an argument"
     return ""
 
 
@@ -58,8 +61,4 @@ def _slips(line: str) -> Iterator[str]:
     if program.startswith("$") or "/$" in program:
         yield "variables are not expanded: write the absolute path"
     if program.rpartition("/")[2] not in SHELLS:
-        yield from (
-            f"no shell reads the line, so {word} is passed as an argument"
-            for word in words
-            if word in _OPERATORS or _REDIRECTION.match(word)
-        )
+        yield from filter(None, map(_operator, words))

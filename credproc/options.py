@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
-import os
 
-from credproc import __version__, helptext, limits, mfa, noshell, system
+from credproc import __version__, helptext, limits, mfacommand, noshell, policy
 from credproc.errors import TextRequested, UsageError
 from credproc.hop import OPTIONS, Hop, Option
 from credproc.request import DEFAULT_TIMEOUT, MFA_SESSION, Imds, Profile, Request
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
 CONFIDENTIAL = ("--external-id", "--mfa-command", "--policy", "--tag")
 #: Characters. Longer values are not shown either: one may be a secret without its option.
 LONGEST_SHOWN = 32
-
-#: Bytes. AWS accepts 2,048 characters, not counting whitespace.
-MAX_POLICY_FILE = 64 * 1024
 
 
 def parse(argv: Sequence[str]) -> Request:
@@ -113,7 +108,7 @@ def _add_output(group: Any) -> None:
 
 def _add_run(group: Any) -> None:
     _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within "
-         f"{mfa.COMMAND_SECONDS} s, run without a shell (default: prompt on the terminal)",
+         f"{mfacommand.SECONDS} s, run without a shell (default: prompt on the terminal)",
          "CMD")  # fmt: skip
     _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "use one "
          "MFA code for all roles assumed with a user's long-term keys; valid for SECONDS (default: "
@@ -210,49 +205,8 @@ def _hop_option(option: Option, request: Request, value: str) -> str:
     if not hops:
         raise UsageError(f"{option.name}: must come after the --role-arn that it applies to")
     if option.name == "--policy":
-        value = _policy(request, value)
+        value = policy.read(request, value)
     return hops[-1].set(option, value)
-
-
-def _policy(request: Request, value: str) -> str:
-    """Return the policy without whitespace, which would count towards the API's limit."""
-    if value.startswith("file://"):
-        path = os.path.expanduser(value[7:])
-        request.files.append(path)
-        value = _contents(path)
-    try:
-        policy = json.loads(value, object_pairs_hook=_each_once)
-        text = json.dumps(policy, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (ValueError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
-        other = "nested too deeply" if deep else "a number is NaN, infinite or too long"
-        reason = getattr(error, "msg", other)
-        raise UsageError(f"--policy: must be JSON or file://PATH ({reason})") from None
-    if not isinstance(policy, dict):
-        raise UsageError("--policy: must be a JSON object")
-    return text
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; UsageError for a duplicate key, whose first value would be lost."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            shown = repr(key) if len(key) <= LONGEST_SHOWN else f"of {len(key)} characters"
-            raise UsageError(f"--policy: duplicate key {shown} in one object")
-        found[key] = value
-    return found
-
-
-def _contents(path: str) -> str:
-    """Return the text of a policy file."""
-    try:
-        return system.read(path, MAX_POLICY_FILE).decode("utf-8-sig")
-    except system.Unfit as error:
-        raise UsageError(f"--policy: {path} {error}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise UsageError(f"--policy: {path} cannot be read: {reason}") from None
 
 
 def _number(
@@ -276,7 +230,7 @@ def _field(name: str, check: Callable[[str], str]) -> Callable[[Request, str], s
 
 
 def _mfa_command(request: Request, value: str) -> str:
-    mfa.split(value)
+    mfacommand.split(value)
     request.mfa_command = value
     return ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 
-from credproc import answer, cache, credentials, result, windows
+from credproc import answer, cache, result, windows
 from credproc.errors import (
     ProviderFailed,
     ProviderUnavailable,
@@ -14,6 +14,7 @@ from credproc.errors import (
     reason,
 )
 from credproc.item import Item
+from credproc.providers import call
 from credproc.supervision import supervised
 from credproc.waiting import Waiting
 
@@ -109,7 +110,7 @@ class Refresher:
         self.log(f"cache: {verdict} ({self.store.path or 'off'}){why}")
         item = Item(
             read,
-            lambda run: self._call(providers, run),
+            lambda run: call(providers, run),
             made,
             self._is_enough,
             key,
@@ -277,23 +278,3 @@ class Refresher:
             self.store.write(entry)
         except OSError as error:
             self.log(f"cache: not written: {reason(error)}")
-
-    def _call(self, providers: Iterable[Provider], run: Run) -> Credentials:
-        """Call the providers in order; go on to the next only if one is unavailable."""
-        reasons: list[str] = []
-        for provider in providers:
-            try:
-                found = provider.retrieve(run)
-            except ProviderUnavailable as error:
-                reasons.append(f"{provider.name}: {error}")
-                self.log(f"{provider.name}: unavailable: {error}")
-            except ProviderFailed as error:
-                reasons.append(f"{provider.name}: {error}")
-                raise type(error)("; ".join(reasons)) from error
-            except RequestError as error:
-                raise type(error)("; ".join([*reasons, str(error)])) from error
-            else:
-                until = credentials.write_time(found.expiration) if found.expiration else "revoked"
-                self.log(f"{provider.name}: {found}, valid until {until}")
-                return found
-        raise ProviderFailed("; ".join(reasons))

@@ -38,7 +38,7 @@ def unreadable(path: str, error: object) -> RequestError:
     """Return the error to raise for a file that configparser or botocore cannot parse."""
     number = _line(error)
     if number is None and type(error).__name__ == "ValueError":
-        number = _bad_block_of(path)
+        number = bad_block(system.text(path))
     where = f", line {number}" if number else ""
     return RequestError(f"{path}{where}: cannot be parsed as a config file: {_reason(error)}")
 
@@ -62,13 +62,6 @@ def bad_block(text: str) -> int | None:
         else:
             depth, is_block = indent, bool(_BEGINS_BLOCK.match(body))
     return None
-
-
-def _bad_block_of(path: str) -> int | None:
-    try:
-        return bad_block(system.read(path).decode("utf-8", "replace"))
-    except (OSError, ValueError):
-        return None
 
 
 def _line(error: object) -> int | None:

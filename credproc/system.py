@@ -54,6 +54,14 @@ def read(
     return data
 
 
+def text(path: str, longest: int = LONGEST) -> str:
+    """Return the text of a regular file; "" if it cannot be read, for whatever reason."""
+    try:
+        return read(path, longest).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
 def check_private(status: os.stat_result) -> None:
     """Raise PermissionError unless this is a private regular file of this user, without links.
 

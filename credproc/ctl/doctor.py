@@ -15,12 +15,11 @@ from credproc.ctl.checks import (
     answer,
     config,
     consumers,
-    devices,
-    endpoints,
     installation,
     instance,
     live,
     network,
+    roles,
 )
 from credproc.ctl.output import Result
 from credproc.ctl.shared import load
@@ -41,8 +40,8 @@ STATUS, NAME = 6, 18
 CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
     config.precedence,
     config.command,
-    devices.unused,
-    endpoints.roles,
+    roles.mfa,
+    roles.role,
     installation.executable,
     installation.log,
     installation.cache_directory,

@@ -1,4 +1,4 @@
-"""The interface of a provider.
+"""The providers: their interface, and the order in which they are called.
 
 retrieve() returns credentials, raises ProviderUnavailable (the provider does not apply here, and
 the next one is tried), or raises ProviderFailed (it applies but failed, and no other is tried).
@@ -6,11 +6,12 @@ the next one is tried), or raises ProviderFailed (it applies but failed, and no 
 
 from __future__ import annotations
 
-from credproc import limits, request
+from credproc import credentials, limits, request
+from credproc.errors import ProviderFailed, ProviderUnavailable, RequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Protocol
 
     from credproc.credentials import Credentials
@@ -24,6 +25,27 @@ if TYPE_CHECKING:
 
         def retrieve(self, run: Run) -> Credentials:
             """Return credentials, or raise ProviderUnavailable or ProviderFailed."""
+
+
+def call(providers: Iterable[Provider], run: Run) -> Credentials:
+    """Call the providers in order; go on to the next only if one is unavailable."""
+    reasons: list[str] = []
+    for each in providers:
+        try:
+            found = each.retrieve(run)
+        except ProviderUnavailable as error:
+            reasons.append(f"{each.name}: {error}")
+            run.log(f"{each.name}: unavailable: {error}")
+        except ProviderFailed as error:
+            reasons.append(f"{each.name}: {error}")
+            raise type(error)("; ".join(reasons)) from error
+        except RequestError as error:
+            raise type(error)("; ".join([*reasons, str(error)])) from error
+        else:
+            until = credentials.write_time(found.expiration) if found.expiration else "revoked"
+            run.log(f"{each.name}: {found}, valid until {until}")
+            return found
+    raise ProviderFailed("; ".join(reasons))
 
 
 def check(run: Run, requested: Request) -> None:

@@ -67,13 +67,6 @@ class Connection:
             self.sock.close()
             self.sock = None
 
-    def time(self) -> float:
-        """Return the seconds left; TimeoutError if there are none."""
-        left = self.deadline.left()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        return left
-
     def connect(self) -> socket.socket:
         """Connect to the first address that accepts; ProviderUnavailable if none does."""
         addresses = self._addresses()
@@ -110,7 +103,7 @@ class Connection:
     def _connected(self, family: int, kind: int, protocol: int, address: Any) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(self.time())
+            sock.settimeout(self.deadline.timeout())
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
@@ -169,7 +162,7 @@ class Connection:
             raise
         except OSError as error:
             raise Fault((error.strerror or type(error).__name__).lower()) from None
-        stream = Stream(self.sock, self.time, MAX_ANSWER)
+        stream = Stream(self.sock, self.deadline.timeout, MAX_ANSWER)
         try:
             answer = stream.exchange(http.request(method, path, names), MAX_BODY)
         finally:

@@ -134,10 +134,7 @@ def _is_near(host: str) -> bool:
 def _configured(environ: Mapping[str, str], profile: str) -> Mapping[str, str]:
     """Return the keys of the profile; the file is parsed only if it mentions an IMDS key."""
     file_path = path(environ, CONFIG)
-    try:
-        text = system.read(file_path).decode("utf-8", "replace")
-    except (OSError, ValueError):
-        return {}
+    text = system.text(file_path)
     if not any(key in text.lower() for key in KEYS.values()):
         return {}
     import configparser  # 5 ms, only for a file with such a key

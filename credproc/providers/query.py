@@ -82,7 +82,7 @@ class Query:
 
     def _exchange(self, where: Endpoint, call: Call, sent: bytes, end: Deadline) -> http.Answer:
         sock = self._reusable(where) or self._connected(where, call, end)
-        stream = http.Stream(sock, lambda: _left(end, READ), MAX_ANSWER)
+        stream = http.Stream(sock, lambda: end.timeout(READ), MAX_ANSWER)
         try:
             answer = stream.exchange(sent, MAX_BODY)
         except (TimeoutError, http.Fault) as error:
@@ -109,7 +109,7 @@ class Query:
         try:
             # As bytes, so that Python does not load its tables of international names.
             host: Any = where.host.encode()
-            sock = socket.create_connection((host, where.port), _left(end, CONNECT))
+            sock = socket.create_connection((host, where.port), end.timeout(CONNECT))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return self._secured(sock, where) if where.secure else sock
         except OSError as error:
@@ -153,13 +153,6 @@ def _phrase(status: int) -> str:
     from http import HTTPStatus
 
     return f"{status}: {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else str(status)
-
-
-def _left(end: Deadline, most: float) -> float:
-    left = end.left()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return min(left, most)
 
 
 def context() -> ssl.SSLContext:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from credproc import limits, mfa, options
+from credproc import limits, mfacommand, options
 from credproc.hop import OPTIONS, Hop
 from credproc.request import Chain, Imds, Profile, Request
 
@@ -541,4 +541,4 @@ def test_limits_in_messages_are_the_real_limits() -> None:
     assert limits.timeout(f"{most}") == ""
     assert limits.timeout(f"{most + 1}") == f"must be a number of seconds from 1 to {most}"
     help_text = " ".join(options.parser().format_help().split())
-    assert f"within {mfa.COMMAND_SECONDS} s" in help_text
+    assert f"within {mfacommand.SECONDS} s" in help_text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import mfa, prompt, promptlock
+from credproc import mfa, mfacommand, prompt, promptlock
 from credproc.deadline import Deadline
 from credproc.errors import CodeNotGiven, NoPrompt, ProviderFailed, UsageError
 from credproc.locks import Holder
@@ -45,7 +45,7 @@ def refused(command: str, seconds: float = 20) -> str:
     ],
 )
 def test_command_is_split_like_a_shell_would(command: str, words: list[str]) -> None:
-    assert mfa.split(command) == words
+    assert mfacommand.split(command) == words
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_command_is_split_like_a_shell_would(command: str, words: list[str]) -> 
 )  # fmt: skip
 def test_invalid_command_is_refused(command: str, reason: str) -> None:
     with pytest.raises(UsageError, match=f"^--mfa-command: {reason}$"):
-        mfa.split(command)
+        mfacommand.split(command)
 
 
 def test_person_is_needed_where_no_command_is_given() -> None:
@@ -188,12 +188,12 @@ def test_program_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_closed_terminal_has_no_prompt() -> None:
     reader, writer = os.pipe()  # no terminal: whatever a terminal can do fails
-    asking = prompt.Prompt(reader)
-    asking.show()
+    opened = prompt.Prompt(reader)
+    opened.show()
     with pytest.raises(NoPrompt, match="the terminal was closed"):
-        mfa._typed(asking, "code: ", DEVICE, Deadline(20), flush=True)
+        mfa._typed(opened, "code: ", DEVICE, Deadline(20), flush=True)
     assert not prompt.is_foreground(reader)
-    asking.leave()
+    opened.leave()
     prompt.write(reader, b"lost")
     for descriptor in (reader, writer):
         os.close(descriptor)

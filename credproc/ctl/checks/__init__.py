@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from credproc import hidden, recursion
 from credproc.deadline import Deadline
-from credproc.errors import CodeNotGiven, clean
+from credproc.errors import CodeNotGiven, CredprocError, clean
 from credproc.mfa import Mfa
+from credproc.request import Imds
 from credproc.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import NoReturn
 
     from credproc.ctl.shared import Shared, Target
     from credproc.log import Log
+    from credproc.providers.roles import Roles
     from credproc.store import Store
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -67,6 +69,23 @@ class Case:
         made.mfa_session = self.target.request.mfa_session if self.target else 0
         made.patient = False  # report an error at once, instead of waiting for a service
         return made
+
+    def chains(self) -> Iterator[tuple[int, Run, Roles]]:
+        """Yield each role chain: the number of its provider, from 1, a run, and its roles.
+
+        A provider that would fail is left out, because the check of the providers reports it.
+        """
+        for number, each in enumerate(self.target.request.providers if self.target else [], 1):
+            if isinstance(each, Imds):
+                continue
+            from credproc.providers.chain import described  # botocore, 150 ms
+
+            run = self.run()
+            try:
+                roles = described(run, each)
+            except CredprocError:
+                continue
+            yield number, run, roles
 
     def started(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end, as a tool would; OSError, subprocess.TimeoutExpired."""

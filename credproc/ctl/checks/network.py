@@ -11,7 +11,6 @@ from credproc.ctl.aws import Refused, call
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.errors import CredprocError, clean
 from credproc.providers import imds
-from credproc.request import Imds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,25 +50,16 @@ def _regions(case: Case) -> Iterator[tuple[str, str, str, SharedConfig, int]]:
 
     The role is the number of the one that was just assumed there, 0 if none was.
     """
-    for place, each in enumerate(case.target.request.providers if case.target else [], 1):
-        if isinstance(each, Imds):
-            continue
-        from credproc.providers.chain import described  # botocore, 150 ms
-
-        run = case.run()
-        try:
-            found = described(run, each)
-        except CredprocError:
-            continue  # a check of the provider reports it
-        profile = found.source.profile
-        for number in range(1, len(found.hops) + 1):
+    for place, run, roles in case.chains():
+        profile = roles.source.profile
+        for number in range(1, len(roles.hops) + 1):
             try:
-                name, why = found.region(run, number)
+                name, why = roles.region(run, number)
                 name = name or imds.region(run, profile)
             except CredprocError:
                 continue
             assumed = number if (place, number) in case.assumed else 0
-            yield profile, name, why, found.shared, assumed
+            yield profile, name, why, roles.shared, assumed
 
 
 def _settings(case: Case) -> Iterator[Check]:

@@ -1,32 +1,35 @@
-"""Services that are called instead of AWS's STS, and roles that only they can have."""
+"""The roles of the command line: MFA devices without effect, and ARNs that AWS cannot have."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from credproc import limits, request
+from credproc import limits
 from credproc.ctl import sessions
 from credproc.ctl.checks import WARN, Case, Check
 from credproc.errors import CredprocError, clean
+from credproc.providers import stsendpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def roles(case: Case) -> Iterator[Check]:
-    """Look for ARNs that no role of AWS can have, although another service may."""
-    run = case.run()
-    for requested in case.target.request.providers if case.target else []:
-        if isinstance(requested, request.Imds):
-            continue
-        from credproc.providers import chain, stsendpoint
+def mfa(case: Case) -> Iterator[Check]:
+    """Look for an mfa_serial that no role uses."""
+    for _, _, roles in case.chains():
+        for note in roles.notes():
+            yield Check(WARN, "mfa", note, "move it to the profile that has the role_arn, or "
+                        "remove it")  # fmt: skip
 
-        try:
-            found = chain.described(run, requested)
-            url = stsendpoint.custom(found.shared)
-            steps = sessions.steps(run, found) if url else []
-        except CredprocError:
-            continue  # the check of the providers reports it
+
+def role(case: Case) -> Iterator[Check]:
+    """Look for ARNs that no role of AWS can have, although another service may."""
+    for _, run, roles in case.chains():
+        url = stsendpoint.custom(roles.shared)
+        steps: list[sessions.Step] = []
+        with contextlib.suppress(CredprocError):  # the check of the providers reports it
+            steps = sessions.steps(run, roles) if url else []
         for step in steps:
             arn = str(step.parts.get("role_arn") or step.parts.get("web_identity") or "")
             if arn and limits.role_arn(arn):
