@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# TileDB asks S3 without a signature when the credential_process of its profile fails.
+# TileDB sends S3 unsigned requests when the credential_process of its profile fails.
 #
 # Versions: tiledb 0.36.1 (with the AWS SDK for C++ inside), Python 3.11, Linux x86-64.
 #
 # Guess: AWS_PROFILE names a profile, its credential_process exits with status 1, and the request fails
 #   with what the process wrote to stderr. At least it is not sent.
-# Behavior: the process is run several times, what it says is not shown, and then the request is sent
-#   without a signature. A bucket that the public may read is read with success and as no one; of any
-#   other, the error is S3's "403".
+# Behavior: what the process writes is not shown, and the next provider is tried. Where there is none, as
+#   on a machine that is not an instance with a role, the request is sent without a signature. If the
+#   public may read the bucket, it is read with success; otherwise the error is S3's "403".
 #
 # Output seen:
 #   the process ran, S3 was asked by: no one

@@ -54,6 +54,7 @@ KNOWN = {
     JAVASCRIPT: Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
     "AWS SDK for Python v4": Taken(STRAYS, STRAYS, CREDPROC, CREDPROC),
     "GDAL (rasterio)": RUST,
+    "s3torchconnector (awscrt)": Taken(CREDPROC, CREDPROC, CREDPROC, ERROR),
     "TileDB (AWS SDK for C++)": Taken(STRAYS, CREDPROC, STRAYS, CREDPROC),
     "DuckDB (``CHAIN 'process'``)": Taken(CREDPROC, CREDPROC, CREDPROC, CREDPROC),
     "TensorStore (``type: profile``)": Taken(STRAYS, STRAYS, CREDPROC, ERROR),

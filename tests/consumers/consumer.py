@@ -86,12 +86,12 @@ class Consumer:
     becomes_instance: bool = False
     #: The credentials that its programs use by default, if the command names others.
     default: Default | None = None
-    #: Whether it sends requests without a signature if it has no credentials.
+    #: Whether it sends requests without a signature if it has no credentials at all.
     unsigned: bool = False
     #: Whether it fetches credentials again when those that it has have expired.
     renews: bool = True
-    #: How many seconds before their end it does, at least and at most; None if it is not up for
-    #: more than one request.
+    #: How many seconds before their expiration it does, at least and at most; None if it runs
+    #: credproc for every request, or never again.
     ahead: tuple[int, int] | None = None
     #: What else is to be known, for the table.
     quirks: tuple[str, ...] = ()
@@ -144,6 +144,7 @@ CONSUMERS = [
         goes_on=False,
         adds=frozenset({"AWS_DATA_PATH"}),
         runs_at_14_minutes=EVERY_SIGNING,
+        ahead=(900, 900),
     ),
     Consumer(
         "AWS CLI v2 (PyPI)",
@@ -152,6 +153,7 @@ CONSUMERS = [
         goes_on=False,
         adds=frozenset({"AWS_DATA_PATH", "PYINSTALLER_RESET_ENVIRONMENT", "_PYI_*"}),
         runs_at_14_minutes=EVERY_SIGNING,
+        ahead=(900, 900),
     ),
     Consumer(
         "AWS CLI v2 (Debian)",
@@ -161,6 +163,7 @@ CONSUMERS = [
         goes_on=False,
         adds=frozenset({"AWS_DATA_PATH", "S2N_DONT_MLOCK"}),
         runs_at_14_minutes=EVERY_SIGNING,
+        ahead=(900, 900),
     ),
     Consumer(
         "s3fs (aiobotocore)",
@@ -177,6 +180,15 @@ CONSUMERS = [
         runs=REQUESTS,
         runs_at_14_minutes=REQUESTS,
         shows=False,
+    ),
+    Consumer(
+        "s3torchconnector (awscrt)",
+        "PyPI",
+        python("torch", "torch_client.py", "s3torchconnectorclient"),
+        a_shell=True,
+        shows=False,
+        default=Default(("default",), "``AWS_PROFILE``"),
+        ahead=(300, 300),
     ),
     Consumer(
         "pyarrow (AWS SDK for C++)",
@@ -258,6 +270,7 @@ CONSUMERS = [
         shows=False,
         noise="fails",
         unsigned=True,
+        becomes_instance=True,
         ahead=(0, 0),
     ),
     Consumer(
@@ -393,6 +406,7 @@ CONSUMERS = [
         noise="shown",
         quotes=NONE,
         gives_up="late",
+        ahead=(0, 0),
     ),
     Consumer(
         "rclone (Go v1)",
@@ -408,6 +422,7 @@ CONSUMERS = [
         noise="shown",
         quotes=SINGLE,
         gives_up="at once",
+        ahead=(0, 0),
     ),
     Consumer(
         "s5cmd (Go v1)",
@@ -420,6 +435,7 @@ CONSUMERS = [
         noise="shown",
         quotes=SINGLE,
         gives_up="at once",
+        ahead=(0, 0),
     ),
     Consumer(
         "Terraform (Go v2)",
@@ -432,6 +448,7 @@ CONSUMERS = [
         noise="shown",
         quotes=NONE,
         gives_up="late",
+        ahead=(0, 0),
     ),
     Consumer(
         "MinIO's client for Go (restic)",

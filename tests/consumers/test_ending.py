@@ -33,7 +33,7 @@ def test_new_credentials_are_fetched_before_the_end(
     least, most = consumer.ahead
     world.profile(file=consumer.file)
 
-    later = fetches(world, there.command, consumer.env, most + margin(most))
+    later = fetches(world, consumer, there, most + margin(most))
     assert not later, there.version
     if least > margin(least):
-        assert fetches(world, there.command, consumer.env, least - margin(least)), there.version
+        assert fetches(world, consumer, there, least - margin(least)), there.version

@@ -211,10 +211,10 @@ def written(path: Path, quoting: Quoting) -> str:
 
 
 @contextlib.contextmanager
-def made(folder: Path) -> Iterator[World]:
-    """Yield a machine that is a test's second one, or of several tests."""
+def made(folder: Path, address: str = "127.0.0.1", port: int = 0) -> Iterator[World]:
+    """Yield a machine that is a test's second one, or of several tests; IMDS has that address."""
     processes = Processes()
-    with ImdsServer() as imds, StsServer() as sts, S3Server() as s3:
+    with ImdsServer(host=address, port=port) as imds, StsServer() as sts, S3Server() as s3:
         host = Host(folder, processes)
         try:
             yield World(host, imds, sts, s3)
