@@ -44,7 +44,13 @@ def home_region(role_arn: str) -> str:
 
 
 def partition(region: str) -> str:
-    """Return the partition of a region, by its name."""
+    """Return the partition of a region, by its name.
+
+    Old names of endpoints count as regions: aws-us-gov-global, fips-us-gov-west-1.
+    """
+    if region.endswith("-global"):
+        return region.removesuffix("-global")
+    region = region.removeprefix("fips-")
     for prefix, name in PREFIXES.items():
         if region.startswith(prefix):
             return name
@@ -54,4 +60,8 @@ def partition(region: str) -> str:
 def must_be_enabled(region: str) -> bool:
     """Whether a region must be enabled before an account can use it."""
     area, _, number = region.rpartition("-")
-    return partition(region) == "aws" and number not in DEFAULT_REGIONS.get(area, "")
+    return (
+        partition(region) == "aws"
+        and number.isdecimal()
+        and number not in DEFAULT_REGIONS.get(area, "")
+    )

@@ -15,8 +15,9 @@ from credproc.errors import (
     apart,
 )
 from credproc.providers import mfasession, stsendpoint
+from credproc.providers.denials import Denied
 from credproc.providers.profile import roles
-from credproc.providers.refusals import Denied, SessionTooLong
+from credproc.providers.refusals import SessionTooLong
 from credproc.providers.roles import Roles
 from credproc.providers.source import Source
 from credproc.providers.sts import Sts, load_config

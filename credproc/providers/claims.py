@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 #: Characters of a claim that are shown.
 MOST_SHOWN = 200
 
+_UNSIGNED = (
+    "the token must be signed with one of the keys that its issuer publishes (jwks_uri in "
+    "/.well-known/openid-configuration): get a new token"
+)
+#: What to do about a token, by lower-case words in STS's message; {account} is the role's.
+HINTS = {
+    "no openidconnect provider": "add the issuer as an identity provider to IAM in account "
+    "{account}",
+    "audience": "add the audience to the identity provider in IAM in account {account}",
+    "thumbprint": "update the thumbprints of the identity provider in IAM in account {account}",
+    "not a valid jwt": "an ID token is needed, not an access token",
+    "future": "the issuer's clock is ahead",
+    "claim:": "the issuer must include that claim",
+    "sign": _UNSIGNED,
+    "verification key": _UNSIGNED,
+}
+
 
 def read(text: str) -> dict[str, Any]:
     """Return the unverified claims of a JSON Web Token; {} for anything else."""
@@ -44,23 +61,15 @@ def denied(call: Call) -> str:
 
 def hint(message: str, call: Call) -> str:
     """Return what to do about a token that STS rejected."""
-    lower, whose = message.lower(), described(call.token)
-    account = (call.role_arn.split(":") + [""] * 5)[4] or "of the role"
-    if "no openidconnect provider" in lower:
-        return f"add the issuer as an identity provider to IAM in account {account} ({whose})"
-    if "audience" in lower:
-        return f"add the audience to the identity provider in IAM in account {account} ({whose})"
-    if "thumbprint" in lower:
-        return f"update the thumbprints of the identity provider in IAM in account {account}"
-    if "not a valid jwt" in lower:
-        return f"an ID token is needed, not an access token ({whose})"
+    whose = described(call.token)
     late = expired_for(call.token)
-    if late or "expired" in lower:
+    found = next((text for words, text in HINTS.items() if words in message.lower()), "")
+    if found:
+        account = (call.role_arn.split(":") + [""] * 5)[4] or "of the role"
+        return f"{found.format(account=account)} ({whose})"
+    if late or "expired" in message.lower():
         return f"get a new token: {whose}" + (f" expired {late} s ago" if late else " has expired")
-    return (
-        "the token must be current, and its issuer an identity provider in IAM in account "
-        f"{account} ({whose})"
-    )
+    return f"check the token ({whose})"
 
 
 def described(text: str) -> str:

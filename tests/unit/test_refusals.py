@@ -13,6 +13,7 @@ from credproc.credentials import Credentials
 from credproc.errors import CodeNotGiven, ProviderFailed, SourceRejected
 from credproc.providers import faults
 from credproc.providers.reply import Call, Fault, Reply
+from credproc.regions import partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,6 +99,28 @@ def test_policy_is_named_for_the_action_that_it_denied(action: str) -> None:
     assert f"{action} must be allowed by the policies attached to {ANN}" in said
 
 
+def test_deny_without_a_policy_is_not_taken_for_a_missing_permission() -> None:
+    message = f"{WHO}sts:AssumeRole on resource: {ROLE} with an explicit deny"
+    said = refused("AccessDenied", message).words()
+    assert "a Deny statement applies, and STS does not say in which policy" in said
+    for other in ("check that the role exists", "must allow", "--external-id"):
+        assert other not in said
+
+
+@pytest.mark.parametrize(
+    ("caller", "is_itself"),
+    [("deploy/job", True), ("deployer/job", False), ("ci/deploy", False)],
+)
+def test_role_that_assumes_itself_is_told_so(caller: str, is_itself: bool) -> None:
+    role = "arn:aws:iam::444455556666:role/teams/deploy"
+    message = (
+        f"User: arn:aws:sts::444455556666:assumed-role/{caller} is not authorized to perform: "
+        f"sts:AssumeRole on resource: {role}"
+    )
+    said = refused("AccessDenied", message, role=role).words()
+    assert ("is a session of this role itself" in said) == is_itself
+
+
 def test_role_that_may_not_exist_is_one_of_the_reasons_where_sts_names_none() -> None:
     said = refused("AccessDenied", f"{WHO}sts:AssumeRole on resource: {ROLE}").words()
     assert "check that the role exists (STS does not say), that its trust policy allows" in said
@@ -154,6 +177,13 @@ def test_missing_permission_to_tag_or_to_name_the_source_has_its_words(
          "check --policy"),
         ("RegionDisabledException", "STS is not activated in this region for account:1.", (),
          "activate STS for eu-central-1"),
+        ("ValidationError", "Request ARN is invalid", (), "check the role's ARN"),
+        ("ValidationError", "The specified policy ARN x is invalid.", ("PolicyArns",),
+         "check --policy-arn"),
+        ("MalformedPolicyDocument", "Syntax errors in policy.", ("PolicyArns",),
+         "policy: check --policy-arn"),
+        ("SignatureDoesNotMatch", "Credential should be scoped to a valid region. ", (),
+         "the endpoint is not STS in eu-central-1: check AWS_ENDPOINT_URL_STS"),
         ("AccessDenied", "Roles may not be assumed by root accounts.", (),
          "use the keys of a user or a role, not of the root user"),
     ],
@@ -196,6 +226,7 @@ def test_mfa_errors_are_distinguished(message: str, words: str, kind: type[Provi
         ("ASIAIOSFODNN7EXAMPLE", "", "eu-central-1", "are temporary, but their session token is"),
         ("ASIAIOSFODNN7EXAMPLE", "t", "af-south-1", "or the account has not enabled the region af"),
         ("ASIAIOSFODNN7EXAMPLE", "t", "eu-south-2", "has not enabled the region eu-south-2"),
+        ("AKIAIOSFODNN7EXAMPLE", "", "aws-global", "or from another partition than aws"),
     ],
 )
 def test_keys_that_aws_does_not_know_are_explained_by_what_they_are(
@@ -206,7 +237,7 @@ def test_keys_that_aws_does_not_know_are_explained_by_what_they_are(
     fault = refused("InvalidClientTokenId", message, caller=caller, region=region)
     assert fault.kind is SourceRejected
     assert words in fault.words()
-    assert ("enabled" in fault.words()) == (region != "eu-central-1")
+    assert ("enabled" in fault.words()) == (region not in ("eu-central-1", "aws-global"))
     assert key not in fault.words()
 
 
@@ -228,6 +259,23 @@ def test_role_of_another_partition_is_the_reason(
     assert f"but STS in {region} (partition " in fault.words()
     assert named in fault.words()
     assert fault.kind is ProviderFailed, "other credentials would not help"
+
+
+def test_partition_is_known_for_every_name_of_a_region() -> None:
+    for region in (
+        "us-gov-east-1",
+        "aws-us-gov-global",
+        "fips-us-gov-west-1",
+        "us-gov-east-1-fips",
+    ):
+        assert partition(region) == "aws-us-gov"
+    for region in ("eu-west-1", "aws-global", "us-east-1-fips"):
+        assert partition(region) == "aws"
+
+
+def test_session_credentials_get_no_mfa_session() -> None:
+    said = refused("AccessDenied", "Cannot call GetSessionToken with session credentials", role="")
+    assert "--mfa-session needs a user's long-term keys" in said.words()
 
 
 # Web identities.
@@ -280,13 +328,31 @@ def test_token_that_no_trust_policy_allows_is_described() -> None:
          "configured thumbprint"), "update the thumbprints of the identity provider"),
         ("InvalidIdentityToken", "The ID Token provided is not a valid JWT.", "not an access tok"),
         ("IDPRejectedClaim", "The identity provider reported that authentication failed.",
-         "the token must be current, and its issuer an identity provider in IAM"),
+         "check the token (a token with issuer"),
+        ("InvalidIdentityToken", "Missing a required claim: aud", "issuer must include that claim"),
+        ("InvalidIdentityToken", "Token is not signed with RS256", "must be signed with one of"),
+        ("InvalidIdentityToken", "Verification key not found", "must be signed with one of"),
     ],
 )  # fmt: skip
 def test_token_that_is_refused_has_the_reason(code: str, message: str, words: str) -> None:
     fault = exchange(code, message)
     assert words in fault.words()
     assert fault.kind is SourceRejected
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("with an explicit deny in a resource control policy", "denied by a resource control poli"),
+        ("because no VPC endpoint policy allows it", "allowed by the policy of the VPC endpoint"),
+        ("because no resource-based policy allows it", "its trust policy does not allow a token"),
+    ],
+)
+def test_policy_that_denied_a_token_is_named(end: str, words: str) -> None:
+    message = f"User: x is not authorized to perform: sts:AssumeRoleWithWebIdentity on {ROLE} {end}"
+    fault = exchange("AccessDenied", message)
+    assert words in fault.words()
+    assert ("trust policy" in fault.words()) == ("resource-based" in end)
 
 
 def test_token_that_has_expired_is_said_to_be_so() -> None:
