@@ -86,7 +86,7 @@ def spawn(argv: Sequence[str]) -> None:
     _check_end()
     if not sys.executable:
         raise FileNotFoundError("the path of the Python interpreter is unknown")
-    flags = [flag for flag, is_set in _flags() if is_set]
+    flags = ["-I"] * sys.flags.isolated + ["-S"] * sys.flags.no_site
     subprocess.Popen(
         [sys.executable, *flags, "-c", REFRESH, "\n".join(sys.path), *argv],
         stdin=subprocess.DEVNULL,
@@ -94,10 +94,6 @@ def spawn(argv: Sequence[str]) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-def _flags() -> list[tuple[str, int]]:
-    return [("-I", sys.flags.isolated), ("-S", sys.flags.no_site)]
 
 
 def _check_end() -> None:

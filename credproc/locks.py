@@ -16,10 +16,6 @@ import time
 from credproc import files, processes
 from credproc.system import check_private
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 #: Errors of opening something other than a private regular file; None is what _check raises.
 UNFIT = (None, errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 #: How often others may remove a lock file between opening and locking it.
@@ -114,32 +110,18 @@ def _sign(descriptor: int, until: float) -> None:
 
 
 def _flock(descriptor: int, operation: int) -> bool:
-    """Whether the lock was free; TimeoutError if flock hangs."""
-    return bounded(lambda: _is_free(descriptor, operation), "flock")
-
-
-def _is_free(descriptor: int, operation: int) -> bool:
-    try:
-        fcntl.flock(descriptor, operation)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def bounded(call: Callable[[], bool], name: str) -> bool:
-    """Return what a system call that should not block returns; TimeoutError after CLAIM seconds.
+    """Whether the lock was free; TimeoutError if flock does not return within CLAIM seconds.
 
     It runs in a thread, because neither a signal nor a timeout ends every such wait. Importing
     ``threading`` would cost a hit that starts a refresh 2 ms.
     """
-    results: list[bool] = []
     errors: list[OSError] = []
     done = _thread.allocate_lock()
     done.acquire()
 
     def work() -> None:
         try:
-            results.append(call())
+            fcntl.flock(descriptor, operation)
         except OSError as error:
             errors.append(error)
         finally:
@@ -148,31 +130,29 @@ def bounded(call: Callable[[], bool], name: str) -> bool:
     try:
         _thread.start_new_thread(work, ())
     except RuntimeError:  # the memory or process limit allows no thread
-        return call()
+        work()
     if not done.acquire(timeout=CLAIM):
-        raise TimeoutError(errno.ETIMEDOUT, f"{name} does not return")
-    if errors:
+        raise TimeoutError(errno.ETIMEDOUT, "flock does not return")
+    if errors and not isinstance(errors[0], BlockingIOError):
         raise errors[0]
-    return results[0]
+    return not errors
 
 
-def _open(name: str, folder: int) -> int:
+def _open(name: str, folder: int, tries: int = 3) -> int:
     """Open a lock file without blocking; remove anything else of that name, never follow a link."""
-    for tries_left in (2, 1, 0):  # pragma: no branch - the last of them raises or returns
+    try:
+        descriptor = files.make(name, os.O_RDWR | os.O_NONBLOCK, folder)
         try:
-            descriptor = files.make(name, os.O_RDWR | os.O_NONBLOCK, folder)
-            try:
-                _check(os.fstat(descriptor))
-            except BaseException:
-                os.close(descriptor)
-                raise
-        except OSError as error:
-            if not tries_left or error.errno not in UNFIT:
-                raise
-            _discard(name, folder)
-        else:
-            return descriptor
-    raise AssertionError  # pragma: no cover - the last try raises or returns
+            _check(os.fstat(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+    except OSError as error:
+        if tries == 1 or error.errno not in UNFIT:
+            raise
+    _discard(name, folder)
+    return _open(name, folder, tries - 1)
 
 
 def _discard(name: str, folder: int) -> None:

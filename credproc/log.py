@@ -44,14 +44,15 @@ class Log:
         self.latest = text
         if not self.verbose and not self.path:
             return
-        line = self._dated(self.fit(text))
+        line = f"{self.took(self.started)}: {self.fit(text)}"
         if self.verbose:
             say(line)
         self.record(line)
 
     def trace(self, error: BaseException) -> None:
         """Log the traceback of an error, unless it and its causes are all our own."""
-        if (self.verbose or self.path) and not all(map(_is_ours, _chain(error))):
+        is_ours = all(isinstance(each, CredprocError) for each in _chain(error))
+        if (self.verbose or self.path) and not is_ours:
             for line in map(self.fit, _traced(error)):
                 if self.verbose:
                     say(line)
@@ -60,10 +61,6 @@ class Log:
     def took(self, started: float) -> str:
         """Return the time since ``started`` by this clock, as in ``12 ms``."""
         return f"{(self.clock() - started) * 1000:.0f} ms"
-
-    def _dated(self, text: str) -> str:
-        """Return a line prefixed with the time since the start."""
-        return f"{self.took(self.started)}: {text}"
 
     def fit(self, text: str) -> str:
         """Return a text as one line, without the run's secrets."""
@@ -135,10 +132,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-def _is_ours(error: BaseException) -> bool:
-    return isinstance(error, CredprocError)
 
 
 def _traced(error: BaseException) -> Iterator[str]:

@@ -76,8 +76,12 @@ def parser() -> _Parser:
         add_help=False,
     )
     _add_providers(made.add_argument_group("providers"))
-    _add_hops(made.add_argument_group("options of the --role-arn before them (names as in `aws sts "
-                                      "assume-role`)"))  # fmt: skip
+    group = made.add_argument_group(
+        "options of the --role-arn before them (names as in `aws sts assume-role`)"
+    )
+    for option in OPTIONS:
+        take = functools.partial(_hop_option, option)
+        _add(group, option.name, take, option.text, option.metavar)
     _add_output(made.add_argument_group("output options"))
     _add_run(made.add_argument_group("other options"))
     return made
@@ -91,12 +95,6 @@ def _add_providers(group: Any) -> None:
     _add(group, "--role-arn", _role_arn, "a role to assume; repeat it for a role chain, in which "
          "each role assumes the next", "ARN")  # fmt: skip
     _add(group, "--source", _source, f"source credentials: {limits.SOURCES}", "SOURCE")
-
-
-def _add_hops(group: Any) -> None:
-    for option in OPTIONS:
-        take = functools.partial(_hop_option, option)
-        _add(group, option.name, take, option.text, option.metavar)
 
 
 def _add_output(group: Any) -> None:

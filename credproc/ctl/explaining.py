@@ -28,10 +28,10 @@ FROM_CACHE = "print the cached session; nothing is fetched"
 class Explained:
     """A provider, for display: ``steps`` are its sessions, ``next`` is what a run would fetch."""
 
-    def __init__(self, name: str, text: str, next_: str = "") -> None:
+    def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
-        self.next = next_ or text
+        self.next = text
         self.steps: list[tuple[str, str]] = []
         #: Whether a run would certainly go on to the next provider.
         self.unavailable = False

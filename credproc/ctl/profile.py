@@ -87,15 +87,15 @@ def add(commands: Any) -> None:
 def added(given: argparse.Namespace, console: Console) -> Result:
     """Write the profile's line."""
     name: str = given.name
-    _check_name(name)
+    _check("the profile's name", limits.profile_name(name))
     argv = [*_from_role(given.from_role), *(given.options or [])]
     request = parsed(argv)
-    notes = _check(name, request)
+    notes = _check_options(name, request)
     check(machine.run(given), request)
     shared = load(os.environ)
     _check_header(name, shared)
     notes += _unknown(request, shared)
-    _check_region(given.region)
+    _check("--region:", limits.sts_region(given.region) if given.region else "")
     line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
     wanted = {KEY: line, **({"region": given.region} if given.region else {})}
     wanted |= _copied(name, request, shared, wanted)
@@ -168,10 +168,9 @@ def _written(
     return None if changed is config else changed
 
 
-def _check_name(name: str) -> None:
-    problem = limits.profile_name(name)
+def _check(what: str, problem: str) -> None:
     if problem:
-        raise RequestError(f"the profile's name {problem}")
+        raise RequestError(f"{what} {problem}")
 
 
 def _check_header(name: str, shared: Shared) -> None:
@@ -182,12 +181,6 @@ def _check_header(name: str, shared: Shared) -> None:
             raise RequestError(f"profile {name} already has a header, but it is wrong: {near}")
 
 
-def _check_region(region: str | None) -> None:
-    problem = "" if region is None else limits.sts_region(region)
-    if problem:
-        raise UsageError(f"--region: {problem}")
-
-
 def _from_role(role: str | None) -> list[str]:
     if role is None:
         return []
@@ -195,7 +188,7 @@ def _from_role(role: str | None) -> list[str]:
     return ["--imds", role]
 
 
-def _check(name: str, request: Request) -> list[str]:
+def _check_options(name: str, request: Request) -> list[str]:
     """Refuse options that cannot work in a credential_process; return warnings about others."""
     if request.field or request.format != "process":
         raise UsageError("--format and --field: tools that read a profile need the JSON document")

@@ -17,7 +17,6 @@ from credproc.errors import CredprocError, RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from credproc.ctl.configfile import Item
 
 #: The default suffix of a profile that was wrapped.
 SUFFIX = "-source"
@@ -198,12 +197,8 @@ def _copies(files: Shared, name: str) -> dict[str, list[str]]:
         for item in section.items if section else []:
             if item.name not in gone and item.name[:4] != "sso_":
                 lines = file.lines[item.first : item.after]
-                found[item.name] = [_without_indent(line, item) for line in lines]
+                found[item.name] = [line.removeprefix(item.indent).rstrip("\r\n") for line in lines]
     return found
-
-
-def _without_indent(line: str, item: Item) -> str:
-    return line.removeprefix(item.indent).rstrip("\r\n")
 
 
 def _add_cache(edits: Edits, files: Shared, name: str, line: str) -> None:

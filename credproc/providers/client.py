@@ -85,13 +85,13 @@ def check_proxy(client: Any) -> None:
         raise RequestError(f"{name if os.environ.get(name) else name.upper()} {problem}")
 
 
-def client_config(run: Run, attempts: int = 1) -> Config:
-    """Return timeouts within the run's deadline; with one attempt botocore does not retry."""
+def client_config(run: Run) -> Config:
+    """Return timeouts within the run's deadline, and one attempt: the retries are our own."""
     left = run.deadline.remaining()
     return Config(
         connect_timeout=min(CONNECT, left),
         read_timeout=min(READ, left),
-        retries={"total_max_attempts": attempts, "mode": "standard"},
+        retries={"total_max_attempts": 1, "mode": "standard"},
         user_agent_extra=f"credproc/{__version__}",
     )
 
