@@ -77,6 +77,9 @@ def _reason(error: object) -> str:
     name = type(error).__name__
     if name == "MissingSectionHeaderError" and str(getattr(error, "line", "")).startswith("\ufeff"):
         name = "BOM"
+    encoding = getattr(error, "encoding", "utf-8")
+    if encoding.lower() != "utf-8":
+        return f"the locale's encoding is {encoding}: set LANG=C.UTF-8 or PYTHONUTF8=1"
     if isinstance(error, ValueError) and name not in REASONS:
         name = "ValueError"
     return REASONS.get(name, REASONS["ParsingError"])

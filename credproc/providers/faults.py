@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from credproc.providers import refusals
 from credproc.providers.reply import Call, Fault, Reply
+from credproc.regions import home_region
 
 #: Seconds. The longest first pause before a retry: after throttling, after other faults.
 THROTTLED_PAUSE, PAUSE = 1.0, 0.05
@@ -22,6 +25,8 @@ THROTTLED = (
 SERVER_ERRORS = ("InternalFailure", "InternalError", "ServiceUnavailable")
 #: What STS says when it cannot reach an identity provider: a fault that passes within seconds.
 IDP_UNREACHABLE = "couldn't retrieve verification key"
+#: The form of a region's name; an availability zone has a letter at the end.
+REGION = re.compile(r"[a-z]+(-[a-z]+)+-\d+|aws[a-z-]*-global|fips-.*|.*-fips")
 #: botocore's own codes, for errors without one.
 _NO_CODES = ("", "Unknown")
 
@@ -107,7 +112,12 @@ def proxy_wants_password(call: Call) -> Fault:
 
 def unreachable(call: Call, text: str) -> Fault:
     """Return the fault of a call that got no response; ``text`` says why."""
-    return Fault(f"no answer from {call.where}: {text}", pause=PAUSE)
+    hint = ""
+    if f"//sts-fips.{call.region}." in text:
+        hint = "not every region has a FIPS endpoint (AWS_USE_FIPS_ENDPOINT, use_fips_endpoint)"
+    if re.search(rf"//sts(-fips)?\.{call.region}\.", text) and not REGION.fullmatch(call.region):
+        hint = f"{call.region} does not look like a region, such as {home_region(call.role_arn)}"
+    return Fault(f"no answer from {call.where}: {text}", pause=PAUSE, hint=hint)
 
 
 def timed_out(call: Call, seconds: float) -> Fault:

@@ -91,6 +91,9 @@ def sso(values: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         return f"{_are(blank)} blank"
     missing = [key for key in SSO[1:] if key not in merged]
     if missing:
+        typo = misspelled(values)
+        if typo:
+            return typo
         where = f" in [sso-session {name}]" if name is not None and missing[0] in SSO[:3] else ""
         return (
             f"{_are(missing)} missing{where or f' beside {_and([k for k in SSO if k in values])}'}"
@@ -106,9 +109,21 @@ def no_session(name: str, config: Mapping[str, Any]) -> str:
     if not name:
         return "sso_session is blank"
     near = [each for each in config if each.split()[-1:] == [name] and each not in GATHERED]
+    if "sso_start_url" in config.get("profiles", {}).get(name, {}):
+        near.append(f"profile {name}")
     hint = f": [{near[0]}] must be written [sso-session {name}]" if near else ""
     slip = slips.slip(name)
     return f"there is no [sso-session {name.partition(chr(10))[0]}] for sso_session{slip}{hint}"
+
+
+def without_source(name: str, values: Mapping[str, Any]) -> str:
+    """Return how a role's profile is given source credentials, if it has credentials itself."""
+    if ACCESS in values:
+        return f"; to assume the role with these keys, add source_profile = {name}"
+    own = [key for key in (*SSO, PROCESS, LOGIN) if key in values]
+    if own:
+        return f"; move {_and(own)} to another profile, and name that one in source_profile"
+    return ""
 
 
 def _reasons(values: Mapping[str, Any]) -> Iterator[str]:
@@ -141,6 +156,8 @@ def misspelled(values: Mapping[str, Any]) -> str:
     for key in values:
         if key in KNOWN:
             continue
+        if key.removeprefix("export ") in KNOWN:
+            return f"remove the word export before {key.removeprefix('export ')}"
         near = OTHERS.get(key) or next(
             iter(difflib.get_close_matches(key.replace("-", "_"), KNOWN, 1, 0.87)), ""
         )

@@ -78,9 +78,10 @@ def _check_origin(name: str, values: dict[str, Any]) -> None:
     if len(found) != 1:
         fault = "has both" if found else "needs one of"
         why = incomplete.misspelled(values)
+        hint = f"; {why}" if why else incomplete.without_source(name, values)
         raise RequestError(
             f"profile {name}: role_arn {fault} source_profile and credential_source"
-            + (f"; {why}" if why and not found else "")
+            + (hint if not found else "")
         )
 
 
@@ -88,7 +89,7 @@ def _values(shared: SharedConfig, name: str, visited: list[str]) -> dict[str, An
     profiles = shared.full_config["profiles"]
     if name not in profiles:
         where = f", the source_profile of {visited[-1]}," if visited else ""
-        why = misnamed(shared, name)
+        why = misnamed(shared, name) or slips.slip(name)
         raise RequestError(f"profile {name}{where} is not in the shared config{why}")
     values: dict[str, Any] = profiles[name]
     return values

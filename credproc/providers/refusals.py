@@ -122,7 +122,7 @@ def _other(reply: Reply, call: Call) -> Fault:
     elif "not attachable" in lower or "does not exist" in lower:
         hint = "check --policy-arn"
     elif code == "MalformedPolicyDocument":
-        hint = f"check {' and '.join(_policies(call)) or 'the session policy'}"
+        hint = f"check {' and '.join(_policies(call)) or '--policy and --policy-arn'}"
     elif "arn" in lower and lower.rstrip(". ").endswith("invalid"):
         hint = "check --policy-arn" if "policy" in lower else "check the role's ARN"
     elif "durationseconds" in lower and ("exceeds" in lower or "less than" in lower):

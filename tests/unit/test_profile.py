@@ -112,7 +112,14 @@ BOTH = "source_profile = q\ncredential_source = Environment\n"
         (f"[profile p]\nrole_arn = {A}\n",
          "profile p: role_arn needs one of source_profile and credential_source"),
         (f"[profile p]\nrole_arn = {A}\ncredential_process = {SOME}\n",
-         "profile p: role_arn needs one of source_profile and credential_source"),
+         ("profile p: role_arn needs one of source_profile and credential_source; move "
+          "credential_process to another profile, and name that one in source_profile")),
+        (f"[profile p]\nrole_arn = {A}\n{KEYS}",
+         ("profile p: role_arn needs one of source_profile and credential_source; to assume the "
+          "role with these keys, add source_profile = p")),
+        (f"[profile p]\nrole_arn = {A}\nsource_profile = k # base\n",
+         ("profile k # base, the source_profile of p, is not in the shared config (a comment needs "
+          "a line of its own)")),
         (f"[profile p]\nrole_arn = {A}\n{BOTH}",
          "profile p: role_arn has both source_profile and credential_source"),
         (f"[profile p]\nrole_arn = {A}\nsource_profile =\n",
@@ -185,6 +192,12 @@ def test_profile_that_is_not_there_is_named_with_the_files(machine: Machine) -> 
          "aws_secret_access_key is not valid: a comment needs a line of its own"),
         ("[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n",
          'profile p: there is no [sso-session s] for sso_session'),
+        (("[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
+          "[profile s]\nsso_start_url = u\n"), "[profile s] must be written [sso-session s]"),
+        ("[profile p]\nsso_sesion = s\nsso_account_id = 123456789012\nsso_role_name = r\n",
+         "did you mean sso_session?"),
+        (f"[profile p]\nexport aws_access_key_id = {KEY}\n",
+         "remove the word export before aws_access_key_id"),
         ("[profile p]\nsso_account_id = 123456789012\nsso_role_name = r\n",
          "sso_start_url and sso_region are missing beside sso_account_id and sso_role_name"),
         ("[profile p]\nweb_identity_token_file = /t\n",

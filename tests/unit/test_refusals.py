@@ -278,6 +278,26 @@ def test_session_credentials_get_no_mfa_session() -> None:
     assert "--mfa-session needs a user's long-term keys" in said.words()
 
 
+@pytest.mark.parametrize(
+    ("region", "host", "words"),
+    [
+        ("eu-west-1a", "sts.eu-west-1a.amazonaws.com", "eu-west-1a does not look like a region"),
+        ("us-east", "sts-fips.us-east.amazonaws.com", "us-east does not look like a region"),
+        ("eu-west-1", "sts-fips.eu-west-1.amazonaws.com", "not every region has a FIPS endpoint"),
+        ("eu-west-1", "sts.eu-west-1.amazonaws.com", ""),
+        ("aws-global", "sts.amazonaws.com", ""),
+        ("zone-a", "ceph.example", ""),
+    ],
+)
+def test_endpoint_that_cannot_exist_is_a_reason_for_no_answer(
+    region: str, host: str, words: str
+) -> None:
+    text = f'Could not connect to the endpoint URL: "https://{host}/" (name not known)'
+    hint = faults.unreachable(Call(region, ROLE, KEYS), text).hint
+    assert words in hint
+    assert bool(hint) == bool(words)
+
+
 # Web identities.
 
 

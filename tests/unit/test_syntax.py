@@ -43,3 +43,8 @@ def test_line_and_reason_are_reported_without_the_text_of_the_line(
 
     assert said.startswith("x" + words.replace("C:", "cannot be parsed as a config file:"))
     assert SECRET.lower() not in said.lower()
+
+
+def test_locale_that_cannot_read_the_file_is_named() -> None:
+    error = UnicodeDecodeError("ascii", b"\xc3", 0, 1, "")
+    assert "the locale's encoding is ascii: set LANG=C.UTF-8" in str(unreadable("x", error))
