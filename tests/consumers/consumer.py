@@ -282,6 +282,7 @@ CONSUMERS = [
         noise="fails",
         renews=False,
         default=Default(("default",), "``credential_chain`` without ``CHAIN``"),
+        quirks=("see below for ``REFRESH 'auto'``",),
     ),
     Consumer(
         "TensorStore (``type: profile``)",

@@ -12,7 +12,7 @@ from tests.consumers.asking import ASKING, Asker
 from tests.consumers.consumer import CONSUMERS, Consumer
 from tests.consumers.every import every
 from tests.consumers.getting import restic
-from tests.consumers.world import World, make_requests, run, served
+from tests.consumers.world import World, make_requests, run, served, start
 from tests.ctl import real
 
 if TYPE_CHECKING:
@@ -185,3 +185,41 @@ def test_line_that_credprocctl_writes_is_run(
 
     assert served(world, result), result
     assert world.runs
+
+
+def expire(world: World) -> str:
+    """Let S3 refuse the instance's credentials as expired; return the key of its new ones."""
+    world.s3.expired.add(world.imds.current["AccessKeyId"])
+    world.imds.turn()
+    real(world.host, "cache", "clear", "--all")
+    return str(world.imds.current["AccessKeyId"])
+
+
+@of("DuckDB")
+def test_duckdb_with_refresh_renews_the_secret_after_an_error(
+    world: World, installed: Get, consumer: Consumer
+) -> None:
+    program = start(world, [*installed(consumer).command, "refresh"], consumer.env)
+    program.request(1)
+    assert world.runs == 2  # the file does not exist, which is an error, too
+    other = expire(world)
+
+    program.request(1)
+
+    assert world.runs == 3
+    assert world.keys[-1] == other
+
+
+@of("DuckDB")
+def test_duckdb_with_refresh_does_not_renew_the_secret_to_list_files(
+    world: World, installed: Get, consumer: Consumer
+) -> None:
+    program = start(world, [*installed(consumer).command, "list"], consumer.env)
+    program.request(1)
+    expire(world)
+
+    program.tell(1)
+
+    with pytest.raises(AssertionError, match="HTTP 400"):
+        program.done()
+    assert world.runs == 1

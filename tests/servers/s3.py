@@ -37,6 +37,8 @@ class S3Server(Server):
         self.bucket = bucket
         #: How many requests a whole listing takes.
         self.pages = pages
+        #: Access keys that have expired.
+        self.expired: set[str] = set()
         super().__init__(clock=clock, port=port)
 
     def labels(self, request: Recorded) -> Iterable[str]:
@@ -47,6 +49,8 @@ class S3Server(Server):
             return _xml(
                 "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", 403
             )
+        if key_of(request) in self.expired:
+            return _xml("<Error><Code>ExpiredToken</Code><Message>expired</Message></Error>", 400)
         path, _, query = request.path.partition("?")
         parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         if "location" in parameters:
