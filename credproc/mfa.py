@@ -90,7 +90,7 @@ class Mfa:
         def notice(holder: Holder, theirs: str) -> None:
             prompt.say(_notice(holder, theirs, purpose))
 
-        with self.locks.lock(f"mfa {serial}", question, deadline, notice) as lock:
+        with self.locks.lock(f"MFA device {serial}", question, deadline, notice) as lock:
             if self.command:
                 return self._used(lock, self._commanded(self.command, serial, deadline, lock), use)
             with (

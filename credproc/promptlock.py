@@ -1,4 +1,7 @@
-"""Which process may prompt for a device's code, and which code was used last."""
+"""Locks on what one process may use at a time: an MFA device, a terminal, a sign-in.
+
+The lock of a device records which code was used last.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ def decode(line: bytes) -> Note:
 
 
 class PromptLock:
-    """The exclusive use of a device, or of a terminal, by this process."""
+    """The exclusive use of a device, a terminal or a sign-in by this process."""
 
     def __init__(self, name: str, descriptor: int | None, until: float) -> None:
         self.name = name
@@ -89,7 +92,7 @@ class PromptLock:
 
 
 class PromptLocks:
-    """The prompt locks of one run: files in the cache. Without a cache nothing is locked."""
+    """These locks of one run: files in the cache. Without a cache nothing is locked."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -108,7 +111,7 @@ class PromptLocks:
         ``notice`` is called once if another process prompts first, with that process and its
         prompt.
         """
-        descriptor = self._wait(lock_name(name.encode()), deadline, notice)
+        descriptor = self._wait(name, deadline, notice)
         until = time.time() + deadline.left()
         try:
             if descriptor is None:
@@ -133,9 +136,10 @@ class PromptLocks:
         return ""
 
     def _wait(
-        self, file: str, deadline: Deadline, notice: Callable[[Holder, str], None]
+        self, name: str, deadline: Deadline, notice: Callable[[Holder, str], None]
     ) -> int | None:
         """Return the descriptor of the lock; None if locks do not work."""
+        file = lock_name(name.encode())
         has_noticed = False
         while True:
             try:
@@ -153,7 +157,7 @@ class PromptLocks:
                 notice(holder, question)
                 has_noticed = True
             if deadline.left() <= POLL:
-                raise CodeNotGiven(_late(holder, question))
+                raise CodeNotGiven(_late(name, holder, question))
             time.sleep(POLL)
 
     def _free(self, file: str, status: tuple[int, int] | None, note: Note) -> None:
@@ -167,9 +171,9 @@ class PromptLocks:
         return holder, decode(holder.note).question if holder else ""
 
 
-def _late(holder: Holder | None, question: str) -> str:
+def _late(name: str, holder: Holder | None, question: str) -> str:
     who = f" ({holder.described(time.time())})" if holder else ""
     if not question:
-        return f"timed out waiting for another credproc that is getting an MFA code{who}"
+        return f"timed out waiting for another credproc that is using {name}{who}"
     what = question.rstrip(": ")
     return f"timed out waiting for another credproc that is prompting: {what}{who}"

@@ -43,8 +43,8 @@ def resolved(
     resolver = built(session, lambda: session.get_component("credential_provider"))
 
     def load(method: str) -> tuple[Any, Any]:
-        own = signins.provider(method) if method in COMMANDS else None
-        found = (own or resolver.get_provider(method)).load()
+        is_signin = method in COMMANDS
+        found = signins.load(method) if is_signin else resolver.get_provider(method).load()
         return found, found.get_frozen_credentials() if found is not None else None
 
     for method in methods:

@@ -1,13 +1,10 @@
 """Sign-ins of `aws sso login` and `aws login`: the token exchange, and SSO role credentials.
 
-botocore does the work; token files, retries and time limits are ours.
+botocore does the work; token files, locks, retries and time limits are ours.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,14 +13,14 @@ from botocore.config import Config
 from botocore.credentials import LoginProvider, SSOProvider
 from botocore.parsers import ResponseParserError
 from botocore.tokens import SSOTokenProvider
-from botocore.utils import JSONFileCache
 
-from credproc import hidden, system
+from credproc import hidden
 from credproc.errors import ProviderFailed
-from credproc.providers import botofaults, faults, keyparts
+from credproc.providers import botofaults, faults
 from credproc.providers.client import check_proxy, client_config
 from credproc.providers.patience import tried
 from credproc.providers.reply import Call, Fault, Reply
+from credproc.providers.signintokens import Tokens
 from credproc.variables import path
 
 if TYPE_CHECKING:
@@ -77,11 +74,32 @@ class Signins:
         """Return what to do when the sign-in has expired."""
         return f"run `{COMMANDS[method]} --profile {self.profile}`"
 
-    def provider(self, method: str) -> Any:
-        """Return botocore's provider of that method."""
+    def load(self, method: str) -> Any:
+        """Return what botocore's provider of that method finds, ready for use; None if nothing.
+
+        If the service refuses a token that another program has replaced meanwhile, use the new one.
+        """
         variable, usual = hidden.LOGINS[method]
         folder = path(self.run.environ, variable, usual)
-        tokens: Any = Tokens(folder, self.login(method), self.run)
+        for is_last in (False, True):  # pragma: no branch - the last time returns or raises
+            tokens = Tokens(folder, self.login(method), self.run)
+            self.exchanging, self.exchanged = False, Reply()
+            try:
+                found = self._provider(method, tokens).load()
+                if found is not None:
+                    found.get_frozen_credentials()
+            except Exception:
+                if is_last or not tokens.is_outdated():
+                    raise
+                self.run.log("sign-in: another program has replaced the token: trying again")
+            else:
+                return found
+            finally:
+                tokens.close()
+        raise AssertionError  # pragma: no cover - the last time returns or raises
+
+    def _provider(self, method: str, tokens: Any) -> Any:
+        """Return botocore's provider of that method."""
         arguments: dict[str, Any] = {
             "load_config": lambda: self.session.full_config,
             "client_creator": self._client,
@@ -165,67 +183,6 @@ class Signins:
         if passing:
             return f"{passing.words()} (the sign-in itself may still be valid)"
         return f"{self.exchanged.text()}: {login}"
-
-
-class Tokens:
-    """The tokens of sign-ins in a directory, with the interface of a botocore cache.
-
-    If the directory is not writable, a new token is still used, and the next run exchanges again.
-    """
-
-    def __init__(self, folder: str, login: str, run: Run) -> None:
-        self._folder = folder
-        self._login = login
-        self._run = run
-        self._log = run.log
-        self._secrets = run.secrets
-        self._new: dict[str, Any] = {}
-
-    def _path(self, key: str) -> str:
-        return os.path.join(self._folder, f"{key}.json")
-
-    def __contains__(self, key: str) -> bool:
-        try:
-            return key in self._new or bool(os.stat(self._path(key)))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError:
-            return True  # reading the file raises the error
-
-    def __getitem__(self, key: str) -> Any:
-        if key in self._new:
-            return self._new[key]
-        path = self._path(key)
-        try:
-            # Read again, because another run may have renewed the token meanwhile.
-            token = json.loads(system.read(path))
-        except OSError as error:
-            raise ProviderFailed(f"{path} cannot be read: {error.strerror}") from None
-        except (ValueError, RecursionError):
-            token = None
-        if not isinstance(token, dict):
-            raise ProviderFailed(f"{path} does not contain a token (damaged?): {self._login}")
-        if keyparts.person(token) != keyparts.person(keyparts.sign_in(self._run, path)):
-            self._run.witnesses.changed = path
-        return token
-
-    def __setitem__(self, key: str, token: Any) -> None:
-        text = json.dumps(token, default=_moment)
-        self._new[key] = json.loads(text)
-        self._secrets += [each for each in self._new[key].values() if isinstance(each, str)]
-        try:
-            JSONFileCache(self._folder)[key] = self._new[key]
-        except OSError as error:
-            self._log(
-                f"sign-in: {self._folder} is not writable ({error.strerror}): only this run uses "
-                "the new token"
-            )
-
-
-def _moment(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    raise TypeError(f"a token with a {type(value).__name__}")
 
 
 class _Portal:

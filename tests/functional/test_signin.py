@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cloud import until
 from tests.harness import CREDPROC, NOWHERE
 from tests.servers import faults, sso
 from tests.users import UNKNOWN, as_user, public_folder
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.harness import Host, Result
-    from tests.servers.base import Fault
+    from tests.servers.base import Exchange, Fault
 
 DEV = ("--profile", "dev")
 PROFILE = """
@@ -137,6 +138,48 @@ def test_exchange_that_may_have_been_accepted_is_reported(
     said = refusal(host.run(*DEV))
     assert "It may have used up the refresh token, which is not sent twice: " in said
     assert "run `aws sso login --profile dev`" in said
+
+
+def test_profiles_of_one_session_exchange_its_token_once(host: Host, portal: sso.SsoPortal) -> None:
+    other = PROFILE.partition("[sso-session")[0].replace("dev]", "other]")
+    host.config(PROFILE + other.replace("Developer", "Reader"))
+    portal.assignments.add(("123456789012", "Reader"))
+    login(host, -60)
+    log = host.folder / "log"
+    log.touch()
+    host.environ["CREDPROC_LOG"] = str(log)
+    hold = portal.hold("token")
+    runs = [host.start("--profile", name) for name in ("dev", "other")]
+    until(lambda: log.read_text().count("waiting for its lock") == len(runs))
+    hold.release()
+    assert [run.wait().status for run in runs] == [0, 0]
+    assert portal.count("token") == 1
+
+
+def test_token_that_another_program_replaced_meanwhile_is_used(
+    host: Host, portal: sso.SsoPortal
+) -> None:
+    login(host, -60)
+
+    def replaced(exchange: Exchange) -> None:
+        login(host, 3600)
+        faults.status(400)(exchange)
+
+    portal.break_("token", replaced)
+    assert host.document(*DEV)["AccountId"] == "123456789012"
+    assert portal.count("token") == 1
+
+
+@pytest.mark.needs("users")
+def test_new_token_keeps_its_owner_and_a_link_to_it(host: Host, portal: sso.SsoPortal) -> None:
+    link = login(host, -60)
+    path = link.rename(host.folder / "token")
+    link.symlink_to(path)
+    os.chown(path, UNKNOWN, UNKNOWN)
+    host.document(*DEV)  # as root, as with sudo
+    assert link.is_symlink()
+    assert portal.refresh in path.read_text()
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (UNKNOWN, 0o600)
 
 
 def test_unreachable_token_service_has_accepted_nothing(host: Host, portal: sso.SsoPortal) -> None:

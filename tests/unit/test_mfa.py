@@ -201,8 +201,8 @@ def test_closed_terminal_has_no_prompt() -> None:
 
 def test_lock_without_a_note_has_no_holder(tmp_path: Path) -> None:
     assert promptlock.PromptLocks(Store(str(tmp_path)))._holder("nothing.lock") == (None, "")
-    said = promptlock._late(None, "")
-    assert said == "timed out waiting for another credproc that is getting an MFA code"
+    said = promptlock._late("MFA device x", None, "")
+    assert said == "timed out waiting for another credproc that is using MFA device x"
 
 
 def test_ended_process_with_a_prompt_is_not_on_this_terminal() -> None:
