@@ -172,7 +172,9 @@ def policy(value: str) -> str:
 
 def profile_name(value: str) -> str:
     """Check the name of a profile in the shared config."""
-    return "" if value and value.isprintable() and "]" not in value else "must be a profile name"
+    if value and value.isprintable() and "]" not in value:
+        return ""
+    return "must be a profile name (printable characters, but no ])"
 
 
 def source(value: str) -> str:

@@ -12,7 +12,7 @@ from credproc.request import DEFAULT_TIMEOUT, MFA_SESSION, Imds, Profile, Reques
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
 #: Options whose value may be confidential and is never shown.
@@ -53,12 +53,16 @@ def _unknown(word: str) -> str:
         return "unexpected argument (quote values with spaces; to use a profile: --profile NAME)"
     if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > LONGEST_SHOWN:
         return "unknown option (not shown, because it may be a secret)"
+    return f"unknown option {name}{suggestion(name, parser().options)}"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return the known word that the user probably meant, as the end of a message, or ""."""
     import difflib  # 3 ms, only after a typing error
 
-    known = parser().options
-    near = [each for each in known if each.startswith(name)]
-    near += difflib.get_close_matches(name, known, n=1)
-    return f"unknown option {name}" + (f"; did you mean {near[0]}?" if near else "")
+    near = [each for each in known if each.startswith(word)]
+    near += difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def parser() -> _Parser:
@@ -242,8 +246,13 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
         """Raise UsageError instead of printing the usage and exiting."""
         option, _, problem = message.removeprefix("argument ").partition(": ")
-        if problem.startswith("ignored explicit argument"):
-            problem = "takes no value"  # argparse's message would show the value
-        elif problem.startswith("expected"):
-            problem = "the value is missing (write OPTION=VALUE if it begins with -)"
-        raise UsageError(f"{option}: {problem}" if problem else option)
+        raise UsageError(f"{option}: {plain(problem)}" if problem else option)
+
+
+def plain(problem: str) -> str:
+    """Return argparse's words for what is wrong with an option in plain ones."""
+    if problem.startswith("ignored explicit argument"):
+        return "takes no value"  # argparse's message would show the value
+    if problem.startswith("expected"):
+        return "the value is missing (write OPTION=VALUE if it begins with -)"
+    return problem

@@ -92,10 +92,10 @@ def run(argv: Sequence[str], log: Log, environ: Mapping[str, str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # characters that the locale cannot encode
-    _check_blank(split(argv)[0])
+    _check(split(argv)[0])
     given, rest = parser().parse_known_args(split(argv)[0])
     if rest:
-        raise UsageError(_unknown(rest[0].partition("=")[0], given.takes_options))
+        raise UsageError(_unknown(rest[0].partition("=")[0], given))
     given.options = split(argv)[1]
     given.log = log
     given.environ = environ
@@ -117,8 +117,13 @@ def run(argv: Sequence[str], log: Log, environ: Mapping[str, str]) -> int:
     return result.status
 
 
-def _check_blank(words: Sequence[str]) -> None:
-    """Refuse empty values: a script's unset variable must not select everything, or nothing."""
+def _check(words: Sequence[str]) -> None:
+    """Refuse options before the command, and empty values: a script's unset variable must not
+    select everything, or nothing."""
+    first = words[0].partition("=")[0] if words else ""
+    if first.startswith("-") and first not in ("-h", "--help", "--version"):
+        raise UsageError(f"{first}: options come after the command, as in: credprocctl cache list "
+                         "--output json")  # fmt: skip
     for before, word in pairwise(["", *words]):
         name, equals, value = word.partition("=") if word.startswith("--") else ("", "=", word)
         if equals and not value.strip():
@@ -126,13 +131,17 @@ def _check_blank(words: Sequence[str]) -> None:
             raise UsageError(f"{name}: empty value (an unset variable?)")
 
 
-def _unknown(word: str, takes_options: bool) -> str:
+def _unknown(word: str, given: argparse.Namespace) -> str:
     """Return the error for an option or argument that the command does not have."""
-    kind = "option" if word.startswith("-") else "argument"
-    text = f"unknown {kind} {word}"
-    if takes_options and word in options.parser().options:
-        return f"{text}: credproc's options go after --"
-    return text
+    where = f" (see {given.parser.prog} --help)"
+    if word in given.parser.options:
+        return f"{word}: options come after the whole command, as in: {given.parser.prog} {word}"
+    is_exec = given.command is execute.run
+    if not word.startswith("-"):
+        return f"unexpected argument {word}{f': {execute.FORM}' if is_exec else where}"
+    if given.takes_options and not is_exec and word in options.parser().options:
+        return f"unknown option {word}: credproc's options go after --"
+    return f"unknown option {word}{options.suggestion(word, given.parser.options)}{where}"
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:

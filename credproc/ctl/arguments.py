@@ -8,6 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from credproc.errors import UsageError
+from credproc.options import plain, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,7 @@ OPTIONS = "-- CREDPROC OPTIONS"
 #: The placeholder for the name of a command.
 COMMAND = "COMMAND"
 _TIME = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s?)?", re.ASCII)
+_CHOICE = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", re.DOTALL)
 #: Columns of a description.
 WIDTH = 79
 
@@ -39,12 +41,27 @@ class Parser(argparse.ArgumentParser):
         self.commands: Iterable[str] = made.choices
         return made
 
+    @property
+    def options(self) -> list[str]:
+        """The names of all options."""
+        return [name for action in self._actions for name in action.option_strings]
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the usage and exiting."""
-        if message.endswith(f"required: {COMMAND}"):
+        name, _, problem = message.removeprefix("argument ").partition(": ")
+        wrong = _CHOICE.fullmatch(problem)
+        if problem == COMMAND:
             *names, last = self.commands
-            message = f"give a command: {', '.join(names)} or {last}"
-        raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
+            text = f"give a command: {', '.join(names)} or {last}"
+        elif name.startswith("the following arguments"):
+            text = f"{problem.replace(', ', ' and ')} {'are' if ',' in problem else 'is'} missing"
+        elif wrong and name == COMMAND:
+            text = f"unknown command {wrong[1]}{suggestion(wrong[1], self.commands)}"
+        elif wrong:
+            text = f"{name}: must be one of {wrong[2]}, not {wrong[1]}".replace("'", "")
+        else:
+            text = f"{name}: {plain(problem)}"
+        raise UsageError(f"{text} (see {self.prog} --help)")
 
 
 def group(commands: Any, name: str, text: str) -> Any:
@@ -75,7 +92,7 @@ def command(
         title = "examples" if "\n" in example else "example"
         example = f"{title}:\n{textwrap.indent(example, '  ')}"
     made = commands.add_parser(name, help=text, description=folded, epilog=example)
-    made.set_defaults(command=run, takes_options=takes_options)
+    made.set_defaults(command=run, takes_options=takes_options, parser=made)
     common = made.add_argument_group("common options")
     common.add_argument(
         "--output",
@@ -115,12 +132,23 @@ def value(made: Any, kind: str, *names: str, **more: Any) -> None:
 
 
 def target(made: Any, verb: str) -> None:
-    """Add PROFILE, which may be replaced by credproc's options after ``--``."""
+    """Add PROFILE, which may be replaced by credproc's options after ``--``; see named()."""
     made.usage = f"%(prog)s [OPTION ...] [PROFILE | {OPTIONS}]"
     value(
         made, PROFILE, "profile", metavar="PROFILE", nargs="?",
         help=f"the profile to {verb} (default: AWS_PROFILE, else default)",
     )  # fmt: skip
+    value(
+        made, PROFILE, "--profile", metavar="NAME", dest="named", help="the same as PROFILE"
+    )  # fmt: skip
+
+
+def named(given: argparse.Namespace) -> str | None:
+    """Return the profile of target(), if there is one; UsageError if there is more than that."""
+    if sum(each is not None for each in (given.profile, given.named, given.options)) > 1:
+        raise UsageError("give a profile, or credproc's options after --, not both")
+    name: str | None = given.profile or given.named
+    return name
 
 
 def profiles(made: Any, every: str) -> None:
@@ -132,7 +160,7 @@ def profiles(made: Any, every: str) -> None:
 def check_profiles(given: argparse.Namespace) -> None:
     """Raise UsageError unless there are either names or --all."""
     if bool(given.names) == given.every:
-        raise UsageError("give the names of profiles, or --all")
+        raise UsageError(f"give the names of profiles, or --all{', not both' * given.every}")
 
 
 def executable(made: Any) -> None:

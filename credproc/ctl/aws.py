@@ -134,7 +134,7 @@ def _reply(value: Any) -> Any:
 
 def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
     """Call a function of boto3; its errors become errors of one line."""
-    from botocore import exceptions
+    from botocore import exceptions, parsers
 
     try:
         return _reply(operation(*args, **parameters))
@@ -144,6 +144,9 @@ def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
         raise RequestError(NO_CREDENTIALS) from None
     except exceptions.ProfileNotFound as error:
         raise RequestError(str(error)) from None
+    except parsers.ResponseParserError as error:
+        # The error contains the whole response.
+        raise Refused("", "the response cannot be parsed (is the endpoint really AWS?)") from error
     except (exceptions.BotoCoreError, ValueError) as error:
         raise Refused("", f"{type(error).__name__}: {error}") from error
 

@@ -84,8 +84,10 @@ def _clearing(store: Store) -> Iterator[None]:
 
 
 def _check(given: argparse.Namespace) -> None:
-    if bool(given.id) + (given.profile is not None) + given.all != 1:
-        raise UsageError("cache clear: give ids, --profile NAME, or --all")
+    count = bool(given.id) + (given.profile is not None) + given.all
+    if count != 1:
+        only = "only one of these: " if count else ""
+        raise UsageError(f"give {only}ids, --profile NAME, or --all")
 
 
 def _clear(given: argparse.Namespace, store: Store, steps: Steps) -> None:
@@ -125,12 +127,16 @@ def _with_sessions(usage: Usage, chosen: list[Cached]) -> list[Cached]:
 def _of_profile(given: argparse.Namespace, usage: Usage) -> list[Cached]:
     """Return what a profile uses, by today's config and by the cached answers."""
     needed: set[str] = set()
+    problem: CredprocError | None = None
     try:
         target = shared.of_profile(shared.load(os.environ), given.profile)
         needed |= sessions.reachable(machine.run(given), target.argv)
-    except CredprocError:
-        pass  # the profile is gone or invalid; what was cached for it can still be cleared
-    return usage.of_profile(given.profile, needed)
+    except CredprocError as error:
+        problem = error  # what was cached for the profile before can still be cleared
+    found = usage.of_profile(given.profile, needed)
+    if problem and not found:
+        raise problem
+    return found
 
 
 def _remove(store: Store, name: str) -> None:

@@ -35,6 +35,8 @@ exit status:
 
 #: The states of a profile.
 READY, CODE, SIGN_IN, FAILED = "ready", "MFA code", "sign-in", "failed"
+#: Said of a profile whose credentials do not expire.
+KEYS = "with long-term keys, which are never cached"
 #: Text in an error of credproc that tells a person to do something, and the state it stands for.
 NEEDS = {NO_TERMINAL: CODE, **dict.fromkeys(COMMANDS.values(), SIGN_IN)}
 #: Processes at a time: each loads botocore, and AWS throttles.
@@ -50,6 +52,7 @@ class Warmed:
         self.state = FAILED
         self.error = ""
         self.expiration = 0
+        self.is_temporary = True
 
     def run(self, prompt: bool = False, refresh: bool = False) -> Warmed:
         """Run credproc as the profile does; without ``prompt`` it has no terminal."""
@@ -71,13 +74,15 @@ class Warmed:
             self.state = next(known, FAILED)
         else:
             document = json.loads(done.stdout)
+            self.is_temporary = "SessionToken" in document
             self.expiration = credentials.read_time(document["Expiration"], "credproc")
         return self
 
     def line(self, now: float) -> str:
         """Return the line that reports the result."""
         if self.state == READY:
-            return f"{self.name}: ready, expires in {span(self.expiration - now)}"
+            ends = f"expires in {span(self.expiration - now)}"
+            return f"{self.name}: ready, {ends if self.is_temporary else KEYS}"
         if self.state == CODE:
             words = commandline.join(["credprocctl", "cache", "warm", self.name])
             return f"{self.name}: needs an MFA code of its own: run {words} in a terminal"
@@ -125,7 +130,7 @@ def warm(given: argparse.Namespace, console: Console) -> Result:
     _fetch(found, report)
     ready = sum(each.state == READY for each in found)
     data = {"profiles": [each.data() for each in found], "dry_run": False}
-    text = f"{ready} of {len(found)} profiles are ready.\n"
+    text = f"Ready: {ready} of {len(found)} profiles.\n"
     return Result(text, data, 0 if ready == len(found) else 1)
 
 

@@ -49,7 +49,7 @@ class Cached:
         self.trouble = trouble
         self.unused = ""
         self.changed: list[str] = []
-        #: The profiles that need it.
+        #: The profiles that run it, or that it was fetched for.
         self.profiles: list[str] = []
 
     @property

@@ -154,7 +154,9 @@ def executable(
     """
     if chosen:
         if not os.path.isabs(chosen) or not _runs(chosen):
-            raise RequestError(f"--executable: must be the absolute path of credproc, not {chosen}")
+            raise RequestError(
+                f"--executable: must be the absolute path of an executable file, not {chosen}"
+            )
         return chosen
     # The directory of this command comes first, since PATH may contain another installation. Links
     # are not resolved, since they outlive their targets (pipx, alternatives).

@@ -24,7 +24,7 @@ from credproc.ctl.checks import (
 from credproc.ctl.output import Result
 from credproc.ctl.shared import load
 from credproc.ctl.steps import Failed
-from credproc.errors import CredprocError, RequestError, UsageError, clean, mistake
+from credproc.errors import CredprocError, RequestError, clean, mistake
 
 if TYPE_CHECKING:
     import argparse
@@ -69,8 +69,7 @@ def add(commands: Any) -> None:
 
 def doctor(given: argparse.Namespace, console: Console) -> Result:
     """Run all checks, each shown when it is known."""
-    if given.profile and given.options is not None:
-        raise UsageError("doctor: give a profile, or credproc options after --, not both")
+    given.profile = arguments.named(given)
     checks = []
     for check in results(given, os.environ):
         checks.append(check)

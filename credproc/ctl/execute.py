@@ -45,6 +45,8 @@ REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 NO_IMDS = "AWS_EC2_METADATA_DISABLED"
 #: Sources that read variables which SDKs prefer to a profile, and one of these variables each.
 FROM_VARIABLES = {"env": "AWS_ACCESS_KEY_ID", "web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE"}
+#: What to do about a command line that does not have this form.
+FORM = "give a command after --, as in: credprocctl exec NAME -- aws s3 ls"
 #: Signals that Python ignores; the command must not inherit that.
 RESTORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
 
@@ -83,7 +85,7 @@ def run(given: argparse.Namespace, console: Console) -> Result:
     """Replace this process with the command; with --dry-run, show its environment instead."""
     words: list[str] = given.options or []
     if not words or not words[0]:
-        raise UsageError("give a command after --, as in: credprocctl exec NAME -- aws s3 ls")
+        raise UsageError(FORM)
     if console.machine and not given.dry_run:
         raise UsageError("--output json needs --dry-run: otherwise the command writes to stdout")
     shared = load(os.environ)

@@ -14,7 +14,6 @@ from credproc.ctl import arguments, explaining, machine, shared, witnesses
 from credproc.ctl.cached import Cached, moment, renewal, when
 from credproc.ctl.output import Result, short
 from credproc.ctl.steps import Failed
-from credproc.errors import UsageError
 from credproc.store import ENTRY, Store
 
 if TYPE_CHECKING:
@@ -43,16 +42,10 @@ def add(commands: Any) -> None:
         takes_options=True,
     )  # fmt: skip
     arguments.target(made, "explain")
-    arguments.value(
-        made, arguments.PROFILE, "--profile", metavar="NAME", dest="named",
-        help="the same as PROFILE",
-    )  # fmt: skip
 
 
 def _target(profile: str | None, options: Sequence[str] | None) -> Target:
     """Return the command line to explain: the options after ``--``, or those of a profile."""
-    if profile and options is not None:
-        raise UsageError("explain: give a profile, or credproc options after --, not both")
     if options is not None:
         return shared.Target(options)
     files = shared.load(os.environ).check()
@@ -64,9 +57,7 @@ def _target(profile: str | None, options: Sequence[str] | None) -> Target:
 
 def explain(given: argparse.Namespace, console: Console) -> Result:
     """Explain a command line."""
-    if given.profile and given.named:
-        raise UsageError("explain: give PROFILE or --profile, not both")
-    target = _target(given.profile or given.named, given.options)
+    target = _target(arguments.named(given), given.options)
     now = time.time()
     try:
         place = machine.store(given, target.request)
@@ -79,6 +70,8 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     key = answer.key(target.argv, os.environ)
     found = Cached(cache.fingerprint(key) + ENTRY, place.read(key))
     providers = [explaining.provider(run, each, place, now) for each in target.request.providers]
+    for each in providers[:-1]:
+        each.text += "; the next provider if there is none" * (each.name == "imds")
     seen = found.entry.witnesses if found.entry else run.witnesses.encoded()
     found.changed = witnesses.changes(seen, os.environ) if found.entry else []
     depends = [*witnesses.variables(key), *witnesses.dependences(seen)]

@@ -72,7 +72,7 @@ def _imds(run: Run, requested: request.Imds, store: Store, now: float) -> Explai
         f"the role {requested.role} of the instance" if requested.role else "the instance's role"
     )
     entry = store.read(step.key)
-    found = Explained("imds", f"{which}, from {where}; the next provider if there is none")
+    found = Explained("imds", f"{which}, from {where}")
     found.steps = [("session", _state(step, entry, now))]
     found.next = FROM_CACHE if _is_usable(entry, now) else "fetch the instance's role"
     return found

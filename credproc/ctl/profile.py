@@ -87,7 +87,7 @@ def add(commands: Any) -> None:
 def added(given: argparse.Namespace, console: Console) -> Result:
     """Write the profile's line."""
     name: str = given.name
-    _check("the profile's name", limits.profile_name(name))
+    _check("NAME:", limits.profile_name(name))
     argv = [*_from_role(given.from_role), *(given.options or [])]
     request = parsed(argv)
     notes = _check_options(name, request)
@@ -230,6 +230,8 @@ def removed(given: argparse.Namespace, console: Console) -> Result:
     def change(config: ConfigFile) -> ConfigFile | None:
         line = config.keys(name).get(KEY)
         if line is None:
+            if not shared.has(name):
+                raise shared.unknown(name)
             raise RequestError(f"profile {name} has no credential_process in {config.path}")
         if commandline.credproc_arguments(commandline.split(line)) is None:
             other = commandline.line_shown(line)

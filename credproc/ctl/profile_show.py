@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from credproc import recursion
-from credproc.ctl import arguments, commandline
+from credproc.ctl import arguments, commandline, wrapping
 from credproc.ctl.output import Result, short
 from credproc.ctl.shared import KEY, load, of_profile
 from credproc.errors import CredprocError, UsageError
@@ -33,7 +33,7 @@ def shown(given: argparse.Namespace, console: Console) -> Result:
     shared = load(os.environ).check()
     if given.name:
         entry = _described(shared, given.name)
-        return Result(console.pairs(_pairs(entry)), entry)
+        return Result(console.pairs(_pairs(entry, shared)), entry)
     found = [_described(shared, name) for name in shared.commands()]
     if not found:
         text = (
@@ -90,13 +90,12 @@ def _executable_problems(line: str) -> list[str]:
     return []
 
 
-def _pairs(entry: dict[str, Any]) -> list[tuple[str, str]]:
+def _pairs(entry: dict[str, Any], shared: Shared) -> list[tuple[str, str]]:
     name, line = entry["profile"], entry["line"]
     where = f"{entry['file']}, line {line}" if line else entry["file"]
-    none = f"none; `credproc --profile {name}` would cache what it describes"
     return [
         ("profile", name),
         ("file", where),
-        ("command", entry[KEY] or none),
+        ("command", entry[KEY] or f"none: {wrapping.advice(shared, name)}"),
         *(("problem", problem) for problem in entry["problems"]),
     ]

@@ -260,7 +260,7 @@ class _Command:
             return "".join(f"profile {name}: unwrapped\n" for name in self.done)
         suffix = self.given.suffix
         lines = [
-            f"profile {name}: cached; the original is now {name}{suffix}" for name in self.done
+            f"profile {name}: runs credproc; the original is {name}{suffix}" for name in self.done
         ]
         words = ["aws", "sts", "get-caller-identity", "--profile", self.done[0]]
         lines.append(f"Try it: {commandline.join(words)}")

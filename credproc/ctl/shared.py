@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 KEY = "credential_process"
 
-#: The origin of the profile `default`, if no option or variable names a profile.
-DEFAULT = "the default"
+#: The origins of a profile's name: the command line; none, so that it is `default`.
+GIVEN, DEFAULT = "as given", "the default"
 
 #: Keys of the same profile that override credential_process, or make SDKs reject the profile.
 RIVALS = {
@@ -138,7 +138,7 @@ def read(path: str, naming: Callable[[str], str | None] = config_profile) -> Con
 def in_use(given: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the profile that tools would use, and where its name comes from."""
     if given:
-        return given, "as given"
+        return given, GIVEN
     for variable in variables.PROFILES:
         if environ.get(variable):
             return environ[variable], f"from {variable}"

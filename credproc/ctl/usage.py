@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from credproc import recursion
 from credproc.cache import fingerprint
 from credproc.ctl import sessions, shared, witnesses
 from credproc.ctl.cached import ANSWER, ORPHAN, SESSION, STALE, Cached
@@ -57,7 +58,7 @@ class Usage:
 
     def of_profile(self, name: str, needed: Iterable[str]) -> list[Cached]:
         """Return what a profile uses: the file stems it needs today, and what its answers need."""
-        answers = [item for item in self.answers if name in item.profiles]
+        answers = [item for item in self.answers if name in (*item.profiles, *_read(item))]
         stems = {stem for item in answers for stem in self._needs[item.name]} | set(needed)
         return [item for item in self.items if item in answers or item.stem in stems]
 
@@ -97,14 +98,22 @@ class Usage:
         except CredprocError:
             commands = {}  # the config cannot be read: the cache is shown without profiles
         for item in self.answers:
-            listed = item.about.get("profiles")
             own = [name for name, argv in commands.items() if argv == item.words]
-            known = listed if isinstance(listed, list) else []
-            item.profiles = list(dict.fromkeys([*own, *known]))
+            try:
+                described = recursion.resolved(shared.parsed(item.words or []))
+            except CredprocError:
+                described = []  # written by a version with other options
+            item.profiles = list(dict.fromkeys([*own, *described]))
         for session in self.sessions:
             session.profiles = list(
                 dict.fromkeys(name for user in self.users(session) for name in user.profiles)
             )
+
+
+def _read(item: Cached) -> list[str]:
+    """Return the profiles that were read for an answer; among them those of its source."""
+    listed = item.about.get("profiles")
+    return listed if isinstance(listed, list) else []
 
 
 def _chain(item: Cached) -> Iterator[str]:

@@ -45,7 +45,7 @@ def cached_by(files: Shared, name: str) -> str:
 def check(files: Shared, name: str, source: str) -> None:
     """Raise RequestError, with the reason, if a profile cannot be wrapped."""
     if not files.has(name):
-        raise RequestError(f"there is no profile {name} in {files.config.path}")
+        raise files.unknown(name)
     twice = files.config.twice(name)
     if twice:
         raise RequestError(f"{twice}: merge them by hand first")
@@ -77,6 +77,15 @@ def check(files: Shared, name: str, source: str) -> None:
         f"profile {name} does not say where credentials come from (role_arn, sso_session, "
         "credential_process, ...)"
     )
+
+
+def advice(files: Shared, name: str) -> str:
+    """Return how to cache what a profile describes, or why that cannot be done."""
+    try:
+        check(files, name, name + SUFFIX)
+    except RequestError as error:
+        return str(error)
+    return f"`credprocctl profile wrap {name}` puts the cache in front of it"
 
 
 def _check_sources(files: Shared, name: str) -> None:

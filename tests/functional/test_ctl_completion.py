@@ -287,4 +287,6 @@ def test_fish_loads_the_script_of_its_folder(machine: Host) -> None:
 
 
 def test_unknown_shell_is_a_usage_error(host: Host) -> None:
-    assert "SHELL: invalid choice: 'tcsh'" in failed(host, "completion", "tcsh", status=2)
+    assert "SHELL: must be one of bash, zsh, fish, not tcsh" in failed(
+        host, "completion", "tcsh", status=2
+    )

@@ -90,7 +90,7 @@ def test_all_is_well(cloud: Host, imds: ImdsServer) -> None:
         "executable", "cache", "cache lock", "metadata", "imds", "answer", "clock", "cached",
         "boto3",
     ]  # fmt: skip
-    assert checks["profile"][0][1] == f"app (as given), line 3 of {cloud.home}/.aws/config"
+    assert checks["profile"][0][1] == f"app, line 3 of {cloud.home}/.aws/config"
     assert checks["command"][0][1] == "credproc --imds app"
     assert f"{imds.url} returns tokens (IMDSv2)" in checks["metadata"][0][1]
     assert "the role is app" in checks["metadata"][0][1]
@@ -117,7 +117,7 @@ def test_advice_is_below_its_check_and_again_at_the_end(cloud: Host) -> None:
     assert lines[place + 1] == " " * 24 + advice
     assert lines[-3].startswith("1 error, ")
     assert lines[-3].endswith("Look at this first:")
-    assert lines[-2].startswith("  profile: missing (as given): there is no profile missing in")
+    assert lines[-2].startswith("  profile: there is no profile missing in")
     assert lines[-1] == f"  {advice}"
 
 
@@ -148,13 +148,16 @@ def test_nothing_is_cached_and_every_provider_is_called(
         # botocore's order, whatever one would expect of the names.
         ([], {"AWS_DEFAULT_PROFILE": "chain", "AWS_PROFILE": "app"}, "chain",
          "from AWS_DEFAULT_PROFILE"),
-        (["app"], {"AWS_PROFILE": "chain"}, "app", "as given"),
+        (["app"], {"AWS_PROFILE": "chain"}, "app", ""),
+        (["--profile", "app"], {"AWS_PROFILE": "chain"}, "app", ""),
     ],
 )  # fmt: skip
 def test_profile_is_the_one_that_tools_would_use(
     cloud: Host, words: list[str], env: dict[str, Any], profile: str, origin: str
 ) -> None:
-    assert f"{profile} ({origin})" in examine(cloud, *words, **env)["profile"][0][1]
+    named = f"{profile} ({origin})" if origin else f"{profile}, line"
+
+    assert examine(cloud, *words, **env)["profile"][0][1].startswith(named)
 
 
 def test_without_any_config_the_bare_command_is_checked(host: Host, imds: ImdsServer) -> None:
@@ -173,6 +176,8 @@ def test_profile_that_does_not_run_credproc_is_checked_through_it(cloud: Host) -
     assert "does not run credproc (it has no credential_process)" in bad(checks)["profile"]
     assert checks["command"][0][1] == "credproc --profile keys"
     assert "long-term keys ...MPLE" in checks["profile keys"][0][1]
+    assert checks["cached"][0][1] == "never: long-term keys are not cached"
+    assert "wrap the profiles that have source_profile = keys" in checks["profile"][0][2]
 
 
 @pytest.mark.parametrize("name", ["my tools/credproc", "credproc of mine/bin/credproc"])
@@ -640,7 +645,7 @@ def test_tools_that_are_found(cloud: Host) -> None:
     broken = bad(examine(cloud, "app"))
 
     assert "drops the account of the credentials (botocore 1.16.19)" in bad(checks)["aws"]
-    assert "terraform: they give up after 60 s" in checks["Go tools"][0][1]
+    assert "if you type MFA codes: terraform" in checks["Go tools"][0][1]
     assert "--version fails (status 1): broken" in broken["aws"]
 
 

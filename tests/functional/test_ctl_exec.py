@@ -217,7 +217,7 @@ def test_terminal_is_the_commands(user: Host) -> None:
         (["dev"], "give a command after --"),
         (["dev", "--"], "give a command after --"),
         (["dev", "--", ""], "give a command after --"),
-        (["dev", "ls"], "unknown argument ls"),
+        (["dev", "ls"], "unexpected argument ls: give a command after --"),
         (["gone", "--", "ls"], "there is no profile gone"),
     ],
 )

@@ -274,7 +274,7 @@ def test_policy_of_aws_below_a_path_is_found_by_its_name(admin: Host) -> None:
         (["a b", "--policy", S3], "the role's name must be 1 to 64 characters"),
         (["new", "--policy", S3, "--path", "web"], "--path: must begin and end with /"),
         (["new", "--policy", S3, "--max-session-duration", "900"], "3600 to 43200"),
-        (["new"], "the following arguments are required: --policy"),
+        (["new"], "--policy is missing"),
     ],
 )
 def test_mistake_is_found_before_anything_is_created(

@@ -331,7 +331,7 @@ def test_executable_is_the_one_installed_with_the_command(host: Host) -> None:
 def test_executable_must_exist_at_an_absolute_path(host: Host, path: str) -> None:
     error = failed(host, "profile", "add", "app", "--executable", path, status=2)
 
-    assert error == f"--executable: must be the absolute path of credproc, not {path}"
+    assert error == f"--executable: must be the absolute path of an executable file, not {path}"
 
 
 def test_show_lists_what_runs_credproc_and_what_is_wrong(host: Host) -> None:
@@ -359,13 +359,15 @@ def test_show_lists_what_runs_credproc_and_what_is_wrong(host: Host) -> None:
 
 
 def test_show_of_one_profile_names_file_and_line(host: Host) -> None:
-    host.config(f"[default]\nregion = x\n[profile app]\ncredential_process = {CREDPROC}\n")
+    host.config(
+        f"[profile other]\nsso_session = x\n[profile app]\ncredential_process = {CREDPROC}\n"
+    )
 
     assert ctl(host, "profile", "show", "app") == (
         f"profile  app\nfile     {host.home}/.aws/config, line 3\ncommand  {CREDPROC}\n"
     )
-    assert "none; `credproc --profile default` would cache" in ctl(
-        host, "profile", "show", "default"
+    assert "none: `credprocctl profile wrap other` puts the cache in front of it" in ctl(
+        host, "profile", "show", "other"
     )
     assert "there is no profile missing" in failed(host, "profile", "show", "missing", status=2)
 
@@ -379,7 +381,7 @@ def test_config_without_a_credproc_profile_is_not_an_error(host: Host) -> None:
     ("text", "reason"),
     [
         ("[profile app]\nregion = x\n", "has no credential_process in"),
-        ("", "has no credential_process in"),
+        ("", "there is no profile app in"),
         ("[profile app]\ncredential_process = helper x\n", "does not run credproc, but helper ..."),
     ],
 )

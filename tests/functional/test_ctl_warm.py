@@ -80,10 +80,16 @@ def test_warm_fetches_all_in_advance(user: Host, sts: StsServer) -> None:
     again = data(user, "cache", "warm", "one", "two")
 
     assert sorted(line.split(",")[0] for line in said.splitlines()) == [
-        "2 of 2 profiles are ready.", "one: ready", "two: ready",
+        "Ready: 2 of 2 profiles.", "one: ready", "two: ready",
     ]  # fmt: skip
     assert [each["state"] for each in again["profiles"]] == ["ready", "ready"]
     assert len(sts.calls) == 2
+
+
+def test_warm_says_that_long_term_keys_are_not_cached(user: Host) -> None:
+    assert "base: ready, with long-term keys, which are never cached" in ctl(
+        user, "cache", "warm", "base"
+    )
 
 
 def test_warm_fetches_what_would_soon_be_refreshed(user: Host, sts: StsServer) -> None:
@@ -126,7 +132,7 @@ def test_warm_prompts_for_one_code_at_most(person: Host, sts: StsServer) -> None
     assert "three: ready" in before
     assert "one: ready" in rest
     assert "two: needs an MFA code of its own: run credprocctl cache warm two" in rest
-    assert "2 of 3 profiles are ready." in rest
+    assert "Ready: 2 of 3 profiles." in rest
     assert status == 1
     assert [call.parameters.get("SerialNumber") for call in sts.calls].count(DEVICE) == 1
 
@@ -171,7 +177,7 @@ def test_time_is_read(host: Host, text: str) -> None:
         (["list", "--expiring", "-5"], "--expiring"),
         (["list", "--expiring", "m"], "--expiring: must be a time"),
         (["warm"], "give the names of profiles, or --all"),
-        (["warm", "one", "--all"], "give the names of profiles, or --all"),
+        (["warm", "one", "--all"], "give the names of profiles, or --all, not both"),
         (["warm", "nowhere"], "there is no profile nowhere"),
     ],
 )

@@ -359,7 +359,7 @@ def test_profile_name(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "a]", "a\nb", "\x00", "\x1b[m", "\udce9", "\u202e"])
 def test_invalid_profile_name(value: str) -> None:
-    assert limits.profile_name(value) == "must be a profile name"
+    assert limits.profile_name(value).startswith("must be a profile name")
 
 
 @pytest.mark.parametrize("value", ["", "x", "./x", "~/x", "$HOME/x", "/x\0y"])

@@ -191,6 +191,7 @@ complete -c credprocctl -n '_shtab_credprocctl_using; and test $_shtab_credprocc
 complete -c credprocctl -n '_shtab_credprocctl_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c credprocctl -n '_shtab_credprocctl_using doctor' -l output -xka "text json" -d 'text for people (default), or JSON for scripts'
 complete -c credprocctl -n '_shtab_credprocctl_using doctor' -s v -l verbose -d 'log to stderr (secrets are never logged)'
+complete -c credprocctl -n '_shtab_credprocctl_using doctor' -l profile -xka "(_credproc_profiles)" -d 'the same as PROFILE'
 complete -c credprocctl -n '_shtab_credprocctl_using doctor; and test $_shtab_credprocctl_npos -eq 0' -ka "(_credproc_profiles)" -d 'the profile to check (default: AWS_PROFILE, else default)'
 complete -c credprocctl -n '_shtab_credprocctl_using; and test $_shtab_credprocctl_npos -eq 0' -a cache -d 'The credentials that credproc has cached.'
 complete -c credprocctl -n '_shtab_credprocctl_using cache' -s h -l help -d 'show this help message and exit'

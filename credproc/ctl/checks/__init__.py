@@ -57,6 +57,8 @@ class Case:
         self.store: Store | None = None
         #: The roles that were just assumed: the numbers of the provider and of the role, from 1.
         self.assumed: set[tuple[int, int]] = set()
+        #: Whether a run would print long-term keys, which are never cached.
+        self.long_term = False
         #: The times in responses of services, and when they arrived (epoch seconds).
         self.dates: dict[str, tuple[str, float]] = {}
 

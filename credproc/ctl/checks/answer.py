@@ -31,7 +31,8 @@ def cached(case: Case) -> Iterator[Check]:
     now = time.time()
     entry = case.store.read(answers.key(case.target.argv, case.environ))
     if entry is None:
-        yield Check(OK, "cached", "nothing yet for this command line; the next run caches it")
+        yield Check(OK, "cached", "never: long-term keys are not cached" if case.long_term else
+                    "nothing yet for this command line; the next run caches it")  # fmt: skip
         return
     changed = witnesses.changes(entry.witnesses, case.environ)
     if changed:

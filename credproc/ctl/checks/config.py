@@ -7,9 +7,10 @@ import stat
 from typing import TYPE_CHECKING
 
 from credproc import recursion
+from credproc.ctl import wrapping
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.commandline import credproc_arguments, join, shown, split
-from credproc.ctl.shared import DEFAULT, KEY, Target, in_use, of_profile
+from credproc.ctl.shared import DEFAULT, GIVEN, KEY, Target, in_use, of_profile
 from credproc.errors import CredprocError
 from credproc.request import GO_PATIENCE, Chain
 from credproc.windows import SIGNING
@@ -76,12 +77,14 @@ def profile(case: Case, given: str | None, options: Sequence[str] | None) -> Ite
         advice = "correct that header" if near is not None else (
             f"`credprocctl profile add {name}` creates one that runs credproc"
         )  # fmt: skip
-        yield Check(FAIL, "profile", f"{name} ({origin}): {case.shared.unknown(name)}", advice)
+        lead = "" if origin == GIVEN else f"{origin}: "
+        yield Check(FAIL, "profile", f"{lead}{case.shared.unknown(name)}", advice)
 
 
 def _found(case: Case, shared: Shared, name: str, origin: str) -> Iterator[Check]:
     path, number = shared.place(name, KEY)
-    where = f"{name} ({origin}), line {number} of {path}"
+    named = name if origin == GIVEN else f"{name} ({origin})"
+    where = f"{named}, line {number} of {path}"
     line = shared.keys(name).get(KEY, "")
     twice = shared.config.twice(name)
     if twice:
@@ -106,8 +109,7 @@ def _found(case: Case, shared: Shared, name: str, origin: str) -> Iterator[Check
         return
     runs = f"it runs {shown(split(line))}" if line else "it has no credential_process"
     yield Check(WARN, "profile", f"{where}, does not run credproc ({runs}); checking "
-                f"`credproc --profile {name}`",
-                f"`credprocctl profile add OTHER -- --profile {name}` caches it")  # fmt: skip
+                f"`credproc --profile {name}`", wrapping.advice(shared, name))  # fmt: skip
 
 
 def _rewritten(shared: Shared, name: str) -> str:

@@ -33,8 +33,8 @@ def installed(case: Case) -> Iterator[Check]:
                 "credproc itself")  # fmt: skip
     found = [name for name in GO if shutil.which(name, path=path)]
     if found:
-        yield Check(OK, "Go tools", f"{', '.join(found)}: they give up after 60 s, which "
-                    "matters if you type MFA codes")  # fmt: skip
+        yield Check(OK, "Go tools", "wait up to 60 s for credproc, which matters if you type MFA "
+                    f"codes: {', '.join(found)}")  # fmt: skip
 
 
 def _aws(path: str, case: Case) -> Check:

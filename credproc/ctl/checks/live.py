@@ -58,6 +58,8 @@ def providers(case: Case) -> Iterator[Check]:
         yield from recorder.checks(bad)
         if found is not None:
             yield _good(name, found)
+            if not answered and not ended:
+                case.long_term = not found.expiration
             answered = answered or ("" if ended else name)
         elif error is not None:  # pragma: no branch - if nothing was found
             yield _failed(case, name, error, recorder, bad)
