@@ -1,31 +1,26 @@
-"""Asking a made-up STS as the providers do, in this process."""
+"""Role chains assumed at a simulated STS, in this process."""
 
 from __future__ import annotations
 
 import os
-import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 
 from credproc import request
 from credproc.deadline import Deadline
-from credproc.errors import CredprocError, clean
 from credproc.hop import Hop
-from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import stsendpoint
 from credproc.providers.chain import Chain, Profile
 from credproc.run import Run
-from tests.servers.asking import Hurry
+from tests.runs import Hurry, Outcome, RecordedLog, called
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
 
-    from credproc.credentials import Credentials
     from tests.servers.sts import StsServer
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "canary0123456789abcdefghijklmnopqrstuvwx"
@@ -34,32 +29,6 @@ KEYS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 A = "arn:aws:iam::111111111111:role/a"
 B = "arn:aws:iam::222222222222:role/b"
 C = "arn:aws:iam::333333333333:role/c"
-
-
-class Told(Log):
-    """Caches what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__("", time.time)
-        self.lines: list[str] = []
-
-    def __call__(self, text: str) -> None:
-        super().__call__(text)
-        self.lines.append(clean(text, self.secrets))
-
-
-class Asked(NamedTuple):
-    """What came of asking."""
-
-    found: Credentials | None
-    error: CredprocError | None
-    log: str
-    secrets: list[str]
-    seconds: float
-
-    @property
-    def said(self) -> str:
-        return clean(str(self.error), self.secrets) if self.error else ""
 
 
 #: Reads botocore's data once for all tests; a session's own would take 50 to 300 ms.
@@ -112,29 +81,17 @@ class Machine:
         On the ``clock`` pauses take no time.
         """
         deadline = Deadline(seconds, clock or Hurry())
-        made = Run(os.environ, deadline, Told(), Mfa(mfa_command, os.environ))
+        made = Run(os.environ, deadline, RecordedLog(), Mfa(mfa_command, os.environ))
         made.patient = patient
         return made
 
-    def ask(self, *hops: Hop, source: str = "env", run: Run | None = None) -> Asked:
-        """Ask for the credentials at the end of a chain."""
-        return self._asked(Chain(chain(*hops, source=source)).retrieve, run)
+    def assume(self, *hops: Hop, source: str = "env", run: Run | None = None) -> Outcome:
+        """Assume the roles of a chain."""
+        return called(run or self.run(), Chain(chain(*hops, source=source)).retrieve)
 
-    def profile(self, name: str, run: Run | None = None) -> Asked:
-        """Ask for the credentials that a profile describes."""
-        return self._asked(Profile(request.Profile(name)).retrieve, run)
-
-    def _asked(self, retrieve: Callable[[Run], Credentials], run: Run | None) -> Asked:
-        run = run or self.run()
-        assert isinstance(run.log, Told)
-        started = time.monotonic()
-        found = error = None
-        try:
-            found = retrieve(run)
-        except CredprocError as raised:
-            error = raised
-        seconds = time.monotonic() - started
-        return Asked(found, error, "\n".join(run.log.lines), run.secrets, seconds)
+    def profile(self, name: str, run: Run | None = None) -> Outcome:
+        """Get the credentials that a profile describes."""
+        return called(run or self.run(), Profile(request.Profile(name)).retrieve)
 
 
 def hop(arn: str = A, **fields: Any) -> Hop:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from credproc.deadline import Deadline
 from credproc.errors import ProviderFailed, ProviderUnavailable, clean
-from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import imds
 from credproc.run import Run
-from tests.servers.asking import Hurry
+from tests.runs import Hurry, Outcome, RecordedLog, called
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from credproc.credentials import Credentials
     from tests.servers.base import Server
     from tests.servers.imds import ImdsServer
 
@@ -25,35 +22,7 @@ if TYPE_CHECKING:
 IN_TIME = 4.0
 
 UNAVAILABLE, FAILED = ProviderUnavailable, ProviderFailed
-Outcome = type[ProviderUnavailable] | type[ProviderFailed] | None
-
-
-class Told(Log):
-    """Caches what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__("", time.time)
-        self.lines: list[str] = []
-
-    def record(self, text: str) -> None:
-        self.lines.append(text)
-
-
-class Asked(NamedTuple):
-    """What came of asking."""
-
-    found: Credentials | None
-    error: ProviderUnavailable | ProviderFailed | None
-    seconds: float
-    log: str
-
-    @property
-    def said(self) -> str:
-        return str(self.error)
-
-    @property
-    def outcome(self) -> Outcome:
-        return type(self.error) if self.error else None
+Kind = type[ProviderUnavailable] | type[ProviderFailed] | None
 
 
 def new_run(
@@ -70,21 +39,14 @@ def new_run(
     """
     variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": url, "AWS_CONFIG_FILE": os.devnull}
     variables.update(environ or {})
-    made = Run(variables, Deadline(seconds, clock or Hurry()), Told(), Mfa("", variables))
+    made = Run(variables, Deadline(seconds, clock or Hurry()), RecordedLog(), Mfa("", variables))
     made.patient = patient
     return made
 
 
-def ask(run: Run, role: str = "") -> Asked:
-    """Ask in this run; any other exception than the two is raised."""
-    started = time.monotonic()
-    found = error = None
-    try:
-        found = imds.Imds(role).retrieve(run)
-    except (ProviderUnavailable, ProviderFailed) as raised:
-        error = raised
-    assert isinstance(run.log, Told)
-    return Asked(found, error, time.monotonic() - started, "\n".join(run.log.lines))
+def call(run: Run, role: str = "") -> Outcome:
+    """Call the provider in this run; any other exception than the two is raised."""
+    return called(run, imds.Imds(role).retrieve, (UNAVAILABLE, FAILED))
 
 
 def fetched(
@@ -94,13 +56,13 @@ def fetched(
     environ: Mapping[str, str] | None = None,
     patient: bool = False,
     clock: Hurry | None = None,
-) -> Asked:
-    """Ask a service for the role's credentials in a run of its own."""
+) -> Outcome:
+    """Fetch the role's credentials from a service, in a run of its own."""
     url = server if isinstance(server, str) else server.url
-    return ask(new_run(url, seconds, environ, patient, clock), role)
+    return call(new_run(url, seconds, environ, patient, clock), role)
 
 
-def is_well_behaved(server: ImdsServer, outcome: Asked) -> None:
+def is_well_behaved(server: ImdsServer, outcome: Outcome) -> None:
     """Check what holds for every conversation, however it ends."""
     assert server.v1_requests == 0
     for request in server.requests:
@@ -112,8 +74,9 @@ def is_well_behaved(server: ImdsServer, outcome: Asked) -> None:
         assert (request.method == "GET") == ("x-aws-ec2-metadata-token" in request.headers), request
     assert len({request.headers["user-agent"] for request in server.requests}) <= 1
     assert outcome.seconds < IN_TIME
-    assert outcome.said == clean(outcome.said)
-    assert len(outcome.said) < 500
+    text = str(outcome.error)
+    assert text == clean(text)
+    assert len(text) < 500
     for secret in server.secrets:
-        assert secret not in outcome.said
+        assert secret not in text
         assert secret not in outcome.log

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from credproc import answer, cache, credentials, result
@@ -15,12 +14,11 @@ from credproc.errors import (
     RequestError,
     SourceRejected,
 )
-from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.refresh import Refresher
 from credproc.run import Run
 from credproc.store import Store
-from tests.servers.asking import Clock, Hurry
+from tests.runs import Clock, Hurry, RecordedLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,26 +41,6 @@ FAILURES: dict[str, type[Exception]] = {
     "config": RequestError,
     "mistake": ZeroDivisionError,
 }
-
-
-class Told(Log):
-    """A log that keeps what it is told."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__("", clock)
-        self.lines: list[str] = []
-        self._more = threading.Condition()
-
-    def __call__(self, text: str) -> None:
-        super().__call__(text)
-        with self._more:
-            self.lines.append(text)
-            self._more.notify_all()
-
-    def wait_for(self, text: str) -> None:
-        """Return when a line with the text was told; AssertionError if that does not come."""
-        with self._more:
-            assert self._more.wait_for(lambda: any(text in line for line in self.lines), 10), text
 
 
 class Gives:
@@ -105,7 +83,7 @@ class World:
         #: The clock of deadlines.
         self.hurry = Hurry()
         self.store = Store(str(folder / "cache"))
-        self.log = Told(self.clock)
+        self.log = RecordedLog(self.clock)
         self.key = answer.key([], {})
         self.issued = 0
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import crons
 from tests.harness import Processes
 from tests.users import public_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.crons import Cron
+    from tests.cron_daemons import Cron
 
 #: Two of them wake at the full minute.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

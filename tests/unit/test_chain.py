@@ -87,7 +87,7 @@ def test_region_comes_from_the_most_explicit_place(
     machine.config(CONFIG)
     machine.credentials(f"[laptop]\naws_access_key_id = {KEY}\naws_secret_access_key = secret\n")
     machine.set(**variables)
-    outcome = machine.ask(hop(arn, sts_region=option), source=source)
+    outcome = machine.assume(hop(arn, sts_region=option), source=source)
     assert outcome.error is None
     assert [call.region for call in sts.calls] == [region]
     assert f"calling STS in {region}" in outcome.log
@@ -111,10 +111,10 @@ def test_imds_is_called_for_the_region_only_if_none_is_configured(
     machine: Machine, imds: ImdsServer
 ) -> None:
     machine.set(AWS_REGION="eu-west-1")
-    machine.ask(hop(A), hop(B), source="imds")
+    machine.assume(hop(A), hop(B), source="imds")
     assert imds.count("region") == 0
     machine.set(AWS_REGION=None)
-    machine.ask(hop(A), hop(B), source="imds")
+    machine.assume(hop(A), hop(B), source="imds")
     assert imds.count("region") == 1
 
 
@@ -122,7 +122,7 @@ def test_chain_works_without_the_region_of_the_instance(
     machine: Machine, sts: StsServer, imds: ImdsServer
 ) -> None:
     imds.break_("region", faults.status(404))
-    outcome = machine.ask(hop(A), source="imds")
+    outcome = machine.assume(hop(A), source="imds")
     assert outcome.error is None
     assert [call.region for call in sts.calls] == ["us-east-1"]
     assert "sts: no region is configured: us-east-1" in outcome.log
@@ -133,7 +133,7 @@ def test_region_that_cannot_be_one_is_refused_before_any_call(
     variable: str, machine: Machine, sts: StsServer
 ) -> None:
     machine.set(**{variable: "eu.evil.example/"})
-    outcome = machine.ask(hop(A))
+    outcome = machine.assume(hop(A))
     assert isinstance(outcome.error, RequestError)
     assert "must be a region, like eu-central-1, not 'eu.evil.example/'" in outcome.said
     machine.set(**{variable: "EU-WEST-1"})
@@ -169,7 +169,7 @@ def test_chained_role_lasts_an_hour_and_verbose_says_so(
         "aws_session_token = t\n"
     )
     machine.set(**variables)
-    outcome = machine.ask(hop(A, duration_seconds=7200), source=source)
+    outcome = machine.assume(hop(A, duration_seconds=7200), source=source)
     assert outcome.error is None, outcome.said
     assert [call.parameters["DurationSeconds"] for call in sts.calls] == sent
     assert (CAPPED.format(number=1) in outcome.log) == ("3600" in sent)
@@ -180,7 +180,7 @@ def _escaped(text: str) -> str:
 
 
 def test_later_role_is_capped_without_asking(machine: Machine, sts: StsServer) -> None:
-    outcome = machine.ask(hop(A, duration_seconds=7200), hop(B, duration_seconds=7200))
+    outcome = machine.assume(hop(A, duration_seconds=7200), hop(B, duration_seconds=7200))
     assert [call.parameters["DurationSeconds"] for call in sts.calls] == ["7200", "3600"]
     assert CAPPED.format(number=2) in outcome.log
     assert CAPPED.format(number=1) not in outcome.log
@@ -191,24 +191,24 @@ def test_user_with_a_session_token_gets_the_requested_duration(
 ) -> None:
     sts.enforce_chained_cap = False  # keys of GetSessionToken look like a role's
     machine.set(**ROLE_KEYS)
-    machine.ask(hop(A, duration_seconds=7200))
+    machine.assume(hop(A, duration_seconds=7200))
     assert [call.parameters["DurationSeconds"] for call in sts.calls] == ["7200"]
 
 
 def test_cap_is_lowered_once_and_for_that_reason_only(machine: Machine, sts: StsServer) -> None:
     chaining = "The requested DurationSeconds exceeds the 1 hour session limit (role chaining)"
     sts.fail(error("ValidationError", chaining))
-    outcome = machine.ask(hop(A, duration_seconds=7200))
+    outcome = machine.assume(hop(A, duration_seconds=7200))
     assert isinstance(outcome.error, SessionTooLong)
     assert sts.count() == 2
     for fields in ({}, {"duration_seconds": 3600}):
         sts.forget()
-        assert isinstance(machine.ask(hop(A, **fields)).error, SessionTooLong)
+        assert isinstance(machine.assume(hop(A, **fields)).error, SessionTooLong)
         assert sts.count() == 1
     sts.heal()
     sts.forget()
     sts.fail(error("ValidationError"))
-    outcome = machine.ask(hop(A, duration_seconds=7200))
+    outcome = machine.assume(hop(A, duration_seconds=7200))
     assert type(outcome.error) is ProviderFailed
     assert "raise the role's maximum session duration" in outcome.said
     assert sts.count() == 1
@@ -234,7 +234,7 @@ def test_rejected_source_is_fetched_again_once(
 
     run = machine.run()
     run.resolver = resolver
-    outcome = machine.ask(hop(A), hop(B), source="imds", run=run)
+    outcome = machine.assume(hop(A), hop(B), source="imds", run=run)
     assert outcome.error is None
     assert [found.access_key for found in kept] == [call.access_key for call in sts.calls[:2]]
     assert len(sts.calls) == 3
@@ -244,7 +244,7 @@ def test_source_that_stays_rejected_is_named(
     machine: Machine, sts: StsServer, imds: ImdsServer
 ) -> None:
     sts.revoke(imds.current["AccessKeyId"])
-    outcome = machine.ask(hop(A), hop(B), source="imds")
+    outcome = machine.assume(hop(A), hop(B), source="imds")
     assert isinstance(outcome.error, ProviderFailed)
     assert outcome.said.startswith(f"role 1 of 2, {A}: ExpiredToken: ")
     assert outcome.said.endswith("have expired (credentials from imds)")
@@ -272,7 +272,7 @@ def identities(
     seen: list[bytes] = []
     run = machine.run(mfa_command=mfa_command)
     run.resolver = recorder(seen)
-    outcome = machine.ask(*hops, source=source, run=run)
+    outcome = machine.assume(*hops, source=source, run=run)
     assert outcome.error is None, outcome.said
     return seen
 

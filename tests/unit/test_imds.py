@@ -20,14 +20,14 @@ from tests.imds_client import (
     FAILED,
     IN_TIME,
     UNAVAILABLE,
-    Outcome,
-    ask,
+    Kind,
+    call,
     fetched,
     is_well_behaved,
     new_run,
 )
+from tests.runs import Hurry
 from tests.servers import faults
-from tests.servers.asking import Hurry
 from tests.servers.base import backlog_full, closed_port
 from tests.servers.imds import ImdsServer
 from tests.servers.rotation import iso
@@ -67,7 +67,7 @@ def test_healthy_service_gets_three_requests_on_one_connection(service: ImdsServ
 def test_answer_beyond_the_hop_limit_names_the_hop_limit() -> None:
     with ImdsServer(hops=2) as server:
         outcome = fetched(server, seconds=1)
-        assert outcome.outcome is UNAVAILABLE
+        assert outcome.kind is UNAVAILABLE
         assert "hop limit must be 2 or more" in outcome.said
         assert "within 1 s" in outcome.said
         server.limit = 2
@@ -77,7 +77,7 @@ def test_answer_beyond_the_hop_limit_names_the_hop_limit() -> None:
 def test_dropped_packets_are_a_doubt_after_two_seconds() -> None:
     with backlog_full() as url:
         outcome = fetched(url)
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert f"no connection to {url} within 2 s" in outcome.said
     assert 1.9 < outcome.seconds < IN_TIME
 
@@ -85,7 +85,7 @@ def test_dropped_packets_are_a_doubt_after_two_seconds() -> None:
 def test_refusal_is_an_answer() -> None:
     url = closed_port()
     outcome = fetched(url)
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert f"nothing answers at {url} (connection refused)" in outcome.said
     assert outcome.seconds < IN_TIME
 
@@ -94,7 +94,7 @@ def test_refusal_by_a_service_that_was_there_a_moment_ago_is_a_failure() -> None
     with ImdsServer() as server:
         server.fail("list", faults.then(server._listener.close, faults.reset()))
         outcome = fetched(server)
-        assert outcome.outcome is FAILED, outcome
+        assert outcome.kind is FAILED, outcome
         assert "connection refused" in outcome.said
 
 
@@ -104,7 +104,7 @@ def test_refusal_by_a_service_that_was_there_a_moment_ago_is_a_failure() -> None
      ("EAFNOSUPPORT", UNAVAILABLE), ("ENOBUFS", FAILED), ("EMFILE", FAILED)],
 )  # fmt: skip
 def test_missing_network_is_not_blamed_on_imds(
-    service: ImdsServer, monkeypatch: pytest.MonkeyPatch, number: str, outcome: Outcome
+    service: ImdsServer, monkeypatch: pytest.MonkeyPatch, number: str, outcome: Kind
 ) -> None:
     code = getattr(errno, number)
 
@@ -113,7 +113,7 @@ def test_missing_network_is_not_blamed_on_imds(
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     came = fetched(service)
-    assert came.outcome is outcome
+    assert came.kind is outcome
     assert os.strerror(code).lower() in came.said
     assert service.connections == 0
 
@@ -133,7 +133,7 @@ def test_resolver_that_hangs_is_not_waited_for(names: SimpleNamespace) -> None:
         outcome = fetched("http://imds.example", seconds=0.3)
     finally:
         released.set()
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert "no connection to http://imds.example" in outcome.said
     assert outcome.seconds < IN_TIME
 
@@ -144,7 +144,7 @@ def test_name_without_an_address_is_a_doubt(names: SimpleNamespace) -> None:
 
     names.resolve = resolve
     outcome = fetched("http://imds.example")
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert (
         "cannot resolve the host of http://imds.example (name or service not known)" in outcome.said
     )
@@ -153,7 +153,7 @@ def test_name_without_an_address_is_a_doubt(names: SimpleNamespace) -> None:
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example"])
 def test_name_that_cannot_be_one_has_no_address(host: str) -> None:
     outcome = fetched(f"http://{host}")
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert f"cannot resolve the host of http://{host} (" in outcome.said
 
 
@@ -200,7 +200,7 @@ def test_token_is_replaced_once_in_a_run_and_not_for_every_request(service: Imds
     service.fail("list", faults.status(401), nth=1)
     service.fail("creds", faults.status(401))
     outcome = fetched(service)
-    assert outcome.outcome is FAILED
+    assert outcome.kind is FAILED
     assert "401 for the credentials of app" in outcome.said
     assert [request.labels[0] for request in service.requests] == [
         "token", "list", "token", "list", "creds",
@@ -233,7 +233,7 @@ def test_only_what_can_be_a_token_is_sent_back(
 ) -> None:
     service.fail("token", faults.body(sent))
     outcome = fetched(service)
-    assert outcome.outcome is FAILED  # no provider issued it
+    assert outcome.kind is FAILED  # no provider issued it
     if taken:
         assert "401 for the list" in outcome.said
         assert service.requests[1].headers["x-aws-ec2-metadata-token"] == sent.decode().strip()
@@ -250,7 +250,7 @@ def test_token_that_a_service_repeats_is_not_shown(service: ImdsServer) -> None:
 
     service.fail("list", parrot)
     outcome = fetched(service)
-    assert outcome.outcome is FAILED
+    assert outcome.kind is FAILED
     assert "you sent [secret]" in outcome.said
     is_well_behaved(service, outcome)
 
@@ -261,7 +261,7 @@ def test_redirect_is_followed_nowhere(service: ImdsServer, code: int, step: str)
     with ImdsServer(mode="optional") as other:
         service.fail(step, faults.redirect(code, other.url + "/latest/api/token"))
         outcome = fetched(service)
-        assert outcome.outcome is FAILED
+        assert outcome.kind is FAILED
         assert f"answered {code}" in outcome.said
         assert other.connections == 0
 
@@ -286,7 +286,7 @@ def test_role_is_the_first_line_of_the_list(service: ImdsServer, style: ListStyl
 def test_invalid_role_name_is_not_requested(service: ImdsServer, name: bytes) -> None:
     service.fail("list", faults.body(name))
     outcome = fetched(service)
-    assert outcome.outcome is FAILED
+    assert outcome.kind is FAILED
     assert "returned an invalid role name: " in outcome.said
     assert service.count() == 2
     is_well_behaved(service, outcome)
@@ -316,7 +316,7 @@ def test_role_that_was_removed_is_reported_as_missing(service: ImdsServer) -> No
 
     service.fail("list", faults.then(detach), times=1)
     outcome = fetched(service)
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert "no role" in outcome.said
     assert service.count("list") == 2
 
@@ -325,7 +325,7 @@ def test_role_requested_by_name_is_the_only_one(service: ImdsServer) -> None:
     assert fetched(service, "app").found is not None
     service.forget()
     outcome = fetched(service, "web")
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert "this instance's role is app, not web" in outcome.said
     assert service.count("creds") == 0
 
@@ -338,7 +338,7 @@ def test_role_requested_by_name_is_not_replaced_by_another_one(
 
     service.fail("list", faults.then(exchange_role), times=1)
     outcome = fetched(service, "app")
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert "is next, not app" in outcome.said
 
 
@@ -348,7 +348,7 @@ def test_role_requested_by_name_is_not_replaced_by_another_one(
 def test_missing_trust_is_reported_with_what_to_do(service: ImdsServer) -> None:
     service.trusted = False
     outcome = fetched(service)
-    assert outcome.outcome is FAILED
+    assert outcome.kind is FAILED
     assert "IMDS (role app) answered AssumeRoleUnauthorizedAccess EC2 cannot" in outcome.said
     assert "trust policy must let ec2.amazonaws.com" in outcome.said
     assert service.count() == 3
@@ -386,7 +386,7 @@ def test_answer_without_credentials_is_a_failure_at_once(
 ) -> None:
     service.fail("creds", change)
     outcome = fetched(service)
-    assert outcome.outcome is FAILED
+    assert outcome.kind is FAILED
     assert outcome.said.startswith("IMDS (role app) answered ")
     assert said in outcome.said
     assert service.count() == 3
@@ -435,7 +435,7 @@ def test_code_may_be_missing_and_the_account_may_be_given(service: ImdsServer) -
 def test_containers_own_identity_comes_before_the_nodes(service: ImdsServer, variable: str) -> None:
     environ = {variable: "http://127.0.0.1/x"}
     outcome = fetched(service, environ=environ)
-    assert outcome.outcome is UNAVAILABLE
+    assert outcome.kind is UNAVAILABLE
     assert variable in outcome.said
     assert "--imds ROLE" in outcome.said
     assert service.count() == 0
@@ -447,7 +447,7 @@ def test_pauses_grow_and_differ(service: ImdsServer) -> None:
     clock = Hurry()
     service.fail(None, faults.status(503))
     for _ in range(20):
-        ask(new_run(service.url, clock=clock))
+        call(new_run(service.url, clock=clock))
     pauses = clock.pauses
     longest = [max(pauses[start::3]) for start in range(3)]
     assert len(set(pauses)) == len(pauses) == 60
@@ -467,7 +467,7 @@ def test_chain_gets_region_and_role_with_one_token(service: ImdsServer) -> None:
     run = new_run(service.url)
     assert imds.region(run) == "eu-central-1"
     assert imds.instance_id(run.until(Deadline(5))) == "i-0a1b2c3d4e5f60718"
-    assert ask(run).found is not None
+    assert call(run).found is not None
     assert service.count("token") == 1
 
 
@@ -477,7 +477,7 @@ def test_chain_waits_only_once_for_a_missing_service() -> None:
         started = time.monotonic()
         with pytest.raises(ProviderUnavailable):
             imds.region(run)
-        outcome = ask(run)
+        outcome = call(run)
         assert time.monotonic() - started < IN_TIME
         assert outcome.seconds < 1
         assert "within 2 s" in outcome.said

@@ -16,13 +16,13 @@ from tests.imds_client import (
     FAILED,
     IN_TIME,
     UNAVAILABLE,
-    Outcome,
+    Kind,
     fetched,
     is_well_behaved,
     new_run,
 )
+from tests.runs import Hurry
 from tests.servers import faults
-from tests.servers.asking import Hurry
 from tests.servers.imds import ImdsServer
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
     name: str
     fault: Fault
-    outcome: Outcome
+    outcome: Kind
     #: How many requests of the broken step arrive.
     requests: int
     words: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ CASES = [
 def test_each_fault_raises_the_expected_error(service: ImdsServer, row: Row, step: str) -> None:
     service.fail(step, row.fault)
     outcome = fetched(service, clock=Hurry(SLOWLY))
-    assert outcome.outcome is row.outcome, outcome
+    assert outcome.kind is row.outcome, outcome
     assert service.count(step) == row.requests, outcome
     for words in row.words:
         assert words in outcome.said
@@ -193,7 +193,7 @@ def test_service_that_goes_on_starting_is_given_up_at_the_deadline(
 ) -> None:
     service.fail(step, fault)
     outcome = fetched(service, seconds=10, patient=True)
-    assert outcome.outcome is FAILED, outcome
+    assert outcome.kind is FAILED, outcome
     assert service.count(step) > times
     is_well_behaved(service, outcome)
 
@@ -206,7 +206,7 @@ def test_answer_is_not_waited_for_however_patient_the_run(
 ) -> None:
     service.fail(step, faults.status(code))
     outcome = fetched(service, patient=True)
-    assert outcome.outcome is UNAVAILABLE, outcome
+    assert outcome.kind is UNAVAILABLE, outcome
     assert service.count(step) == 1
 
 
@@ -264,11 +264,11 @@ def test_silence_ends_after_two_seconds(fault: Fault, is_heard: bool) -> None:
             assert server.count(step) == 2, outcome  # each has a second
             assert "within 2 s" in outcome.said
             if step == "token" and not is_heard:
-                assert outcome.outcome is UNAVAILABLE
+                assert outcome.kind is UNAVAILABLE
                 assert "accepted the connection but sent no token" in outcome.said
                 assert "--http-put-response-hop-limit 2" in outcome.said
             else:
-                assert outcome.outcome is FAILED
+                assert outcome.kind is FAILED
                 assert "no usable answer" in outcome.said
             is_well_behaved(server, outcome)
 

@@ -394,14 +394,14 @@ def test_call_over_tls_trusts_the_authorities_of_botocore_and_no_other(
     files = tls.make(tmp_path)
     with StsServer(tls=files.server) as sts:
         machine.knows(sts)
-        refused = machine.ask(hop())
+        refused = machine.assume(hop())
         assert "no trusted connection to STS in eu-central-1: SSL validation failed" in refused.said
         assert "CERTIFICATE_VERIFY_FAILED" in refused.said
         assert sts.count() == 0
 
         # No file of certificates that botocore trusts can be exchanged for a test.
         monkeypatch.setattr(query, "authorities", lambda: files.ca)
-        outcome = machine.ask(hop(A), hop(B))
+        outcome = machine.assume(hop(A), hop(B))
         assert outcome.found is not None
         assert outcome.found.access_key == sts.issued[-1].access_key
         assert [request.connection for request in sts.requests] == [sts.requests[0].connection] * 2

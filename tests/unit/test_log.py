@@ -14,7 +14,7 @@ import pytest
 
 from credproc.errors import ProviderFailed
 from credproc.log import Log, say
-from tests.servers.asking import Clock
+from tests.runs import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

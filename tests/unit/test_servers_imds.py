@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.servers.asking import ROLES, TOKEN, TTL, Clock, ask, get, seconds, served, token
+from tests.runs import Clock
 from tests.servers.imds import ImdsServer
+from tests.servers.imds_requests import ROLES, TOKEN, TTL, ask, get, seconds, served, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

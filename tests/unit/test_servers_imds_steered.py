@@ -17,8 +17,8 @@ from botocore.utils import IMDSRegionProvider, InstanceMetadataFetcher
 from moto.server import ThreadedMotoServer
 
 from tests.servers import faults
-from tests.servers.asking import ROLES, TOKEN, TTL, ask, get, served, token
 from tests.servers.imds import ImdsServer
+from tests.servers.imds_requests import ROLES, TOKEN, TTL, ask, get, served, token
 from tests.servers.minting import assume_role, minter
 from tests.servers.sts import StsServer
 

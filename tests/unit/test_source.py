@@ -374,7 +374,7 @@ def test_web_identity_without_a_region_uses_the_default_region(
     arn: str, region: str, pod: Machine, sts: StsServer
 ) -> None:
     pod.set(AWS_REGION=None, AWS_ROLE_ARN=arn)
-    outcome = pod.ask(hop(B, sts_region=region), source="web-identity")
+    outcome = pod.assume(hop(B, sts_region=region), source="web-identity")
     assert outcome.error is None, outcome.said
     assert [call.action for call in sts.calls] == ["AssumeRoleWithWebIdentity", "AssumeRole"]
     assert home_region(arn) == region

@@ -21,8 +21,8 @@ from credproc.providers.reply import Call, Reply
 from credproc.providers.sts import load_config
 from credproc.providers.stsendpoint import endpoint
 from tests.chains import KEY, A, B, Machine, hop
+from tests.runs import Hurry
 from tests.servers import faults
-from tests.servers.asking import Hurry
 from tests.servers.base import closed_port
 from tests.servers.sts import ERRORS, StsServer, error, skewed
 
@@ -72,7 +72,7 @@ def test_every_parameter_that_is_given_is_sent_and_no_other(
         serial_number="arn:aws:iam::111111111111:mfa/jane",
         sts_region="eu-west-1",
     )
-    outcome = machine.ask(hop(A), full, run=machine.run(mfa_command="sh -c 'echo 123456'"))
+    outcome = machine.assume(hop(A), full, run=machine.run(mfa_command="sh -c 'echo 123456'"))
 
     assert outcome.error is None
     first, second = sts.calls
@@ -108,7 +108,7 @@ def test_every_parameter_that_is_given_is_sent_and_no_other(
 def test_credentials_are_those_of_the_answer_and_name_the_account_of_the_role(
     machine: Machine, sts: StsServer
 ) -> None:
-    found = machine.ask(hop(A), hop(B)).found
+    found = machine.assume(hop(A), hop(B)).found
 
     issued = sts.issued[-1]
     assert found is not None
@@ -121,7 +121,7 @@ def test_moto_style_expiration_with_microseconds_is_cut_to_seconds(
     machine: Machine, sts: StsServer
 ) -> None:
     sts.fail(_credentials(Expiration="2099-01-02T03:04:05.678901Z"))
-    found = machine.ask(hop()).found
+    found = machine.assume(hop()).found
     assert found is not None
     assert time.gmtime(found.expiration)[:6] == (2099, 1, 2, 3, 4, 5)
 
@@ -151,7 +151,7 @@ def test_answer_with_less_than_whole_credentials_is_rejected(
     changes: dict[str, str | None], words: str, machine: Machine, sts: StsServer
 ) -> None:
     sts.fail(_credentials(**changes))
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert type(outcome.error) is ProviderFailed
     assert outcome.said == f"role 1 of 1, {A}: STS answered {words}"
     assert sts.count() == 1
@@ -194,7 +194,7 @@ def test_final_error_ends_the_chain_after_one_call_and_says_what_to_do(
     code: str, machine: Machine, sts: StsServer
 ) -> None:
     sts.fail(error(code), role=B)
-    outcome = machine.ask(hop(A), hop(A), hop(B), run=machine.run())
+    outcome = machine.assume(hop(A), hop(A), hop(B), run=machine.run())
     calls_of_b = [call for call in sts.calls if call.parameters["RoleArn"] == B]
 
     assert isinstance(outcome.error, ProviderFailed)
@@ -212,11 +212,11 @@ def test_passing_error_is_repeated_and_then_said(
     code: str, machine: Machine, sts: StsServer
 ) -> None:
     sts.fail(error(code), times=2)
-    assert machine.ask(hop()).error is None
+    assert machine.assume(hop()).error is None
     assert sts.count() == 3
 
     sts.fail(error(code))
-    outcome = machine.ask(hop(), run=machine.run(patient=False))
+    outcome = machine.assume(hop(), run=machine.run(patient=False))
     assert type(outcome.error) is ProviderFailed
     assert outcome.said.startswith(f"role 1 of 1, {A}: {REPEATED[code]}")
     assert sts.count() == 3 + patience.ATTEMPTS
@@ -279,11 +279,11 @@ def test_response_of_another_server_is_a_network_fault(
 ) -> None:
     fault, words = STRANGERS[name]
     sts.fail(fault, times=1)
-    assert machine.ask(hop()).error is None, "one that passes"
+    assert machine.assume(hop()).error is None, "one that passes"
     assert sts.count() == 2
 
     sts.fail(fault)
-    outcome = machine.ask(hop(), run=machine.run(patient=False))
+    outcome = machine.assume(hop(), run=machine.run(patient=False))
     assert type(outcome.error) is ProviderFailed
     assert words in outcome.said
     assert sts.count() == 2 + patience.ATTEMPTS
@@ -297,7 +297,7 @@ def test_call_that_never_ends_is_given_up_in_time(
     fault: Fault, machine: Machine, sts: StsServer
 ) -> None:
     sts.fail(fault)
-    outcome = machine.ask(hop(), run=machine.run(seconds=60, clock=Hurry(25)))
+    outcome = machine.assume(hop(), run=machine.run(seconds=60, clock=Hurry(25)))
     assert type(outcome.error) is ProviderFailed
     assert "answer from STS in eu-central-1" in outcome.said
     assert outcome.log.count("; retrying in ") == patience.ATTEMPTS - 1
@@ -306,7 +306,7 @@ def test_call_that_never_ends_is_given_up_in_time(
 
 def test_call_ends_with_the_deadline_of_the_run(machine: Machine, sts: StsServer) -> None:
     sts.fail(faults.drip(0.02))
-    outcome = machine.ask(hop(), run=machine.run(seconds=0.5))
+    outcome = machine.assume(hop(), run=machine.run(seconds=0.5))
     assert isinstance(outcome.error, DeadlineExceeded)
     assert outcome.said.startswith(f"role 1 of 1, {A}: no complete answer from STS in eu-central-1")
     assert outcome.said.endswith("no time is left to try again")
@@ -318,7 +318,7 @@ def test_pause_that_would_outlast_the_deadline_is_not_begun(
 ) -> None:
     clock = Hurry()
     sts.fail(error("Throttling"))
-    outcome = machine.ask(hop(), run=machine.run(seconds=60, clock=clock))
+    outcome = machine.assume(hop(), run=machine.run(seconds=60, clock=clock))
     assert isinstance(outcome.error, DeadlineExceeded)
     assert sts.count() == 1 + len(clock.pauses)
     assert 60 - patience.LONGEST_PAUSE < sum(clock.pauses) < 60
@@ -333,7 +333,7 @@ def test_answer_without_end_is_given_up_before_it_fills_the_memory(
     monkeypatch.setattr(calls, "MOST", 32 * 2**20)
     others = set(threading.enumerate())
     sts.fail(faults.endless())
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert type(outcome.error) is ProviderFailed
     if request.node.callspec.id == "lean":
         assert "a body of more than 262144 bytes" in outcome.said
@@ -356,7 +356,7 @@ def test_pauses_grow_and_are_jittered_in_full(
     sts.fail(error(code))
     clock = Hurry()
     for _ in range(20):
-        machine.ask(hop(), run=machine.run(patient=False, clock=clock))
+        machine.assume(hop(), run=machine.run(patient=False, clock=clock))
     assert len(clock.pauses) == 20 * len(longest)
     for number, most in enumerate(longest):
         drawn = clock.pauses[number :: len(longest)]
@@ -369,7 +369,7 @@ def test_wrong_clock_is_named_with_seconds_and_direction(
     code: str, off: int, machine: Machine, sts: StsServer
 ) -> None:
     sts.fail(skewed(off, code))
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     match = re.search(r"this machine's clock is (\d+) s (ahead of|behind) STS", outcome.said)
     assert match, outcome.said
     assert abs(int(match[1]) - abs(off)) <= 3
@@ -387,13 +387,13 @@ def test_wrong_clock_is_known_from_the_message_where_no_date_is_sent(
         skewed(3000)(exchange)
 
     sts.fail(without_date)
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert re.search(r"clock is (2999|300\d) s behind STS", outcome.said), outcome.said
 
 
 def test_wrong_clock_that_sts_still_accepts_is_logged(machine: Machine, sts: StsServer) -> None:
     sts.clock = lambda: time.time() - 300
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert outcome.error is None
     assert re.search(r"sts: this machine's clock is (30\d|299) s ahead", outcome.log)
 
@@ -406,8 +406,8 @@ def test_what_was_sent_in_confidence_is_not_repeated(machine: Machine, sts: StsS
         "Member must have length"
     )
     sts.fail(error("ValidationError", quoted), nth=2)
-    first = machine.ask(hop(external_id=secret))
-    second = machine.ask(hop(external_id="4711"))
+    first = machine.assume(hop(external_id=secret))
+    second = machine.assume(hop(external_id="4711"))
     assert "canary" not in first.said + first.log
     assert f"{A}: AccessDenied: no [secret] for {A}, sorry" in first.said
     assert "4711" not in second.said
@@ -420,7 +420,7 @@ def test_wrong_mfa_code_may_be_followed_by_another_at_once(
     device = "arn:aws:iam::111111111111:mfa/jane"
     sts.mfa_codes[device] = ["654321"]
     run = machine.run(mfa_command="sh -c 'echo 123456'")
-    outcome = machine.ask(hop(serial_number=device), run=run)
+    outcome = machine.assume(hop(serial_number=device), run=run)
     assert isinstance(outcome.error, CodeNotGiven)
     assert not outcome.error.cacheable
     assert "each code works once, so wait for the next one" in outcome.said
@@ -429,7 +429,7 @@ def test_wrong_mfa_code_may_be_followed_by_another_at_once(
 
 def test_refused_connection_is_said_with_its_reason(machine: Machine) -> None:
     machine.set(AWS_ENDPOINT_URL_STS=closed_port())
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert type(outcome.error) is ProviderFailed
     assert "no answer from STS in eu-central-1: Could not connect" in outcome.said
     assert "(connection refused)" in outcome.said
@@ -437,7 +437,7 @@ def test_refused_connection_is_said_with_its_reason(machine: Machine) -> None:
 
 def test_invalid_endpoint_is_a_configuration_error(machine: Machine) -> None:
     machine.set(AWS_ENDPOINT_URL_STS="nonsense")
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert isinstance(outcome.error, RequestError)
     assert "no client for STS in eu-central-1" in outcome.said
 
@@ -469,7 +469,7 @@ def test_timeouts_are_inside_the_deadline(
 
 
 def test_one_client_serves_all_roles_of_a_region(machine: Machine, sts: StsServer) -> None:
-    machine.ask(hop(A), hop(B), hop(A), hop(B, sts_region="eu-west-1"))
+    machine.assume(hop(A), hop(B), hop(A), hop(B, sts_region="eu-west-1"))
     assert [request.connection for request in sts.requests] == [1, 1, 1, 2]
 
 
@@ -484,14 +484,14 @@ def test_config_that_cannot_be_read_is_named_with_its_line(
     text: str, words: str, machine: Machine
 ) -> None:
     machine.config(text)
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert isinstance(outcome.error, RequestError)
     assert words in outcome.said
 
 
 def test_profile_that_the_environment_names_must_exist(machine: Machine) -> None:
     machine.set(AWS_PROFILE="nowhere")
-    outcome = machine.ask(hop())
+    outcome = machine.assume(hop())
     assert isinstance(outcome.error, RequestError)
     folder = machine.folder
     assert outcome.said == (
@@ -502,7 +502,7 @@ def test_profile_that_the_environment_names_must_exist(machine: Machine) -> None
 
 def test_empty_variable_names_no_profile(machine: Machine) -> None:
     machine.set(AWS_PROFILE="", AWS_DEFAULT_PROFILE="")
-    assert machine.ask(hop()).error is None
+    assert machine.assume(hop()).error is None
 
 
 def test_user_without_a_name_is_a_number() -> None:

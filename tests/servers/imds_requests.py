@@ -1,4 +1,4 @@
-"""Requests to the simulated IMDS, at a time that the test sets."""
+"""Requests to the simulated IMDS."""
 
 from __future__ import annotations
 
@@ -15,31 +15,6 @@ if TYPE_CHECKING:
 ROLES = "/latest/meta-data/iam/security-credentials/"
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "X-aws-ec2-metadata-token"
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Hurry:
-    """A monotonic clock that jumps over pauses, and goes ``faster`` than time."""
-
-    def __init__(self, faster: float = 1) -> None:
-        self.faster = faster
-        #: Seconds of each pause.
-        self.pauses: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.faster * time.monotonic() + sum(self.pauses)
-
-    def sleep(self, seconds: float, /) -> None:
-        self.pauses.append(seconds)
 
 
 class Reply:
