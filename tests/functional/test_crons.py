@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import cron_daemons
 from tests.harness import Processes
 from tests.users import public_folder
 
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 #: Two of them wake at the full minute.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-NAMES = {each.__name__: each for each in crons.ALL}
+NAMES = {each.__name__: each for each in cron_daemons.ALL}
 
 
 @pytest.fixture(scope="module")
 def ran() -> Iterator[dict[str, Cron]]:
     """Every cron, after it has run its job."""
-    crons.demand()
+    cron_daemons.demand()
     processes = Processes()
     made: dict[str, Cron] = {}
     with public_folder() as folder:
@@ -87,5 +88,5 @@ def test_percent_sign_is_special_to_debians_cron_alone(name: str, ran: dict[str,
 
 def test_systemd_cron_ends_only_the_jobs_own_process(ran: dict[str, Cron]) -> None:
     cron = ran["Systemd"]
-    assert isinstance(cron, crons.Systemd)
+    assert isinstance(cron, cron_daemons.Systemd)
     assert "KillMode=process\n" in cron.unit

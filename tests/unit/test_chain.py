@@ -137,7 +137,7 @@ def test_region_that_cannot_be_one_is_refused_before_any_call(
     assert isinstance(outcome.error, RequestError)
     assert "must be a region, like eu-central-1, not 'eu.evil.example/'" in outcome.said
     machine.set(**{variable: "EU-WEST-1"})
-    assert "not 'EU-WEST-1' (write it in lower case)" in machine.ask(hop(A)).said
+    assert "not 'EU-WEST-1' (write it in lower case)" in machine.assume(hop(A)).said
     assert sts.count() == 0
 
 

@@ -118,7 +118,9 @@ def test_time_is_read_in_every_zone(text: str, seconds: int) -> None:
     ],
 )
 def test_time_that_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(ProviderFailed, match=r"^IMDS answered with an unreadable Expiration$"):
+    with pytest.raises(
+        ProviderFailed, match=r"^IMDS answered with an unreadable Expiration \(it must be "
+    ):
         credentials.read_time(text, "IMDS")
 
 

@@ -160,7 +160,7 @@ def test_answer_with_less_than_whole_credentials_is_rejected(
 FINAL = {
     "AccessDenied": "that its trust policy allows this caller (a condition may require --ext",
     "ValidationError": "lower --duration-seconds",
-    "MalformedPolicyDocument": "check --policy",
+    "MalformedPolicyDocument": "check --policy and --policy-arn",
     "PackedPolicyTooLarge": "shorten the session policy",
     "RegionDisabledException": "activate STS for eu-central-1",
     "IncompleteSignature": "a proxy may have changed the request",
