@@ -99,23 +99,23 @@ class Credentials:
         return [value for value in (self.access_key, self.secret_key, self.token) if value]
 
 
-def from_answer(
-    answer: Any, names: tuple[str, str, str, str], provider: str, where: str
+def from_response(
+    response: Any, names: tuple[str, str, str, str], provider: str, where: str
 ) -> Credentials:
     """Read credentials from a parsed response whose fields have ``names``, in the class's order.
 
     ProviderFailed for a missing or invalid field; its message begins with ``where``.
     """
-    if not isinstance(answer, dict):
+    if not isinstance(response, dict):
         raise ProviderFailed(f"{where} answered with something other than credentials")
-    values = [answer.get(name) for name in names]
+    values = [response.get(name) for name in names]
     for name, value in zip(names, values, strict=True):
         if value is None or value == "":
             raise ProviderFailed(f"{where} answered without {name}")
         if not isinstance(value, str) or not is_key_text(value):
             raise ProviderFailed(f"{where} answered with an unreadable {name}")
     access_key, secret_key, token, expiration = (str(value) for value in values)
-    account = answer.get("AccountId")
+    account = response.get("AccountId")
     return Credentials(
         access_key,
         secret_key,

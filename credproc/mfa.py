@@ -54,7 +54,7 @@ class Mfa:
         self.children = Children()
         self.command: MfaCommand | None = None
         if command:
-            from credproc.mfacommand import MfaCommand  # 1 ms, with helper and complaint
+            from credproc.mfacommand import MfaCommand  # 1 ms, with helper and errorline
 
             self.command = MfaCommand(command, environ, self.children)
         self._prompt: prompt.Prompt | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from credproc import children, helper
-from credproc.complaint import error_line
+from credproc.errorline import error_line
 from credproc.errors import CodeNotGiven, UsageError
 
 TYPE_CHECKING = False

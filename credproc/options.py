@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 
-from credproc import __version__, helptext, limits, mfacommand, noshell, policy
+from credproc import __version__, helptext, limits, mfacommand, policy, shellsyntax
 from credproc.errors import TextRequested, UsageError
 from credproc.hop import OPTIONS, Hop, Option
 from credproc.request import DEFAULT_TIMEOUT, MFA_SESSION, Imds, Profile, Request
@@ -30,9 +30,9 @@ def parse(argv: Sequence[str]) -> Request:
     try:
         _, unknown = parser().parse_known_args(list(argv), argparse.Namespace(request=request))
     except UsageError as error:
-        raise UsageError(noshell.in_words(argv) or str(error)) from None
+        raise UsageError(shellsyntax.in_words(argv) or str(error)) from None
     if unknown:
-        raise UsageError(noshell.in_words(argv) or _unknown(unknown[0]))
+        raise UsageError(shellsyntax.in_words(argv) or _unknown(unknown[0]))
     request.finish()
     problem = request.problem()
     if problem:

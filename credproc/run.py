@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 
-from credproc import __version__, hidden, system
+from credproc import __version__, knownsecrets, system
 from credproc.answer import Witnesses
 from credproc.variables import PROFILES, are_relative, expanded
 
@@ -47,7 +47,7 @@ class Run:
         self.children = mfa.children
         #: Secrets, which are removed from every message.
         self.secrets = log.secrets
-        self.secrets += hidden.of_environment(environ)
+        self.secrets += knownsecrets.of_environment(environ)
         #: Whether to retry until the deadline if a service is only starting or busy: not if valid
         #: credentials are cached.
         self.patient = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from credproc import headers, noshell, options, variables
+from credproc import headers, options, shellsyntax, variables
 from credproc.ctl import commandline, rewriting
 from credproc.ctl.configfile import ConfigFile
 from credproc.errors import RequestError, TextRequested, UsageError
@@ -155,7 +155,7 @@ class Target:
         self.profile = profile
         self.line = line
         #: Why tools do not run the line as its author probably intended, "" if they do.
-        self.slip = noshell.slip(line)
+        self.slip = shellsyntax.slip(line)
 
     @property
     def words(self) -> str:
@@ -193,7 +193,7 @@ def of_profile(shared: Shared, name: str) -> Target:
     try:
         return Target(argv, name, line)
     except UsageError as error:
-        why = noshell.slip(line) or str(error)
+        why = shellsyntax.slip(line) or str(error)
         raise UsageError(f"the credential_process of profile {name}: {why}") from None
 
 

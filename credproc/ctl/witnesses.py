@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credproc import answer, credentials, hidden, system
+from credproc import answer, credentials, knownsecrets, system
 from credproc.errors import clean, masked
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _shown(part: str) -> str:
         return f"{name}={masked(value)}"
     if value.startswith("#"):
         return f"{name}=..."
-    return f"{name}={clean(value, hidden.of_environment({name: value}))}"
+    return f"{name}={clean(value, knownsecrets.of_environment({name: value}))}"
 
 
 def _kind(record: bytes) -> str:

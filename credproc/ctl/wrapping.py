@@ -13,6 +13,7 @@ from credproc.ctl import commandline
 from credproc.ctl.edits import Edits
 from credproc.ctl.shared import KEY, RIVALS, Shared, parsed, rivals
 from credproc.errors import CredprocError, RequestError
+from credproc.slips import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 #: The default suffix of a profile that was wrapped.
 SUFFIX = "-source"
 
-KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 #: Keys of a profile, besides access keys, that say where credentials come from.
 DESCRIBING = {*RIVALS, KEY}.difference(KEYS, ("source_profile", "credential_source"))
 #: Parameters of a role or of access keys, which have no effect without them.

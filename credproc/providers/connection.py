@@ -8,7 +8,7 @@ import socket
 from credproc import __version__, supervision
 from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderUnavailable, clean
 from credproc.providers import http
-from credproc.providers.http import Fault, Stream
+from credproc.providers.http import HttpError, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Connection:
     def exchange(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
         """Send a request; return the status and the whole body.
 
-        TimeoutError if the time is up, Fault for everything else that may pass.
+        TimeoutError if the time is up, HttpError for everything else that may pass.
         """
         names = {
             "Host": http.host(self.host, self.port, 80),
@@ -161,15 +161,15 @@ class Connection:
         except TimeoutError:
             raise
         except OSError as error:
-            raise Fault((error.strerror or type(error).__name__).lower()) from None
+            raise HttpError((error.strerror or type(error).__name__).lower()) from None
         stream = Stream(self.sock, self.deadline.timeout, MAX_ANSWER)
         try:
-            answer = stream.exchange(http.request(method, path, names), MAX_BODY)
+            response = stream.exchange(http.request(method, path, names), MAX_BODY)
         finally:
             self.received = self.received or stream.received
             if not stream.is_reusable:
                 self.close()
-        if answer.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Fault("a response in an encoding that was not requested")
-        self.headers = answer.headers
-        return answer.status, answer.body
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise HttpError("a response in an encoding that was not requested")
+        self.headers = response.headers
+        return response.status, response.body

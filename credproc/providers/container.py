@@ -51,7 +51,7 @@ def retrieve(run: Run) -> Credentials | None:
             text = "must begin with /"
         raise RequestError(f"{name}: {text[:1].lower()}{text[1:]}") from None
     names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
-    return credentials.from_answer(answer, names, METHOD, WHERE)
+    return credentials.from_response(answer, names, METHOD, WHERE)
 
 
 def _token(run: Run) -> str:

@@ -7,8 +7,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from credproc import credentials
-from credproc.complaint import error_line
 from credproc.credentials import Credentials
+from credproc.errorline import error_line
 from credproc.errors import ProviderFailed
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ _NOT_HTTP = "a response that is not HTTP"
 _HEADERS = "response headers too large"
 
 
-class Fault(Exception):
+class HttpError(Exception):
     """A failure that may pass; its message quotes nothing that was sent."""
 
 
-class Answer:
+class Response:
     """A response: status, headers by lower-case name, the whole body."""
 
     __slots__ = ("body", "headers", "status")
@@ -53,10 +53,10 @@ class Stream:
         self.received = False
         self.is_reusable = False
 
-    def exchange(self, request: bytes, most: int) -> Answer:
+    def exchange(self, request: bytes, most: int) -> Response:
         """Send a request; return the response, whose body has at most ``most`` bytes.
 
-        TimeoutError if the time is up, Fault for everything else that may pass.
+        TimeoutError if the time is up, HttpError for everything else that may pass.
         """
         try:
             self.is_reusable = False
@@ -70,10 +70,10 @@ class Stream:
         except TimeoutError:
             raise
         except OSError as error:
-            raise Fault((error.strerror or type(error).__name__).lower()) from error
+            raise HttpError((error.strerror or type(error).__name__).lower()) from error
         closes = version < b"HTTP/1.1" or "close" in headers.get("connection", "").lower()
         self.is_reusable = self._delimited and not closes and not self._buffer
-        return Answer(status, headers, body)
+        return Response(status, headers, body)
 
     def _more(self) -> bool:
         """Wait for more bytes; return False at the end of the stream."""
@@ -82,19 +82,19 @@ class Stream:
         self.received = self.received or bool(data)
         self._room -= len(data)
         if self._room < 0:
-            raise Fault(f"a response of more than {self._most} bytes")
+            raise HttpError(f"a response of more than {self._most} bytes")
         self._buffer += data
         return bool(data)
 
     def _line(self) -> bytes:
         while b"\n" not in self._buffer:
             if len(self._buffer) > MAX_LINE:
-                raise Fault(_HEADERS)
+                raise HttpError(_HEADERS)
             if not self._more():
-                raise Fault(_CUT_OFF)
+                raise HttpError(_CUT_OFF)
         line = self._taken(self._buffer.index(b"\n") + 1)
         if len(line) > MAX_LINE:
-            raise Fault(_HEADERS)
+            raise HttpError(_HEADERS)
         return line.rstrip(b"\r\n")
 
     def _taken(self, size: int) -> bytes:
@@ -108,12 +108,12 @@ class Stream:
         while len(self._buffer) < 5 and self._more():
             pass
         if not self._buffer:
-            raise Fault(CLOSED)
+            raise HttpError(CLOSED)
         if not self._buffer.startswith(b"HTTP/"):
-            raise Fault(_NOT_HTTP)
+            raise HttpError(_NOT_HTTP)
         version, status, *_ = [*self._line().split(None, 2), b""]
         if not (version.startswith(b"HTTP/1.") and len(status) == 3 and status.isdigit()):
-            raise Fault(_NOT_HTTP)
+            raise HttpError(_NOT_HTTP)
         return version, int(status)
 
     def _headers(self) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Stream:
                 return headers
             name, _, value = line.partition(":")
             headers.setdefault(name.strip().lower(), value.strip())
-        raise Fault(_HEADERS)
+        raise HttpError(_HEADERS)
 
     def _body(self, status: int, headers: Mapping[str, str], most: int) -> bytes:
         self._delimited = True
@@ -145,7 +145,7 @@ class Stream:
         _check(size, most)
         while len(self._buffer) < size:
             if not self._more():
-                raise Fault(_CUT_OFF)
+                raise HttpError(_CUT_OFF)
         return self._taken(size)
 
     def _chunks(self, most: int) -> bytes:
@@ -153,7 +153,7 @@ class Stream:
         while True:
             digits = self._line().partition(b";")[0].strip()
             if not digits or digits.strip(b"0123456789abcdefABCDEF"):
-                raise Fault(_NOT_HTTP)
+                raise HttpError(_NOT_HTTP)
             size = int(digits[:16], 16)
             if not size:
                 self._headers()  # trailers
@@ -179,4 +179,4 @@ def host(name: str, port: int, usual: int) -> str:
 
 def _check(size: int, most: int) -> None:
     if size > most:
-        raise Fault(f"a body of more than {most} bytes")
+        raise HttpError(f"a body of more than {most} bytes")

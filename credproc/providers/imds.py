@@ -114,7 +114,7 @@ def _credentials(answer: dict[str, Any], role: str, secrets: list[str]) -> Crede
         message = clean(" ".join(texts), known) or "an unreadable Code"
         hint = HINTS.get(str(code), "try again in a few minutes, and check the instance profile")
         raise ProviderFailed(f"{where} answered {message} ({hint})")
-    found = credentials.from_answer(
+    found = credentials.from_response(
         answer, ("AccessKeyId", "SecretAccessKey", "Token", "Expiration"), "imds", where
     )
     found.role = role

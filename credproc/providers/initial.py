@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credproc import credentials, hidden, limits, slips
+from credproc import credentials, knownsecrets, limits, slips
 from credproc.credentials import Credentials
 from credproc.errors import CredprocError, ProviderFailed, RequestError, SourceRejected
 from credproc.providers import incomplete, keyparts, process, sts, stsendpoint, tokenfile
@@ -35,7 +35,9 @@ def profile(run: Run, name: str) -> Credentials:
     except RequestError as error:
         raise RequestError(f"profile {name}: {error}") from error
     except CredprocError:
-        run.secrets += hidden.of_files(run.environ)  # a service's error message may quote them
+        run.secrets += knownsecrets.of_files(
+            run.environ
+        )  # a service's error message may quote them
         raise
     run.log(f"profile {name}: {found}")
     return found

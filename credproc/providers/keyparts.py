@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from credproc import system
 from credproc.answer import SECRET, VARIABLES, mark, masked
 from credproc.providers import sts
+from credproc.providers.incomplete import SSO
 from credproc.regions import home_region, partition
 from credproc.variables import CONFIG, CREDENTIALS, ENDPOINT_KEYS, LOGIN_CACHE, path
 
@@ -127,8 +128,7 @@ def _sso(run: Run, shared: SharedConfig, values: dict[str, Any]) -> Parts:
     settings = (
         {**values, **shared.full_config.get("sso_sessions", {}).get(name, {})} if name else values
     )
-    names = ("sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name")
-    found: Parts = {key: str(settings[key]) for key in names if settings.get(key)}
+    found: Parts = {key: str(settings[key]) for key in SSO if settings.get(key)}
     start = name or str(settings.get("sso_start_url", ""))
     stem = hashlib.sha1(start.encode(), usedforsecurity=False).hexdigest()
     signed_in = sign_in(run, f"{path(run.environ, '', '~/.aws/sso/cache')}/{stem}.json")

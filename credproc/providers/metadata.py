@@ -8,7 +8,7 @@ import json
 from credproc import limits, windows
 from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
 from credproc.providers.connection import Connection
-from credproc.providers.http import Fault
+from credproc.providers.http import HttpError
 from credproc.providers.imdssettings import Settings, settings
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ PAUSE, LONGEST_PAUSE = 0.1, 1.0
 DISABLE = "set AWS_EC2_METADATA_DISABLED=true to skip it"
 
 
-class Busy(Fault):
+class Busy(HttpError):
     """A response of a service that is starting or busy; retried if nothing valid is cached."""
 
 
@@ -174,7 +174,7 @@ class Service:
                 if status == 429 or status >= 500:
                     raise Busy(f"status {status}")
                 return status, read(body) if status == 200 else None
-            except (TimeoutError, Fault) as error:
+            except (TimeoutError, HttpError) as error:
                 self.connection.close()
                 if self.deadline.left() <= 0:
                     raise self._timed_out(what, str(error)) from None
@@ -246,14 +246,14 @@ class Service:
 def _read_token(body: bytes) -> str:
     token = _text(body)
     if len(token) > 1024 or not all("!" <= letter <= "~" and letter != "<" for letter in token):
-        raise Fault("a response that is not a token")
+        raise HttpError("a response that is not a token")
     return token
 
 
 def _read_name(body: bytes) -> str:
     name = _text(body).split("\n")[0].strip()
     if name.startswith("<"):
-        raise Fault("a web page instead of a name")
+        raise HttpError("a web page instead of a name")
     return name
 
 
@@ -269,7 +269,7 @@ def _read_object(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise Fault("a response that is not JSON") from None
+        raise HttpError("a response that is not JSON") from None
     if not isinstance(answer, dict):
-        raise Fault("JSON that is not an object")
+        raise HttpError("JSON that is not an object")
     return answer

@@ -7,8 +7,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from credproc import children, helper, noshell, recursion
-from credproc.complaint import error_line
+from credproc import children, helper, recursion, shellsyntax
+from credproc.errorline import error_line
 from credproc.errors import DeadlineExceeded, ProviderFailed, RequestError
 from credproc.providers import document
 
@@ -37,7 +37,7 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     if not words:
         raise RequestError("credential_process is blank")
     name = os.path.basename(words[0]) or words[0]
-    slip = noshell.slip(command)
+    slip = shellsyntax.slip(command)
     hint = f" ({slip})" if slip else ""
     result = _completed(run, profile, words, name, hint)
     if len(result.output) > MOST:

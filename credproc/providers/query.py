@@ -71,28 +71,28 @@ class Query:
             "user-agent": f"credproc/{__version__}",
             **signed(where, body, call.caller, time.time()),
         }
-        answer = self._exchange(where, call, http.request("POST", "/", headers, body), end)
-        found = fields(answer.body)
+        response = self._exchange(where, call, http.request("POST", "/", headers, body), end)
+        found = fields(response.body)
         lead = next((each for each in ERRORS if f"{each}Code" in found), "")
-        reply = Reply(answer.status, answer.headers, found.get(f"{lead}Code", ""))
-        reply.message = found.get(f"{lead}Message", "") if reply.code else _phrase(answer.status)
-        if answer.status >= 300:
+        reply = Reply(response.status, response.headers, found.get(f"{lead}Code", ""))
+        reply.message = found.get(f"{lead}Message", "") if reply.code else _phrase(response.status)
+        if response.status >= 300:
             raise Failed(faults.explain(reply, call))
         return reply, _result(found, f"{action}Result/")
 
-    def _exchange(self, where: Endpoint, call: Call, sent: bytes, end: Deadline) -> http.Answer:
+    def _exchange(self, where: Endpoint, call: Call, sent: bytes, end: Deadline) -> http.Response:
         sock = self._reusable(where) or self._connected(where, call, end)
         stream = http.Stream(sock, lambda: end.timeout(READ), MAX_ANSWER)
         try:
-            answer = stream.exchange(sent, MAX_BODY)
-        except (TimeoutError, http.Fault) as error:
+            response = stream.exchange(sent, MAX_BODY)
+        except (TimeoutError, http.HttpError) as error:
             raise Failed(_unanswered(error, where, call, end)) from None
         finally:
             if stream.is_reusable:
                 self._idle = where, sock
             else:
                 sock.close()
-        return answer
+        return response
 
     def _reusable(self, where: Endpoint) -> socket.socket | None:
         """Return the open connection, unless it is to another endpoint or the server closed it."""

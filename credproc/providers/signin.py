@@ -14,7 +14,7 @@ from botocore.credentials import LoginProvider, SSOProvider
 from botocore.parsers import ResponseParserError
 from botocore.tokens import SSOTokenProvider
 
-from credproc import hidden
+from credproc import knownsecrets
 from credproc.errors import ProviderFailed
 from credproc.providers import botofaults, faults
 from credproc.providers.client import check_proxy, client_config
@@ -79,7 +79,7 @@ class Signins:
 
         If the service refuses a token that another program has replaced meanwhile, use the new one.
         """
-        variable, usual = hidden.LOGINS[method]
+        variable, usual = knownsecrets.LOGINS[method]
         folder = path(self.run.environ, variable, usual)
         for is_last in (False, True):  # pragma: no branch - the last time returns or raises
             tokens = Tokens(folder, self.login(method), self.run)

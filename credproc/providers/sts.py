@@ -234,6 +234,6 @@ def _credentials(answer: dict[str, Any]) -> Credentials:
     if arn.count(":") > 4:
         fields["AccountId"] = arn.split(":")[4]
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
-    found = credentials.from_answer(fields, names, "chain", "STS")
+    found = credentials.from_response(fields, names, "chain", "STS")
     found.arn = arn if arn.isprintable() else ""
     return found

@@ -312,7 +312,7 @@ def test_variables_that_the_code_reads_are_described() -> None:
         if "ctl" not in module.parts:
             found = set(name.findall(module.read_text()))
             # Hiding the value of a variable is not reading it.
-            (hidden if module.name == "hidden.py" else known).update(found)
+            (hidden if module.name == "knownsecrets.py" else known).update(found)
 
     titles = ("Environment", "Output and formats")
     texts = [readme.section(title, "credproc").text for title in titles]

@@ -14,7 +14,7 @@ from credproc.errors import CredprocError, RequestError, TextRequested, UsageErr
 from credproc.log import Log
 from credproc.mfa import Mfa
 from credproc.providers import imds, imdssettings, metadata
-from credproc.providers.http import Fault
+from credproc.providers.http import HttpError
 from credproc.providers.profile import roles
 from credproc.providers.sts import load_config
 from credproc.run import Run
@@ -175,12 +175,12 @@ def answers(folder: Path) -> Callable[[Chance], bool]:
     def run(chance: Chance) -> bool:
         data = chance.mutated(good)
         for read in (metadata._read_token, metadata._read_name):
-            with contextlib.suppress(Fault):
+            with contextlib.suppress(HttpError):
                 read(data)
         try:
             answer = metadata._read_object(data)
             found = imds._credentials(answer, "app", [])
-        except (Fault, CredprocError) as error:
+        except (HttpError, CredprocError) as error:
             check(error)
             if "fuzzedSecret/" in str(error) or "fuzzedToken" in str(error):
                 raise AssertionError(f"a secret is in {error}") from error

@@ -30,7 +30,7 @@ ASCII = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=
 def read(**changes: Any) -> Credentials:
     """Read the answer with some of its fields changed; None takes one away."""
     answer = {name: value for name, value in {**ANSWER, **changes}.items() if value is not None}
-    return credentials.from_answer(answer, NAMES, "imds", "IMDS")
+    return credentials.from_response(answer, NAMES, "imds", "IMDS")
 
 
 def made(**changes: Any) -> Credentials:
@@ -186,7 +186,7 @@ def test_odd_field_is_named_and_not_shown(name: str, value: object) -> None:
 @pytest.mark.parametrize("answer", [None, [], "x", 0, True, [ANSWER]])
 def test_response_that_is_not_an_object_is_refused(answer: object) -> None:
     with pytest.raises(ProviderFailed, match="something other than credentials"):
-        credentials.from_answer(answer, NAMES, "imds", "IMDS")
+        credentials.from_response(answer, NAMES, "imds", "IMDS")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from credproc import noshell, options, slips
+from credproc import options, shellsyntax, slips
 from credproc.errors import UsageError
 from credproc.providers import incomplete
 
@@ -98,7 +98,7 @@ def test_invalid_key_is_reported_without_its_value(
     ],
 )
 def test_shell_syntax_in_a_command_is_reported(line: str, message: str) -> None:
-    found = noshell.slip(line)
+    found = shellsyntax.slip(line)
     assert found.startswith(message)
     assert bool(found) == bool(message)
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from credproc import hidden, recursion
+from credproc import knownsecrets, recursion
 from credproc.deadline import Deadline
 from credproc.errors import CodeNotGiven, CredprocError, clean
 from credproc.mfa import Mfa
@@ -102,7 +102,7 @@ class Case:
 
     def shown(self, error: Exception) -> str:
         """Return an error in one line, without the secrets that are known."""
-        return clean(str(error), [*self.log.secrets, *hidden.of_files(self.environ)])
+        return clean(str(error), [*self.log.secrets, *knownsecrets.of_files(self.environ)])
 
     def dated(self, who: str, date: str) -> None:
         """Record a service's time, if its response contained one."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from credproc import hidden
+from credproc import knownsecrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def test_secrets_of_logins_are_found_beside_files_that_are_half_written(home: Pa
     login = {"accessToken": "one", "region": "eu-central-1", "deep": {"clientSecret": "two"}}
     (logins / "c.json").write_text(json.dumps(login))
 
-    assert hidden.of_files({}) == ["one", "two"]
+    assert knownsecrets.of_files({}) == ["one", "two"]
 
 
 @pytest.mark.parametrize("folder", [None, "~/logins", "$LOGINS", "/absolute"])
@@ -45,7 +45,7 @@ def test_logins_are_looked_for_where_the_given_environment_has_them(
     place.mkdir(parents=True)
     (place / "a.json").write_text('{"refreshToken": "one"}')
 
-    assert hidden.of_files(environ) == ["one"]
+    assert knownsecrets.of_files(environ) == ["one"]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "nothing"])
@@ -56,4 +56,4 @@ def test_anything_but_a_regular_file_has_no_secrets_and_is_not_read(kind: str, h
     elif kind == "folder":
         path.mkdir()
 
-    assert hidden.of_files({"AWS_WEB_IDENTITY_TOKEN_FILE": str(path)}) == []
+    assert knownsecrets.of_files({"AWS_WEB_IDENTITY_TOKEN_FILE": str(path)}) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from credproc.complaint import error_line
+from credproc.errorline import error_line
 from credproc.errors import clean
 
 #: What runtimes, libraries for command lines and programs write, and the line that matters.
