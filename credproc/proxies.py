@@ -44,6 +44,8 @@ def _problems(value: str) -> Iterator[str]:
     if wrong:
         escapes = ", ".join(f"{character} as {ESCAPED[character]}" for character in wrong)
         yield f"has a user name or password with characters that must be escaped: write {escapes}"
+    if host.startswith("[") and "]" not in host:
+        yield "has a [ without a ]"
     address, port = _address(host)
     if port and not (port.isdecimal() and int(port[:6]) <= 65535):
         yield "has a port that is not a number up to 65535"

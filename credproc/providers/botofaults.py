@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from botocore import exceptions
@@ -71,6 +72,9 @@ def _connection(error: Exception, call: Call) -> Fault:
     reason = f" ({_words(cause)})" if cause else ""
     if isinstance(error, exceptions.ProxyConnectionError) and " 407" in reason:
         return faults.proxy_wants_password(call)
+    refused = re.search(r"tunnel connection failed: (\d+[\w ]*)", reason)
+    if refused:
+        return faults.proxy_refused(call, refused[1].strip())
     return faults.unreachable(call, f"{short(error)}{reason}")
 
 

@@ -134,5 +134,6 @@ def _unusable(session: botocore.session.Session, build: Callable[[], Any], reaso
     urls = [each for each in os.environ if each.startswith("AWS_ENDPOINT_URL")]
     named = [each for each in given + urls if os.environ[each] and os.environ[each] in reason]
     if named:
-        return f"{named[0]}={os.environ[named[0]]}"
+        longest = max(named, key=lambda each: len(os.environ[each]))
+        return f"{longest}={os.environ[longest]}"
     return " or ".join(given + [f"{key} of profile {name}" for key in scoped]) or "a setting"

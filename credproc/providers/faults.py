@@ -105,8 +105,17 @@ def foreign(reply: Reply, call: Call) -> Fault:
 def proxy_wants_password(call: Call) -> Fault:
     """Return the fault of a proxy's status 407."""
     return Fault(
-        f"the proxy for {call.where} requires credentials (407): put a user name and a "
-        "password into HTTPS_PROXY"
+        f"the proxy for {call.where} requires credentials (407): put the right user name and "
+        "password into HTTPS_PROXY (only the Basic method is supported)"
+    )
+
+
+def proxy_refused(call: Call, status: str) -> Fault:
+    """Return the fault of a proxy that answered, but opened no connection to the service."""
+    return Fault(
+        f"the proxy opened no connection to {call.where} ({status}): check HTTPS_PROXY, and that "
+        "the proxy allows this host",
+        pause=PAUSE,
     )
 
 
@@ -127,6 +136,9 @@ def timed_out(call: Call, seconds: float) -> Fault:
 
 def untrusted(call: Call, text: str) -> Fault:
     """Return the fault of a failed TLS handshake; ``text`` is the TLS library's message."""
+    if "WRONG_VERSION_NUMBER" in text:
+        hint = "the server or the proxy does not speak TLS: should its URL begin with http://?"
+        return Fault(f"no TLS connection to {call.where}: {text}", pause=PAUSE, hint=hint)
     if "CERTIFICATE_VERIFY_FAILED" not in text:
         return Fault(f"no TLS connection to {call.where}: {text}", pause=PAUSE)
     hint = "set AWS_CA_BUNDLE to the certificate authority of your proxy, or check the endpoint"

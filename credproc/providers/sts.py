@@ -202,6 +202,7 @@ class Sts:
         """Return botocore's client, prepared for this region."""
         from credproc.providers.client import Client
 
+        stsendpoint.check(self.shared)
         self._client = self._client or Client(self.shared.botocore())
         self._client.make(run, region)
         return self._client

@@ -6,7 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from credproc import limits, system
+from credproc import limits, proxies, system
+from credproc.errors import RequestError
 from credproc.providers import http
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def endpoint(shared: SharedConfig, region: str) -> Endpoint | None:
     if not suffix:
         return None
     try:
-        url = _given(shared, scoped, environ) or f"https://sts.{region}.{suffix}"
+        url = _given(shared, scoped, environ)[0] or f"https://sts.{region}.{suffix}"
         return Endpoint(url, region)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None  # botocore reports the invalid setting
@@ -133,17 +134,37 @@ def custom(shared: SharedConfig) -> str:
     An endpoint of AWS's own, such as a VPC's, counts as none. So does what has no effect or cannot
     be read: botocore says what is wrong with it.
     """
+    try:
+        url, _ = _effective(shared)
+        return "" if url and _is_aws(url) else url
+    except ValueError:
+        return ""
+
+
+def check(shared: SharedConfig) -> None:
+    """Raise RequestError if the configured endpoint URL cannot be used."""
+    url, name = _effective(shared)
+    if not url:
+        return
+    problem = "must begin with http:// or https://"
+    if url.lower().startswith(("http://", "https://")):
+        problem = proxies.problem(url)
+    if problem:
+        raise RequestError(f"{name} {problem}")
+
+
+def _effective(shared: SharedConfig) -> tuple[str, str]:
+    """Return the configured endpoint URL that has an effect, and where it is set, or ("", "")."""
     scoped = shared.get_scoped_config()
     ignored = os.environ.get(
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", scoped.get("ignore_configured_endpoint_urls")
     )
     if str(ignored).lower() == "true":
-        return ""
+        return "", ""
     try:
-        url = _given(shared, scoped, os.environ)
-        return "" if url and _is_aws(url) else url
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return ""
+        return _given(shared, scoped, os.environ)
+    except (AttributeError, KeyError, TypeError):
+        return "", ""
 
 
 def _is_aws(url: str) -> bool:
@@ -164,10 +185,16 @@ def _has_proxy(environ: Mapping[str, str]) -> bool:
     return any(name.endswith("_proxy") and name != "no_proxy" for name in names)
 
 
-def _given(shared: SharedConfig, scoped: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    """Return the configured endpoint URL, "" if there is none."""
-    found = environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL")
-    if not found and "services" in scoped:
-        found = shared.full_config["services"][scoped["services"]].get("sts", {})
-        found = found.get("endpoint_url")
-    return str(found or scoped.get("endpoint_url") or "")
+def _given(
+    shared: SharedConfig, scoped: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the configured endpoint URL, and where it is set, or ("", "")."""
+    for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
+        if environ.get(name):
+            return environ[name], name
+    if "services" in scoped:
+        service = shared.full_config["services"][scoped["services"]].get("sts", {})
+        if service.get("endpoint_url"):
+            return str(service["endpoint_url"]), f"endpoint_url of [services {scoped['services']}]"
+    found = str(scoped.get("endpoint_url") or "")
+    return found, "the profile's endpoint_url" if found else ""

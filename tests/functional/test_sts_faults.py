@@ -316,7 +316,7 @@ def test_sts_is_called_through_the_proxy_of_the_environment_and_imds_is_not(
         ("", "the proxy for STS in eu-central-1 requires credentials (407)"),
         (
             "joe:wrong-hunter2",
-            "requires credentials (407): put a user name and a password into HTTPS_PROXY",
+            "requires credentials (407): put the right user name and password into HTTPS_PROXY",
         ),
     ],
 )
@@ -330,6 +330,41 @@ def test_proxy_that_wants_a_password_is_named_without_it(
         assert words in said
         assert "hunter2" not in said
         assert proxy.count() == 1
+
+
+def test_proxy_that_makes_no_tunnel_is_not_said_to_be_unreachable(
+    certificates: tls.Certificates, host: Host
+) -> None:
+    host.environ.update(KEYS)
+    url = closed_port().replace("http:", "https:")
+    with Proxy() as proxy:
+        said = refusal(host.run(*ONE_HOP, HTTPS_PROXY=proxy.url, AWS_ENDPOINT_URL_STS=url,
+                                AWS_CA_BUNDLE=certificates.ca))  # fmt: skip
+        assert "the proxy opened no connection to STS in eu-central-1 (502" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "words"),
+    [
+        ("AWS_ENDPOINT_URL_STS", "sts.eu-central-1.amazonaws.com", "must begin with http:// or h"),
+        ("AWS_ENDPOINT_URL", "ann:hunter2-hunter2@127.0.0.1:1", "must begin with http:// or https"),
+        ("AWS_ENDPOINT_URL_STS", "'http://127.0.0.1:1'", "must begin with http:// or https"),
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1 ", "has a space or a line end around it"),
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:443443", "has a port that is not a number up"),
+        ("AWS_ENDPOINT_URL_STS", "http://ann:hunter2#x@127.0.0.1", "write # as %23"),
+        ("AWS_ENDPOINT_URL_STS", "http://[::1", "has a [ without a ]"),
+    ],
+)
+def test_endpoint_url_that_cannot_be_used_is_named_without_its_secrets(
+    variable: str, url: str, words: str, host: Host
+) -> None:
+    host.environ.update(KEYS, AWS_ENDPOINT_URL_STS="")
+    host.environ[variable] = url
+    result = host.run(*ONE_HOP)
+    assert result.status == 2
+    assert result.stderr.startswith(f"credproc: {variable} ")
+    assert words in result.stderr
+    assert "hunter2" not in result.stderr
 
 
 def test_proxy_that_is_not_there_is_named_without_its_password(
