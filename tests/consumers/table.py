@@ -83,6 +83,16 @@ NOT_RUN = (
         "runs credproc for every ``git`` command, and 5 times in the last 15 minutes",
     ),
     (
+        "ansible, collection amazon.aws (boto3)",
+        *by_hand("amazon.aws 10.1.2 of ansible 12.3.0", *BOTO3, "40; 80", "every time"),
+        "runs credproc twice for every aws_caller_info, and 4 times in the last 15 minutes",
+    ),
+    (
+        "AWS SAM CLI (boto3)",
+        *by_hand("aws-sam-cli 1.170.0", *BOTO3, "20; 40", "every time"),
+        "runs credproc for every command, and twice in the last 15 minutes",
+    ),
+    (
         "AWS SDK for Java v1",
         "1.11.901, by hand",
         "yes",
