@@ -59,7 +59,7 @@ NOT_RUN = (
     ),
     (
         "Daft (AWS SDK for Rust)",
-        *by_hand("daft 0.7.26", "yes", "shown", FAILS, "2; 2", NOT_MEASURED),
+        *by_hand("daft 0.7.26", "yes", "shown", FAILS, "2; 2", "7 to 10 s before"),
         "the profile comes from ``AWS_PROFILE``; ignores ``profile_name``",
     ),
     (
