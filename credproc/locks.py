@@ -19,7 +19,7 @@ from credproc.system import check_private
 #: Errors of opening something other than a private regular file; None is what _check raises.
 UNFIT = (None, errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 #: How often others may remove a lock file between opening and locking it.
-TRIES = 10
+TRIES = 100
 #: Seconds that a non-blocking flock may take: on NFS without a lock manager it blocks.
 CLAIM = 2.0
 #: Seconds after its deadline that a process may take to end.
