@@ -24,6 +24,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_+=/.,:@-]+", re.ASCII)
 # To PowerShell these are all the same quote.
 _POWERSHELL_QUOTES = re.compile("['\u2018-\u201b]")
 
+#: What an Expiration must be.
+ISO = " (it must be an ISO 8601 time with a zone)"
 
 #: The variables that SDKs read, with the field of the document for each, "" for none.
 VARIABLES = {
@@ -124,10 +126,6 @@ def from_response(
         account if isinstance(account, str) and is_account(account) else "",
         provider,
     )
-
-
-#: What an Expiration must be.
-ISO = " (it must be an ISO 8601 time with a zone)"
 
 
 def is_key_text(value: str) -> bool:

@@ -47,9 +47,9 @@ def error_line(complaint: bytes, only_failing: bool = False) -> str:
     failing = [line for line in plain if FAILING.search(line)]
     for found in (headed, failing) if only_failing else (headed, failing, plain, lines):
         if found:
-            return _discreet(found[-1].strip())
+            return _redacted(found[-1].strip())
     return ""
 
 
-def _discreet(line: str) -> str:
+def _redacted(line: str) -> str:
     return TOKEN.sub(HIDDEN, ACCESS_KEY.sub("...", line))

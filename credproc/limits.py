@@ -18,6 +18,8 @@ SOURCES = "env, profile:NAME, imds, imds:ROLE, container or web-identity"
 
 #: Seconds that --timeout may allow.
 MAX_TIMEOUT = 3600
+#: Characters. Longer values are not shown in messages: one may be a secret without its option.
+LONGEST_SHOWN = 32
 #: Seconds. AWS caps the session of a role that was assumed with another role's credentials.
 CHAINED_MAXIMUM = 3600
 

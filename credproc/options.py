@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 #: Options whose value may be confidential and is never shown.
 CONFIDENTIAL = ("--external-id", "--mfa-command", "--policy", "--tag")
-#: Characters. Longer values are not shown either: one may be a secret without its option.
-LONGEST_SHOWN = 32
 
 
 def parse(argv: Sequence[str]) -> Request:
@@ -51,7 +49,7 @@ def _unknown(word: str) -> str:
         return f"unknown option {name}"
     if not name.startswith("--"):
         return "unexpected argument (quote values with spaces; to use a profile: --profile NAME)"
-    if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > LONGEST_SHOWN:
+    if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > limits.LONGEST_SHOWN:
         return "unknown option (not shown, because it may be a secret)"
     return f"unknown option {name}{suggestion(name, parser().options)}"
 
@@ -170,7 +168,7 @@ def _shown(option: str, problem: str, value: str) -> str:
     """Return the end of a message that quotes the value, unless it is or may be a secret."""
     if not problem.startswith(("must be", "has a")) or option in CONFIDENTIAL:
         return ""
-    most = 4 * LONGEST_SHOWN if value.startswith(("arn:", "/")) else LONGEST_SHOWN
+    most = 4 * limits.LONGEST_SHOWN if value.startswith(("arn:", "/")) else limits.LONGEST_SHOWN
     if len(value) > most:
         return f", not a value of {len(value)} characters"
     return f", not {value!r}"

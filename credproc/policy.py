@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from credproc import system
+from credproc import limits, system
 from credproc.errors import UsageError
 
 TYPE_CHECKING = False
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Bytes. AWS accepts 2,048 characters, not counting whitespace.
 MAX_FILE = 64 * 1024
-#: Characters of a key that are shown.
-LONGEST_SHOWN = 32
 
 
 def read(request: Request, value: str) -> str:
@@ -44,7 +42,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            shown = repr(key) if len(key) <= LONGEST_SHOWN else f"of {len(key)} characters"
+            shown = repr(key) if len(key) <= limits.LONGEST_SHOWN else f"of {len(key)} characters"
             raise UsageError(f"--policy: duplicate key {shown} in one object")
         found[key] = value
     return found

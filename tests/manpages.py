@@ -225,7 +225,7 @@ def _tidied(text: str) -> str:
     lines = [line for line in text.splitlines() if line]
     spaced = zip(lines, ["", *lines], strict=False)
     after = (".SH ", ".SS ", ".RS ", ".TP")
-    tidied = [now for now, last in spaced if now != ".sp" or not last.startswith(after)]
+    tidied = [line for line, before in spaced if line != ".sp" or not before.startswith(after)]
     return "\n".join(tidied) + "\n"
 
 

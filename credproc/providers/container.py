@@ -123,8 +123,8 @@ def _fault(reply: Reply, body: bytes) -> Fault | None:
 def _said(parsed: Any, body: bytes) -> str:
     """Return the code and message of an error, or else its text."""
     if isinstance(parsed, dict):
-        message = [parsed.get(name) for name in ("code", "message", "Code", "Message")]
-        return ": ".join(text for text in message if isinstance(text, str) and text)[:MOST_SHOWN]
+        texts = [parsed.get(name) for name in ("code", "message", "Code", "Message")]
+        return ": ".join(text for text in texts if isinstance(text, str) and text)[:MOST_SHOWN]
     if parsed is not None or not body:
         return ""
     return "a web page" if _is_page(body) else _text(body)[:MOST_SHOWN]

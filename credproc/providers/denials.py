@@ -62,7 +62,8 @@ def explain(reply: Reply, call: Call) -> Fault:
         return Fault(f"{text}: {_deny(who)}", Denied)
     other = {"sts:TagSession": _tags, "sts:SetSourceIdentity": _source_identity}.get(action)
     if other:
-        return Fault(f"{text}: {other(call)}")
+        allow = f"the role's trust policy, and the caller's policy, must allow {action} too"
+        return Fault(f"{text}: {allow}{other(call)}")
     return Fault(f"{text}: {_unexplained(who, call)}", Denied)
 
 
@@ -151,20 +152,18 @@ def _deny(who: str) -> str:
 
 
 def _tags(call: Call) -> str:
-    allow = "the role's trust policy, and the caller's policy, must allow sts:TagSession too"
     if "Tags" in call.given:
-        return f"{allow}, or leave out --tag"
+        return ", or leave out --tag"
     return (
-        f"{allow}: no --tag was given, but the calling session passes on its transitive tags (as "
+        ": no --tag was given, but the calling session passes on its transitive tags (as "
         "sessions from EKS Pod Identity and identity providers do)"
     )
 
 
 def _source_identity(call: Call) -> str:
-    allow = "the role's trust policy, and the caller's policy, must allow sts:SetSourceIdentity too"
     if "SourceIdentity" in call.given:
-        return f"{allow} (a session that has a source identity cannot change it)"
-    return f"{allow}: the calling session has a source identity, which is passed on"
+        return " (a session that has a source identity cannot change it)"
+    return ": the calling session has a source identity, which is passed on"
 
 
 def _mfa(reply: Reply) -> Fault:

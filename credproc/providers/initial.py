@@ -35,9 +35,8 @@ def profile(run: Run, name: str) -> Credentials:
     except RequestError as error:
         raise RequestError(f"profile {name}: {error}") from error
     except CredprocError:
-        run.secrets += knownsecrets.of_files(
-            run.environ
-        )  # a service's error message may quote them
+        # A service's error message may quote them.
+        run.secrets += knownsecrets.of_files(run.environ)
         raise
     run.log(f"profile {name}: {found}")
     return found

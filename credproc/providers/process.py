@@ -42,20 +42,26 @@ def retrieve(run: Run, profile: str, command: str) -> Credentials:
     result = _completed(run, profile, words, name, hint)
     if len(result.output) > MOST:
         raise ProviderFailed(f"credential_process {name} printed more than {MOST >> 20} MiB")
-    message = error_line(result.stderr) or document.error_text(result.output)
-    if slip and slip in message:  # the helper is credproc, which has said it already
-        hint = ""
-    if NO_STDIN.match(message):
-        hint += " (it has no stdin here; it can prompt on /dev/tty)"
-    reason = (f": {message}" if message else "") + hint
     if result.status:
-        raise ProviderFailed(f"credential_process {name} {children.ending(result.status)}{reason}")
+        ending = f"{children.ending(result.status)}{_reason(result, slip)}"
+        raise ProviderFailed(f"credential_process {name} {ending}")
     try:
         found = document.read(result.output, f"credential_process {name}")
     except ProviderFailed as error:
-        raise ProviderFailed(f"{error}{reason}") from error
+        raise ProviderFailed(f"{error}{_reason(result, slip)}") from error
     found.person = result.wrote_to_terminal
     return found
+
+
+def _reason(result: helper.Completed, slip: str) -> str:
+    """Return what a helper said about its failure, and what may be wrong with its line."""
+    message = error_line(result.stderr) or document.error_text(result.output)
+    hint = ""
+    if slip and slip not in message:  # otherwise the helper is credproc, which reports it itself
+        hint = f" ({slip})"
+    if NO_STDIN.match(message):
+        hint += " (it has no stdin here; it can prompt on /dev/tty)"
+    return (f": {message}" if message else "") + hint
 
 
 def _completed(run: Run, profile: str, words: list[str], name: str, hint: str) -> helper.Completed:

@@ -74,29 +74,27 @@ class Signins:
         """Return what to do when the sign-in has expired."""
         return f"run `{COMMANDS[method]} --profile {self.profile}`"
 
-    def load(self, method: str) -> Any:
+    def load(self, method: str, tries: int = 2) -> Any:
         """Return what botocore's provider of that method finds, ready for use; None if nothing.
 
         If the service refuses a token that another program has replaced meanwhile, use the new one.
         """
         variable, usual = knownsecrets.LOGINS[method]
         folder = path(self.run.environ, variable, usual)
-        for is_last in (False, True):  # pragma: no branch - the last time returns or raises
-            tokens = Tokens(folder, self.login(method), self.run)
-            self.exchanging, self.exchanged = False, Reply()
-            try:
-                found = self._provider(method, tokens).load()
-                if found is not None:
-                    found.get_frozen_credentials()
-            except Exception:
-                if is_last or not tokens.is_outdated():
-                    raise
-                self.run.log("sign-in: another program has replaced the token: trying again")
-            else:
-                return found
-            finally:
-                tokens.close()
-        raise AssertionError  # pragma: no cover - the last time returns or raises
+        tokens = Tokens(folder, self.login(method), self.run)
+        self.exchanging, self.exchanged = False, Reply()
+        try:
+            found = self._provider(method, tokens).load()
+            if found is not None:
+                found.get_frozen_credentials()
+            return found
+        except Exception:
+            if tries == 1 or not tokens.is_outdated():
+                raise
+        finally:
+            tokens.close()
+        self.run.log("sign-in: another program has replaced the token: trying again")
+        return self.load(method, tries - 1)
 
     def _provider(self, method: str, tokens: Any) -> Any:
         """Return botocore's provider of that method."""
@@ -138,12 +136,12 @@ class Signins:
         self.exchanging = False
         took = self.run.log.took(self.started)
         self.run.log(f"sign-in: the token service answered {http_response.status_code} in {took}")
-        attempts = parsed.get("Error", {})
+        error = parsed.get("Error", {})
         self.exchanged = Reply(
             http_response.status_code,
             self.last.reply.headers,
-            str(attempts.get("Code", "")),
-            str(attempts.get("Message", "")),
+            str(error.get("Code", "")),
+            str(error.get("Message", "")),
         )
         if http_response.status_code < 300 and not parsed.get(field):
             if "html" in self.exchanged.headers.get("content-type", ""):

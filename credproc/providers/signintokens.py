@@ -59,9 +59,11 @@ class Tokens:
     def __getitem__(self, key: str) -> Any:
         if key in self._new:
             return self._new[key]
-        if key not in self._read and _is_due(self._load(key)):
+        token = self._load(key)
+        if key not in self._read and _is_due(token):
             self._wait(key)
-        token = self._read[key] = self._load(key)
+            token = self._load(key)
+        self._read[key] = token
         if not _is_due(token):
             self.close()
         path = self._path(key)

@@ -123,9 +123,9 @@ def checked_region(region: Any, name: str = "the region") -> str:
     """Return the region; RequestError if it is not a valid name. ``name`` says where it is set."""
     problem = limits.sts_region(region) if isinstance(region, str) else "must be one line"
     if problem:
-        told = slips.wrong(name, region, problem)
+        text = slips.wrong(name, region, problem)
         is_upper = isinstance(region, str) and not limits.sts_region(region.lower())
-        raise RequestError(told + " (write it in lower case)" * is_upper)
+        raise RequestError(text + " (write it in lower case)" * is_upper)
     return str(region)
 
 

@@ -37,8 +37,6 @@ def other_role(case: Case) -> Iterator[Check]:
     """
     if case.target is None or case.shared is None:
         return
-    from credproc.providers.chain import described  # botocore, 150 ms
-
     run = case.run()
     providers = case.target.request.providers
     given = {each.role for each in providers if isinstance(each, Imds)}
@@ -47,7 +45,7 @@ def other_role(case: Case) -> Iterator[Check]:
     others = [each for each in providers if not isinstance(each, Imds)]
     starts = origins.sources(run, case.shared, others, [case.target.profile])
     starts_there = "imds" in starts
-    if "" in starts or (starts_there and not all(described(run, each).hops for each in others)):
+    if "" in starts or (starts_there and not all(roles.hops for _, _, roles in case.chains())):
         return
     try:
         # If the profile calls IMDS, a provider has done so, and noted its time if it answered.
