@@ -89,7 +89,7 @@ class _Session:
             return Fault(f"{WHERE} sent no answer within {min(read, left):.0f} s", pause=PAUSE,
                          busy=True)  # fmt: skip
         except exceptions.BotoCoreError as error:
-            return Fault(f"{WHERE} cannot be reached: {error}", pause=PAUSE)
+            return Fault(f"{WHERE} cannot be reached: {error}", pause=PAUSE, busy=True)
         finally:
             session.close()
         took = self.run.log.took(started)
@@ -108,7 +108,7 @@ def _fault(reply: Reply, body: bytes) -> Fault | None:
         if isinstance(parsed, dict):
             return None
         what = "a web page" if _is_page(body) else "something that is not a JSON object"
-        return Fault(f"{WHERE} answered with {what}", pause=PAUSE)
+        return Fault(f"{WHERE} answered with {what}", pause=PAUSE, busy=True)
     message = _said(parsed, body)
     text = f"{WHERE} answered {reply.status}" + (f" ({message})" if message else "")
     if reply.status == 429:

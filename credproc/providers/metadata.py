@@ -6,7 +6,7 @@ import contextlib
 import json
 
 from credproc import limits, windows
-from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable, clean
+from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable
 from credproc.providers.connection import Connection
 from credproc.providers.http import HttpError
 from credproc.providers.imdssettings import Settings, settings
@@ -29,10 +29,6 @@ PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
 #: What to do if a service other than EC2's answers at its address.
 DISABLE = "set AWS_EC2_METADATA_DISABLED=true to skip it"
-
-
-class Busy(HttpError):
-    """A response of a service that is starting or busy; retried if nothing valid is cached."""
 
 
 @contextlib.contextmanager
@@ -86,16 +82,13 @@ class Service:
 
     def role(self) -> str:
         """Return the name of the role; ProviderUnavailable if the instance has none."""
-        status, name = self._get(ROLES, "the list of roles", _read_name)
+        status, name = self._get(ROLES, "the list of roles", _read_role)
         if status == 404:
             raise ProviderUnavailable(
                 "this instance has no role: attach an instance profile with a role to it"
             )
         if name is None:
             raise self._refused("the list of roles", status)
-        if limits.role_name(name):
-            shown = clean(name, self.secrets)[:80]
-            raise ProviderFailed(f"IMDS returned an invalid role name: {shown}")
         return name
 
     def credentials(self, role: str) -> dict[str, Any] | None:
@@ -163,8 +156,11 @@ class Service:
         read: Callable[[bytes], Read],
         essential: bool = True,
     ) -> tuple[int, Read | None]:
-        """Return the status and, for 200, what ``read`` makes of the body; retry after faults."""
-        faulty = busy = 0
+        """Return the status and, for 200, what ``read`` makes of the body; retry after faults.
+
+        A service that is starting or busy sends anything: errors, web pages, parts of a response.
+        """
+        tries = 0
         while True:
             self.connection.deadline = self.deadline.within(self.settings.patience)
             started = self.log.clock()
@@ -172,7 +168,7 @@ class Service:
                 status, body = self.connection.exchange(method, self.settings.path + path, headers)
                 self.log(f"imds: {method} {path}: {status} in {self.log.took(started)}")
                 if status == 429 or status >= 500:
-                    raise Busy(f"status {status}")
+                    raise HttpError(f"status {status}")
                 return status, read(body) if status == 200 else None
             except (TimeoutError, HttpError) as error:
                 self.connection.close()
@@ -180,14 +176,15 @@ class Service:
                     raise self._timed_out(what, str(error)) from None
                 fault = error
                 self.log(f"imds: {method} {path}: {fault} after {self.log.took(started)}")
-            if isinstance(fault, Busy) and essential and self.run.patient:
-                busy += 1
-                can_retry = self._waited(busy)
+            tries += 1
+            # Without any response there may be no such service, and another provider may apply.
+            is_there = self.token or isinstance(fault, HttpError)
+            if is_there and essential and self.run.patient:
+                can_retry = self._waited(tries)
             else:
-                faulty += 1
-                can_retry = faulty < self.settings.attempts and self._paused(faulty)
+                can_retry = tries < self.settings.attempts and self._paused(tries)
             if not can_retry:
-                raise self._unusable(what, f"in {faulty + busy} tries ({fault})")
+                raise self._unusable(what, f"in {tries} tries ({fault})")
 
     def _waited(self, number: int) -> bool:
         """Pause for a service that is starting or busy; after that, only the run's deadline counts.
@@ -257,10 +254,17 @@ def _read_name(body: bytes) -> str:
     return name
 
 
+def _read_role(body: bytes) -> str:
+    name = _read_name(body)
+    if limits.role_name(name):
+        raise HttpError("a response that is not a role name")
+    return name
+
+
 def _text(body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     if not text:
-        raise Busy("an empty response")
+        raise HttpError("an empty response")
     return text
 
 

@@ -251,7 +251,7 @@ def test_token_that_a_service_repeats_is_not_shown(service: ImdsServer) -> None:
     service.fail("list", parrot)
     outcome = fetched(service)
     assert outcome.kind is FAILED
-    assert "you sent [secret]" in outcome.said
+    assert "you sent" not in outcome.said
     is_well_behaved(service, outcome)
 
 
@@ -287,8 +287,8 @@ def test_invalid_role_name_is_not_requested(service: ImdsServer, name: bytes) ->
     service.fail("list", faults.body(name))
     outcome = fetched(service)
     assert outcome.kind is FAILED
-    assert "returned an invalid role name: " in outcome.said
-    assert service.count() == 2
+    assert "a response that is not a role name" in outcome.said
+    assert service.count("creds") == 0
     is_well_behaved(service, outcome)
 
 

@@ -173,6 +173,13 @@ STARTING = {
     "no role listed yet": ("list", faults.body(b""), 9),
     "tokens that are not taken yet": ("list", faults.status(401), 9),
     "credentials that are not there yet": ("creds", faults.status(404), 9),
+    "a page instead of a token": ("token", faults.html(), 9),
+    "a page instead of the list": ("list", faults.html(), 9),
+    "text instead of the list": ("list", faults.body(b"please wait"), 9),
+    "a page instead of credentials": ("creds", faults.html(), 9),
+    "half of the credentials": ("creds", faults.truncated(right_length=True), 9),
+    "a response that is cut off": ("creds", faults.truncated(), 9),
+    "connections that are closed": ("list", faults.close(), 9),
 }
 
 

@@ -216,12 +216,21 @@ def test_container_response_without_credentials_is_described(
     assert task.count() == requests
 
 
-@pytest.mark.parametrize("code", [429, 500, 503])
-def test_container_endpoint_that_is_busy_is_waited_for(
-    code: int, machine: Machine, task: ContainerServer
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *map(faults.status, (429, 500, 503)),
+        faults.html(),
+        faults.truncated(right_length=True),
+        faults.close(),
+    ],
+    ids=["429", "500", "503", "a page", "half a response", "no response"],
+)
+def test_container_endpoint_that_is_starting_or_busy_is_waited_for(
+    fault: Any, machine: Machine, task: ContainerServer
 ) -> None:
     machine.set(**{FULL: task.full_uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN})
-    task.fail(faults.status(code), times=patience.ATTEMPTS + 1)
+    task.fail(fault, times=patience.ATTEMPTS + 1)
     assert retrieve(machine, "container").access_key == task.current["AccessKeyId"]
     assert task.count() == patience.ATTEMPTS + 2
 
