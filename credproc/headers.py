@@ -96,7 +96,9 @@ def bare(profile: str, known: Iterable[str]) -> str:
 
 def similar(profile: str, known: Sequence[str]) -> str:
     """Return the known profile that the user probably meant, "" if none is similar."""
-    return bare(profile, known) or next(iter(difflib.get_close_matches(profile, known, 1, 0.8)), "")
+    return bare(profile, known) or next(
+        iter(difflib.get_close_matches(profile, known, 1, 0.75)), ""
+    )
 
 
 def right(profile: str, is_config: bool) -> str:

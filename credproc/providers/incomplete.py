@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from credproc import slips
+from credproc import headers, slips
 from credproc.credentials import is_account
 
 if TYPE_CHECKING:
@@ -112,6 +112,9 @@ def no_session(name: str, config: Mapping[str, Any]) -> str:
     if "sso_start_url" in config.get("profiles", {}).get(name, {}):
         near.append(f"profile {name}")
     hint = f": [{near[0]}] must be written [sso-session {name}]" if near else ""
+    similar = headers.similar(name, list(config.get("sso_sessions", {})))
+    if similar and not hint:
+        hint = f"; did you mean {similar}?"
     slip = slips.slip(name)
     return f"there is no [sso-session {name.partition(chr(10))[0]}] for sso_session{slip}{hint}"
 

@@ -156,4 +156,5 @@ def _with_web_identity(
             run.log(f"web identity: {error}; reading {file} again")
             return exchanged(again=True)
     except ProviderFailed as error:
-        raise type(error)(f"{arn} (with the token in {file}): {error}") from error
+        where = "" if file in str(error) else f" (with the token in {file})"
+        raise type(error)(f"{arn}{where}: {error}") from error

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 #: Seconds. The longest pause, unless the service requests a longer one.
 LONGEST_PAUSE = 10.0
+#: Seconds that must be left after a pause, for another try.
+LAST_TRY = 0.5
 
 
 def tried(run: Run, what: str, once: Callable[[], Result | Fault], limit: int = 0) -> Result:
@@ -35,9 +37,10 @@ def tried(run: Run, what: str, once: Callable[[], Result | Fault], limit: int = 
             return found
         if not found.pause or attempt >= _most(run, found, limit):
             raise found.error()
+        left = run.deadline.left()
         drawn = min(LONGEST_PAUSE, found.pause * 2 ** min(attempt - 1, 10)) * windows.jitter()
-        pause = max(drawn, found.least)
-        if run.deadline.left() <= pause:
+        pause = max(min(drawn, left / 2), found.least)
+        if left - pause < LAST_TRY:
             raise _out_of_time(found, attempt)
         run.log(f"{what}: {found.message}; retrying in {pause:.2f} s")
         run.deadline.clock.sleep(pause)

@@ -158,9 +158,10 @@ class Signins:
             return ProviderFailed(refused)
         if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
             text = str(error).rstrip(".")
-            expired = text if "aws sso login" in text else f"{text}: {login}"
+            if isinstance(error, exceptions.UnauthorizedSSOTokenError):
+                text = "the SSO session has expired or was revoked"
             is_passing = refused and login not in refused
-            return ProviderFailed(refused if is_passing else expired)
+            return ProviderFailed(refused if is_passing else f"{text}: {login}")
         if isinstance(error, _ODD):
             return ProviderFailed(f"the cached sign-in is not usable: {login}")
         return None
@@ -229,7 +230,7 @@ def _refusal(reply: Reply, call: Call) -> Fault:
         return fault
     if faults.is_foreign(reply):
         return faults.foreign(reply, call)
-    if reply.code == "ForbiddenException":
+    if reply.code in ("ForbiddenException", "ResourceNotFoundException"):
         hint = "check sso_account_id and sso_role_name, and that the role is assigned to you there"
         return Fault(f"{reply.text()}: {hint}")
     return Fault(reply.text())

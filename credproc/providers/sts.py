@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import stat
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def _shown(path: str) -> str:
     """Return a file's path, and why it may be unread: botocore treats such a file as empty."""
     path = expanded(path)
     try:
-        os.stat(path)
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return f"{path} (which is not a regular file)"
         is_hidden = not os.access(path, os.R_OK)
     except OSError as error:
         if isinstance(error, FileNotFoundError):

@@ -108,6 +108,13 @@ def test_file_below_a_path_that_is_not_a_directory_is_named(cloud: Cloud) -> Non
     assert f"profile p is in neither {config}/config nor " in result.stderr
 
 
+def test_config_that_is_not_a_regular_file_is_named(cloud: Cloud) -> None:
+    folder = cloud.host.home
+    result = cloud.host.run("--profile", "p", AWS_CONFIG_FILE=str(folder))
+    assert result.status == 2
+    assert f"p is in neither {folder} (which is not a regular file) nor " in result.stderr
+
+
 def test_error_for_a_header_without_profile_shows_the_right_one(
     cloud: Cloud,
 ) -> None:

@@ -89,6 +89,7 @@ def test_portal_that_stays_busy_fails_at_the_deadline(host: Host, portal: sso.Ss
 
 REFUSED: dict[str, tuple[Fault, str]] = {
     "role": (sso.error("ForbiddenException"), "check sso_account_id and sso_role_name"),
+    "no role": (sso.error("ResourceNotFoundException"), "check sso_account_id and sso_role_name"),
     "page": (faults.html(), "is not from the SSO portal (status 200; a proxy or a captive"),
     "page, forbidden": (
         faults.status(403, b"<html><p>no</p></html>"),

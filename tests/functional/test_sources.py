@@ -228,7 +228,11 @@ def test_sso_login_is_exchanged_once(cloud: Cloud, portal: sso.SsoPortal) -> Non
     [
         (-60, sso.TOKEN, "run `aws sso login --profile dev`"),
         (None, sso.TOKEN, "run `aws sso login --profile dev`"),
-        (3600, "canaryRevokedToken0123456789", "run aws sso login with the corresponding profile"),
+        (
+            3600,
+            "canaryRevokedToken0123456789",
+            "the SSO session has expired or was revoked: run `aws sso login",
+        ),
     ],
 )
 def test_expired_sso_login_says_how_to_log_in(

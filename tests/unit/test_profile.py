@@ -131,6 +131,8 @@ BOTH = "source_profile = q\ncredential_source = Environment\n"
          "profile p: role_arn must be a role's ARN, like "),
         (f"[profile p]\nrole_arn = {A}\nsource_profile = q\n",
          "profile q, the source_profile of p, is not in the shared config"),
+        (f"[profile p]\nrole_arn = {A}\nsource_profile = bsae\n[profile base]\n{KEYS}",
+         "profile bsae, the source_profile of p, is not in the shared config; did you mean base?"),
         ((f"[profile p]\nrole_arn = {A}\nsource_profile = q\n"
          f"[profile q]\nrole_arn = {B}\n{BOTH.replace('q', 'r')}"),
          "profile q: role_arn has both source_profile and credential_source"),
@@ -192,6 +194,9 @@ def test_profile_that_is_not_there_is_named_with_the_files(machine: Machine) -> 
          "aws_secret_access_key is not valid: a comment needs a line of its own"),
         ("[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n",
          'profile p: there is no [sso-session s] for sso_session'),
+        (("[profile p]\nsso_session = crop\nsso_account_id = 123456789012\nsso_role_name = r\n"
+          "[sso-session corp]\nsso_start_url = u\nsso_region = eu-west-1\n"),
+         'profile p: there is no [sso-session crop] for sso_session; did you mean corp?'),
         (("[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
           "[profile s]\nsso_start_url = u\n"), "[profile s] must be written [sso-session s]"),
         ("[profile p]\nsso_sesion = s\nsso_account_id = 123456789012\nsso_role_name = r\n",
