@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from credproc import children, processes, prompt
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 STDERR_LIMIT = 32 * 1024
 #: Seconds between two checks whether the program has ended.
 LOOK = 0.05
+#: What gpg says if it has no terminal for its passphrase prompt: it looks at GPG_TTY, then stdin.
+_NO_TERMINAL = re.compile(rb"Inappropriate ioctl for device")
 
 
 class Completed:
@@ -29,6 +32,24 @@ class Completed:
         self.output = b""
         self.stderr = b""
         self.wrote_to_terminal = False
+
+    def hint(self) -> str:
+        """Return what to do about the error on stderr, as the end of a message, or ""."""
+        if not _NO_TERMINAL.search(self.stderr):
+            return ""
+        return (
+            " (gpg has no terminal for its passphrase prompt: run export GPG_TTY=$(tty) in your "
+            "shell first, or use a graphical pinentry)"
+        )
+
+
+def off_path(program: str, environ: Mapping[str, str]) -> str:
+    """Return what to do if the program is not on PATH, as the end of a message, or ""."""
+    import shutil  # 3 ms, only for a program that cannot be run
+
+    if not program or "/" in program or shutil.which(program, path=environ.get("PATH")):
+        return ""
+    return " (it is not on PATH: write its absolute path)"
 
 
 def run(

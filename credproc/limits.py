@@ -15,6 +15,8 @@ NAME = WORD + "+=,.@-"
 FORMATS = ("process", "env", "env-no-export", "powershell", "windows-cmd", "fish")
 FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId", "Arn")
 SOURCES = "env, profile:NAME, imds, imds:ROLE, container or web-identity"
+#: Those without a name.
+KINDS = ("env", "imds", "container", "web-identity")
 
 #: Seconds that --timeout may allow.
 MAX_TIMEOUT = 3600
@@ -183,7 +185,7 @@ def source(value: str) -> str:
     """Check the value of --source."""
     kind, colon, rest = value.partition(":")
     if not colon:
-        known = value in ("env", "imds", "container", "web-identity")
+        known = value in KINDS
     elif kind == "profile":
         known = not profile_name(rest)
     else:

@@ -41,12 +41,13 @@ class MfaCommand:
                 f"--mfa-command: {name} took longer than {round(limit, 1):g} s"
             ) from None
         except (OSError, ValueError) as error:
-            raise CodeNotGiven(_unfit(name, error)) from None
+            raise CodeNotGiven(_unfit(name, error, environ)) from None
         if result.status:
             reason = _without_digits(error_line(result.stderr))
             raise CodeNotGiven(
                 f"--mfa-command: {name} {children.ending(result.status)}"
                 + (f": {reason}" if reason else "")
+                + result.hint()
             )
         self.wrote_to_terminal = self.wrote_to_terminal or result.wrote_to_terminal
         return result.output.decode("utf-8", "replace") if len(result.output) <= MOST else ""
@@ -65,13 +66,14 @@ def split(command: str) -> list[str]:
     return words
 
 
-def _unfit(name: str, error: OSError | ValueError) -> str:
+def _unfit(name: str, error: OSError | ValueError, environ: Mapping[str, str]) -> str:
     """Return why a program cannot be run; for NAME=VALUE without the value."""
     if "=" in name:
         return (
             "--mfa-command: NAME=VALUE is not a program (no shell runs here): put `env` before it"
         )
-    return f"--mfa-command: {name} cannot be run: {getattr(error, 'strerror', None) or error}"
+    reason = getattr(error, "strerror", None) or error
+    return f"--mfa-command: {name} cannot be run: {reason}{helper.off_path(name, environ)}"
 
 
 def _without_digits(line: str) -> str:

@@ -171,7 +171,15 @@ def _shown(option: str, problem: str, value: str) -> str:
     most = 4 * limits.LONGEST_SHOWN if value.startswith(("arn:", "/")) else limits.LONGEST_SHOWN
     if len(value) > most:
         return f", not a value of {len(value)} characters"
-    return f", not {value!r}"
+    return f", not {value!r}{_intended(value) if option == '--source' else ''}"
+
+
+def _intended(value: str) -> str:
+    """Return the --source that the user probably meant, as the end of a message, or ""."""
+    kind = value.lower().replace("_", "-")
+    if kind not in limits.KINDS:
+        kind = "" if ":" in value or limits.profile_name(value) else f"profile:{value}"
+    return f"; did you mean {kind}?" if kind else ""
 
 
 def _imds(request: Request, value: str | None) -> str:

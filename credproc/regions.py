@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 #: The default region for STS in each partition: the oldest.
 HOME_REGIONS = {
     "aws": "us-east-1",
@@ -41,6 +43,28 @@ DEFAULT_REGIONS = {
 def home_region(role_arn: str) -> str:
     """Return the region for STS if none is configured, by the role's partition."""
     return HOME_REGIONS.get("".join(role_arn.split(":")[1:2]), "us-east-1")
+
+
+def unknown(region: str) -> str:
+    """Return that botocore does not know a region, with the nearest one that it knows, or "".
+
+    This loads botocore's list of endpoints (20 ms).
+    """
+    import difflib
+
+    if region in _known():
+        return ""
+    near = difflib.get_close_matches(region, _known(), 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{region} is not a region that botocore knows{hint}"
+
+
+@functools.cache
+def _known() -> list[str]:
+    from botocore.loaders import Loader
+
+    partitions = Loader().load_data("endpoints")["partitions"]
+    return [region for partition in partitions for region in partition["regions"]]
 
 
 def partition(region: str) -> str:

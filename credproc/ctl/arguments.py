@@ -46,17 +46,21 @@ class Parser(argparse.ArgumentParser):
         """The names of all options."""
         return [name for action in self._actions for name in action.option_strings]
 
+    def _listed(self) -> str:
+        *names, last = self.commands
+        return f"{', '.join(names)} or {last}"
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the usage and exiting."""
         name, _, problem = message.removeprefix("argument ").partition(": ")
         wrong = _CHOICE.fullmatch(problem)
         if problem == COMMAND:
-            *names, last = self.commands
-            text = f"give a command: {', '.join(names)} or {last}"
+            text = f"give a command: {self._listed()}"
         elif name.startswith("the following arguments"):
             text = f"{problem.replace(', ', ' and ')} {'are' if ',' in problem else 'is'} missing"
         elif wrong and name == COMMAND:
-            text = f"unknown command {wrong[1]}{suggestion(wrong[1], self.commands)}"
+            near = suggestion(wrong[1], self.commands)
+            text = f"unknown command {wrong[1]}{near or f'; use {self._listed()}'}"
         elif wrong:
             text = f"{name}: must be one of {wrong[2]}, not {wrong[1]}".replace("'", "")
         else:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from credproc import windows
+from credproc.ctl import shared
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError
 
@@ -143,7 +144,7 @@ def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
     except exceptions.NoCredentialsError:
         raise RequestError(NO_CREDENTIALS) from None
     except exceptions.ProfileNotFound as error:
-        raise RequestError(str(error)) from None
+        raise shared.load(os.environ).unknown(str(error.kwargs["profile"])) from None
     except parsers.ResponseParserError as error:
         # The error contains the whole response.
         raise Refused("", "the response cannot be parsed (is the endpoint really AWS?)") from error

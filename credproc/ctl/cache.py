@@ -50,8 +50,8 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     made.add_argument(
         "--expiring", type=arguments.seconds, metavar="TIME",
-        help="list only what expires within this time (like 15m or 1h30m), or has "
-        "expired within it; the exit status is 1 if anything is listed",
+        help="list only what expires within this time, or has expired within it: 15m, 1h30m, or "
+        "seconds without a unit; the exit status is 1 if anything is listed",
     )  # fmt: skip
     arguments.cache_dir(made)
     cache_warm.add(parts)

@@ -130,7 +130,7 @@ def warm(given: argparse.Namespace, console: Console) -> Result:
     _fetch(found, report)
     ready = sum(each.state == READY for each in found)
     data = {"profiles": [each.data() for each in found], "dry_run": False}
-    text = f"Ready: {ready} of {len(found)} profiles.\n"
+    text = f"Ready: {ready} of {len(found)} profiles.\n" if found else "No profile runs credproc.\n"
     return Result(text, data, 0 if ready == len(found) else 1)
 
 

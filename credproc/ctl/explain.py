@@ -91,7 +91,7 @@ def explain(given: argparse.Namespace, console: Console) -> Result:
     for number, each in enumerate(providers, 1):
         pairs.append((f"provider {number}", each.text))
         pairs += [(f"  {name}", short(text)) for name, text in each.steps]
-    where = f"{place.path}/{found.name}" if place.path else f"off: {machine.off(os.environ)[0]}"
+    where = place.path or f"off: {machine.off(os.environ)[0]}"
     pairs += [("cache", where), ("answer", _state(found, now))]
     pairs += [("" if number else "depends on", text) for number, text in enumerate(depends)]
     pairs.append(("next run", next_))

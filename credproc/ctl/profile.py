@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credproc import headers, limits, recursion
+from credproc import headers, limits, recursion, regions
 from credproc.ctl import (
     arguments,
     changing,
@@ -94,8 +94,7 @@ def added(given: argparse.Namespace, console: Console) -> Result:
     check(machine.run(given), request)
     shared = load(os.environ)
     _check_header(name, shared)
-    notes += _unknown(request, shared)
-    _check("--region:", limits.sts_region(given.region) if given.region else "")
+    notes += [*_unknown(request, shared), *_odd_region(given.region)]
     line = commandline.join([commandline.executable(given.executable, os.environ), *argv])
     wanted = {KEY: line, **({"region": given.region} if given.region else {})}
     wanted |= _copied(name, request, shared, wanted)
@@ -171,6 +170,14 @@ def _written(
 def _check(what: str, problem: str) -> None:
     if problem:
         raise RequestError(f"{what} {problem}")
+
+
+def _odd_region(region: str | None) -> list[str]:
+    """Refuse what cannot be a region; return a warning about one that is not known."""
+    if region is None:
+        return []
+    _check("--region:", limits.sts_region(region))
+    return [each for each in (regions.unknown(region),) if each]
 
 
 def _check_header(name: str, shared: Shared) -> None:

@@ -79,10 +79,13 @@ class Shared(NamedTuple):
         near = self.near(profile)
         if near is not None:
             return RequestError(f"there is no profile {profile}: {near}")
-        similar = headers.similar(profile, self.profiles())
         known = self.profiles()
-        listed = ", ".join([*known[:8], *["..."] * (len(known) > 8)]) or "none"
-        hint = f"did you mean {similar}?" if similar else f"the profiles are: {listed}"
+        similar = headers.similar(profile, known)
+        hint = f"the profiles are: {', '.join([*known[:8], *['...'] * (len(known) > 8)])}"
+        if similar:
+            hint = f"did you mean {similar}?"
+        elif not known:
+            hint = "there are no profiles yet"
         return RequestError(f"there is no profile {profile} in {self.config.path}; {hint}")
 
     def place(self, profile: str, key: str = "") -> tuple[str, int | None]:

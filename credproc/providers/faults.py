@@ -6,7 +6,7 @@ import re
 
 from credproc.providers import refusals
 from credproc.providers.reply import Call, Fault, Reply
-from credproc.regions import home_region
+from credproc.regions import home_region, unknown
 
 #: Seconds. The longest first pause before a retry: after throttling, after other faults.
 THROTTLED_PAUSE, PAUSE = 1.0, 0.05
@@ -121,11 +121,18 @@ def proxy_refused(call: Call, status: str) -> Fault:
 
 def unreachable(call: Call, text: str) -> Fault:
     """Return the fault of a call that got no response; ``text`` says why."""
-    hint = ""
-    if f"//sts-fips.{call.region}." in text:
-        hint = "not every region has a FIPS endpoint (AWS_USE_FIPS_ENDPOINT, use_fips_endpoint)"
-    if re.search(rf"//sts(-fips)?\.{call.region}\.", text) and not REGION.fullmatch(call.region):
+    is_regional = re.search(rf"//sts(-fips)?\.{re.escape(call.region)}\.", text)
+    hint = "check the network, and HTTPS_PROXY if you need a proxy"
+    if "proxy URL" in text:
+        hint = "check HTTPS_PROXY"
+    elif is_regional and not REGION.fullmatch(call.region):
         hint = f"{call.region} does not look like a region, such as {home_region(call.role_arn)}"
+    elif is_regional and (odd := unknown(call.region)):
+        hint = odd
+    elif f"//sts-fips.{call.region}." in text:
+        hint = "not every region has a FIPS endpoint (AWS_USE_FIPS_ENDPOINT, use_fips_endpoint)"
+    elif call.service == "STS" and not re.search(r"//sts\b|\.amazonaws\.", text):
+        hint = "check the address, and that the service runs"
     return Fault(f"no answer from {call.where}: {text}", pause=PAUSE, hint=hint)
 
 

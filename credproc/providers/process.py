@@ -61,7 +61,7 @@ def _reason(result: helper.Completed, slip: str) -> str:
         hint = f" ({slip})"
     if NO_STDIN.match(message):
         hint += " (it has no stdin here; it can prompt on /dev/tty)"
-    return (f": {message}" if message else "") + hint
+    return (f": {message}" if message else "") + hint + result.hint()
 
 
 def _completed(run: Run, profile: str, words: list[str], name: str, hint: str) -> helper.Completed:
@@ -78,7 +78,8 @@ def _completed(run: Run, profile: str, words: list[str], name: str, hint: str) -
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ProviderFailed(
-            f"credential_process {words[0]} cannot be run: {reason}{hint}"
+            f"credential_process {words[0]} cannot be run: {reason}"
+            f"{hint or helper.off_path(words[0], run.environ)}"
         ) from None
     run.log(f"profile {profile}: {name} ran for {run.log.took(started)}")
     return result

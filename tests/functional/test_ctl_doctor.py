@@ -714,6 +714,27 @@ def test_proxy_that_does_not_answer(cloud: Host) -> None:
     assert len(checks["proxy"]) == 1
 
 
+def test_proxy_that_the_aws_tools_do_not_use(cloud: Host) -> None:
+    ((status, text, _),) = examine(cloud, "chain", ALL_PROXY="http://127.0.0.1:1")["proxy"]
+
+    assert status == "ok"
+    assert "do not use ALL_PROXY" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [(("app",), "`credprocctl profile add app --replace -- --imds --profile NAME`"),
+     (("--", "--imds"), "`credprocctl doctor PROFILE`")],
+)  # fmt: skip
+def test_laptop_is_told_what_to_use_instead_of_imds(
+    cloud: Host, words: tuple[str, ...], advice: str
+) -> None:
+    nowhere = "http://127.0.0.1:1"
+    checks = examine(cloud, *words, status=1, AWS_EC2_METADATA_SERVICE_ENDPOINT=nowhere)
+
+    assert bad(checks)["imds"].endswith(advice)
+
+
 KEYS_ALONE = ("--", "--role-arn", JUMP, "--source", "profile:keys")
 
 

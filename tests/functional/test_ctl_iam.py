@@ -702,9 +702,13 @@ def test_account_without_credentials_is_a_clear_error(admin: Host) -> None:
 
 
 def test_unknown_profile_is_a_clear_error(admin: Host) -> None:
-    error = failed(admin, "role", "list", "--profile", "missing", status=2)
+    config = admin.config("[profile laptop]\n")
 
-    assert error == "The config profile (missing) could not be found"
+    named = failed(admin, "role", "list", "--profile", "missing", status=2)
+    typed = failed(admin, "role", "list", status=2, AWS_PROFILE="labtop")
+
+    assert named == f"there is no profile missing in {config}; the profiles are: laptop"
+    assert typed == f"there is no profile labtop in {config}; did you mean laptop?"
 
 
 def test_missing_region_is_a_clear_error(admin: Host, moto: Moto) -> None:

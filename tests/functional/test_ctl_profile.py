@@ -603,6 +603,21 @@ def test_invalid_region_is_refused(host: Host, region: str) -> None:
     assert not (host.home / ".aws").exists()
 
 
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (
+            "eu-centrl-1",
+            "eu-centrl-1 is not a region that botocore knows; did you mean eu-central-1?",
+        ),
+        ("marsx", "marsx is not a region that botocore knows"),
+    ],
+)
+def test_unknown_region_is_written_with_a_warning(host: Host, region: str, words: str) -> None:
+    assert data(host, "profile", "add", "app", "--region", region)["notes"] == [words]
+    assert f"region = {region}\n" in config(host)
+
+
 def test_region_and_output_of_the_cached_profile_are_copied(host: Host) -> None:
     before = f"{CONFIG}\n[profile dev]\nregion = eu-west-3\noutput = text\nrole_arn = {ROLE}\n"
     host.config(before)
@@ -662,11 +677,11 @@ def test_read_only_config_is_named_with_the_lines_to_add(host: Host) -> None:
     path = host.config(CONFIG)
     path.chmod(0o444)
 
-    result = host.run("profile", "add", "app", "--region", "x", command=CREDPROCCTL)
+    result = host.run("profile", "add", "app", "--region", "eu-west-1", command=CREDPROCCTL)
 
     assert result.status == 1
     assert result.stdout.decode() == (
-        f"[profile app]\ncredential_process = {CREDPROC}\nregion = x\n"
+        f"[profile app]\ncredential_process = {CREDPROC}\nregion = eu-west-1\n"
     )
     assert one_line(result) == (f"{path} is read-only (see chmod); add these lines by hand")
     assert [each.name for each in path.parent.iterdir()] == ["config"]

@@ -179,7 +179,10 @@ def test_command_that_fails_is_one_line(
     ("command", "words"),
     [
         ("/proc/nowhere/code", "/proc/nowhere/code cannot be run: No such file or directory"),
-        ("no-such-command --code", "no-such-command cannot be run: No such file or directory"),
+        (
+            "no-such-command --code",
+            "no-such-command cannot be run: No such file or directory (it is not on PATH: write",
+        ),
         ("/etc", "/etc cannot be run: Permission denied"),
         ("~/bin/code", "~/bin/code cannot be run: No such file or directory"),
         ("SEED=JBSWY3DPEHPK3PXP oathtool", "NAME=VALUE is not a program"),

@@ -163,6 +163,8 @@ REFUSED = [
     (["--role-arn", A], "--role-arn", "needs --source, one of env, profile:NAME, imds, imds:ROLE"),
     (["--source", "env"], "--source", "needs at least one --role-arn"),
     (["--role-arn", A, "--source", "ec2"], "--source", "must be one of env, profile:NAME, imds"),
+    (["--role-arn", A, "--source", "laptop"], "--source", "did you mean profile:laptop?"),
+    (["--role-arn", A, "--source", "WEB_IDENTITY"], "--source", "did you mean web-identity?"),
     (["--role-arn", A, "--source", "profile:"], "--source", "must be one of env, profile:NAME"),
     (["--role-arn", A, "--source", "imds:a b"], "--source", "must be one of env, profile:NAME"),
     ([*CHAIN, "--source", "imds"], "--source", "given twice"),

@@ -514,6 +514,10 @@ def test_long_term_keys_of_a_helper_have_no_end(machine: Machine) -> None:
         ('echo \'{"Version": 1, "error": "sign in"}\'', "printed no AccessKeyId: sign in"),
         ('echo \'{"message": "sign in"}\'; exit 1', "exited with status 1: sign in"),
         (f"echo '{document()}'; echo 'Error: no disk' >&2; exit 1", "status 1: Error: no disk"),
+        (
+            "echo gpg: no: Inappropriate ioctl for device >&2; exit 2",
+            "GPG_TTY=$(tty) in your shell",
+        ),
         ("read x || { echo 'tool: error: EOF' >&2; exit 1; }", "(it has no stdin here; it can pr"),
         (f"echo '{document(AccessKeyId=None)}'", "printed no AccessKeyId"),
         (f"echo '{document(SecretAccessKey='')}'", "printed no SecretAccessKey"),
@@ -538,7 +542,15 @@ def test_helper_that_fails_is_quoted_in_one_line(script: str, words: str, machin
 
 def test_helper_that_is_not_there_is_named(machine: Machine) -> None:
     machine.config("[profile helper]\ncredential_process = /proc/nowhere/helper x\n")
-    with pytest.raises(ProviderFailed, match="/proc/nowhere/helper cannot be run: No such file"):
+    with pytest.raises(ProviderFailed, match=r"/proc/nowhere/helper cannot be run: .* directory$"):
+        retrieve(machine, "profile:helper")
+
+
+def test_helper_that_is_not_on_the_path_needs_an_absolute_path(machine: Machine) -> None:
+    machine.config("[profile helper]\ncredential_process = no-such-helper x\n")
+    with pytest.raises(
+        ProviderFailed, match=r"No such file .*not on PATH: write its absolute path"
+    ):
         retrieve(machine, "profile:helper")
 
 

@@ -200,7 +200,7 @@ complete -c credprocctl -n '_shtab_credprocctl_using cache list' -s h -l help -d
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l output -xka "text json" -d 'text for people (default), or JSON for scripts'
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -s v -l verbose -d 'log to stderr (secrets are never logged)'
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l all -d 'also list failures, sessions that no answer needs, and files that are not entries'
-complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l expiring -x -d 'list only what expires within this time (like 15m or 1h30m), or has expired within it; the exit status is 1 if anything is listed'
+complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l expiring -x -d 'list only what expires within this time, or has expired within it: 15m, 1h30m, or seconds without a unit; the exit status is 1 if anything is listed'
 complete -c credprocctl -n '_shtab_credprocctl_using cache list' -l cache-dir -xka "(__fish_complete_directories)" -d 'the cache directory (default: the one that credproc uses)'
 complete -c credprocctl -n '_shtab_credprocctl_using cache; and test $_shtab_credprocctl_npos -eq 0' -a warm -d 'Fetch credentials now, so that they are cached when needed. Profiles are'
 complete -c credprocctl -n '_shtab_credprocctl_using cache warm' -s h -l help -d 'show this help message and exit'

@@ -9,7 +9,13 @@ from credproc import credentials, request
 from credproc.ctl import explaining, sessions
 from credproc.ctl.checks import FAIL, OK, WARN, Check
 from credproc.ctl.output import span
-from credproc.errors import CodeNotGiven, CredprocError, ProviderUnavailable, masked
+from credproc.errors import (
+    NO_INSTANCE,
+    CodeNotGiven,
+    CredprocError,
+    ProviderUnavailable,
+    masked,
+)
 from credproc.providers import imds, provider
 from credproc.variables import CONTAINER_IDENTITIES
 from credproc.windows import SIGNING
@@ -75,7 +81,19 @@ def _failed(case: Case, name: str, error: CredprocError, recorder: Recorder, bad
         text = f"not checked, because {recorder.failed} needs an MFA code"
     elif recorder.reported and recorder.reported in text:
         text = f"no credentials, because {recorder.failed} failed"
-    return Check(bad, name, f"does not apply here: {text}" if bad == OK else text)
+    advice = _elsewhere(case) if bad == FAIL and NO_INSTANCE in text else ""
+    return Check(bad, name, f"does not apply here: {text}" if bad == OK else text, advice)
+
+
+def _elsewhere(case: Case) -> str:
+    """Return what to do if the last provider is the instance's role, and there is no instance."""
+    profile = case.target.profile if case.target else ""
+    if not profile:
+        return "on other machines, give the profile: `credprocctl doctor PROFILE`"
+    return (
+        "on other machines, credproc needs another provider: `credprocctl profile add "
+        f"{profile} --replace -- --imds --profile NAME`"
+    )
 
 
 def _tried(
