@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: What botocore raises for a response that the service did not send.
 _NOT_STS = (ResponseParserError, LookupError, TypeError, ValueError)
+#: What Python's ssl module reports of a server that does not speak TLS.
+_NO_TLS = re.compile("WRONG_VERSION_NUMBER|handshake operation timed out")
 
 
 class LastResponse:
@@ -72,6 +74,10 @@ def _connection(error: Exception, call: Call) -> Fault:
     reason = f" ({_words(cause)})" if cause else ""
     if isinstance(error, exceptions.ProxyConnectionError) and " 407" in reason:
         return faults.proxy_wants_password(call)
+    if isinstance(error, exceptions.ProxyConnectionError) and _NO_TLS.search(
+        str(error.kwargs.get("error"))
+    ):
+        return faults.proxy_without_tls(call)
     refused = re.search(r"tunnel connection failed: (\d+[\w ]*)", reason)
     if refused:
         return faults.proxy_refused(call, refused[1].strip())

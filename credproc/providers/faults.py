@@ -110,6 +110,14 @@ def proxy_wants_password(call: Call) -> Fault:
     )
 
 
+def proxy_without_tls(call: Call) -> Fault:
+    """Return the fault of a proxy whose URL begins with https://, but which may not speak TLS."""
+    return Fault(
+        f"no TLS connection to the proxy for {call.where}: if it does not speak TLS itself, begin "
+        "its URL in HTTPS_PROXY with http:// (what passes through it is encrypted anyway)"
+    )
+
+
 def proxy_refused(call: Call, status: str) -> Fault:
     """Return the fault of a proxy that answered, but opened no connection to the service."""
     return Fault(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -343,6 +345,26 @@ def test_proxy_that_makes_no_tunnel_is_not_said_to_be_unreachable(
         said = refusal(host.run(*ONE_HOP, HTTPS_PROXY=proxy.url, AWS_ENDPOINT_URL_STS=url,
                                 AWS_CA_BUNDLE=certificates.ca))  # fmt: skip
         assert "the proxy opened no connection to STS in eu-central-1 (502" in said
+
+
+def test_url_of_a_proxy_without_tls_must_begin_with_http(
+    certificates: tls.Certificates, secured: StsServer, host: Host
+) -> None:
+    def refuse() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        proxy = threading.Thread(target=refuse)
+        proxy.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        said = refusal(host.run(*ONE_HOP, HTTPS_PROXY=url, AWS_CA_BUNDLE=certificates.ca))
+        proxy.join()
+    assert "no TLS connection to the proxy for STS in eu-central-1: if it does not speak" in said
+    assert secured.count() == 0
 
 
 @pytest.mark.parametrize(
