@@ -199,9 +199,12 @@ class Witnesses:
     def _add(self, kind: str, name: str) -> None:
         self._states.setdefault((kind, name), _current(kind, name, self.environ))
 
-    def encoded(self) -> bytes:
-        """Return the records."""
-        records = []
+    def encoded(self, variables: "Sequence[str]" = ()) -> bytes:
+        """Return the records, and those of more variables."""
+        records = [
+            os.fsencode(f"{VARIABLE} {_current(VARIABLE, name, self.environ)} {name}\0")
+            for name in variables
+        ]
         for (kind, name), state in self._states.items():
             record = f"{state} {name}" if kind == FILE else f"{kind} {state} {name}"
             records.append(os.fsencode(f"{record}\0"))

@@ -27,10 +27,10 @@ NOW = "to be refreshed now"
 EXPIRED = "expired"
 ABSENT = "not cached"
 
-#: The kinds of an entry: credentials, or a failure. UNATTENDED is the failure of a run that had no
-#: terminal and no command to get an MFA code from, LATE that of a run that ran out of time.
+#: The kinds of an entry: credentials, or a failure. NO_CODE is the failure of a run that got no MFA
+#: code, LATE that of a run that ran out of time.
 CREDENTIALS = "credentials"
-FAILED, UNAVAILABLE, UNATTENDED, LATE = "failed", "unavailable", "unattended", "late"
+FAILED, UNAVAILABLE, NO_CODE, LATE = "failed", "unavailable", "no-code", "late"
 
 # The largest prime below 2**128.
 _PRIME = 2**128 - 159
@@ -78,7 +78,7 @@ class Entry:
         #: When the next refresh is allowed after one that failed or found nothing newer.
         self.look = 0
         self.expiration = 0
-        #: What an answer depends on: see answer.Witnesses.
+        #: What an answer, or a failure, depends on: see answer.Witnesses.
         self.witnesses = b""
         self.document = b""
         self.failure = ""

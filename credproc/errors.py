@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 
@@ -16,6 +17,17 @@ MAX_LINE = 1500
 #: and what is added for a user who did not write --imds.
 NO_INSTANCE = "this is not an EC2 instance"
 ELSEWHERE = "; on other machines use --profile NAME, or --role-arn ARN with --source SOURCE"
+
+#: Errors of a system call that hits a limit of the process, or of the machine, and where it is set.
+LIMITS = {
+    errno.EMFILE: "ulimit -n",
+    errno.ENFILE: "sysctl fs.file-max",
+    errno.EAGAIN: "ulimit -u",
+    errno.ENOMEM: "ulimit -v, or the container's limit",
+}
+NO_MEMORY = f"there is not enough memory (see {LIMITS[errno.ENOMEM]})"
+#: What the system's loader says if it has no memory or descriptors, or if mmap is forbidden.
+_UNMAPPED = re.compile(r"(?i)map segment|cannot allocate|too many open files")
 
 #: Variables that decide which libraries and modules Python loads.
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
@@ -117,10 +129,26 @@ class CachedFailure(ProviderFailed):
     cacheable = False
 
 
+def is_own(error: BaseException | None) -> bool:
+    """Whether a failure says nothing about other runs: a wrong request, a wait without a result, or
+    a limit of this process that was reached."""
+    if isinstance(error, (RequestError, StillWaiting)):
+        return True
+    while error is not None:
+        if isinstance(error, (MemoryError, ImportError)) or getattr(error, "errno", 0) in LIMITS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def mistake(error: Exception, who: str = "credproc") -> str:
     """Return the message for an unexpected error, without its text, which may contain a secret."""
     if isinstance(error, ImportError):
         return _unloadable(error, os.environ)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
+    if isinstance(error, OSError) and error.errno in LIMITS:
+        return system_text(error)
     step = error.__traceback__
     while step and step.tb_next:
         step = step.tb_next
@@ -146,6 +174,11 @@ def _unloadable(error: ImportError, environ: Mapping[str, str]) -> str:
             f"{' and '.join(named)} may make Python load the wrong libraries: unset it (env -u "
             f"{named[0]} credproc ...)"
         )
+    elif _UNMAPPED.search(str(reason)):
+        hint = (
+            "there is too little memory or there are too many open files (see ulimit -a), or the "
+            "library is on a file system that is mounted noexec"
+        )
     return f"Python cannot load a module that credproc needs ({reason}): {hint}"
 
 
@@ -154,7 +187,13 @@ def reason(error: Exception) -> str:
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    return f"{where}{error.strerror}"
+    return f"{where}{system_text(error)}"
+
+
+def system_text(error: OSError) -> str:
+    """Return the text of a system call's error, with the limit that was reached, if it was one."""
+    limit = LIMITS.get(error.errno or 0)
+    return f"{error.strerror or error}" + (f" (see {limit})" if limit else "")
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:

@@ -7,6 +7,7 @@ import os
 import time
 
 from credproc import prompt
+from credproc.cache import fingerprint
 from credproc.children import Children
 from credproc.errors import CodeNotGiven, NoPrompt, WrongCode, clean
 from credproc.promptlock import PromptLock, PromptLocks
@@ -64,15 +65,16 @@ class Mfa:
         """Whether the user has to type the code, or to do what the command says."""
         return not self.command or self.command.wrote_to_terminal
 
-    def can_prompt(self) -> bool:
-        """Whether there is a command, or a terminal for a prompt."""
+    def source(self) -> str:
+        """Return what distinguishes the command or the terminal that codes come from, "" if there
+        is neither."""
         if self.command:
-            return True
+            return f"command {fingerprint(repr(self.command.words).encode())}"
         terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
-            return False
+            return ""
         try:
-            return prompt.is_foreground(terminal)
+            return f"terminal {os.getsid(0)}" if prompt.is_foreground(terminal) else ""
         finally:
             os.close(terminal)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from credproc import children, helper
 from credproc.errorline import error_line
-from credproc.errors import CodeNotGiven, UsageError
+from credproc.errors import CodeNotGiven, UsageError, system_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _unfit(name: str, error: OSError | ValueError, environ: Mapping[str, str]) -
         return (
             "--mfa-command: NAME=VALUE is not a program (no shell runs here): put `env` before it"
         )
-    reason = getattr(error, "strerror", None) or error
+    reason = system_text(error) if isinstance(error, OSError) else error
     return f"--mfa-command: {name} cannot be run: {reason}{helper.off_path(name, environ)}"
 
 

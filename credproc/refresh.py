@@ -9,13 +9,13 @@ from credproc import answer, cache, result, windows
 from credproc.errors import (
     ProviderFailed,
     ProviderUnavailable,
-    RequestError,
-    StillWaiting,
+    is_own,
     reason,
 )
 from credproc.item import Item
 from credproc.providers import call
 from credproc.supervision import supervised
+from credproc.variables import CALLING
 from credproc.waiting import Waiting
 
 TYPE_CHECKING = False
@@ -130,7 +130,7 @@ class Refresher:
     def _witnessed(self, entry: cache.Entry) -> cache.Entry:
         """Add what the answer depends on; an answer that cannot be cached loses its key."""
         seen = self.run.witnesses
-        entry.witnesses = seen.encoded()
+        entry.witnesses = seen.encoded(CALLING if entry.kind != cache.CREDENTIALS else ())
         result.record_use(entry, self.run.sessions, self.run.profiles)
         if entry.key and seen.unusual:
             self.log(f"cache: the answer is not cached: {seen.unusual}")
@@ -225,7 +225,9 @@ class Refresher:
         if item.is_enough(current):
             self.log("cache: another process has just refreshed it")
             return current
-        if result.applies_to(current, self.run.mfa.can_prompt, self.run.deadline.seconds):
+        run = self.run
+        applies = result.applies_to(current, run.mfa.source, run.deadline.seconds)
+        if applies and answer.unchanged(current.witnesses, run.environ):
             result.raise_cached_failure(current, self.now(), is_changed)
         return None
 
@@ -243,8 +245,7 @@ class Refresher:
                 raise ProviderFailed(f"{late}: check {renewal}this machine's clock")
         except Exception as error:
             now = self.now()
-            mine = isinstance(error, (RequestError, StillWaiting))
-            if not mine or (cached and cached.is_valid(now)):
+            if not is_own(error) or (cached and cached.is_valid(now)):
                 self._write_failure(item, cached, error, now)
             raise
         if not item.depends:
@@ -256,10 +257,12 @@ class Refresher:
     def _write_failure(
         self, item: Item, cached: cache.Entry | None, error: Exception, now: float
     ) -> None:
-        allowed = self.run.deadline.seconds
-        entry = result.failed(item.key, cached, error, now, self.secrets, allowed)
+        allowed, code_from = self.run.deadline.seconds, self.run.mfa.source()
+        entry = result.failed(item.key, cached, error, now, self.secrets, allowed, code_from)
         if entry is not cached and item.depends:
             self._witnessed(entry)
+        elif entry is not cached:
+            entry.witnesses = self.run.witnesses.encoded(CALLING)
         self._write(entry)
 
     def _fetch_within(self, run: Run, fetch: Fetch) -> Credentials:

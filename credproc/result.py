@@ -10,9 +10,9 @@ import json
 from credproc import cache, credentials, windows
 from credproc.errors import (
     CachedFailure,
+    CodeNotGiven,
     CredprocError,
     DeadlineExceeded,
-    NoPrompt,
     ProviderUnavailable,
     clean,
     mistake,
@@ -77,10 +77,12 @@ def failed(
     now: float,
     secrets: Iterable[str],
     seconds: float = 0,
+    code_from: str = "",
 ) -> cache.Entry:
     """Return the entry that tells other runs of a failure: the cached one, if it is valid.
 
-    Either way no run tries again before the retry time. ``seconds`` is the run's --timeout.
+    Either way no run tries again before the retry time. ``seconds`` is the run's --timeout,
+    ``code_from`` where it gets MFA codes from.
     """
     if cached and cached.is_valid(now):
         entry = cached
@@ -90,6 +92,8 @@ def failed(
         entry.kind = _kind(error)
         if entry.kind == cache.LATE:
             entry.allowed = int(seconds)
+        if entry.kind == cache.NO_CODE:
+            entry.about = json.dumps({"code_from": code_from}).encode()
         if not isinstance(error, CredprocError) or error.cacheable:
             entry.look = windows.failure_expiry(now, windows.jitter())
     entry.failure = clean(words(error), secrets)
@@ -99,8 +103,8 @@ def failed(
 def _kind(error: Exception) -> str:
     if isinstance(error, ProviderUnavailable):
         return cache.UNAVAILABLE
-    if isinstance(error, NoPrompt):
-        return cache.UNATTENDED
+    if isinstance(error, CodeNotGiven):
+        return cache.NO_CODE
     return cache.LATE if isinstance(error, DeadlineExceeded) else cache.FAILED
 
 
@@ -119,13 +123,13 @@ def retry_at(entry: cache.Entry, now: float) -> int:
     return windows.retry_at(now, entry.expiration, draw)
 
 
-def applies_to(entry: cache.Entry, can_prompt: Callable[[], bool], seconds: float) -> bool:
+def applies_to(entry: cache.Entry, code_from: Callable[[], str], seconds: float) -> bool:
     """Whether a cached failure would also happen to this run.
 
-    ``can_prompt`` says whether the run could get an MFA code; ``seconds`` is its --timeout.
+    ``code_from`` says where the run gets MFA codes from; ``seconds`` is its --timeout.
     """
-    if entry.kind == cache.UNATTENDED:
-        return not can_prompt()
+    if entry.kind == cache.NO_CODE:
+        return about(entry).get("code_from") == code_from()
     return entry.kind != cache.LATE or seconds <= entry.allowed
 
 
@@ -169,8 +173,8 @@ def record_use(entry: cache.Entry, sessions: Iterable[bytes], profiles: Iterable
 
 
 def about(entry: cache.Entry) -> dict[str, Any]:
-    """Return an entry's details for display: ``arn`` and ``role`` of credentials, ``sessions`` and
-    ``profiles`` of an answer."""
+    """Return an entry's details: ``arn`` and ``role`` of credentials, ``sessions`` and ``profiles``
+    of an answer, ``code_from`` of a failure to get an MFA code."""
     try:
         found = json.loads(entry.about or b"{}")
     except ValueError:

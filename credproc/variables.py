@@ -42,6 +42,16 @@ ENDPOINT_KEYS = {
 }
 
 
+#: Other variables that decide whether a call succeeds, but not which credentials it returns.
+CALLING = (
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"),
+    *("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
+    *("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+    *("all_proxy", "http_proxy", "https_proxy", "no_proxy"),
+    *("AWS_MAX_ATTEMPTS", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_METADATA_SERVICE_TIMEOUT"),
+)
+
+
 def path(environ: Mapping[str, str], variable: str, usual: str = "") -> str:
     """Return the path of a shared file or directory as botocore finds it, "" if there is none.
 

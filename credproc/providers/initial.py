@@ -144,7 +144,7 @@ def _with_web_identity(
     service = sts.Sts(shared)
 
     def exchanged(again: bool = False) -> Credentials:
-        token = tokenfile.contents(run, file, "the web identity's token", again)
+        token = tokenfile.contents(run, file, "the web identity's token file", again)
         run.secrets.append(token)
         parameters = {"RoleArn": arn, "RoleSessionName": name, "WebIdentityToken": token}
         return service.assume_with_web_identity(run, region, parameters)

@@ -78,7 +78,8 @@ def web_identity(run: Run, shared: SharedConfig, token_file: str, arn: str, name
     region = sts.configured_region(run.environ, shared) or home_region(arn)
     return {
         "web_identity": arn,
-        "token": mark(token.encode("utf-8", "surrogateescape")),
+        # Without a token it fails, and the error names the file.
+        "token": mark(token.encode("utf-8", "surrogateescape")) if token else token_file,
         **session_name(run, name),
         **called(run.environ, shared, region, arn),
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from credproc import children, helper, recursion, shellsyntax
 from credproc.errorline import error_line
-from credproc.errors import DeadlineExceeded, ProviderFailed, RequestError
+from credproc.errors import DeadlineExceeded, ProviderFailed, RequestError, system_text
 from credproc.providers import document
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _completed(run: Run, profile: str, words: list[str], name: str, hint: str) -
             f"credential_process {name} took longer than {seconds:.0f} s"
         ) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = system_text(error) if isinstance(error, OSError) else error
         raise ProviderFailed(
             f"credential_process {words[0]} cannot be run: {reason}"
             f"{hint or helper.off_path(words[0], run.environ)}"

@@ -502,15 +502,15 @@ def test_command_may_prompt_on_the_terminal_itself(terminal: Terminal) -> None:
     assert result(process).document["Version"] == 1
 
 
-CAN_ASK = "from credproc.mfa import Mfa; print(Mfa('', {}).can_prompt(), flush=True)"
+SOURCE = "from credproc.mfa import Mfa; print(bool(Mfa('', {}).source()), flush=True)"
 
 
 def test_terminal_prompts_only_in_the_foreground(terminal: Terminal) -> None:
-    ask = f'{sys.executable} -c "{CAN_ASK}"'
+    ask = f'{sys.executable} -c "{SOURCE}"'
     processes = terminal.start(script=f"set -m; {ask}; {ask} & wait")
 
     assert result(processes).stdout.split() == [b"True", b"False"]
-    without = terminal.host.run("-c", CAN_ASK, command=sys.executable)
+    without = terminal.host.run("-c", SOURCE, command=sys.executable)
     assert without.stdout == b"False\n"
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import cachedir
-from tests.cloud import CHAIN, HERD, ONE, until
+from tests.cloud import CHAIN, HERD, ONE, TWO, until
+from tests.harness import CREDPROC, NOWHERE
 from tests.servers.sts_errors import error
 
 if TYPE_CHECKING:
@@ -131,3 +132,50 @@ def test_failing_herd_without_a_cache_fails_one_by_one(cloud: Cloud) -> None:
     assert {process.wait().status for process in running} == {1}
     assert cloud.sts.count() == 3
     assert not cloud.host.cache.exists()
+
+
+def test_limit_that_a_run_reached_concerns_no_other_run(cloud: Cloud) -> None:
+    document = cloud.host.home / "document"
+    document.write_text(
+        '{"Version": 1, "AccessKeyId": "ASIAEXAMPLEEXAMPLE01", "SecretAccessKey": "secret", '
+        '"SessionToken": "token", "Expiration": "2199-01-01T00:00:00Z"}'
+    )
+    cloud.host.config(f"[profile p]\ncredential_process = cat {document}\n")
+    limited = 'ulimit -n 8; exec "$0" --profile p'
+    result = cloud.host.run("-c", limited, str(CREDPROC), command="sh")
+
+    assert result.stderr == (
+        "credproc: profile p: credential_process cat cannot be run: Too many open files "
+        "(see ulimit -n)\n"
+    )
+    assert cloud.host.document("--profile", "p")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"http_proxy": NOWHERE},
+        {"AWS_CA_BUNDLE": "/proc/nowhere"},
+        {"AWS_SECRET_ACCESS_KEY": "wrong"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_failure_with_another_proxy_or_key_is_not_reported(
+    cloud: Cloud, wrong: dict[str, str]
+) -> None:
+    cloud.sts.fail(error("AccessDenied"))
+    usual = dict(cloud.host.environ)
+    cloud.host.environ.update(wrong)
+    assert cloud.host.run(*CHAIN).status == 1
+    cloud.sts.heal()
+    cloud.host.environ = usual
+    assert cloud.host.document(*CHAIN)
+
+
+def test_missing_token_is_named_for_each_run(cloud: Cloud) -> None:
+    argv = ["--role-arn", TWO, "--source", "web-identity", "--role-session-name", "name"]
+    for name in ("one", "two"):
+        missing = str(cloud.host.home / name)
+        cloud.host.environ.update(AWS_ROLE_ARN=ONE, AWS_WEB_IDENTITY_TOKEN_FILE=missing)
+        result = cloud.host.run(*argv)
+        assert f"{missing}: No such file" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import unicodedata
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credproc import errors, result
-from credproc.errors import HIDDEN, MAX_LINE, clean, masked
+from credproc.errors import HIDDEN, MAX_LINE, ProviderFailed, clean, is_own, masked, mistake
 
 TOKEN = "IQoJb3JpZ2luX2VjEPz//////////wEaCXVzLWVhc3Qt"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzzzzzzzKEY"
@@ -136,3 +137,27 @@ def test_internal_error_is_shown_by_type_and_place_without_its_message() -> None
     assert errors.mistake(KeyError("canary")).startswith("internal error in credproc: KeyError; ")
     assert result.words(ValueError("canary")).startswith("internal error in credproc: ValueError; ")
     assert "canary" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "there is not enough memory (see ulimit -v, or the container's limit)"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files (see ulimit -n)"),
+        (
+            ImportError("libssl.so.3: failed to map segment from shared object"),
+            "or the library is on a file system that is mounted noexec",
+        ),
+    ],
+)
+def test_limit_that_was_reached_is_named(error: Exception, words: str) -> None:
+    assert mistake(error).endswith(words)
+    assert is_own(error)
+
+
+def test_failure_is_a_runs_own_whatever_was_made_of_it() -> None:
+    failure = ProviderFailed("cannot be run")
+    failure.__context__ = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    assert is_own(failure)
+    assert not is_own(ProviderFailed("no"))
+    assert not is_own(FileNotFoundError(errno.ENOENT, "no"))

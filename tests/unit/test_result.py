@@ -104,7 +104,7 @@ def test_entries_of_one_set_have_the_same_windows(world: World) -> None:
         (ProviderFailed("x"), "failed", True),
         (ProviderUnavailable("x"), "unavailable", True),
         (KeyError("x"), "failed", True),
-        (CodeNotGiven("x"), "failed", False),
+        (CodeNotGiven("x"), "no-code", False),
         (CachedFailure("x"), "failed", False),
     ],
 )
@@ -114,29 +114,30 @@ def test_failure_is_cached_with_its_kind(
     entry = result.failed(world.key, None, error, world.clock.now, ())
     assert (entry.document, entry.kind) == (b"", kind)
     assert (world.clock.now < entry.look <= world.clock.now + 6) == is_remembered
-    raised = CachedFailure if kind == "failed" else ProviderUnavailable
+    raised = ProviderUnavailable if kind == "unavailable" else CachedFailure
     with pytest.raises(raised):
         result.raise_cached_failure(entry, world.clock.now, while_waiting=True)
 
 
 @pytest.mark.parametrize(
-    ("error", "can_prompt", "seconds", "expected"),
+    ("error", "code_from", "seconds", "expected"),
     [
-        (ProviderFailed("x"), True, 99, True),
-        (CodeNotGiven("x"), True, 99, True),
-        (ProviderUnavailable("x"), True, 99, True),
-        (NoPrompt("x"), True, 30, False),
-        (NoPrompt("x"), False, 30, True),
-        (DeadlineExceeded("x"), True, 29.5, True),
-        (DeadlineExceeded("x"), True, 30, True),
-        (DeadlineExceeded("x"), True, 30.5, False),
+        (ProviderFailed("x"), "terminal 2", 99, True),
+        (ProviderUnavailable("x"), "terminal 2", 99, True),
+        (CodeNotGiven("x"), "terminal 1", 99, True),
+        (CodeNotGiven("x"), "terminal 2", 99, False),
+        (NoPrompt("x"), "", 30, False),
+        (NoPrompt("x"), "terminal 1", 30, True),
+        (DeadlineExceeded("x"), "", 29.5, True),
+        (DeadlineExceeded("x"), "", 30, True),
+        (DeadlineExceeded("x"), "", 30.5, False),
     ],
 )
 def test_failure_applies_to_runs_that_would_fail_alike(
-    world: World, error: Exception, can_prompt: bool, seconds: float, expected: bool
+    world: World, error: Exception, code_from: str, seconds: float, expected: bool
 ) -> None:
-    entry = result.failed(world.key, None, error, world.clock.now, (), 30)
-    assert result.applies_to(entry, lambda: can_prompt, seconds) == expected
+    entry = result.failed(world.key, None, error, world.clock.now, (), 30, "terminal 1")
+    assert result.applies_to(entry, lambda: code_from, seconds) == expected
     kept = cache.decode(cache.encode(entry))
     assert kept
     assert (kept.kind, kept.allowed) == (entry.kind, entry.allowed)
