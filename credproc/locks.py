@@ -41,8 +41,14 @@ class Holder:
 
     def is_stopped(self) -> bool:
         """Whether the process was stopped (Ctrl-Z, SIGSTOP), as far as this system shows it."""
+        found = self.process()
+        return found is not None and found.state in ("T", "t")
+
+    def process(self) -> processes.Process | None:
+        """Return the process, None if it is not visible here: in another container its ID may be
+        that of another process."""
         found = processes.one(self.pid)
-        return found is not None and found.start == self.start and found.state in ("T", "t")
+        return found if found and found.start == self.start else None
 
     def is_stuck(self, now: float) -> bool:
         """Whether it will not release the lock: it is stopped, or long past its deadline."""
@@ -50,14 +56,14 @@ class Holder:
 
     def described(self, now: float) -> str:
         """Return the process and what to do about it, for an error message."""
-        state = ""
-        advice = "wait for it, or kill it"
-        if self.is_stopped():
-            state = ", stopped"
+        who, advice = f"process {self.pid}", "wait for it, or kill it"
+        if self.process() is None:
+            who = "a process that is not visible here, perhaps in another container"
+            advice = "wait for it, or end it there"
+        elif self.is_stopped():
+            who += ", stopped"
             advice = f"resume it (kill -CONT {self.pid}) or kill it (kill {self.pid})"
-        return (
-            f"process {self.pid}{state}, lock taken {max(now - self.since, 0):.0f} s ago: {advice}"
-        )
+        return f"{who}, lock taken {max(now - self.since, 0):.0f} s ago: {advice}"
 
 
 def take(name: str, folder: int, until: float = 0, shared: bool = False) -> int | None:
@@ -96,8 +102,9 @@ def release(descriptor: int | None) -> None:
 
 def signature(until: float) -> bytes:
     """Return the line about this process, whose deadline is ``until``, for a lock file."""
-    own = processes.one(os.getpid())
-    line = f"{os.getpid()} {time.time():.0f} {until:.0f} {own.start if own else ''}\n"
+    pid = processes.own()
+    found = processes.one(pid)
+    line = f"{pid} {time.time():.0f} {until:.0f} {found.start if found else ''}\n"
     return line.encode()
 
 

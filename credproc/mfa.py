@@ -83,24 +83,32 @@ class Mfa:
     ) -> Result:
         """Get a code from the device and return what ``use`` returns for it.
 
-        ``purpose`` says in the prompt what the code is for. One process at a time gets and uses
-        codes of a device. If ``use`` raises WrongCode, the user is prompted again.
+        ``purpose`` says in the prompt what the code is for. One process at a time prompts for codes
+        of a device, and one at a time uses a code. If ``use`` raises WrongCode, the user is
+        prompted again.
         """
+        if self.command:
+            with self._device(serial, deadline) as lock:
+                return self._used(lock, self._commanded(self.command, serial, deadline, lock), use)
         purpose = clean(purpose)
-        question = "" if self.command else f"MFA code for {serial} ({purpose}): "
+        question = f"MFA code for {serial} ({purpose}): "
 
         def notice(holder: Holder, theirs: str) -> None:
             prompt.say(_notice(holder, theirs, purpose))
 
-        with self.locks.lock(f"MFA device {serial}", question, deadline, notice) as lock:
-            if self.command:
-                return self._used(lock, self._commanded(self.command, serial, deadline, lock), use)
-            with (
-                self._terminal(serial) as opened,
-                # Prompts for two devices on one terminal would read each other's codes.
-                self.locks.lock(f"terminal {os.getsid(0)}", question, deadline, notice),
-            ):
-                return self._prompted(opened, serial, question, deadline, lock, use)
+        with (
+            self.locks.lock(f"prompt for {serial}", question, deadline, notice),
+            self._terminal(serial) as opened,
+            # Prompts for two devices on one terminal would read each other's codes.
+            self.locks.lock(f"terminal {os.getsid(0)}", question, deadline, notice),
+        ):
+            return self._prompted(opened, serial, question, deadline, use)
+
+    def _device(
+        self, serial: str, deadline: Deadline
+    ) -> contextlib.AbstractContextManager[PromptLock]:
+        """Return the lock for using a code of the device, which no open prompt has."""
+        return self.locks.lock(f"MFA device {serial}", "", deadline, lambda *_: None)
 
     def report_waiting(self, holder: Holder) -> bool:
         """Tell the user that this run waits for the prompt of another process, if there is one.
@@ -114,6 +122,11 @@ class Mfa:
         if question:
             prompt.say(_elsewhere("this run", question, holder))
         return bool(question)
+
+    def passes(self, holder: Holder) -> bool:
+        """Whether this run does not wait for a process because that one prompts a person, who may
+        be away, while this run has a command."""
+        return bool(self.command and self.locks.question(holder))
 
     def end(self) -> None:
         """End running helpers and an open prompt, and restore the terminal."""
@@ -174,7 +187,6 @@ class Mfa:
         serial: str,
         question: str,
         deadline: Deadline,
-        lock: PromptLock,
         use: Callable[[str], Result],
     ) -> Result:
         """Prompt the user until AWS accepts a code, or no time is left."""
@@ -186,13 +198,17 @@ class Mfa:
                 what = "the prompt was closed" if typed == "" else "none was typed in time"
                 raise refused or CodeNotGiven(f"no MFA code for {serial}: {what}")
             code = six_digits(typed)
-            if not code or lock.is_used(code, self.now()):
-                problem = f"credproc: {USED if code else NOT_A_CODE}\n"
+            if not code:
+                problem = f"credproc: {NOT_A_CODE}\n"
                 continue
-            try:
-                return self._used(lock, code, use)
-            except WrongCode as error:
-                refused, problem = error, f"credproc: {REFUSED}\n"
+            with self._device(serial, deadline) as lock:
+                if lock.is_used(code, self.now()):
+                    problem = f"credproc: {USED}\n"
+                    continue
+                try:
+                    return self._used(lock, code, use)
+                except WrongCode as error:
+                    refused, problem = error, f"credproc: {REFUSED}\n"
 
     def _used(self, lock: PromptLock, code: str, use: Callable[[str], Result]) -> Result:
         """Use a code, and record it if AWS has seen it."""
@@ -244,6 +260,6 @@ def _elsewhere(what: str, question: str, holder: Holder) -> str:
 def _is_here(holder: Holder) -> bool:
     """Whether a process is in our session, and so on our terminal."""
     try:
-        return os.getsid(holder.pid) == os.getsid(0)
+        return holder.process() is not None and os.getsid(holder.pid) == os.getsid(0)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Locks on what one process may use at a time: an MFA device, a terminal, a sign-in.
+"""Locks on what one process may use at a time: an MFA device, a prompt, a terminal, a sign-in.
 
 The lock of a device records which code was used last.
 """
@@ -54,7 +54,7 @@ def decode(line: bytes) -> Note:
 
 
 class PromptLock:
-    """The exclusive use of a device, a terminal or a sign-in by this process."""
+    """The exclusive use of a device, a prompt, a terminal or a sign-in by this process."""
 
     def __init__(self, name: str, descriptor: int | None, until: float) -> None:
         self.name = name

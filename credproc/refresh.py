@@ -61,7 +61,7 @@ class Refresher:
         self.force = force
         self.background = background
         self.now = now
-        self.waiting = Waiting(store, run.log, run.mfa.report_waiting)
+        self.waiting = Waiting(store, run.log, run.mfa.report_waiting, run.mfa.passes)
         #: The access keys that this run has fetched, and whether its answer has one of them.
         self.fetched: set[str] = set()
         self.is_new = False

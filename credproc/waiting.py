@@ -38,14 +38,21 @@ class Waiting:
     """Waits for the locks of one run.
 
     ``tell`` tells the user about the prompt of a process that has a lock; it returns True when
-    there is nothing more to tell.
+    there is nothing more to tell. ``passes`` says whether not to wait for a process.
     """
 
-    def __init__(self, store: Store, log: Log, tell: Callable[[Holder], bool]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        log: Log,
+        tell: Callable[[Holder], bool],
+        passes: Callable[[Holder], bool],
+    ) -> None:
         self.store = store
         self.log = log
         self.tell = tell
-        #: Processes known to be stuck: this run does not wait for their other locks.
+        self.passes = passes
+        #: Processes that are stuck or were passed: this run does not wait for their other locks.
         self.stuck: set[tuple[int, str]] = set()
 
     @contextlib.contextmanager
@@ -98,6 +105,7 @@ class Waiting:
             # Of the waiting runs one goes on: the others have another file to wait for.
             over = deadline.left() < min(RESERVE, deadline.seconds * PART) and file == first
             if self._is_stuck(holder) or (over and not person):
+                self.stuck.update({holder.identity} if holder else ())
                 self.store.free(name, file)
                 taken = self.store.claim(key)
                 if taken is not None:
@@ -109,7 +117,8 @@ class Waiting:
     def _is_stuck(self, holder: Holder | None) -> bool:
         if holder is None:
             return False
-        if holder.identity not in self.stuck and holder.is_stuck(time.time()):
+        is_known = holder.identity in self.stuck
+        if not is_known and (holder.is_stuck(time.time()) or self.passes(holder)):
             self.stuck.add(holder.identity)
             self.log(f"cache: no longer waiting for {holder.described(time.time())}")
         return holder.identity in self.stuck

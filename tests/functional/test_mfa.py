@@ -405,6 +405,35 @@ def test_waiting_run_that_ends_first_names_the_open_prompt(terminal: Terminal) -
 
 
 @pytest.mark.parametrize("role", [A, B])
+def test_command_does_not_wait_for_an_open_prompt(
+    role: str, terminal: Terminal, sts: StsServer
+) -> None:
+    prompting = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    argv = ["--role-arn", role, "--serial-number", DEVICE, "--source", "env"]
+    terminal.host.document(*argv, "--mfa-command", f"sh -c 'echo {CODE}'")
+    terminal.type(f"{CODE}\n")
+    terminal.wait_for("this code has been used")
+    terminal.type(f"{NEXT}\n")
+
+    assert result(prompting).status == 0
+    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, NEXT]
+
+
+def test_closed_prompt_does_not_end_that_of_another_terminal(terminal: Terminal) -> None:
+    first = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    with Terminal(terminal.host) as other:
+        second = other.start(*ARGV)
+        other.wait_for("waiting for the MFA prompt on another terminal")
+        terminal.type("\x04")
+        assert result(first).status == 1
+        other.wait_for(f"\r\n{PROMPT}")
+        other.type(f"{CODE}\n")
+        assert result(second).status == 0
+
+
+@pytest.mark.parametrize("role", [A, B])
 def test_stopped_prompt_does_not_hold_up_other_runs(
     role: str, terminal: Terminal, sts: StsServer
 ) -> None:

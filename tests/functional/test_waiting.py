@@ -6,16 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests import cachedir
 from tests.cloud import KEYS, ONE, TWO, Cloud
 from tests.consumers.waiting import Waiting
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.harness import CREDPROC
 
 THREE = "arn:aws:iam::444455556666:role/three"
 #: Chains of one to three roles.
@@ -77,6 +75,21 @@ def test_third_run_goes_on_if_two_are_stopped(cloud: Cloud) -> None:
 
 def test_three_locks_of_a_stopped_run_are_waited_for_once(cloud: Cloud) -> None:
     stop_or_kill(cloud, signal.SIGSTOP, 2, CHAINS[2])
+
+
+@pytest.mark.needs("namespaces")
+def test_run_that_is_stopped_in_another_container_is_waited_for_once(cloud: Cloud) -> None:
+    """Its state is not visible, so this takes two thirds of the time, but not for each lock."""
+    container = ("--pid", "--fork", "--mount-proc", str(CREDPROC))
+    with cloud.sts.hold(ONE) as hold:
+        holder = cloud.host.start(*container, *CHAINS[2], command="unshare")
+        hold.wait_for()
+        children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text()
+        os.kill(int(children), signal.SIGSTOP)
+        waiter = cloud.host.start(*CHAINS[2], "--timeout", "6")
+        hold.wait_for(2)
+    assert waiter.wait().document
+    os.kill(int(children), signal.SIGKILL)
 
 
 def test_little_time_is_enough_to_take_over_from_a_stopped_run(cloud: Cloud) -> None:

@@ -517,3 +517,14 @@ def test_old_file_that_goes_by_itself_stops_no_sweep(
 
     assert sweep._old(store, time.time() + 400 * 86400) == [other]
     assert not sweep.useless(store, name, time.time())
+
+
+def test_process_is_named_only_where_it_is_visible() -> None:
+    """In another container its ID is that of another process, which must not be killed."""
+    own = locks.Holder(locks.signature(200))
+    assert own.described(own.since).startswith(f"process {os.getpid()}, lock taken 0 s ago: ")
+    other = locks.Holder(f"{os.getpid()} 100 200 1".encode())
+    assert other.described(107) == (
+        "a process that is not visible here, perhaps in another container, lock taken 7 s ago: "
+        "wait for it, or end it there"
+    )
