@@ -4,13 +4,13 @@
 # Versions: daft 0.7.26, Python 3.11, Linux x86-64.
 #
 # Guess: S3Config(profile_name="app") does what the parameter of that name does in boto3's Session.
-# Behavior: the profile is not looked at, whether it exists or not. The process of its credential_process
-#   is not run, and on an instance Daft signs with the credentials of the instance's role. The profile
-#   that AWS_PROFILE names is used.
+# Behavior: Daft does not read the profile, whether it exists or not. Its credential_process is not run,
+#   and on an instance Daft signs with the credentials of the instance's role. The profile in
+#   AWS_PROFILE is used.
 #
 # Output seen:
-#   profile_name="app": the process ran 0 times, S3 was asked as ASIAINSTANCEROLE
-#   AWS_PROFILE=app: the process ran, S3 was asked as ASIAPROCESS
+#   profile_name="app": the process ran 0 times, requests to S3 were signed by ASIAINSTANCEROLE
+#   AWS_PROFILE=app: the process ran, requests to S3 were signed by ASIAPROCESS
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -29,7 +29,7 @@ mkdir "$work/.aws"
 printf '[profile app]\nregion = eu-central-1\ncredential_process = %s\n' "$work/process" \
     >"$work/.aws/config"
 
-# One server is the instance's metadata service and S3; it notes whose key signs what S3 is asked.
+# One server is the instance's metadata service and S3. It notes the key that signed each request to S3.
 cat >"$work/server.py" <<'PY'
 import http.server, json, re, sys
 
@@ -49,8 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = json.dumps({"Code": "Success", "Type": "AWS-HMAC", **keys, **times}).encode()
         elif not self.path.startswith("/latest/"):
             signed = re.search("Credential=([^/]+)", self.headers.get("Authorization", ""))
-            with open(sys.argv[2], "a") as asked:
-                print(signed[1] if signed else "no one", file=asked)
+            with open(sys.argv[2], "a") as signers:
+                print(signed[1] if signed else "none", file=signers)
             body, status = b"<Error><Code>NoSuchKey</Code></Error>", 404
         self.send_response(status)
         self.send_header("X-aws-ec2-metadata-token-ttl-seconds", "21600")
@@ -69,7 +69,7 @@ with open(sys.argv[1], "w") as port:
     print(server.server_port, file=port, flush=True)
 server.serve_forever()
 PY
-python3 "$work/server.py" "$work/port" "$work/asked" &
+python3 "$work/server.py" "$work/port" "$work/signers" &
 server=$!
 until [ -s "$work/port" ]; do sleep 0.1; done
 port=$(cat "$work/port")
@@ -92,17 +92,17 @@ except Exception as error:  # this S3 has no file
 PY
 look() {
     : >"$work/runs"
-    : >"$work/asked"
+    : >"$work/signers"
     env -i PATH="$PATH" HOME="$work" RUNS="$work/runs" LEFT=3600 S3="http://127.0.0.1:$port" \
         AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:$port" "$1" \
         "$work/venv/bin/python" "$work/look.py" "${@:2}" >/dev/null 2>&1 || true
     runs=$(wc -l <"$work/runs")
-    asked=$(sort -u "$work/asked")
+    signers=$(sort -u "$work/signers")
 }
 look A=a app
-named="$runs $asked"
-echo "profile_name=\"app\": the process ran $runs times, S3 was asked as $asked"
+named="$runs $signers"
+echo "profile_name=\"app\": the process ran $runs times, requests to S3 were signed by $signers"
 look AWS_PROFILE=app
 ran=$([ "$runs" -gt 0 ] && echo ran || echo "did not run")
-echo "AWS_PROFILE=app: the process $ran, S3 was asked as $asked"
-[ "$named" = "0 ASIAINSTANCEROLE" ] && [ "$runs" -gt 0 ] && [ "$asked" = ASIAPROCESS ]
+echo "AWS_PROFILE=app: the process $ran, requests to S3 were signed by $signers"
+[ "$named" = "0 ASIAINSTANCEROLE" ] && [ "$runs" -gt 0 ] && [ "$signers" = ASIAPROCESS ]

@@ -4,10 +4,10 @@
 # Versions: duckdb 1.5.5, duckdb-extension-aws 1.5.5, duckdb-extension-httpfs 1.5.5, Python 3.11,
 #   Linux x86-64.
 #
-# Guess: a secret with REFRESH 'auto' gets new credentials when those that it has have expired, before the
-#   expiration or when S3 refuses them.
-# Behavior: DuckDB does not look at the expiration. It renews the secret after an error. Any error of a file
-#   will do, even that it does not exist (404). For a list, the status must be 401 or 403. S3 refuses an
+# Guess: DuckDB gets new credentials for a secret with REFRESH 'auto' before the old ones expire, or when
+#   S3 refuses them.
+# Behavior: DuckDB does not look at the expiration. It renews the secret after an error: after any error of
+#   a file, even status 404, but for a list only after status 401 or 403. S3 refuses an
 #   expired token with 400, so the list of a query such as FROM 's3://bucket/*.parquet' fails, although
 #   the same connection would read each of the files.
 #

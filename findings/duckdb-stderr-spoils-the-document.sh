@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# A word on stderr makes DuckDB refuse the document of a credential_process that succeeds.
+# DuckDB rejects the document of a credential_process that succeeds if it also writes to stderr.
 #
 # Versions: duckdb 1.5.5, duckdb-extension-aws 1.5.5 (with the AWS SDK for C++ inside), Python 3.11,
 #   Linux x86-64.
 #
 # Guess: stdout is the document, and stderr is for people. A warning there does no harm.
-# Behavior: the two are read as one text, which is then no JSON. The secret is refused with "Secret
-#   Validation Failure", and without a word about the process. pyarrow 26.0.1, with the same SDK inside,
-#   drops stderr.
+# Behavior: DuckDB reads both as one text, which is not JSON. The error is "Secret Validation Failure" and
+#   does not mention the process. pyarrow 26.0.1, with the same SDK inside, ignores stderr.
 #
 # Output seen:
 #   silent process: created

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # GDAL says that a file does not exist when the credential_process of its profile fails.
 #
-# Versions: rasterio 1.5.2 (with GDAL inside), Python 3.13, Linux x86-64. It needs Python 3.12 or
-#   newer: PYTHON=python3.13 findings/gdal-file-does-not-exist.sh
+# Versions: rasterio 1.5.2 (with GDAL inside), Python 3.13, Linux x86-64. It needs Python 3.12 or newer.
 #
 # Guess: opening /vsis3/bucket/file.tif with a credential_process that exits with status 1 gives an error
 #   about credentials, with what the process wrote to stderr.
-# Behavior: with a driver that is named, the error is that of a missing file; nothing is said about
-#   credentials, and no request is sent. The process is run several times for one file, and nothing
-#   is remembered of its failure.
+# Behavior: if the driver is given, the error is that of a missing file. It does not mention credentials,
+#   and no request is sent. GDAL runs the process several times for one file: it does not remember
+#   that it failed.
 #
 # Output seen:
 #   '/vsis3/bucket/file.tif' does not exist in the file system, and is not recognized as a supported dataset name.
@@ -17,7 +16,12 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON:-python3}" -m venv "$work/venv"
+for python in "${PYTHON:-python3}" python3.13 python3.12 python3.14 ~/.pyenv/versions/3.1[2-4].*/bin/python3; do
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break
+    python=
+done
+[ "$python" ] || { echo "rasterio 1.5.2 needs Python 3.12 or newer: set PYTHON" >&2; exit 2; }
+"$python" -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet rasterio==1.5.2
 
 cat >"$work/process" <<'SH'

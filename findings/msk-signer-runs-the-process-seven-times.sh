@@ -4,11 +4,11 @@
 # Versions: aws-msk-iam-sasl-signer-python 1.0.2, boto3 and botocore 1.44.8, Python 3.11, Linux x86-64.
 #
 # Guess: one token takes one run of the process. botocore keeps the credentials of a process, and
-#   runs it again when less than 15 minutes are left: two runs at most.
-# Behavior: the signer makes a session of its own for each token, so nothing is kept between two. Within a
-#   token it reads the access key, the secret key and the session token one by one, more than once. Each
-#   read makes botocore refresh credentials with less than 15 minutes left, and the new ones have as
-#   little left.
+#   runs it again if less than 15 minutes are left: two runs at most.
+# Behavior: the signer creates a new session for each token, so nothing is kept from one to the next. For
+#   each token it reads the access key, the secret key and the session token one by one, more than once. Each
+#   read makes botocore refresh credentials that have less than 15 minutes left, and the new ones have
+#   no more.
 #
 # Output seen:
 #   60 minutes left: 1 run for a token

@@ -5,13 +5,13 @@
 #
 # Guess: AWS_PROFILE names a profile, the profile's credential_process exits with status 1, so the
 #   request fails. boto3 and the SDKs for Go and Rust do that.
-# Behavior: the default credentials chain of the C++ SDK takes the failure for an absence. It goes on
-#   to the instance metadata service, and S3FileSystem signs with the credentials of the instance's
-#   role. There is no error and no warning. AWS_EC2_METADATA_DISABLED=true prevents it.
+# Behavior: the default credentials chain of the C++ SDK ignores the failure. It continues with the
+#   instance metadata service, and S3FileSystem signs with the credentials of the instance's role.
+#   There is no error and no warning. AWS_EC2_METADATA_DISABLED=true prevents it.
 #
 # Output seen:
 #   the process ran: 1 time(s)
-#   S3 was asked as: ASIAINSTANCEROLE
+#   requests to S3 were signed by: ASIAINSTANCEROLE
 #   with AWS_EC2_METADATA_DISABLED=true: OSError
 set -euo pipefail
 
@@ -31,7 +31,7 @@ mkdir "$work/.aws"
 printf '[profile app]\nregion = eu-central-1\ncredential_process = %s\n' "$work/process" \
     >"$work/.aws/config"
 
-# One server is the instance's metadata service and S3; it notes whose key signs what S3 is asked.
+# One server is the instance's metadata service and S3. It notes the key that signed each request to S3.
 cat >"$work/server.py" <<'PY'
 import http.server, json, re, sys
 
@@ -51,8 +51,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = json.dumps({"Code": "Success", "Type": "AWS-HMAC", **keys, **times}).encode()
         elif not self.path.startswith("/latest/"):
             signed = re.search("Credential=([^/]+)", self.headers.get("Authorization", ""))
-            with open(sys.argv[2], "a") as asked:
-                print(signed[1] if signed else "no one", file=asked)
+            with open(sys.argv[2], "a") as signers:
+                print(signed[1] if signed else "none", file=signers)
             body, status = b"<Error><Code>NoSuchKey</Code></Error>", 404
         self.send_response(status)
         self.send_header("X-aws-ec2-metadata-token-ttl-seconds", "21600")
@@ -71,7 +71,7 @@ with open(sys.argv[1], "w") as port:
     print(server.server_port, file=port, flush=True)
 server.serve_forever()
 PY
-python3 "$work/server.py" "$work/port" "$work/asked" &
+python3 "$work/server.py" "$work/port" "$work/signers" &
 server=$!
 until [ -s "$work/port" ]; do sleep 0.1; done
 port=$(cat "$work/port")
@@ -97,9 +97,9 @@ look() {
 }
 look >/dev/null
 runs=$(grep -c run "$work/runs")
-asked=$(sort -u "$work/asked")
+signers=$(sort -u "$work/signers")
 without=$(look AWS_EC2_METADATA_DISABLED=true)
 echo "the process ran: $runs time(s)"
-echo "S3 was asked as: $asked"
+echo "requests to S3 were signed by: $signers"
 echo "with AWS_EC2_METADATA_DISABLED=true: $without"
-[ "$runs" -ge 1 ] && [ "$asked" = ASIAINSTANCEROLE ] && [ "$without" = OSError ]
+[ "$runs" -ge 1 ] && [ "$signers" = ASIAINSTANCEROLE ] && [ "$without" = OSError ]

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# systemd-cron leaves the background processes of a crontab's job alone, and ends those of cron.daily's.
+# systemd-cron kills the background processes of scripts in cron.daily, but not those of crontab lines.
 #
 # Versions: systemd-cron 1.15.19-5 of Debian 12, systemd 252, Python 3.11.
 #
 # Guess: both are jobs of the same cron, so a job that starts something in the background (a refresh, an
 #   ssh-agent, a detached upload) behaves the same as a line of a crontab and as a script in /etc/cron.daily.
 #   And with systemd one expects that everything left in the control group is killed, in both cases.
-# Behavior: the generator writes KillMode=process into the units that it makes of crontab lines, so what they
-#   leave behind lives on. cron-hourly, -daily, -weekly and -monthly.service are ordinary files of the package
-#   without KillMode. systemd's default holds there, control-group: all that run-parts' scripts left behind is
-#   killed when the last script ends. (Both were run by systemd 252, as a manager for a user: the child of the
-#   first wrote its file three seconds later, that of the second never did.)
+# Behavior: the generator writes KillMode=process into the units that it makes of crontab lines, so the
+#   processes that they leave behind continue. cron-hourly, -daily, -weekly and -monthly.service are ordinary
+#   files of the package without KillMode. The default of systemd is control-group: all processes that the
+#   scripts of run-parts left behind are killed when the last script ends. (Both were run by systemd 252, as
+#   a manager for a user: the child of the first wrote its file three seconds later, that of the second
+#   never did.)
 #
 # Output seen:
 #   a line of a crontab:  KillMode=process

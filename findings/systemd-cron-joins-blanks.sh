@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# systemd-cron makes one blank of several in a command, also between quotes.
+# systemd-cron replaces several blanks in a command with one, even between quotes.
 #
 # Versions: systemd-cron 1.15.19-5 of Debian 12, Python 3.11.
 #
 # Guess: a cron hands the rest of the line to the shell as it is written, so `echo "a   b"` prints three
 #   blanks.
 # Behavior: systemd-crontab-generator splits the line at blanks and joins the words with one blank each,
-#   before it writes the command into the script that the unit runs. What is between quotes changes, too: a
-#   pattern for grep, a file name, a format of date.
+#   before it writes the command into the script that the unit runs. Text between quotes changes, too: a
+#   pattern for grep, a file name, a date format.
 #
 # Output seen:
 #   the crontab: * * * * * root printf '%s\n' "a   b" > /tmp/seen

@@ -4,13 +4,13 @@
 # Versions: tiledb 0.36.1 (with the AWS SDK for C++ inside), Python 3.11, Linux x86-64.
 #
 # Guess: AWS_PROFILE names a profile, its credential_process exits with status 1, and the request fails
-#   with what the process wrote to stderr. At least it is not sent.
-# Behavior: what the process writes is not shown, and the next provider is tried. Where there is none, as
-#   on a machine that is not an instance with a role, the request is sent without a signature. If the
-#   public may read the bucket, it is read with success; otherwise the error is S3's "403".
+#   with what the process wrote to stderr. At the least, no request is sent.
+# Behavior: what the process writes is not shown, and the next provider is tried. If no provider is left,
+#   as on a machine that is not an instance with a role, the request is sent without a signature. A
+#   public bucket is then read successfully; for any other the error is S3's "403".
 #
 # Output seen:
-#   the process ran, S3 was asked by: no one
+#   the process ran, requests to S3 were signed by: none
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -29,7 +29,7 @@ mkdir "$work/.aws"
 printf '[profile app]\nregion = eu-central-1\ncredential_process = %s\n' "$work/process" \
     >"$work/.aws/config"
 
-# One server is the instance's metadata service and S3; it notes whose key signs what S3 is asked.
+# One server is the instance's metadata service and S3. It notes the key that signed each request to S3.
 cat >"$work/server.py" <<'PY'
 import http.server, json, re, sys
 
@@ -49,8 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = json.dumps({"Code": "Success", "Type": "AWS-HMAC", **keys, **times}).encode()
         elif not self.path.startswith("/latest/"):
             signed = re.search("Credential=([^/]+)", self.headers.get("Authorization", ""))
-            with open(sys.argv[2], "a") as asked:
-                print(signed[1] if signed else "no one", file=asked)
+            with open(sys.argv[2], "a") as signers:
+                print(signed[1] if signed else "none", file=signers)
             body, status = b"<Error><Code>NoSuchKey</Code></Error>", 404
         self.send_response(status)
         self.send_header("X-aws-ec2-metadata-token-ttl-seconds", "21600")
@@ -69,7 +69,7 @@ with open(sys.argv[1], "w") as port:
     print(server.server_port, file=port, flush=True)
 server.serve_forever()
 PY
-python3 "$work/server.py" "$work/port" "$work/asked" &
+python3 "$work/server.py" "$work/port" "$work/signers" &
 server=$!
 until [ -s "$work/port" ]; do sleep 0.1; done
 port=$(cat "$work/port")
@@ -90,6 +90,6 @@ PY
 : >"$work/runs"
 env -i PATH="$PATH" HOME="$work" AWS_PROFILE=app RUNS="$work/runs" S3="127.0.0.1:$port" \
     "$work/venv/bin/python" "$work/look.py" >/dev/null
-asked=$(sort -u "$work/asked")
-echo "the process ran$([ -s "$work/runs" ] || echo " not"), S3 was asked by: $asked"
-[ -s "$work/runs" ] && [ "$asked" = "no one" ]
+signers=$(sort -u "$work/signers")
+echo "the process ran$([ -s "$work/runs" ] || echo " not"), requests to S3 were signed by: $signers"
+[ -s "$work/runs" ] && [ "$signers" = none ]
