@@ -12,18 +12,18 @@ the next one only if a provider does not apply here. The default is --imds.
 
 EPILOG = """\
 examples, for ~/.aws/config (with the absolute path: `command -v credproc`):
-  The role of the EC2 instance:
+  The EC2 instance's role:
     [profile app]
     credential_process = /usr/local/bin/credproc
 
-  The instance's role; on machines without one, two roles, the first of them
-  assumed with the keys of a profile (all on one line):
+  The EC2 instance's role or, on other machines, two roles, of which the keys
+  in the profile laptop assume the first (all on one line):
     credential_process = /usr/local/bin/credproc --imds
         --role-arn arn:aws:iam::111122223333:role/jump
         --role-arn arn:aws:iam::444455556666:role/app --external-id 42
         --source profile:laptop
 
-  Any other profile (roles, SSO, MFA), with a cache in front of it:
+  Whatever another profile gives (a role, SSO, MFA), but cached:
     credential_process = /usr/local/bin/credproc --profile app-dev
 
 by hand and in scripts:

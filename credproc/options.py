@@ -79,7 +79,7 @@ def parser() -> _Parser:
     )
     _add_providers(made.add_argument_group("providers"))
     group = made.add_argument_group(
-        "options of the --role-arn before them (names as in `aws sts assume-role`)"
+        "role options, for the --role-arn before them (names as in `aws sts assume-role`)"
     )
     for option in OPTIONS:
         take = functools.partial(_hop_option, option)
@@ -92,11 +92,12 @@ def parser() -> _Parser:
 def _add_providers(group: Any) -> None:
     _add(group, "--imds", _imds, "the role of this EC2 instance; with ROLE, only if it has that "
          "name", "ROLE", nargs="?")  # fmt: skip
-    _add(group, "--profile", _profile, "a profile of the shared config: roles (with or without "
-         "MFA), SSO, login, keys, or a slow credential_process", "NAME")  # fmt: skip
+    _add(group, "--profile", _profile, "a profile in ~/.aws/config or ~/.aws/credentials: a role "
+         "(with or without MFA), SSO, `aws login`, keys, or another credential_process", "NAME")  # fmt: skip
     _add(group, "--role-arn", _role_arn, "a role to assume; repeat it for a role chain, in which "
          "each role assumes the next", "ARN")  # fmt: skip
-    _add(group, "--source", _source, f"source credentials: {limits.SOURCES}", "SOURCE")
+    _add(group, "--source", _source, "the credentials that assume the first role: "
+         f"{limits.SOURCES}", "SOURCE")  # fmt: skip
 
 
 def _add_output(group: Any) -> None:
@@ -108,11 +109,11 @@ def _add_output(group: Any) -> None:
 
 def _add_run(group: Any) -> None:
     _add(group, "--mfa-command", _mfa_command, "a command that prints the MFA code within "
-         f"{mfacommand.SECONDS} s, run without a shell (default: prompt on the terminal)",
+         f"{mfacommand.SECONDS} s; it is run without a shell (default: prompt on the terminal)",
          "CMD")  # fmt: skip
     _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "use one "
-         "MFA code for all roles assumed with a user's long-term keys; valid for SECONDS (default: "
-         f"{MFA_SESSION})", "SECONDS", nargs="?", const=str(MFA_SESSION))  # fmt: skip
+         "MFA code for all roles that a user's long-term keys assume; it is valid for SECONDS "
+         f"(default: {MFA_SESSION}, 12 hours)", "SECONDS", nargs="?", const=str(MFA_SESSION))  # fmt: skip
     _add_flag(group, "refresh", "fetch new credentials now, and cache them")
     _add_flag(group, "no_cache", "neither read nor write the cache")
     _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir), "cache directory "

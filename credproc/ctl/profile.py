@@ -49,19 +49,19 @@ def add(commands: Any) -> None:
     parts = arguments.group(commands, "profile", "profiles that run credproc")
     made = arguments.command(
         parts, "add", added, "make a profile run credproc",
-        "Writes credential_process to the shared config (AWS_CONFIG_FILE, else ~/.aws/config) "
-        "and leaves everything else there as it is. The options after -- are passed to credproc; "
-        "the default is the instance's role.",
+        "Writes a credential_process line to ~/.aws/config (or AWS_CONFIG_FILE) and changes "
+        "nothing else there. The options after -- are passed to credproc; the default is the EC2 "
+        "instance's role.",
         example=EXAMPLES,
         takes_options=True,
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] NAME [{arguments.OPTIONS}]"
     made.add_argument(
-        "name", metavar="NAME", help="the profile; tools use `default` if no profile is named"
+        "name", metavar="NAME", help="the profile; `default` is the one that tools use if none is named"
     )
     made.add_argument(
         "--from-role", metavar="ROLE",
-        help="use the instance's role only if it is ROLE (the same as -- --imds ROLE)",
+        help="accept only this role of the instance (the same as -- --imds ROLE)",
     )  # fmt: skip
     arguments.executable(made)
     made.add_argument(

@@ -38,7 +38,7 @@ def add(parts: Any) -> None:
         example="credprocctl role detach app --instance i-0a1b2c3d4e5f60718",
     )  # fmt: skip
     made.add_argument(
-        "name", metavar="NAME", nargs="?", help="the role; if the instance has another, fail"
+        "name", metavar="NAME", nargs="?", help="the role; fail if the instance has another one"
     )
     ec2.add_instance(made, required=True)
     arguments.changes(made)

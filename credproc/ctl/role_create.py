@@ -43,10 +43,10 @@ def add(parts: Any) -> None:
         help="a managed policy of AWS (like AmazonS3FullAccess) or of the account; repeat it for "
         "more (required)",
     )  # fmt: skip
-    made.add_argument("--description", help="its description")
-    made.add_argument("--path", help="its path in IAM, like /teams/web/")
+    made.add_argument("--description", help="the description of the role")
+    made.add_argument("--path", help="the path of the role in IAM, like /teams/web/")
     made.add_argument(
-        "--permissions-boundary", metavar="ARN_OR_NAME", help="a policy that limits its permissions"
+        "--permissions-boundary", metavar="ARN_OR_NAME", help="a policy that limits the permissions of the role"
     )
     made.add_argument(
         "--max-session-duration", type=int, metavar="SECONDS",
