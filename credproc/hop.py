@@ -60,8 +60,8 @@ OPTIONS = (
            limits.role_session_name, "RoleSessionName", "role_session_name"),
     Option("--external-id", "ID", "the external ID that the role's trust policy requires",
            limits.external_id, "ExternalId", "external_id"),
-    Option("--duration-seconds", "SECONDS", "duration of the session, 900 to 43200; a role that another role "
-           "assumes gets at most 3600",
+    Option("--duration-seconds", "SECONDS", "duration of the session, 900 to 43200; a role "
+           "that another role assumes gets at most 3600",
            limits.duration_seconds, "DurationSeconds", "duration_seconds"),
     Option("--policy", "JSON", "a session policy: JSON, or file://PATH", limits.policy, "Policy"),
     Option("--policy-arn", "ARN", "a managed session policy; repeat it for more",

@@ -48,7 +48,10 @@ def _unknown(word: str) -> str:
     if len(name) == 2 and name.startswith("-"):
         return f"unknown option {name}"
     if not name.startswith("--"):
-        return "unexpected argument (quote values with spaces; to use a profile: --profile NAME)"
+        return (
+            "unexpected argument: put a value with spaces in quotes; to use a profile, write "
+            "--profile NAME"
+        )
     if name.strip("abcdefghijklmnopqrstuvwxyz-") or len(name) > limits.LONGEST_SHOWN:
         return "unknown option (not shown, because it may be a secret)"
     return f"unknown option {name}{suggestion(name, parser().options)}"
@@ -79,7 +82,7 @@ def parser() -> _Parser:
     )
     _add_providers(made.add_argument_group("providers"))
     group = made.add_argument_group(
-        "role options, for the --role-arn before them (names as in `aws sts assume-role`)"
+        "role options, after their --role-arn (named as in `aws sts assume-role`)"
     )
     for option in OPTIONS:
         take = functools.partial(_hop_option, option)
@@ -93,11 +96,11 @@ def _add_providers(group: Any) -> None:
     _add(group, "--imds", _imds, "the role of this EC2 instance; with ROLE, only if it has that "
          "name", "ROLE", nargs="?")  # fmt: skip
     _add(group, "--profile", _profile, "a profile in ~/.aws/config or ~/.aws/credentials: a role "
-         "(with or without MFA), SSO, `aws login`, keys, or another credential_process", "NAME")  # fmt: skip
+         "(with or without MFA), SSO, aws login, keys, or another credential_process",
+         "NAME")  # fmt: skip
     _add(group, "--role-arn", _role_arn, "a role to assume; repeat it for a role chain, in which "
          "each role assumes the next", "ARN")  # fmt: skip
-    _add(group, "--source", _source, "the credentials that assume the first role: "
-         f"{limits.SOURCES}", "SOURCE")  # fmt: skip
+    _add(group, "--source", _source, f"source credentials: {limits.SOURCES}", "SOURCE")
 
 
 def _add_output(group: Any) -> None:
@@ -113,7 +116,8 @@ def _add_run(group: Any) -> None:
          "CMD")  # fmt: skip
     _add(group, "--mfa-session", _number("mfa_session", limits.mfa_session, int), "use one "
          "MFA code for all roles that a user's long-term keys assume; it is valid for SECONDS "
-         f"(default: {MFA_SESSION}, 12 hours)", "SECONDS", nargs="?", const=str(MFA_SESSION))  # fmt: skip
+         f"(default: {MFA_SESSION}, 12 hours)", "SECONDS", nargs="?",
+         const=str(MFA_SESSION))  # fmt: skip
     _add_flag(group, "refresh", "fetch new credentials now, and cache them")
     _add_flag(group, "no_cache", "neither read nor write the cache")
     _add(group, "--cache-dir", _field("cache_dir", limits.cache_dir), "cache directory "
@@ -261,5 +265,5 @@ def plain(problem: str) -> str:
     if problem.startswith("ignored explicit argument"):
         return "takes no value"  # argparse's message would show the value
     if problem.startswith("expected"):
-        return "the value is missing (write OPTION=VALUE if it begins with -)"
+        return "the value is missing; one that begins with - needs the form OPTION=VALUE"
     return problem

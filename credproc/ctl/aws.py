@@ -148,6 +148,12 @@ def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
     except parsers.ResponseParserError as error:
         # The error contains the whole response.
         raise Refused("", "the response cannot be parsed (is the endpoint really AWS?)") from error
+    except exceptions.SSLError as error:
+        advice = "set AWS_CA_BUNDLE to the certificate authority of your proxy"
+        raise Refused("", f"no trusted connection to AWS: {error}: {advice}") from error
+    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+        advice = "check the network, and HTTPS_PROXY if you need a proxy"
+        raise Refused("", f"no answer from AWS: {error}: {advice}") from error
     except (exceptions.BotoCoreError, ValueError) as error:
         raise Refused("", f"{type(error).__name__}: {error}") from error
 

@@ -57,7 +57,9 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     made.usage = f"%(prog)s [OPTION ...] NAME [{arguments.OPTIONS}]"
     made.add_argument(
-        "name", metavar="NAME", help="the profile; `default` is the one that tools use if none is named"
+        "name",
+        metavar="NAME",
+        help="the profile; `default` is the one that tools use if none is named",
     )
     made.add_argument(
         "--from-role", metavar="ROLE",

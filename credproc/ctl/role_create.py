@@ -46,7 +46,9 @@ def add(parts: Any) -> None:
     made.add_argument("--description", help="the description of the role")
     made.add_argument("--path", help="the path of the role in IAM, like /teams/web/")
     made.add_argument(
-        "--permissions-boundary", metavar="ARN_OR_NAME", help="a policy that limits the permissions of the role"
+        "--permissions-boundary",
+        metavar="ARN_OR_NAME",
+        help="a policy that limits the permissions of the role",
     )
     made.add_argument(
         "--max-session-duration", type=int, metavar="SECONDS",

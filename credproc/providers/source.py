@@ -112,7 +112,8 @@ def _from_environment(run: Run) -> Credentials:
         raise ProviderUnavailable(MISSING["env"])
     for name, value in zip(names, values, strict=True):
         if not value and name != token:
-            raise RequestError(f"{name} is not set, but the other half of the key is")
+            other = KEYS[name == KEYS[0]]
+            raise RequestError(f"{other} is set, but {name} is not")
         if not is_key_text(value):
             raise RequestError(
                 f"{name} contains characters that are not valid in a key (a space, a quote or a "

@@ -724,7 +724,8 @@ def test_missing_region_is_a_clear_error(admin: Host, moto: Moto) -> None:
 def test_service_out_of_reach_is_one_line(admin: Host) -> None:
     error = failed(admin, "role", "list", status=1, AWS_ENDPOINT_URL="http://127.0.0.1:1")
 
-    assert "Could not connect to the endpoint URL" in error
+    assert error.startswith("no answer from AWS: Could not connect to the endpoint URL")
+    assert error.endswith(": check the network, and HTTPS_PROXY if you need a proxy")
 
 
 def test_no_secret_is_shown_however_it_fails(admin: Host, aws: Relay) -> None:

@@ -373,7 +373,7 @@ def test_source_that_does_not_apply_leaves_it_to_the_next_provider(
 @pytest.mark.parametrize(
     ("variables", "source", "words"),
     [
-        ({"AWS_SECRET_ACCESS_KEY": None}, "env", "source env: AWS_SECRET_ACCESS_KEY is not set"),
+        ({"AWS_SECRET_ACCESS_KEY": None}, "env", "ID is set, but AWS_SECRET_ACCESS_KEY is not"),
         ({}, "profile:nowhere", "profile nowhere is in neither "),
         ({}, "profile:half", "credproc: profile half: aws_secret_access_key is missing"),
         ({"AWS_PROFILE": "gone"}, "env", "profile gone (from AWS_PROFILE) is in neither "),

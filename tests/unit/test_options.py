@@ -232,13 +232,13 @@ REFUSED = [
     (["--imds", "--imds"], "--imds", "the same provider is given twice"),
     (["--imds", "--profile"], "--profile", "the value is missing"),
     (["--external-id"], "--external-id", "the value is missing"),
-    ([*CHAIN, "--external-id", "-x"], "--external-id", "write OPTION=VALUE"),
+    ([*CHAIN, "--external-id", "-x"], "--external-id", "needs the form OPTION=VALUE"),
     (["--refresh=now"], "--refresh", "takes no value"),
     (["--versoin"], "unknown option --versoin", "did you mean --version?"),
     (["--region", "x"], "unknown option --region", ""),
     (["--role", A], "unknown option --role", "--role-arn"),
     (["-x"], "unknown option -x", ""),
-    (["app"], "unexpected argument", "quote values with spaces"),
+    (["app"], "unexpected argument", "put a value with spaces in quotes"),
 ]
 
 

@@ -110,7 +110,7 @@ def test_shell_syntax_in_a_command_is_reported(line: str, message: str) -> None:
         (["--imds", "app", "#the", "app"], "everything after # is part of the command"),
         (["--imds", "app", "2>/dev/null"], "no shell reads the line, so 2>/dev/null is passed as"),
         (["--imds", "app", "|", "jq"], "no shell reads the line, so | is passed as an argument"),
-        (["--imds", "app", "other"], "unexpected argument (quote values with spaces;"),
+        (["--imds", "app", "other"], "unexpected argument: put a value with spaces in quotes"),
     ],
 )
 def test_shell_syntax_in_arguments_is_reported(words: list[str], message: str) -> None:

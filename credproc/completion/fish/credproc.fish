@@ -75,9 +75,9 @@ complete -c credproc -e
 complete -c credproc -f
 
 complete -c credproc -n _shtab_credproc_using -l imds -x -d 'the role of this EC2 instance; with ROLE, only if it has that name'
-complete -c credproc -n _shtab_credproc_using -l profile -xka "(_credproc_profiles)" -d 'a profile in ~/.aws/config or ~/.aws/credentials: a role (with or without MFA), SSO, `aws login`, keys, or another credential_process'
+complete -c credproc -n _shtab_credproc_using -l profile -xka "(_credproc_profiles)" -d 'a profile in ~/.aws/config or ~/.aws/credentials: a role (with or without MFA), SSO, aws login, keys, or another credential_process'
 complete -c credproc -n _shtab_credproc_using -l role-arn -x -d 'a role to assume; repeat it for a role chain, in which each role assumes the next'
-complete -c credproc -n _shtab_credproc_using -l source -xka "env imds container web-identity profile: imds:" -d 'the credentials that assume the first role: env, profile:NAME, imds, imds:ROLE, container or web-identity'
+complete -c credproc -n _shtab_credproc_using -l source -xka "env imds container web-identity profile: imds:" -d 'source credentials: env, profile:NAME, imds, imds:ROLE, container or web-identity'
 complete -c credproc -n _shtab_credproc_using -l role-session-name -x -d 'session name (default: credproc-USER-HOST)'
 complete -c credproc -n _shtab_credproc_using -l external-id -x -d 'the external ID that the role'"'"'s trust policy requires'
 complete -c credproc -n _shtab_credproc_using -l duration-seconds -x -d 'duration of the session, 900 to 43200; a role that another role assumes gets at most 3600'

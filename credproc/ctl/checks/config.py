@@ -94,7 +94,7 @@ def _found(case: Case, shared: Shared, name: str, origin: str) -> Iterator[Check
         cut = _cut_path(line)
         case.target = None if cut else of_profile(shared, name)
     except CredprocError as error:
-        yield Check(FAIL, "profile", where)
+        yield Check(OK, "profile", where)
         yield Check(FAIL, "command", str(error), _rewritten(shared, name))
         return
     if case.target is None:
@@ -113,10 +113,8 @@ def _found(case: Case, shared: Shared, name: str, origin: str) -> Iterator[Check
 
 
 def _rewritten(shared: Shared, name: str) -> str:
-    """Return how to correct the line; credprocctl can only do it in the config file."""
+    """Return where to correct the line."""
     path, number = shared.place(name, KEY)
-    if path == shared.config.path:
-        return f"`credprocctl profile add {name} --replace -- ...`"
     return f"edit {path} below line {number}"
 
 

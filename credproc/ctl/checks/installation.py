@@ -65,7 +65,8 @@ def _started(path: str, case: Case) -> Iterator[Check]:
             return
         except OSError as error:
             yield Check(FAIL, "executable", f"{path}: {(error.strerror or '').lower()}",
-                        "`credprocctl profile add NAME --replace` writes the path")  # fmt: skip
+                        "correct the path in the profile: `command -v credproc` prints it"
+                        )  # fmt: skip
             return
         times.append(time.monotonic() - begin)
         output = done.stdout.decode("utf-8", "replace").strip()
