@@ -92,7 +92,8 @@ def test_token_of_the_environment_is_the_one_that_botocore_takes(
     [
         ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, ProviderUnavailable,
          "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"),
-        ({"AWS_SECRET_ACCESS_KEY": None}, RequestError, "ID is set, but AWS_SECRET_ACCESS_KEY is not$"),
+        ({"AWS_SECRET_ACCESS_KEY": None}, RequestError,
+         "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not$"),
         ({"AWS_ACCESS_KEY_ID": ""}, RequestError, "KEY is set, but AWS_ACCESS_KEY_ID is not$"),
         ({"AWS_SECRET_ACCESS_KEY": f'"{SECRET}" '}, RequestError,
          "AWS_SECRET_ACCESS_KEY contains characters that are not valid"),
