@@ -354,7 +354,7 @@ def test_call_is_retried_while_the_identity_provider_is_unreachable(
         ({"AWS_ROLE_ARN": None}, RequestError, "AWS_ROLE_ARN must be a role's ARN"),
         ({"AWS_ROLE_SESSION_NAME": "a b"}, RequestError, "AWS_ROLE_SESSION_NAME must be 2 to 64"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/proc/nowhere"}, ProviderFailed,
-         f"^{A}: the web identity's token: /proc/nowhere: No such file or directory$"),
+         f"^{A}: the web identity's token file: /proc/nowhere: No such file or directory$"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/null"}, ProviderFailed,
              "/dev/null: is not a regular file"),
     ],
