@@ -24,6 +24,8 @@ MAX_TIMEOUT = 3600
 LONGEST_SHOWN = 32
 #: Seconds. AWS caps the session of a role that was assumed with another role's credentials.
 CHAINED_MAXIMUM = 3600
+#: Seconds of a role session if no duration is given.
+DEFAULT_DURATION = 3600
 
 
 def _text(value: str, least: int, most: int, allowed: str, shown: str) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from credproc.run import Run
     from credproc.session import Parts
 
+#: The defaults of the settings that choose an endpoint: no other service, and no global endpoint.
+DEFAULTS = ("false", "regional")
 WEB_IDENTITY = ("web_identity_token_file", "role_arn", "role_session_name")
 #: Bytes of a script, or of a file that a helper reads.
 LONGEST = 2**20
@@ -109,7 +111,8 @@ def session_name(run: Run, name: str) -> Parts:
 
 
 def endpoints(environ: Mapping[str, str], shared: SharedConfig, *services: str) -> Parts:
-    """Return the settings that choose the services' endpoints, as far as they are set."""
+    """Return the settings that choose the services' endpoints, as far as they are not the defaults,
+    which some tools and images set, too."""
     scoped = shared.get_scoped_config()
     found = {key: environ.get(name) or scoped.get(key) for name, key in ENDPOINT_KEYS.items()}
     for service in services:
@@ -120,7 +123,7 @@ def endpoints(environ: Mapping[str, str], shared: SharedConfig, *services: str) 
     return {
         key: masked(value) if isinstance(value, str) else value
         for key, value in found.items()
-        if value
+        if value and str(value).lower() not in DEFAULTS
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from credproc import limits
 from credproc.errors import CredprocError
 from credproc.providers import imds, keyparts
 from credproc.providers.sts import checked_region, configured_region, default_name
@@ -73,6 +74,8 @@ class Roles:
         given = {name: value for name, value in vars(hop).items() if value}
         given.pop("role_session_name", None)
         given.pop("sts_region", None)
+        if hop.duration_seconds == limits.DEFAULT_DURATION:
+            given.pop("duration_seconds")
         region, _ = self.region(run, number)
         return {
             **given,

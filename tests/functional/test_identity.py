@@ -123,6 +123,24 @@ def test_a_relative_path_in_a_variable_is_another_file_in_another_directory(
     assert cloud.sts.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("setting", "options"),
+    [
+        ({"AWS_STS_REGIONAL_ENDPOINTS": "regional"}, ()),
+        ({"AWS_USE_FIPS_ENDPOINT": "false", "AWS_USE_DUALSTACK_ENDPOINT": "False"}, ()),
+        ({"AWS_REGION": "eu-west-1"}, ()),
+        ({}, ("--duration-seconds", "3600")),
+    ],
+)
+def test_a_default_that_is_set_costs_no_call(
+    setting: dict[str, str], options: tuple[str, ...], cloud: Cloud
+) -> None:
+    argv = ("--role-arn", ONE, "--source", "env")
+    first = cloud.host.document(*argv)
+    cloud.host.environ.update(setting)
+    assert cloud.host.document(*argv[:2], *options, *argv[2:]) == first
+
+
 def test_a_token_from_stdin_or_a_pipe_is_refused(cloud: Cloud) -> None:
     cloud.host.environ |= {"AWS_ROLE_ARN": ONE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/dev/stdin"}
     result = cloud.host.run("--role-arn", ONE, "--source", "web-identity", stdin=b"t")
