@@ -204,7 +204,7 @@ CONSUMERS = [
     Consumer(
         "icechunk (AWS SDK for Rust)",
         "PyPI",
-        python("icechunk", "ice.py", "icechunk"),
+        newer("ice.py", "icechunk"),
         env=PROFILE,
         needs=NEEDS_PROFILE,
         a_shell=True,

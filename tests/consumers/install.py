@@ -40,6 +40,7 @@ NEWER = (
     "duckdb-extension-aws",
     "duckdb-extension-httpfs",
     "duckdb-extensions",
+    "icechunk",
     "pyarrow",
     "pyiceberg",
     "rasterio",

@@ -92,7 +92,7 @@ NOT_RUN = (
     ),
     (
         "ansible, collection amazon.aws (boto3)",
-        *by_hand("amazon.aws 10.1.2 of ansible 12.3.0", *BOTO3, "40; 80", "every time"),
+        *by_hand("amazon.aws 11.4.0 of ansible 14.5.0", *BOTO3, "40; 80", "every time"),
         "runs credproc twice for every aws_caller_info, and 4 times in the last 15 minutes",
     ),
     (
