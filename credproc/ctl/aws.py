@@ -8,7 +8,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from credproc import windows
+from credproc import regions, windows
 from credproc.ctl import shared
 from credproc.ctl.steps import Failed
 from credproc.errors import CredprocError, RequestError
@@ -152,7 +152,9 @@ def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
         advice = "set AWS_CA_BUNDLE to the certificate authority of your proxy"
         raise Refused("", f"no trusted connection to AWS: {error}: {advice}") from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
-        advice = "check the network, and HTTPS_PROXY if you need a proxy"
+        named = re.search(r"//ec2\.([\w-]+)\.", str(error))
+        advice = regions.unknown(named[1]) if named else ""
+        advice = advice or "check the network, and HTTPS_PROXY if you need a proxy"
         raise Refused("", f"no answer from AWS: {error}: {advice}") from error
     except (exceptions.BotoCoreError, ValueError) as error:
         raise Refused("", f"{type(error).__name__}: {error}") from error

@@ -13,7 +13,7 @@ from credproc import credentials, prompt, windows
 from credproc.ctl import arguments, commandline
 from credproc.ctl.output import Result, span
 from credproc.ctl.shared import load, of_profile
-from credproc.errors import clean
+from credproc.errors import UsageError, clean
 from credproc.mfa import NO_TERMINAL
 from credproc.providers.signin import COMMANDS
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credproc.ctl.output import Console
+    from credproc.ctl.shared import Shared
 
 EXAMPLES = """\
 examples:
@@ -56,6 +57,8 @@ class Warmed:
 
     def run(self, prompt: bool = False, refresh: bool = False) -> Warmed:
         """Run credproc as the profile does; without ``prompt`` it has no terminal."""
+        if not self.words:
+            return self
         try:
             done = subprocess.run(
                 [*self.words, *["--refresh"] * refresh],
@@ -120,7 +123,7 @@ def warm(given: argparse.Namespace, console: Console) -> Result:
     arguments.check_profiles(given)
     files = load(os.environ)
     names = list(files.commands() if given.every else dict.fromkeys(given.names))
-    found = [Warmed(name, of_profile(files, name).command()) for name in names]
+    found = [_planned(files, name) for name in names]
     if given.dry_run:
         return Result("".join(f"{name}\n" for name in names), {"profiles": names, "dry_run": True})
 
@@ -132,6 +135,16 @@ def warm(given: argparse.Namespace, console: Console) -> Result:
     data = {"profiles": [each.data() for each in found], "dry_run": False}
     text = f"Ready: {ready} of {len(found)} profiles.\n" if found else "No profile runs credproc.\n"
     return Result(text, data, 0 if ready == len(found) else 1)
+
+
+def _planned(files: Shared, name: str) -> Warmed:
+    """Return a profile to warm; one whose command line is wrong has failed already."""
+    try:
+        return Warmed(name, of_profile(files, name).command())
+    except UsageError as error:
+        found = Warmed(name, [])
+        found.error = str(error)
+        return found
 
 
 def _fetch(found: Sequence[Warmed], report: Callable[[Warmed], None]) -> None:

@@ -86,6 +86,19 @@ def test_warm_fetches_all_in_advance(user: Host, sts: StsServer) -> None:
     assert len(sts.calls) == 2
 
 
+def test_warm_reports_a_profile_with_a_wrong_option_and_fetches_the_others(user: Host) -> None:
+    odd = f"[profile odd]\ncredential_process = {CREDPROC} --proflie x\n"
+    user.config(odd + role("one", ONE))
+
+    result = user.run("cache", "warm", "--all", command=CREDPROCCTL)
+
+    lines = result.stdout.decode().splitlines()
+    wrong = "the credential_process of profile odd: unknown option --proflie; did you mean"
+    assert result.status == 1
+    assert any(line.startswith(f"odd: failed: {wrong}") for line in lines), lines
+    assert any(": ready, " in line for line in lines), lines
+
+
 def test_warm_says_that_long_term_keys_are_not_cached(user: Host) -> None:
     assert "base: ready, with long-term keys, which are never cached" in ctl(
         user, "cache", "warm", "base"
