@@ -66,7 +66,7 @@ def fetch(run: Run, role: str, profile: str = "") -> Credentials:
                 return _credentials(answer, name, run.secrets)
             if not service.may_list_again():
                 break
-    raise ProviderFailed(
+    raise service.failure(
         f"IMDS lists the role {name} but has no credentials for it yet, which is normal for some "
         "seconds after a role was attached or replaced: try again"
     )

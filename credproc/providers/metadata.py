@@ -6,7 +6,7 @@ import contextlib
 import json
 
 from credproc import limits, windows
-from credproc.errors import NO_INSTANCE, ProviderFailed, ProviderUnavailable
+from credproc.errors import NO_INSTANCE, DeadlineExceeded, ProviderFailed, ProviderUnavailable
 from credproc.providers.connection import Connection
 from credproc.providers.http import HttpError
 from credproc.providers.imdssettings import Settings, settings
@@ -205,6 +205,12 @@ class Service:
         self.deadline.clock.sleep(pause)
         return True
 
+    def failure(self, text: str) -> ProviderFailed:
+        """Return the error for a service that did not give what was requested; a run with more time
+        may still get it if this one has waited until its deadline."""
+        has_waited = self.left == float("inf")
+        return DeadlineExceeded(text) if has_waited else ProviderFailed(text)
+
     def _unusable(self, what: str, how: str) -> ProviderFailed:
         hint = "try again, or run with -v to see its responses"
         if not self.token:  # nothing has shown yet that this is EC2's service
@@ -212,7 +218,7 @@ class Service:
                 f"; if this is not an EC2 instance, and a VPN, a proxy or another cloud answers at "
                 f"{self.settings.url}{self.connection.other_server()}, {DISABLE}"
             )
-        return ProviderFailed(f"IMDS gave no usable answer for {what} {how}: {hint}")
+        return self.failure(f"IMDS gave no usable answer for {what} {how}: {hint}")
 
     def _timed_out(self, what: str, fault: str) -> Exception:
         """Return the error for a conversation that ran out of time."""
@@ -237,7 +243,7 @@ class Service:
                 f"{self.connection.other_server()}: a VPN, a proxy or another cloud may answer at "
                 f"{self.settings.url}; if this is not an EC2 instance, {DISABLE}"
             )
-        return ProviderFailed(f"IMDS answered {status} for {what}{hint}")
+        return self.failure(f"IMDS answered {status} for {what}{hint}")
 
 
 def _read_token(body: bytes) -> str:

@@ -10,10 +10,12 @@ import pytest
 from tests import cachedir
 from tests.cloud import CHAIN, HERD, ONE, TWO, until
 from tests.harness import CREDPROC, NOWHERE
+from tests.servers import faults
 from tests.servers.sts_errors import error
 
 if TYPE_CHECKING:
     from tests.cloud import Cloud
+    from tests.servers.base import Fault
 
 
 @pytest.mark.timeout(60 + 3 * HERD)
@@ -48,6 +50,16 @@ def test_run_with_more_time_does_not_share_the_failure_of_one_with_too_little(cl
 
     assert first.status == 1
     assert patient.wait().document["AccessKeyId"] == cloud.sts.issued[-1].access_key
+
+
+@pytest.mark.parametrize("fault", [faults.status(503), faults.html(), faults.status(401)])
+def test_instance_that_takes_too_long_to_start_for_one_run_may_not_for_another(
+    fault: Fault, cloud: Cloud
+) -> None:
+    cloud.imds.fail("list", fault)
+    assert cloud.host.run("--timeout", "1").status == 1
+    cloud.imds.heal()
+    assert cloud.host.document()
 
 
 def test_loop_of_failing_runs_calls_once_in_some_seconds(cloud: Cloud) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from credproc import credentials
+from credproc.errors import DeadlineExceeded
 from credproc.providers import imds
 from tests.imds_client import (
     FAILED,
@@ -200,7 +201,7 @@ def test_service_that_goes_on_starting_is_given_up_at_the_deadline(
 ) -> None:
     service.fail(step, fault)
     outcome = fetched(service, seconds=10, patient=True)
-    assert outcome.kind is FAILED, outcome
+    assert outcome.kind is DeadlineExceeded, outcome
     assert service.count(step) > times
     is_well_behaved(service, outcome)
 
