@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: Seconds that a token service may take, as in botocore. It may have used up the refresh token, so
 #: the exchange is not repeated and its response must not be lost.
 EXCHANGE = 60
+#: The part of a run's time that an exchange may take: the rest is for a call with the old token.
+PART = 0.9
 #: The fields that a response of the portal must have.
 FIELDS = ("accessKeyId", "secretAccessKey", "sessionToken", "expiration")
 #: The token exchanges, by botocore event, with a field that each response must have.
@@ -63,7 +65,7 @@ class Signins:
         self.exchanging = False
         self.exchanged = Reply()
         self.started = 0.0
-        time = Config(read_timeout=max(min(EXCHANGE, run.whole.left()), 0.1))
+        time = Config(read_timeout=max(min(EXCHANGE, run.whole.left() * PART), 0.1))
         session.set_default_client_config(client_config(run).merge(time))
         for event, field in EXCHANGES.items():
             session.register(f"before-call.{event}", self._begin)
@@ -74,14 +76,15 @@ class Signins:
         """Return what to do when the sign-in has expired."""
         return f"run `{COMMANDS[method]} --profile {self.profile}`"
 
-    def load(self, method: str, tries: int = 2) -> Any:
+    def load(self, method: str, tries: int = 2, keep: bool = False) -> Any:
         """Return what botocore's provider of that method finds, ready for use; None if nothing.
 
         If the service refuses a token that another program has replaced meanwhile, use the new one.
+        If an exchange fails while the access token is still valid, use that one (``keep``).
         """
         variable, usual = knownsecrets.LOGINS[method]
         folder = path(self.run.environ, variable, usual)
-        tokens = Tokens(folder, self.login(method), self.run)
+        tokens = Tokens(folder, self.login(method), self.run, keep)
         self.exchanging, self.exchanged = False, Reply()
         try:
             found = self._provider(method, tokens).load()
@@ -89,12 +92,15 @@ class Signins:
                 found.get_frozen_credentials()
             return found
         except Exception:
-            if tries == 1 or not tokens.is_outdated():
+            has_failed = self.exchanging or 0 < self.exchanged.status < 300
+            keep = method == "sso" and has_failed and tokens.can_be_kept()
+            if tries == 1 or not (keep or tokens.is_outdated()):
                 raise
         finally:
             tokens.close()
-        self.run.log("sign-in: another program has replaced the token: trying again")
-        return self.load(method, tries - 1)
+        what = "no exchange" if keep else "another program has replaced the token"
+        self.run.log(f"sign-in: {what}: trying again with the {'old' if keep else 'new'} token")
+        return self.load(method, tries - 1, keep)
 
     def _provider(self, method: str, tokens: Any) -> Any:
         """Return botocore's provider of that method."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 #: Seconds before the end of an access token at which botocore exchanges it.
 WINDOW = 15 * 60
+#: Seconds that an access token must still be valid to be used without an exchange.
+MOMENT = 60
+#: Seconds to wait for the exchange of another process if the access token is still valid.
+PATIENCE = 7.0
 
 
 class Tokens:
@@ -27,11 +31,13 @@ class Tokens:
 
     A refresh token may work only once. So a process that reads an access token that is about to be
     exchanged has a lock until close(), and the next process reads the new one. If the directory is
-    not writable, a new token is still used, and the next run exchanges again.
+    not writable, a new token is still used, and the next run exchanges again. An access token that
+    is still valid is used as it is with ``keep``, and if another process takes too long.
     """
 
-    def __init__(self, folder: str, login: str, run: Run) -> None:
+    def __init__(self, folder: str, login: str, run: Run, keep: bool = False) -> None:
         self._folder = folder
+        self._keep = keep
         self._login = login
         self._run = run
         self._read: dict[str, Any] = {}
@@ -48,6 +54,13 @@ class Tokens:
             return any(self._load(key) != token for key, token in self._read.items())
         return False
 
+    def can_be_kept(self) -> bool:
+        """Whether the access token that was read was to be exchanged but is still valid."""
+        read = self._read.values()
+        return not self._new and any(
+            _is_due(token) and not _is_due(token, MOMENT) for token in read
+        )
+
     def __contains__(self, key: str) -> bool:
         try:
             return key in self._new or bool(os.stat(self._path(key)))
@@ -61,7 +74,7 @@ class Tokens:
             return self._new[key]
         token = self._load(key)
         if key not in self._read and _is_due(token):
-            self._wait(key)
+            self._keep = not self._may_exchange(key, token)
             token = self._load(key)
         self._read[key] = token
         if not _is_due(token):
@@ -69,6 +82,8 @@ class Tokens:
         path = self._path(key)
         if keyparts.person(token) != keyparts.person(keyparts.sign_in(self._run, path)):
             self._run.witnesses.changed = path
+        if self._keep:  # without a refresh token, botocore uses the access token
+            return {name: value for name, value in token.items() if name != "refreshToken"}
         return token
 
     def __setitem__(self, key: str, token: Any) -> None:
@@ -99,15 +114,28 @@ class Tokens:
             raise ProviderFailed(f"{path} does not contain a token (damaged?): {self._login}")
         return token
 
-    def _wait(self, key: str) -> None:
-        """Take the lock for an exchange; StillWaiting if another process takes too long."""
+    def _may_exchange(self, key: str, token: dict[str, Any]) -> bool:
+        """Take the lock for an exchange; False if the token is used as it is.
+
+        StillWaiting if another process takes too long and the access token has expired.
+        """
+        is_valid = not _is_due(token, MOMENT) and isinstance(token.get("accessToken"), str)
+        if self._keep and is_valid:
+            return False
         self._run.log("sign-in: the access token is about to expire: waiting for its lock")
         name = f"the sign-in {self._path(key)}"
-        lock = self._run.mfa.locks.lock(name, "", self._run.deadline, lambda *_: None)
+        deadline = self._run.deadline
+        if is_valid:
+            deadline = deadline.within(min(PATIENCE, deadline.left() / 2))
+        lock = self._run.mfa.locks.lock(name, "", deadline, lambda *_: None)
         try:
             self._lock.enter_context(lock)
         except CodeNotGiven as error:
-            raise StillWaiting(str(error)) from None
+            if not is_valid:
+                raise StillWaiting(str(error)) from None
+            self._run.log(f"sign-in: {error}: using the access token, which is still valid")
+            return False
+        return True
 
     @staticmethod
     def _write(path: str, text: str) -> None:
@@ -117,12 +145,12 @@ class Tokens:
         files.write(path, text.encode(), owner=(status.st_uid, status.st_gid))
 
 
-def _is_due(token: dict[str, Any]) -> bool:
-    """Whether the access token is about to be exchanged; if in doubt, it is."""
+def _is_due(token: dict[str, Any], window: int = WINDOW) -> bool:
+    """Whether the access token expires within the window, in seconds; if in doubt, it does."""
     issued = token.get("accessToken")
     end = (issued if isinstance(issued, dict) else token).get("expiresAt")
     try:
-        return credentials.read_time(str(end), "") < time.time() + WINDOW
+        return credentials.read_time(str(end), "") < time.time() + window
     except ProviderFailed:
         return True
 

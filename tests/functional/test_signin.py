@@ -52,6 +52,13 @@ def login(host: Host, seconds: float) -> Path:
     )
 
 
+def add_reader(host: Host, portal: sso.SsoPortal) -> None:
+    """Add a profile `other` with the same sign-in and another role."""
+    other = PROFILE.partition("[sso-session")[0].replace("dev]", "other]")
+    host.config(PROFILE + other.replace("Developer", "Reader"))
+    portal.assignments.add(("123456789012", "Reader"))
+
+
 def refusal(result: Result) -> str:
     """Return the error line of a run without credentials, which contains no secret."""
     assert (result.status, result.stdout) == (1, b""), result
@@ -142,9 +149,7 @@ def test_exchange_that_may_have_been_accepted_is_reported(
 
 
 def test_profiles_of_one_session_exchange_its_token_once(host: Host, portal: sso.SsoPortal) -> None:
-    other = PROFILE.partition("[sso-session")[0].replace("dev]", "other]")
-    host.config(PROFILE + other.replace("Developer", "Reader"))
-    portal.assignments.add(("123456789012", "Reader"))
+    add_reader(host, portal)
     login(host, -60)
     log = host.folder / "log"
     log.touch()
@@ -168,6 +173,34 @@ def test_token_that_another_program_replaced_meanwhile_is_used(
 
     portal.break_("token", replaced)
     assert host.document(*DEV)["AccountId"] == "123456789012"
+    assert portal.count("token") == 1
+
+
+@pytest.mark.parametrize("fault", [faults.status(503), faults.close(), faults.html(), None])
+def test_failed_exchange_of_a_token_that_is_still_valid_costs_nothing(
+    fault: Fault | None, host: Host, portal: sso.SsoPortal
+) -> None:
+    path = login(host, 600)
+    if fault:
+        portal.break_("token", fault)
+    else:
+        host.environ["AWS_ENDPOINT_URL_SSO_OIDC"] = NOWHERE
+    before = path.read_text()
+    assert host.document(*DEV)["AccountId"] == "123456789012"
+    assert portal.count("token") == (1 if fault else 0)
+    assert path.read_text() == before
+
+
+def test_exchange_that_hangs_is_not_waited_for_while_the_token_is_valid(
+    host: Host, portal: sso.SsoPortal
+) -> None:
+    add_reader(host, portal)
+    login(host, 600)
+    with portal.hold("token") as hold:
+        first = host.start(*DEV, "--timeout", "4")
+        hold.wait_for()
+        assert host.document("--profile", "other", "--timeout", "2")
+        assert first.wait().document
     assert portal.count("token") == 1
 
 
