@@ -78,7 +78,7 @@ def test_error_for_a_lone_argument_suggests_profile_and_does_not_repeat_it(
     result = cloud.run(*words)
 
     assert (result.status, result.stdout) == (2, b"")
-    assert "; to use a profile: --profile NAME) (see credproc --help)" in result.stderr
+    assert "; to use a profile, write --profile NAME (see credproc --help)" in result.stderr
     assert not any(word in result.stderr for word in ("reports", "canary"))
 
 
