@@ -36,6 +36,16 @@ def token(home: Path, who: str) -> None:
     (home / "config").write_text(f"{WEB}{home}/token\n")
 
 
+def projected_token(home: Path, who: str) -> None:
+    """Replace the token as Kubernetes does: by a link to another directory."""
+    (home / who).mkdir(exist_ok=True)
+    (home / who / "token").write_text(who)
+    os.utime(home / who / "token", (1, 1))
+    (home / "..new").symlink_to(who)
+    (home / "..new").rename(home / "..data")
+    (home / "config").write_text(f"{WEB}{home}/..data/token\n")
+
+
 def keys(home: Path, who: str) -> None:
     """Let the keys that the role is assumed with be those of someone."""
     (home / "config").write_text(f"{ROLE}{who}\n")
@@ -49,6 +59,7 @@ def environment_token(home: Path, who: str) -> None:
 PROFILE = ("--profile", "p")
 SOURCES = {
     "token of a profile": (token, PROFILE),
+    "token of a pod": (projected_token, PROFILE),
     "keys of a profile": (keys, PROFILE),
     "token": (environment_token, ("--role-arn", ONE, "--source", "web-identity")),
 }
