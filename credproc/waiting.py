@@ -52,8 +52,10 @@ class Waiting:
         self.log = log
         self.tell = tell
         self.passes = passes
-        #: Processes that are stuck or were passed: this run does not wait for their other locks.
+        #: Processes that are stuck, and those that took too long: this run does not wait for their
+        #: other locks, but for the latter it does if they may be waiting for the user.
         self.stuck: set[tuple[int, str]] = set()
+        self.late: set[tuple[int, str]] = set()
 
     @contextlib.contextmanager
     def lock(
@@ -91,7 +93,7 @@ class Waiting:
         while True:
             file = self.store.lock_file(name)
             holder = self.store.holder(key)
-            if not self._is_stuck(holder):
+            if not self._is_passed(holder, person):
                 is_reported = is_reported or bool(holder and self.tell(holder))
                 left = deadline.left() - LAST
                 taken = self.store.wait(key, max(min(SLICE, left), 0))
@@ -104,8 +106,8 @@ class Waiting:
                 return found, None
             # Of the waiting runs one goes on: the others have another file to wait for.
             over = deadline.left() < min(RESERVE, deadline.seconds * PART) and file == first
-            if self._is_stuck(holder) or (over and not person):
-                self.stuck.update({holder.identity} if holder else ())
+            if self._is_passed(holder, person) or (over and not person):
+                self.late.update({holder.identity} if holder else ())
                 self.store.free(name, file)
                 taken = self.store.claim(key)
                 if taken is not None:
@@ -114,14 +116,15 @@ class Waiting:
             if deadline.left() <= LAST:
                 raise StillWaiting(_late(holder, deadline.seconds))
 
-    def _is_stuck(self, holder: Holder | None) -> bool:
+    def _is_passed(self, holder: Holder | None, person: bool) -> bool:
         if holder is None:
             return False
         is_known = holder.identity in self.stuck
         if not is_known and (holder.is_stuck(time.time()) or self.passes(holder)):
             self.stuck.add(holder.identity)
             self.log(f"cache: no longer waiting for {holder.described(time.time())}")
-        return holder.identity in self.stuck
+        is_late = holder.identity in self.late and not person
+        return is_late or holder.identity in self.stuck
 
 
 def _late(holder: Holder | None, seconds: float) -> str:
