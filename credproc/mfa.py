@@ -6,8 +6,8 @@ import contextlib
 import os
 import time
 
-from credproc import prompt
-from credproc.cache import fingerprint
+from credproc import processes, prompt
+from credproc.answer import mark
 from credproc.children import Children
 from credproc.errors import CodeNotGiven, NoPrompt, WrongCode, clean
 from credproc.promptlock import PromptLock, PromptLocks
@@ -69,12 +69,12 @@ class Mfa:
         """Return what distinguishes the command or the terminal that codes come from, "" if there
         is neither."""
         if self.command:
-            return f"command {fingerprint(repr(self.command.words).encode())}"
+            return f"command {mark(repr(self.command.words).encode())}"
         terminal = prompt.opened(os.O_RDWR)
         if terminal is None:
             return ""
         try:
-            return f"terminal {os.getsid(0)}" if prompt.is_foreground(terminal) else ""
+            return _terminal_name() if prompt.is_foreground(terminal) else ""
         finally:
             os.close(terminal)
 
@@ -88,8 +88,8 @@ class Mfa:
         prompted again.
         """
         if self.command:
-            with self._device(serial, deadline) as lock:
-                return self._used(lock, self._commanded(self.command, serial, deadline, lock), use)
+            with self._quietly(f"command for {serial}", deadline):
+                return self._commanded(self.command, serial, deadline, use)
         purpose = clean(purpose)
         question = f"MFA code for {serial} ({purpose}): "
 
@@ -100,15 +100,20 @@ class Mfa:
             self.locks.lock(f"prompt for {serial}", question, deadline, notice),
             self._terminal(serial) as opened,
             # Prompts for two devices on one terminal would read each other's codes.
-            self.locks.lock(f"terminal {os.getsid(0)}", question, deadline, notice),
+            self.locks.lock(_terminal_name(), question, deadline, notice),
         ):
             return self._prompted(opened, serial, question, deadline, use)
 
     def _device(
         self, serial: str, deadline: Deadline
     ) -> contextlib.AbstractContextManager[PromptLock]:
-        """Return the lock for using a code of the device, which no open prompt has."""
-        return self.locks.lock(f"MFA device {serial}", "", deadline, lambda *_: None)
+        """Return the lock for using a code of the device, which is never taken for long."""
+        return self._quietly(f"MFA device {serial}", deadline)
+
+    def _quietly(
+        self, name: str, deadline: Deadline
+    ) -> contextlib.AbstractContextManager[PromptLock]:
+        return self.locks.lock(name, "", deadline, lambda *_: None)
 
     def report_waiting(self, holder: Holder) -> bool:
         """Tell the user that this run waits for the prompt of another process, if there is one.
@@ -141,17 +146,22 @@ class Mfa:
             self._prompt.show()
 
     def _commanded(
-        self, command: MfaCommand, serial: str, deadline: Deadline, lock: PromptLock
-    ) -> str:
-        """Return a code from the command that has not been used yet."""
+        self,
+        command: MfaCommand,
+        serial: str,
+        deadline: Deadline,
+        use: Callable[[str], Result],
+    ) -> Result:
+        """Use a code from the command that has not been used yet."""
         while True:
             code = six_digits(command.output(serial, deadline))
             if not code:
                 raise CodeNotGiven(
                     f"--mfa-command printed no MFA code for {serial}: expected six digits"
                 )
-            if not lock.is_used(code, self.now()):
-                return code
+            with self._device(serial, deadline) as lock:
+                if not lock.is_used(code, self.now()):
+                    return self._used(lock, code, use)
             pause = STEP - self.now() % STEP + 0.5
             if deadline.left() < pause + 1:
                 raise CodeNotGiven(
@@ -219,6 +229,11 @@ class Mfa:
             raise
         lock.record(code, self.now())
         return result
+
+
+def _terminal_name() -> str:
+    """Return a name for our terminal: its session, whose number is unique in one container."""
+    return f"terminal {processes.namespace()} {os.getsid(0)}"
 
 
 def six_digits(text: str) -> str:

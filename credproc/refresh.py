@@ -257,7 +257,7 @@ class Refresher:
     def _write_failure(
         self, item: Item, cached: cache.Entry | None, error: Exception, now: float
     ) -> None:
-        allowed, code_from = self.run.deadline.seconds, self.run.mfa.source()
+        allowed, code_from = self.run.deadline.seconds, self.run.mfa.source
         entry = result.failed(item.key, cached, error, now, self.secrets, allowed, code_from)
         if entry is not cached and item.depends:
             self._witnessed(entry)

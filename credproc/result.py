@@ -77,12 +77,12 @@ def failed(
     now: float,
     secrets: Iterable[str],
     seconds: float = 0,
-    code_from: str = "",
+    code_from: Callable[[], str] = str,
 ) -> cache.Entry:
     """Return the entry that tells other runs of a failure: the cached one, if it is valid.
 
     Either way no run tries again before the retry time. ``seconds`` is the run's --timeout,
-    ``code_from`` where it gets MFA codes from.
+    ``code_from`` says where it gets MFA codes from.
     """
     if cached and cached.is_valid(now):
         entry = cached
@@ -90,10 +90,10 @@ def failed(
     else:
         entry = cache.Entry(key)
         entry.kind = _kind(error)
-        if entry.kind == cache.LATE:
+        if entry.kind in (cache.LATE, cache.NO_CODE):
             entry.allowed = int(seconds)
         if entry.kind == cache.NO_CODE:
-            entry.about = json.dumps({"code_from": code_from}).encode()
+            entry.about = json.dumps({"code_from": code_from()}).encode()
         if not isinstance(error, CredprocError) or error.cacheable:
             entry.look = windows.failure_expiry(now, windows.jitter())
     entry.failure = clean(words(error), secrets)
@@ -128,9 +128,9 @@ def applies_to(entry: cache.Entry, code_from: Callable[[], str], seconds: float)
 
     ``code_from`` says where the run gets MFA codes from; ``seconds`` is its --timeout.
     """
-    if entry.kind == cache.NO_CODE:
-        return about(entry).get("code_from") == code_from()
-    return entry.kind != cache.LATE or seconds <= entry.allowed
+    if entry.kind in (cache.LATE, cache.NO_CODE) and seconds > entry.allowed:
+        return False
+    return entry.kind != cache.NO_CODE or about(entry).get("code_from") == code_from()
 
 
 def raise_cached_failure(entry: cache.Entry, now: float, while_waiting: bool) -> None:

@@ -107,10 +107,10 @@ class Waiting:
             # Of the waiting runs one goes on: the others have another file to wait for.
             over = deadline.left() < min(RESERVE, deadline.seconds * PART) and file == first
             if self._is_passed(holder, person) or (over and not person):
-                self.late.update({holder.identity} if holder else ())
                 self.store.free(name, file)
                 taken = self.store.claim(key)
                 if taken is not None:
+                    self.late.update({holder.identity} if holder else ())
                     return None, taken
                 time.sleep(SLICE / 10)
             if deadline.left() <= LAST:

@@ -178,7 +178,7 @@ class Service:
                 self.log(f"imds: {method} {path}: {fault} after {self.log.took(started)}")
             tries += 1
             # Without any response there may be no such service, and another provider may apply.
-            is_there = self.token or isinstance(fault, HttpError)
+            is_there = self.token or self.connection.received
             if is_there and essential and self.run.patient:
                 can_retry = self._waited(tries)
             else:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 WINDOW = 15 * 60
 #: Seconds that an access token must still be valid to be used without an exchange.
 MOMENT = 60
-#: Seconds to wait for the exchange of another process if the access token is still valid.
-PATIENCE = 7.0
+#: Seconds to wait for the exchange of another process if the access token is still valid; seconds
+#: that a run must have left to exchange such a token.
+PATIENCE, ENOUGH = 7.0, 5.0
 
 
 class Tokens:
@@ -32,7 +33,8 @@ class Tokens:
     A refresh token may work only once. So a process that reads an access token that is about to be
     exchanged has a lock until close(), and the next process reads the new one. If the directory is
     not writable, a new token is still used, and the next run exchanges again. An access token that
-    is still valid is used as it is with ``keep``, and if another process takes too long.
+    is still valid is used as it is with ``keep``, if little time is left, and if another process
+    takes too long.
     """
 
     def __init__(self, folder: str, login: str, run: Run, keep: bool = False) -> None:
@@ -120,7 +122,7 @@ class Tokens:
         StillWaiting if another process takes too long and the access token has expired.
         """
         is_valid = not _is_due(token, MOMENT) and isinstance(token.get("accessToken"), str)
-        if self._keep and is_valid:
+        if is_valid and (self._keep or self._run.whole.left() < ENOUGH):
             return False
         self._run.log("sign-in: the access token is about to expire: waiting for its lock")
         name = f"the sign-in {self._path(key)}"

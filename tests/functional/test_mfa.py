@@ -420,11 +420,34 @@ def test_command_does_not_wait_for_an_open_prompt(
     assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, NEXT]
 
 
-def test_closed_prompt_does_not_end_that_of_another_terminal(terminal: Terminal) -> None:
-    first = terminal.start(*ARGV)
+def test_typed_code_does_not_wait_for_a_running_command(terminal: Terminal, sts: StsServer) -> None:
+    prompting = terminal.start(*ARGV)
+    terminal.wait_for(PROMPT)
+    fifo = terminal.host.folder / "fifo"
+    os.mkfifo(fifo)
+    argv = ["--role-arn", B, "--serial-number", DEVICE, "--source", "env"]
+    running = terminal.host.start(*argv, "--mfa-command", f"cat {fifo}")
+    with fifo.open("w") as command:  # once it runs
+        terminal.type(f"{CODE}\n")
+        assert result(prompting).status == 0
+        command.write(f"{NEXT}\n")
+    assert running.wait().document
+    assert [call.parameters["TokenCode"] for call in sts.calls] == [CODE, NEXT]
+
+
+CONTAINER = 'exec unshare --pid --fork --mount-proc "$@"'
+
+
+@pytest.mark.parametrize(
+    "script", ["", pytest.param(CONTAINER, marks=pytest.mark.needs("namespaces"))]
+)
+def test_closed_prompt_does_not_end_that_of_another_terminal(
+    script: str, terminal: Terminal
+) -> None:
+    first = terminal.start(*ARGV, script=script)
     terminal.wait_for(PROMPT)
     with Terminal(terminal.host) as other:
-        second = other.start(*ARGV)
+        second = other.start(*ARGV, script=script)
         other.wait_for("waiting for the MFA prompt on another terminal")
         terminal.type("\x04")
         assert result(first).status == 1

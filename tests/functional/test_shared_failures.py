@@ -169,12 +169,11 @@ def test_limit_that_a_run_reached_concerns_no_other_run(cloud: Cloud) -> None:
         {"http_proxy": NOWHERE},
         {"AWS_CA_BUNDLE": "/proc/nowhere"},
         {"AWS_SECRET_ACCESS_KEY": "wrong"},
+        {"GPG_TTY": "/dev/pts/none"},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_failure_with_another_proxy_or_key_is_not_reported(
-    cloud: Cloud, wrong: dict[str, str]
-) -> None:
+def test_failure_with_another_setting_is_not_reported(cloud: Cloud, wrong: dict[str, str]) -> None:
     cloud.sts.fail(error("AccessDenied"))
     usual = dict(cloud.host.environ)
     cloud.host.environ.update(wrong)

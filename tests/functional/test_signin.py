@@ -197,11 +197,19 @@ def test_exchange_that_hangs_is_not_waited_for_while_the_token_is_valid(
     add_reader(host, portal)
     login(host, 600)
     with portal.hold("token") as hold:
-        first = host.start(*DEV, "--timeout", "4")
+        first = host.start(*DEV, "--timeout", "8")
         hold.wait_for()
         assert host.document("--profile", "other", "--timeout", "2")
         assert first.wait().document
     assert portal.count("token") == 1
+
+
+def test_token_that_is_still_valid_is_not_exchanged_by_a_run_with_little_time(
+    host: Host, portal: sso.SsoPortal
+) -> None:
+    login(host, 600)
+    assert host.document(*DEV, "--timeout", "4")["AccountId"] == "123456789012"
+    assert portal.count("token") == 0
 
 
 @pytest.mark.needs("users")

@@ -124,8 +124,9 @@ def test_failure_is_cached_with_its_kind(
     [
         (ProviderFailed("x"), "terminal 2", 99, True),
         (ProviderUnavailable("x"), "terminal 2", 99, True),
-        (CodeNotGiven("x"), "terminal 1", 99, True),
-        (CodeNotGiven("x"), "terminal 2", 99, False),
+        (CodeNotGiven("x"), "terminal 1", 30, True),
+        (CodeNotGiven("x"), "terminal 1", 99, False),
+        (CodeNotGiven("x"), "terminal 2", 30, False),
         (NoPrompt("x"), "", 30, False),
         (NoPrompt("x"), "terminal 1", 30, True),
         (DeadlineExceeded("x"), "", 29.5, True),
@@ -136,7 +137,7 @@ def test_failure_is_cached_with_its_kind(
 def test_failure_applies_to_runs_that_would_fail_alike(
     world: World, error: Exception, code_from: str, seconds: float, expected: bool
 ) -> None:
-    entry = result.failed(world.key, None, error, world.clock.now, (), 30, "terminal 1")
+    entry = result.failed(world.key, None, error, world.clock.now, (), 30, lambda: "terminal 1")
     assert result.applies_to(entry, lambda: code_from, seconds) == expected
     kept = cache.decode(cache.encode(entry))
     assert kept
