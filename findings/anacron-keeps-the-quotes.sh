@@ -25,7 +25,7 @@ PATH=/usr/bin:/bin
 LOG="/var/log/job.log"
 1 0 job echo "LOG is \$LOG (\${#LOG} characters), in \$(pwd)" > $work/seen
 TABLE
-# In the foreground, without a delay, whenever the job ran last.
+# In the foreground, without a delay, no matter when the job last ran.
 unpacked/usr/sbin/anacron -d -f -n -t "$work/anacrontab" -S "$work/spool" 2>log || { cat log; exit 1; }
 
 cat seen

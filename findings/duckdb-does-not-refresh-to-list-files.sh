@@ -72,7 +72,8 @@ server.serve_forever()
 PY
 python3 "$work/server.py" "$work/port" "$work/expired" &
 server=$!
-until [ -e "$work/port" ]; do sleep 0.1; done
+for _ in $(seq 100); do [ -e "$work/port" ] && break; sleep 0.1; done
+[ -e "$work/port" ] || { echo "the server did not start" >&2; exit 2; }
 
 cat >"$work/query.py" <<'PY'
 import os

@@ -16,7 +16,7 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for python in "${PYTHON:-python3}" python3.13 python3.12 python3.14 ~/.pyenv/versions/3.1[2-4].*/bin/python3; do
+for python in "${PYTHON:-python3}" python3.13 python3.12 python3.14; do
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break
     python=
 done

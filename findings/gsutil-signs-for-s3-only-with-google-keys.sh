@@ -7,8 +7,9 @@
 #   inside it looks for them, and has no use for keys of Google.
 # Behavior: if its configuration file (~/.boto) has no keys, gsutil loads a plug-in for access without keys, so
 #   that public buckets of Google can be read. The plug-in also takes the requests to S3, which are then sent
-#   without a signature. Any keys of Google in the file, even invalid ones, keep the plug-in away, and
-#   the requests to S3 are signed with the keys for AWS. AWS_SESSION_TOKEN is not sent; AWS_SECURITY_TOKEN is.
+#   without a signature. Any keys of Google in the file, even invalid ones, keep gsutil from
+#   loading it, and the requests to S3 are signed with the keys for AWS. AWS_SESSION_TOKEN is not sent;
+#   AWS_SECURITY_TOKEN is.
 #
 # Output seen:
 #   keys in ~/.aws/credentials: signed by none
@@ -52,7 +53,8 @@ server.serve_forever()
 PY
 python3 "$work/server.py" "$work/port" "$work/signers" &
 server=$!
-until [ -s "$work/port" ]; do sleep 0.1; done
+for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
+[ -s "$work/port" ] || { echo "the server did not start" >&2; exit 2; }
 
 keys() { printf '%s_access_key_id = %s\n%s_secret_access_key = s\n' "$1" "$2" "$1"; }
 mkdir "$work/.aws"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The MSK IAM signer runs a credential_process seven times for one token near the end of its credentials.
+# The MSK IAM signer runs a credential_process seven times for one token shortly before the credentials expire.
 #
 # Versions: aws-msk-iam-sasl-signer-python 1.0.2, boto3 and botocore 1.44.8, Python 3.11, Linux x86-64.
 #

@@ -71,7 +71,8 @@ server.serve_forever()
 PY
 python3 "$work/server.py" "$work/port" "$work/signers" &
 server=$!
-until [ -s "$work/port" ]; do sleep 0.1; done
+for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
+[ -s "$work/port" ] || { echo "the server did not start" >&2; exit 2; }
 port=$(cat "$work/port")
 
 cat >"$work/look.py" <<'PY'
