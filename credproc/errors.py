@@ -22,7 +22,7 @@ ELSEWHERE = "; on other machines use --profile NAME, or --role-arn ARN with --so
 LIMITS = {
     errno.EMFILE: "ulimit -n",
     errno.ENFILE: "sysctl fs.file-max",
-    errno.EAGAIN: "ulimit -u",
+    errno.EAGAIN: "ulimit -u, or the container's limit",
     errno.ENOMEM: "ulimit -v, or the container's limit",
 }
 NO_MEMORY = f"there is not enough memory (see {LIMITS[errno.ENOMEM]})"

@@ -18,7 +18,8 @@ STDERR_LIMIT = 32 * 1024
 #: Seconds between two checks whether the program has ended.
 LOOK = 0.05
 #: What gpg says if it has no terminal for its passphrase prompt: it looks at GPG_TTY, then stdin.
-_NO_TERMINAL = re.compile(rb"Inappropriate ioctl for device")
+#: Other programs, such as stty, say the same of a terminal that they need themselves.
+_NO_TERMINAL = re.compile(rb"(?m)^gpg.*Inappropriate ioctl for device")
 
 
 class Completed:

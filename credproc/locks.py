@@ -58,7 +58,10 @@ class Holder:
         """Return the process and what to do about it, for an error message."""
         who, advice = f"process {self.pid}", "wait for it, or kill it"
         if self.process() is None:
-            who = "a process that is not visible here, perhaps in another container"
+            who = (
+                "a process that is not visible here, perhaps in another container or on another "
+                "machine"
+            )
             advice = "wait for it, or end it there"
         elif self.is_stopped():
             who += ", stopped"

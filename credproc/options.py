@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 #: Options whose value may be confidential and is never shown.
 CONFIDENTIAL = ("--external-id", "--mfa-command", "--policy", "--tag")
+#: The --source for what AWS calls the same: the values of credential_source, and EC2 itself.
+SOURCES_OF_AWS = {
+    "ec2": "imds",
+    "ec2instancemetadata": "imds",
+    "ecscontainer": "container",
+    "environment": "env",
+}
 
 
 def parse(argv: Sequence[str]) -> Request:
@@ -182,6 +189,7 @@ def _shown(option: str, problem: str, value: str) -> str:
 def _intended(value: str) -> str:
     """Return the --source that the user probably meant, as the end of a message, or ""."""
     kind = value.lower().replace("_", "-")
+    kind = SOURCES_OF_AWS.get(kind, kind)
     if kind not in limits.KINDS:
         kind = "" if ":" in value or limits.profile_name(value) else f"profile:{value}"
     return f"; did you mean {kind}?" if kind else ""

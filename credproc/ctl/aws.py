@@ -154,6 +154,8 @@ def call(operation: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         named = re.search(r"//ec2\.([\w-]+)\.", str(error))
         advice = regions.unknown(named[1]) if named else ""
+        if isinstance(error, exceptions.ProxyConnectionError):
+            advice = "check HTTPS_PROXY"
         advice = advice or "check the network, and HTTPS_PROXY if you need a proxy"
         raise Refused("", f"no answer from AWS: {error}: {advice}") from error
     except (exceptions.BotoCoreError, ValueError) as error:

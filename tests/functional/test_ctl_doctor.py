@@ -721,10 +721,19 @@ def test_proxy_that_the_aws_tools_do_not_use(cloud: Host) -> None:
     assert "do not use ALL_PROXY" in text
 
 
+def test_proxy_that_is_used_is_checked_if_all_proxy_is_set_too(cloud: Host) -> None:
+    nowhere = "http://127.0.0.1:1"
+    checks = examine(cloud, "chain", ALL_PROXY=nowhere, HTTPS_PROXY=nowhere)["proxy"]
+
+    assert [status for status, _, _ in checks] == ["ok", "warn"]
+    assert checks[0][1].startswith("HTTPS_PROXY is set")
+    assert checks[1][1].startswith("NO_PROXY does not name 169.254.169.254")
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [(("app",), "`credprocctl profile add app --replace -- --imds --profile NAME`"),
-     (("--", "--imds"), "`credprocctl doctor PROFILE`")],
+     (("--", "--imds"), "to check a profile: `credprocctl doctor PROFILE`")],
 )  # fmt: skip
 def test_laptop_is_told_what_to_use_instead_of_imds(
     cloud: Host, words: tuple[str, ...], advice: str

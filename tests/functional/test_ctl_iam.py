@@ -728,6 +728,16 @@ def test_service_out_of_reach_is_one_line(admin: Host) -> None:
     assert error.endswith(": check the network, and HTTPS_PROXY if you need a proxy")
 
 
+def test_proxy_out_of_reach_is_what_to_check(admin: Host) -> None:
+    error = failed(
+        admin, "role", "list", AWS_ENDPOINT_URL="https://iam.example.com",
+        HTTPS_PROXY="http://127.0.0.1:1",
+    )  # fmt: skip
+
+    assert error.startswith("no answer from AWS: Failed to connect to proxy URL")
+    assert error.endswith(": check HTTPS_PROXY")
+
+
 def test_no_secret_is_shown_however_it_fails(admin: Host, aws: Relay) -> None:
     secret = KEYS["AWS_SECRET_ACCESS_KEY"]
     aws.break_("ListRoles", iam_error("AccessDenied", f"with {secret}", 403))

@@ -541,6 +541,12 @@ def test_helper_that_fails_is_quoted_in_one_line(script: str, words: str, machin
     assert "canary" not in str(caught.value)
 
 
+def test_helper_that_needs_a_terminal_itself_gets_no_advice_about_gpg(machine: Machine) -> None:
+    helper(machine, "echo \"stty: 'standard input': Inappropriate ioctl for device\" >&2; exit 1")
+    with pytest.raises(ProviderFailed, match=r"Inappropriate ioctl for device$"):
+        retrieve(machine, "profile:helper")
+
+
 def test_helper_that_is_not_there_is_named(machine: Machine) -> None:
     machine.config("[profile helper]\ncredential_process = /proc/nowhere/helper x\n")
     with pytest.raises(ProviderFailed, match=r"/proc/nowhere/helper cannot be run: .* directory$"):

@@ -525,6 +525,6 @@ def test_process_is_named_only_where_it_is_visible() -> None:
     assert own.described(own.since).startswith(f"process {os.getpid()}, lock taken 0 s ago: ")
     other = locks.Holder(f"{os.getpid()} 100 200 1".encode())
     assert other.described(107) == (
-        "a process that is not visible here, perhaps in another container, lock taken 7 s ago: "
-        "wait for it, or end it there"
+        "a process that is not visible here, perhaps in another container or on another machine, "
+        "lock taken 7 s ago: wait for it, or end it there"
     )

@@ -89,7 +89,7 @@ def _elsewhere(case: Case) -> str:
     """Return what to do if the last provider is the instance's role, and there is no instance."""
     profile = case.target.profile if case.target else ""
     if not profile:
-        return "on other machines, give the profile: `credprocctl doctor PROFILE`"
+        return "to check a profile: `credprocctl doctor PROFILE`"
     return (
         "on other machines, credproc needs another provider: `credprocctl profile add "
         f"{profile} --replace -- --imds --profile NAME`"

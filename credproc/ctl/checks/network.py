@@ -67,10 +67,6 @@ def _settings(case: Case) -> Iterator[Check]:
     problem = proxies.problem(case.environ[proxy]) if proxy else ""
     if problem:
         yield Check(FAIL, "proxy", f"{proxy} {problem}", f"correct {proxy}")
-    elif case.environ.get("ALL_PROXY") or case.environ.get("all_proxy"):
-        # botocore looks only for the proxy of a URL's own scheme.
-        yield Check(OK, "proxy", "the AWS CLI, boto3 and credproc do not use ALL_PROXY; if this "
-                    "network needs a proxy, set HTTPS_PROXY")  # fmt: skip
     elif proxy:
         yield Check(OK, "proxy", f"{proxy} is set: STS is reached through it, IMDS never is")
         exempt = case.environ.get("NO_PROXY") or case.environ.get("no_proxy") or ""
@@ -78,6 +74,10 @@ def _settings(case: Case) -> Iterator[Check]:
             yield Check(WARN, "proxy", "NO_PROXY does not name 169.254.169.254: other tools "
                         "send requests for the instance's role to the proxy",
                         "add it to NO_PROXY")  # fmt: skip
+    elif case.environ.get("ALL_PROXY") or case.environ.get("all_proxy"):
+        # botocore looks only for the proxy of a URL's own scheme.
+        yield Check(OK, "proxy", "the AWS CLI, boto3 and credproc do not use ALL_PROXY; if this "
+                    "network needs a proxy, set HTTPS_PROXY")  # fmt: skip
     for name in BUNDLES:
         path = case.environ.get(name)
         if path and not os.path.exists(path):
