@@ -23,7 +23,7 @@ examples, for ~/.aws/config (with the absolute path: `command -v credproc`):
         --role-arn arn:aws:iam::444455556666:role/app --external-id 42
         --source profile:laptop
 
-  Whatever another profile gives (a role, SSO, MFA), but cached:
+  The credentials of another profile (a role, SSO, MFA), cached:
     credential_process = /usr/local/bin/credproc --profile app-dev
 
 by hand and in scripts:

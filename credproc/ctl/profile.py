@@ -49,8 +49,8 @@ def add(commands: Any) -> None:
     parts = arguments.group(commands, "profile", "profiles that run credproc")
     made = arguments.command(
         parts, "add", added, "make a profile run credproc",
-        "Writes a credential_process line to ~/.aws/config (or AWS_CONFIG_FILE) and changes "
-        "nothing else there. The options after -- are passed to credproc; the default is the EC2 "
+        "Writes the profile to ~/.aws/config (or AWS_CONFIG_FILE) and leaves the rest of the file "
+        "unchanged. The options after -- are passed to credproc; the default is the EC2 "
         "instance's role.",
         example=EXAMPLES,
         takes_options=True,

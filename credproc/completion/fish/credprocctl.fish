@@ -142,7 +142,7 @@ complete -c credprocctl -n '_shtab_credprocctl_using role delete' -l profile -x 
 complete -c credprocctl -n '_shtab_credprocctl_using role delete' -l region -x -d 'the region of the instances (default: as configured)'
 complete -c credprocctl -n '_shtab_credprocctl_using; and test $_shtab_credprocctl_npos -eq 0' -a profile -d 'Profiles that run credproc.'
 complete -c credprocctl -n '_shtab_credprocctl_using profile' -s h -l help -d 'show this help message and exit'
-complete -c credprocctl -n '_shtab_credprocctl_using profile; and test $_shtab_credprocctl_npos -eq 0' -a add -d 'Make a profile run credproc. Writes a credential_process line to ~/.aws/config'
+complete -c credprocctl -n '_shtab_credprocctl_using profile; and test $_shtab_credprocctl_npos -eq 0' -a add -d 'Make a profile run credproc. Writes the profile to ~/.aws/config (or'
 complete -c credprocctl -n '_shtab_credprocctl_using profile add' -s h -l help -d 'show this help message and exit'
 complete -c credprocctl -n '_shtab_credprocctl_using profile add' -l output -xka "text json" -d 'text for people (default), or JSON for scripts'
 complete -c credprocctl -n '_shtab_credprocctl_using profile add' -s v -l verbose -d 'log to stderr (secrets are never logged)'
