@@ -96,12 +96,22 @@ def script(shell: str, command: str) -> str:
     """Return the script that completes a command in a shell."""
     os.environ["COLUMNS"] = "1000"  # the width of this terminal must not fold its texts
     made: str = shtab.complete(
-        _credproc() if command == "credproc" else parser(),
+        _credproc() if command == "credproc" else _shortened(parser()),
         shell,
         preamble=PREAMBLES[shell],
         choice_functions={arguments.PROFILE: PROFILES[shell]},
     )
     return made if made.endswith("\n") else f"{made}\n"
+
+
+def _shortened(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return a parser whose descriptions are one sentence each, which fits into a menu."""
+    made.description = " ".join((made.description or "").split()).partition(". ")[0].rstrip(".")
+    for action in made._actions:  # argparse has no public list
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                _shortened(each)
+    return made
 
 
 def _credproc() -> argparse.ArgumentParser:
