@@ -86,8 +86,8 @@ def test_run_that_is_stopped_in_another_container_is_waited_for_once(cloud: Clou
         hold.wait_for()
         children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text()
         os.kill(int(children), signal.SIGSTOP)
-        waiter = cloud.host.start(*CHAINS[2], "--timeout", "6")
-        hold.wait_for(2)
+        waiter = cloud.host.start(*CHAINS[2], "--timeout", "15")
+        hold.wait_for(2, timeout=20)
     assert waiter.wait().document
     os.kill(int(children), signal.SIGKILL)
 
